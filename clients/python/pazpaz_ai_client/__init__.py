@@ -1,0 +1,1 @@
+"""What the PazPaz backend imports to work with the AI service."""

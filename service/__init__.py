@@ -1,0 +1,1 @@
+"""The AI service beside PazPaz: notes become searchable, questions get cited answers."""
