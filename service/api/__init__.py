@@ -1,0 +1,1 @@
+"""HTTP, the first of three doors."""

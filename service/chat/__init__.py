@@ -1,0 +1,1 @@
+"""The second journey: a question gets a cited answer, or an honest abstention."""

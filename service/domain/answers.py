@@ -1,0 +1,184 @@
+"""Questions, passages, claims, citations and answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from service.domain.identity import ClientId
+from service.domain.notes import Chunk, Note, NoteRef
+
+Language = Literal["he", "en"]
+Mode = Literal["ask", "summary", "prepare"]
+AnswerStatus = Literal["answered", "partial", "abstained", "degraded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a therapist asked, with the scope the server fixed for it."""
+
+    text: str
+    language: Language
+    client: ClientId | None = None
+    max_results: int = 5
+    """How many sessions (not chunks) may be used, 1..10."""
+    min_similarity: float = 0.3
+    mode: Mode = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A stored chunk that search found; `similarity` is the cosine, clipped to 0..1."""
+
+    ref: NoteRef
+    client: ClientId
+    field: str
+    ordinal: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A note worth pulling, with its first-stage score (higher is better, comparable in one search only)."""
+
+    ref: NoteRef
+    client: ClientId
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk of a note's current text, retrieved for a question."""
+
+    id: str
+    """Opaque to the model: "p1", "p2", ..."""
+    note: Note
+    chunk: Chunk
+    client_name: str
+    similarity: float
+    """Calibrated to 0..1, comparable between questions and languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A quote inside a field of a passage's note: `quote == note.fields[field][start:end]`."""
+
+    passage_id: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence a model wrote, with the passages it leans on (ids that were sent to the model)."""
+
+    text: str
+    passage_ids: tuple[str, ...]
+
+
+WithheldReason = Literal["uncited", "unknown_passage", "unsupported", "number_differs", "markup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a claim may reach the therapist; `spans` is non-empty exactly when it may."""
+
+    claim: Claim
+    spans: tuple[Span, ...]
+    withheld: WithheldReason | None = None
+
+    @property
+    def admitted(self) -> bool:
+        return self.withheld is None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens a model counted; zero for the local model."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitationDelta:
+    """The model says that `answer[start:end]` (code points of the text so far) leans on these passages."""
+
+    start: int
+    end: int
+    passage_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The model is done. A stream that ends without this was cut and must not be trusted."""
+
+    reason: Literal["complete", "length", "abstained"]
+    usage: Usage = field(default_factory=Usage)
+
+
+Delta = TextDelta | CitationDelta | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote of the current note, and the stretch of the answer it supports (all offsets in code points)."""
+
+    marker: int
+    note: NoteRef
+    client: ClientId
+    client_name: str
+    session_date: datetime | None
+    similarity: float
+    field: str
+    quote: str
+    start: int
+    end: int
+    answer_start: int
+    answer_end: int
+    note_version: int | None
+    is_draft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStatement:
+    """What was searched, for an honest 'not found'."""
+
+    notes_read: int
+    first_day: date | None
+    last_day: date | None
+    drafts: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the therapist gets."""
+
+    text: str
+    status: AnswerStatus
+    language: Language
+    citations: Sequence[Citation]
+    search: SearchStatement
+    retrieved_count: int
+    withheld: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer in a conversation."""
+
+    id: UUID
+    question: str
+    answer: Answer
+    asked_at: datetime

@@ -1,0 +1,114 @@
+"""Notes as PazPaz has them, and the chunks we keep of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from service.domain.identity import ClientId, WorkspaceId
+
+Entity = Literal["sessions", "clients"]
+NoteState = Literal["active", "draft", "deleted", "archived", "unreadable"]
+
+SOAP_FIELDS = ("subjective", "objective", "assessment", "plan")
+PROFILE_FIELDS = ("medical_history", "notes")
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRef:
+    """Names one note: a session's SOAP note, or a client's profile (then `id` is the client's id)."""
+
+    workspace: WorkspaceId
+    entity: Entity
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The current text of a session or of a client profile, as pulled from PazPaz; never stored.
+
+    `fields` holds only the fields that have text. `version` is None for a profile; it repeats under
+    concurrent saves, so a citation is bound to (version, updated_at, digest of the field).
+    """
+
+    ref: NoteRef
+    client: ClientId
+    state: NoteState
+    fields: Mapping[str, str]
+    updated_at: datetime
+    session_date: datetime | None = None
+    version: int | None = None
+
+    @property
+    def day(self) -> date | None:
+        """The day of the session (UTC), None for a profile."""
+        return self.session_date.date() if self.session_date else None
+
+    @property
+    def is_draft(self) -> bool:
+        return self.state == "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client as PazPaz has them now; their profile is a note like any other."""
+
+    id: ClientId
+    first_name: str
+    last_name: str
+    is_active: bool
+    has_consent: bool
+    profile: Note
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+UnreadableReason = Literal["decrypt_failed", "too_large"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """One answer of PazPaz's records call, by id. What is in no map was missing at the source."""
+
+    sessions: Mapping[UUID, Note]
+    clients: Mapping[UUID, Client]
+    unreadable: Mapping[UUID, UnreadableReason]
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestItem:
+    """A line of PazPaz's list of what exists."""
+
+    entity: Entity
+    id: UUID
+    client: ClientId
+    state: NoteState
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of one field: `text == field[start:end]`, offsets in code points."""
+
+    field: str
+    ordinal: int
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """A note's keyed feature hashes with counts: what lexical search reads instead of text.
+
+    `features` are distinct 64-bit hashes, ascending; `counts` stands beside them.
+    """
+
+    ref: NoteRef
+    client: ClientId
+    day: date | None
+    features: tuple[int, ...]
+    counts: tuple[int, ...]

@@ -1,0 +1,141 @@
+"""The failures this service names. No HTTP here: the worker raises the same errors.
+
+The docstring of a class is its public title; `code` is what logs, metrics and `last_error` say.
+"""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal"
+    retry_after: float | None = None
+    """Seconds after which the caller may try again, where that makes sense."""
+
+    def __init__(self, *, retry_after: float | None = None) -> None:
+        super().__init__(self.code)
+        self.retry_after = retry_after if retry_after is not None else type(self).retry_after
+
+
+class BadSettings(ServiceError):
+    """A setting is missing or wrong."""
+
+    code = "bad_settings"
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class MalformedRequest(ServiceError):
+    """The request is not of the expected shape."""
+
+    code = "malformed"
+
+
+class BodyTooLarge(ServiceError):
+    """The request body is too large."""
+
+    code = "too_large"
+
+
+class WrongMediaType(ServiceError):
+    """The request body must be JSON."""
+
+    code = "wrong_media_type"
+
+
+class NotAuthenticated(ServiceError):
+    """A valid sign-in is required."""
+
+    code = "not_authenticated"
+
+
+class NotAllowed(ServiceError):
+    """This account may not use the assistant."""
+
+    code = "not_allowed"
+
+
+class WorkspaceSuspended(NotAllowed):
+    """The workspace is suspended."""
+
+    code = "workspace_suspended"
+
+
+class ClientNotFound(ServiceError):
+    """No such client."""
+
+    code = "client_not_found"
+
+
+class ConversationNotFound(ServiceError):
+    """No such conversation."""
+
+    code = "conversation_not_found"
+
+
+class ScopeFixed(ServiceError):
+    """This conversation belongs to another client or to the whole practice."""
+
+    code = "scope_fixed"
+
+
+class AllowanceUsed(ServiceError):
+    """The hourly allowance of questions is used up."""
+
+    code = "allowance_used"
+
+
+class Unavailable(ServiceError):
+    """A part this needs is away for the moment."""
+
+    code = "unavailable"
+    retry_after = 5.0
+
+
+class SwitchedOff(Unavailable):
+    """The assistant is switched off."""
+
+    code = "switched_off"
+    retry_after = 300.0
+
+
+class SourceUnavailable(Unavailable):
+    """PazPaz cannot be reached, or its answer cannot be trusted."""
+
+    code = "source_away"
+
+
+class StoreUnavailable(Unavailable):
+    """The database cannot be reached."""
+
+    code = "store_away"
+
+
+class ModelUnavailable(Unavailable):
+    """The language model cannot be reached, or its answer cannot be trusted."""
+
+    code = "model_away"
+
+
+class KeyUnavailable(Unavailable):
+    """A workspace key cannot be opened."""
+
+    code = "key_away"
+
+
+class SealBroken(ServiceError):
+    """Sealed data does not open: wrong key, wrong place, or altered."""
+
+    code = "seal_broken"
+
+
+class NoteUnreadable(ServiceError):
+    """PazPaz could not hand out this note's text."""
+
+    code = "note_unreadable"

@@ -1,0 +1,1 @@
+"""The first journey: a note becomes searchable, or is forgotten."""

@@ -1,0 +1,1 @@
+"""Hebrew and English text into words, n-grams and sentences; pure."""

@@ -1,0 +1,329 @@
+"""What the journeys need from outside, as Protocols; adapters keep them, `container` chooses.
+
+No method promises to be fast or to succeed: each may raise `Unavailable` or a subclass. The workspace
+travels as a required keyword and comes only from something verified.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement, Turn
+from service.domain.identity import (
+    ClientId,
+    Introspection,
+    UserId,
+    WorkspaceId,
+    WorkspaceStatus,
+)
+from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Pulled
+
+Vector = Sequence[float]
+DIMENSION = 1024  # The column is halfvec(1024); every embedder is asked for this many.
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests own it."""
+
+    def __call__(self) -> datetime: ...
+
+
+class NoteSource(Protocol):
+    """PazPaz: the only place that has note text."""
+
+    async def fetch(
+        self,
+        *,
+        workspace: WorkspaceId,
+        sessions: Sequence[UUID] = (),
+        clients: Sequence[UUID] = (),
+        actor: UserId | None = None,
+    ) -> Pulled:
+        """The current rows, any number of ids (batched by 50). With an actor the pull is for an answer, else to index.
+
+        Raises SourceUnavailable; NotAllowed when PazPaz says the actor may not read there.
+        """
+        ...
+
+    def manifest(
+        self, *, workspace: WorkspaceId, client: ClientId | None = None
+    ) -> AsyncIterator[ManifestItem]:
+        """What exists, page by page."""
+        ...
+
+    async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus:
+        """`deleted` also for a workspace PazPaz does not list."""
+        ...
+
+
+class PrincipalSource(Protocol):
+    """PazPaz's live word on a login."""
+
+    async def introspect(self, *, session: str, user: UserId) -> Introspection | None:
+        """None when PazPaz does not know the user."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceKeys:
+    """The opened keys of one workspace; never stored, never logged.
+
+    `seal` is the AES-256 key of sealed columns. `index` keys every feature hash and digest; changing it
+    means a re-index from source, so rotation re-wraps it.
+    """
+
+    workspace: WorkspaceId
+    epoch: int
+    seal: bytes
+    index: bytes
+
+    def __repr__(self) -> str:
+        return f"WorkspaceKeys({self.workspace}, epoch={self.epoch})"
+
+
+class KeyStore(Protocol):
+    """Opens, and on first use makes, the keys of a workspace."""
+
+    async def keys(self, *, workspace: WorkspaceId) -> WorkspaceKeys: ...
+
+
+class Embedder(Protocol):
+    """Turns text into vectors of `DIMENSION` floats, unit length."""
+
+    model: str
+
+    async def embed(
+        self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
+    ) -> Sequence[Vector]:
+        """One vector a text, in order; any number of texts (adapters batch by 96).
+
+        `key` is the workspace's index key: the local model hashes under it, a provider ignores it.
+        """
+        ...
+
+
+class Reranker(Protocol):
+    """Judges how well texts answer a query."""
+
+    model: str
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """One score a text, in order, calibrated to 0..1."""
+        ...
+
+
+class ChatModel(Protocol):
+    """Writes an answer from passages.
+
+    What it writes is not to be trusted: each sentence passes the filter. A stream that ends without
+    `Finished` was cut.
+    """
+
+    model: str
+
+    def stream(self, question: Question, passages: Sequence[Passage]) -> AsyncIterator[Delta]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claimed piece of work: `token` must still be the row's when the effect is written."""
+
+    kind: str
+    key: UUID
+    workspace: WorkspaceId
+    token: int
+    wanted: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedNote:
+    """What indexing writes for one note, all of it or nothing."""
+
+    note: Note
+    model: str
+    chunks: Sequence[Chunk]
+    vectors: Sequence[Vector]
+    bag: Bag
+    digests: dict[str, str]
+    """Keyed digest of each field's text, by field."""
+
+
+class ChunkStore(Protocol):
+    """Chunks, bags and the catalogue of one workspace at a time."""
+
+    async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
+        """Swaps in a note's chunks and bag and marks the work done, in one transaction.
+
+        False, with nothing written, when the lease was lost. A note whose client is catalogued as archived
+        is catalogued, not indexed.
+        """
+        ...
+
+    async def forget(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+        """Drops what is kept of a note; `erase` also drops what conversations quoted from it."""
+        ...
+
+    async def put_client(
+        self, client: Client, indexed: IndexedNote | None, *, lease: Lease
+    ) -> "ClientChange | None":
+        """Catalogues a client and swaps in or drops the profile; an inactive client's sessions are forgotten.
+
+        None when the lease was lost.
+        """
+        ...
+
+    async def forget_client(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+        """Drops a client's profile and all of their sessions."""
+        ...
+
+    async def digests(self, ref: NoteRef) -> dict[str, str]:
+        """The field digests the index holds for a note; empty when it holds none."""
+        ...
+
+    async def search(
+        self,
+        vector: Vector,
+        *,
+        workspace: WorkspaceId,
+        model: str,
+        client: ClientId | None,
+        limit: int,
+    ) -> Sequence[Hit]:
+        """The nearest chunks, exact, inside the workspace (and client)."""
+        ...
+
+    async def epoch(self, *, workspace: WorkspaceId) -> int:
+        """Grows with every committed change of the workspace's index."""
+        ...
+
+    async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
+        """All bags, with the epoch they belong to."""
+        ...
+
+    async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool: ...
+
+    async def coverage(self, *, workspace: WorkspaceId, client: ClientId | None) -> SearchStatement:
+        """How many notes a search in this scope covers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChange:
+    """What cataloguing a client changed: `became_active` asks for their sessions to be looked at again."""
+
+    became_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """'Look again': PazPaz's hint that something changed."""
+
+    id: UUID
+    workspace: WorkspaceId
+    entity: Literal["sessions", "clients", "workspaces", "users"]
+    entity_id: UUID
+    kind: Literal["upserted", "purged", "status"]
+
+
+class WorkQueue(Protocol):
+    """Durable desired state: what should be looked at again, and by whom it is being done."""
+
+    async def accept(self, events: Sequence[Event]) -> int:
+        """Stores unseen event ids and raises `wanted`, in one transaction; returns how many were new."""
+        ...
+
+    async def want(self, items: Sequence[ManifestItem], *, workspace: WorkspaceId) -> None:
+        """Asks for these notes to be looked at again."""
+        ...
+
+    async def claim(self, *, limit: int) -> Sequence[Lease]:
+        """Leases of one workspace; a piece that failed before comes alone."""
+        ...
+
+    async def done(self, lease: Lease) -> bool:
+        """Marks work done that wrote nothing."""
+        ...
+
+    async def failed(self, lease: Lease, *, code: str, retry_after: float | None) -> None:
+        """Gives a lease back after an error: later, or parked after too many attempts."""
+        ...
+
+    async def purged(self, lease: Lease) -> bool:
+        """Whether PazPaz said that this entity is gone for good."""
+        ...
+
+    async def release(self, leases: Sequence[Lease]) -> None:
+        """Gives leases back untouched, as at shutdown."""
+        ...
+
+
+class WorkspaceEraser(Protocol):
+    """Forgets a whole workspace."""
+
+    async def forget_index(self, *, workspace: WorkspaceId) -> None:
+        """Drops what search needs; conversations and keys stay."""
+        ...
+
+    async def erase(self, *, workspace: WorkspaceId) -> None:
+        """Drops everything, the keys included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationHead:
+    """A conversation without its turns. `client` None means the whole practice."""
+
+    id: UUID
+    client: ClientId | None
+    started_at: datetime
+    turns: int
+
+
+class ConversationStore(Protocol):
+    """Sealed conversations; each belongs to one user of one workspace."""
+
+    async def scope_of(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> ConversationHead | None: ...
+
+    async def add_turn(
+        self,
+        *,
+        conversation: UUID,
+        client: ClientId | None,
+        user: UserId,
+        workspace: WorkspaceId,
+        turn: Turn,
+    ) -> None:
+        """Adds a turn, and the conversation itself with its first one."""
+        ...
+
+    async def page(
+        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
+    ) -> Sequence[ConversationHead]:
+        """Newest first."""
+        ...
+
+    async def turns(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> Sequence[Turn]:
+        """What was said, without the sentences whose source notes are gone."""
+        ...
+
+    async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The limiter's word: `retry_after` seconds until the next question is allowed, None when this one is."""
+
+    retry_after: float | None
+
+
+class RateLimiter(Protocol):
+    """A sliding window; a refused request costs nothing."""
+
+    async def take(self, *, workspace: WorkspaceId) -> Allowance: ...

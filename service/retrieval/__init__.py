@@ -1,0 +1,1 @@
+"""Finding the notes that may answer a question."""

@@ -1,0 +1,1 @@
+"""Tokens, sealing and keys; pure, no framework."""

@@ -1,0 +1,1 @@
+"""Logs without note text, metrics with closed label sets."""
