@@ -436,7 +436,7 @@ class _SigningAuth(httpx.Auth):
             body=request.content,
             content_type=request.headers.get("Content-Type", ""),
             tag=self._tag,
-            request_id=_usable_request_id(request.headers.get("Pp-Request-Id", "")),
+            request_id=usable_request_id(request.headers.get("Pp-Request-Id", "")),
         )
         request.headers.update(signed)
         # A digest covers bytes as sent, so an answer must not be compressed on its way.
@@ -444,8 +444,8 @@ class _SigningAuth(httpx.Auth):
         yield request
 
 
-def _usable_request_id(given: str) -> str:
-    # A browser may choose this id; an odd one must not break the call it belongs to.
+def usable_request_id(given: str) -> str:
+    """The given id, or a fresh one: a browser may choose it, and an odd one must break no call."""
     if len(given) <= _MAX_REQUEST_ID and _PRINTABLE.fullmatch(given):
         return given
     return str(uuid.uuid4())

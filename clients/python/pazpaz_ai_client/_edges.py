@@ -1,0 +1,49 @@
+"""What both routers do at the edge: read bodies with a cap, and refuse in one shape."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import Request, Response
+
+PROBLEM = "application/problem+json"
+
+
+class BodyTooLarge(Exception):
+    """More bytes came than this route reads."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the raw body, and stop at the first byte too many, whatever Content-Length said."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise BodyTooLarge
+        parts.append(part)
+    return b"".join(parts)
+
+
+def problem_body(status: int, detail: str, request_id: str) -> bytes:
+    """RFC 9457, with a detail that a page may show as it is."""
+    members = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    return json.dumps(members, ensure_ascii=False).encode()
+
+
+def problem(
+    status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An unsigned refusal."""
+    return Response(
+        problem_body(status, detail, request_id),
+        status_code=status,
+        media_type=PROBLEM,
+        headers={"X-Request-ID": request_id, **(headers or {})},
+    )
