@@ -1,0 +1,160 @@
+"""The thin proxy in PazPaz: the page talks to PazPaz, PazPaz talks to the AI service."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+import httpx
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from pazpaz_ai_client._edges import BodyTooLarge, problem, read_body
+from pazpaz_ai_client.signing import usable_request_id
+
+MAX_BODY = 64 * 1024
+TIMEOUT = httpx.Timeout(60, connect=2, pool=2)  # the service beats at least every 10 s
+UPSTREAM_PREFIX = "/api/v1/ai/agent"
+EVENT_STREAM = "text/event-stream"
+
+_SENT_ON = ("Content-Type", "Accept", "Accept-Language", "X-Request-ID")
+_SENT_BACK = (
+    "Content-Type",
+    "Content-Disposition",
+    "Cache-Control",
+    "Retry-After",
+    "X-Accel-Buffering",
+    "X-Request-ID",
+)
+_AWAY = {
+    "en": "The assistant is not available at the moment. Please try again shortly.",
+    "he": "העוזר אינו זמין כרגע. נסו שוב בעוד רגע.",
+}
+_TOO_LARGE = {"en": "The request is too large.", "he": "הבקשה גדולה מדי."}
+
+Client = httpx.AsyncClient | Callable[[], httpx.AsyncClient]
+Bearer = Callable[[Request], Awaitable[str]]
+
+log = logging.getLogger(__name__)
+
+
+def create_proxy_router(
+    *, service_url: str, client: Client, bearer: Bearer, prefix: str = UPSTREAM_PREFIX
+) -> APIRouter:
+    """The routes of the assistant, for PazPaz's own application.
+
+    `bearer` returns the token to forward, or raises PazPaz's own HTTPException. It is called, not
+    injected: a dependency that yields a database session would keep it open for a whole stream.
+    """
+    proxy = _Proxy(service_url, client, bearer)
+    router = APIRouter(prefix=prefix, include_in_schema=False)
+    one = "/history/{conversation_id:uuid}"
+    router.add_api_route("/chat", proxy.chat, methods=["POST"])
+    router.add_api_route("/history", proxy.history, methods=["GET"])
+    router.add_api_route(one, proxy.conversation, methods=["GET", "DELETE"])
+    router.add_api_route(f"{one}/export", proxy.export, methods=["GET"])
+    router.add_api_route("/feedback", proxy.feedback, methods=["POST"])
+    return router
+
+
+class _Proxy:
+    def __init__(self, service_url: str, client: Client, bearer: Bearer) -> None:
+        self._base = service_url.rstrip("/") + UPSTREAM_PREFIX
+        self._client = client
+        self._bearer = bearer
+
+    async def chat(self, request: Request) -> Response:
+        return await self._forward(request, "/chat")
+
+    async def history(self, request: Request) -> Response:
+        return await self._forward(request, "/history")
+
+    async def conversation(self, request: Request, conversation_id: UUID) -> Response:
+        return await self._forward(request, f"/history/{conversation_id}")
+
+    async def export(self, request: Request, conversation_id: UUID) -> Response:
+        return await self._forward(request, f"/history/{conversation_id}/export")
+
+    async def feedback(self, request: Request) -> Response:
+        return await self._forward(request, "/feedback")
+
+    async def _forward(self, request: Request, path: str) -> Response:
+        token = await self._bearer(request)
+        try:
+            body = await read_body(request, MAX_BODY)
+            return await self._exchange(self._outgoing(request, path, token, body))
+        except BodyTooLarge:
+            return _refusal(request, 413, _TOO_LARGE)
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            log.warning("service away: path=%s error=%s", path, type(exc).__name__)
+            return _refusal(request, 503, _AWAY, {"Retry-After": "5"})
+
+    def _outgoing(self, request: Request, path: str, token: str, body: bytes) -> httpx.Request:
+        # Built by hand, so that no default header and no cookie of the shared client goes along.
+        headers = {name: request.headers[name] for name in _SENT_ON if name in request.headers}
+        headers |= {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
+        query = request.scope["query_string"].decode("latin-1")
+        return httpx.Request(
+            request.method,
+            f"{self._base}{path}" + (f"?{query}" if query else ""),
+            headers=headers,
+            content=body or None,
+            extensions={"timeout": TIMEOUT.as_dict()},
+        )
+
+    async def _exchange(self, outgoing: httpx.Request) -> Response:
+        client = self._client if isinstance(self._client, httpx.AsyncClient) else self._client()
+        answer = await client.send(outgoing, stream=True, auth=None, follow_redirects=False)
+        if _is_stream(answer):
+            return _Relay(answer)
+        try:
+            content = await answer.aread()
+        finally:
+            await answer.aclose()
+        return Response(content, status_code=answer.status_code, headers=_sent_back(answer))
+
+
+class _Relay(StreamingResponse):
+    """Passes events on as they come, and hangs up on the service when the browser has left."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__(_events(answer), status_code=answer.status_code)
+        self.raw_headers = [(k.lower().encode(), v.encode()) for k, v in _stream_headers(answer)]
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # a browser that left before the first event never started the iterator
+            await self._answer.aclose()
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for part in answer.aiter_bytes():
+            yield part
+    except httpx.HTTPError as exc:
+        # The status is out already. A stream without `done` is one the page must not trust.
+        log.warning("stream broke: error=%s", type(exc).__name__)
+
+
+def _is_stream(answer: httpx.Response) -> bool:
+    content_type: str = answer.headers.get("Content-Type", "")
+    return content_type.lower().startswith(EVENT_STREAM)
+
+
+def _sent_back(answer: httpx.Response) -> dict[str, str]:
+    return {name: answer.headers[name] for name in _SENT_BACK if name in answer.headers}
+
+
+def _stream_headers(answer: httpx.Response) -> list[tuple[str, str]]:
+    unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return list((_sent_back(answer) | unbuffered).items())
+
+
+def _refusal(
+    request: Request, status: int, details: dict[str, str], headers: dict[str, str] | None = None
+) -> Response:
+    language = "he" if request.headers.get("Accept-Language", "").startswith("he") else "en"
+    request_id = usable_request_id(request.headers.get("X-Request-ID", ""))
+    return problem(status, details[language], request_id, headers)
