@@ -1,0 +1,181 @@
+"""Sends the outbox to the AI service: at least once, in no order, and nothing is ever dropped."""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy import Interval, func, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from pazpaz_ai_client.models import Delivery, Event
+from pazpaz_ai_client.outbox import event_of
+from pazpaz_ai_client.signing import EVENT_TAG, Signer
+
+PATH = "/internal/v1/events"
+TIMEOUT = httpx.Timeout(10, connect=2)
+LEASE_SECONDS = 30  # longer than a POST can take, short enough for a sender that died
+MAX_BATCH = 200  # so many of the longest events stay below the 64 KiB of a delivery
+MAX_DELAY = 300  # seconds
+
+log = logging.getLogger(__name__)
+
+
+class NotAccepted(Exception):
+    """The service did not take a delivery; `code` names why, in a word for the row."""
+
+    def __init__(self, code: str, retry_after: int = 0) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class OutboxSender:
+    """Delivers outbox rows; several senders may run at once.
+
+    Rows are leased in one short transaction and settled in another, with no transaction open while
+    the network is waited for. A sender that is cancelled or dies leaves its rows to the next one
+    when the lease ends; the service knows events by id, so a second delivery changes nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        sessionmaker: async_sessionmaker[AsyncSession],
+        outbox_model: type[Any],
+        client: httpx.AsyncClient,
+        service_url: str,
+        signer: Signer,
+        batch: int = 100,
+        poll_seconds: float = 0.5,
+    ) -> None:
+        if not 1 <= batch <= MAX_BATCH:
+            raise ValueError(f"batch must be 1 to {MAX_BATCH}")
+        self._rows = OutboxRows(sessionmaker, outbox_model)
+        self._client = client
+        self._url = service_url.rstrip("/") + PATH
+        self._auth = signer.auth(EVENT_TAG)
+        self._batch = batch
+        self._poll_seconds = poll_seconds
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop` is set; a fault of the database or the service only makes it wait."""
+        while not stop.is_set():
+            if await self._try_once() < self._batch:
+                await _wait(stop, self._poll_seconds)
+
+    async def send_once(self) -> int:
+        """Send one batch of what is due; returns how many events the service took."""
+        events = await self._rows.lease(self._batch)
+        if not events:
+            return 0
+        try:
+            await self._deliver(delivery_body(events))
+        except NotAccepted as exc:
+            log.warning("delivery not accepted: events=%d code=%s", len(events), exc.code)
+            await self._rows.defer(events, exc.code, exc.retry_after)
+            return 0
+        await self._rows.settle(events)
+        return len(events)
+
+    async def _try_once(self) -> int:
+        try:
+            return await self.send_once()
+        except Exception as exc:  # a loop that ends would stop the outbox until a restart
+            log.error("outbox not sent: error=%s", type(exc).__name__)
+            return 0
+
+    async def _deliver(self, body: bytes) -> None:
+        try:
+            answer = await self._client.post(
+                self._url,
+                content=body,
+                headers={"Content-Type": "application/json"},
+                auth=self._auth,
+                timeout=TIMEOUT,
+                follow_redirects=False,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise NotAccepted(type(exc).__name__) from exc
+        # Nothing is final here, not even a 4xx: after trouble with a key, 401 is a passing state.
+        if answer.status_code != 202:
+            raise NotAccepted(f"status_{answer.status_code}", _retry_after(answer))
+
+
+class OutboxRows:
+    """The outbox table as a sender sees it."""
+
+    def __init__(self, sessionmaker: async_sessionmaker[AsyncSession], model: type[Any]) -> None:
+        self._sessionmaker = sessionmaker
+        self._model = model
+
+    async def lease(self, limit: int) -> Sequence[Event]:
+        """Take rows that are due and that no other sender holds."""
+        row = self._model
+        due = or_(row.not_before.is_(None), row.not_before <= func.now())
+        free = (
+            select(row.id)
+            .where(row.delivered_at.is_(None), due)
+            .order_by(row.occurred_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("free")  # evaluated once; as a plain subquery it might be run again and lock more
+        )
+        taken = (
+            update(row)
+            .where(row.id.in_(select(free.c.id)))
+            .values(not_before=_after(LEASE_SECONDS), attempts=row.attempts + 1)
+            .returning(row)
+            .execution_options(synchronize_session=False)
+        )
+        async with self._sessionmaker.begin() as session:
+            return [event_of(row) for row in await session.scalars(taken)]
+
+    async def settle(self, events: Sequence[Event]) -> None:
+        """The service has them."""
+        await self._update(events, delivered_at=func.now(), not_before=None, last_error=None)
+
+    async def defer(self, events: Sequence[Event], code: str, retry_after: int) -> None:
+        """Try again later: longer with each attempt, and not all of a batch at once.
+
+        The jitter is per row, so a row that spoils its delivery parts from its neighbours.
+        """
+        # The exponent stops at 9: 2 ** 1024, after days of outage, would be out of range.
+        longest = func.least(MAX_DELAY, func.power(2, func.least(self._model.attempts, 9)))
+        delay = func.greatest(longest * (0.5 + func.random() / 2), min(retry_after, MAX_DELAY))
+        second = literal(timedelta(seconds=1), Interval())
+        await self._update(events, not_before=func.now() + delay * second, last_error=code[:100])
+
+    async def _update(self, events: Sequence[Event], **values: Any) -> None:
+        model = self._model
+        ids = [event.id for event in events]
+        change = update(model).where(model.id.in_(ids), model.delivered_at.is_(None))
+        async with self._sessionmaker.begin() as session:
+            await session.execute(
+                change.values(**values).execution_options(synchronize_session=False)
+            )
+
+
+def delivery_body(events: Sequence[Event]) -> bytes:
+    """One delivery of these events, as JSON."""
+    rows = [event.model_dump() for event in events]
+    delivery = Delivery.model_validate({"delivery_id": uuid.uuid4(), "events": rows})
+    return delivery.model_dump_json().encode()
+
+
+def _after(seconds: float) -> Any:
+    return func.now() + literal(timedelta(seconds=seconds), Interval())
+
+
+def _retry_after(answer: httpx.Response) -> int:
+    value = answer.headers.get("Retry-After", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
