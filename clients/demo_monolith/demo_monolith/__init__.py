@@ -1,1 +1,1 @@
-"""A small stand-in for the PazPaz backend: the same tables, cookie, token and calls, for demos and tests."""
+"""A small stand-in for the PazPaz backend, for demos and tests. Not for patients."""

@@ -1,0 +1,121 @@
+"""The application: routes, middleware, and the outbox sender beside them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import text
+
+from demo_monolith import auth, notes, people
+from demo_monolith.admin import create_admin_router
+from demo_monolith.loader import DemoLoader
+from demo_monolith.middleware import AnswerHeaders, CsrfGuard, IdleRule, add_error_handlers
+from demo_monolith.resources import Resources, Transaction
+from demo_monolith.settings import Settings
+from demo_monolith.tables import AiOutbox, Base
+from pazpaz_ai_client.internal_api import create_internal_router
+from pazpaz_ai_client.proxy import create_proxy_router
+from pazpaz_ai_client.sender import OutboxSender
+from pazpaz_ai_client.signing import RedisNonceStore, RequestVerifier, Signer
+
+PAGE = Path(__file__).parent / "page"
+US, THEM = "pazpaz-monolith", "pazpaz-ai"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application; nothing connects before it starts."""
+    resources = Resources.build(settings)
+    app = FastAPI(
+        title="PazPaz stand-in", lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.state.resources = resources
+    app.add_middleware(IdleRule, sign_ins=resources.sign_ins, secret_key=settings.secret_key)
+    app.add_middleware(CsrfGuard)
+    app.add_middleware(AnswerHeaders)  # Added last, so it surrounds the others.
+    add_error_handlers(app)
+    _add_routes(app, resources)
+    return app
+
+
+def _add_routes(app: FastAPI, resources: Resources) -> None:
+    settings = resources.settings
+    for router in (auth.router, people.router, notes.router):
+        app.include_router(router)
+    app.include_router(
+        create_proxy_router(
+            service_url=settings.service_url, client=resources.http, bearer=_cookie_as_bearer
+        )
+    )
+    app.include_router(
+        create_internal_router(
+            DemoLoader(resources.sessions, resources.sign_ins),
+            verifier=RequestVerifier(
+                keys=settings.service_keys,
+                audience=US,
+                direction="pull",
+                nonces=RedisNonceStore(resources.redis),
+                accept_without_nonce_store=False,
+            ),
+            signer=Signer(settings.signing_key, audience=THEM),
+        )
+    )
+    if settings.admin_token:
+        app.include_router(create_admin_router(settings.admin_token))
+    app.get("/healthz")(healthz)
+    app.get("/", include_in_schema=False)(page)
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+
+
+async def _cookie_as_bearer(request: Request) -> str:
+    """The token to forward, after everything PazPaz checks about it."""
+    return (await auth.get_current_user(request)).token
+
+
+async def healthz(db: Transaction) -> dict[str, str]:
+    """Up, and the database answers."""
+    await db.execute(text("SELECT 1"))
+    return {"status": "ok"}
+
+
+async def page() -> FileResponse:
+    """The chat page."""
+    return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    resources: Resources = app.state.resources
+    async with resources.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    stop = asyncio.Event()
+    sending = asyncio.create_task(_send_outbox(resources, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await _finish(sending)
+        await resources.close()
+
+
+async def _send_outbox(resources: Resources, stop: asyncio.Event) -> None:
+    sender = OutboxSender(
+        sessionmaker=resources.sessions,
+        outbox_model=AiOutbox,
+        client=resources.http,
+        service_url=resources.settings.service_url,
+        signer=Signer(resources.settings.signing_key, audience=THEM),
+    )
+    await sender.run(stop)
+
+
+async def _finish(task: asyncio.Task[None]) -> None:
+    """Wait for a task that was asked to stop; a stuck network call does not hold up the exit."""
+    done, _ = await asyncio.wait({task}, timeout=3)
+    if not done:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,330 @@
+// The conversation. Each client has a thread of their own, and signing out forgets them all:
+// an answer about one person must never stand on another person's page.
+
+import { call, Offline, Refused } from "/page/api.js";
+import { announce, button, byId, direction, el, focusWithKeys } from "/page/dom.js";
+import { clock, day, fieldLabel, inLanguage, spoken, t } from "/page/texts.js";
+
+const WHOLE_PRACTICE = "";
+
+let threads = new Map();
+let scope = { id: WHOLE_PRACTICE, name: "" };
+let ask = { openSource: () => {}, signedOut: () => {} };
+
+export function startChat(callbacks) {
+  ask = callbacks;
+  byId("composer").addEventListener("submit", sendOrStop);
+  byId("question").addEventListener("keydown", sendOnEnter);
+  byId("question").addEventListener("input", () => {
+    thread().unsent = byId("question").value;
+    fitComposer();
+  });
+}
+
+export function forgetChat() {
+  for (const one of threads.values()) one.stop?.abort();
+  threads = new Map();
+  scope = { id: WHOLE_PRACTICE, name: "" };
+  byId("question").value = "";
+  byId("turns").replaceChildren();
+  announce("");
+}
+
+export function showThreadOf(client) {
+  scope = client ?? { id: WHOLE_PRACTICE, name: "" };
+  byId("question").value = thread().unsent;
+  showThread();
+  byId("talk").scrollTop = byId("talk").scrollHeight;
+}
+
+export function showThread() {
+  const { turns } = thread();
+  byId("turns").replaceChildren(...(turns.length ? turns.map(turnNode) : [emptyNode()]));
+  fitComposer();
+}
+
+function thread() {
+  if (!threads.has(scope.id)) {
+    threads.set(scope.id, { turns: [], conversation: null, stop: null, unsent: "" });
+  }
+  return threads.get(scope.id);
+}
+
+// Asking
+
+function sendOnEnter(event) {
+  // While a word is being composed, Enter belongs to the input method.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  if (!thread().stop) byId("composer").requestSubmit();
+}
+
+function sendOrStop(event) {
+  event.preventDefault();
+  const running = thread().stop;
+  if (running) return running.abort();
+  const query = byId("question").value.trim();
+  if (!query) return byId("question").focus();
+  byId("question").value = "";
+  thread().unsent = "";
+  askQuestion(query);
+}
+
+function askQuestion(query) {
+  if (thread().stop) return;
+  const turn = { query, state: "thinking" };
+  thread().turns.push(turn);
+  answerTurn(thread(), scope.id, turn);
+}
+
+async function answerTurn(of, clientId, turn) {
+  of.stop = new AbortController();
+  turn.state = "thinking";
+  turnChanged(of, turn);
+  announce(t("thinking"));
+  try {
+    turn.answer = await call("POST", "/api/v1/ai/agent/chat", {
+      body: questionBody(turn.query, of.conversation, clientId),
+      signal: of.stop.signal,
+    });
+    turn.state = "answered";
+    of.conversation = turn.answer.conversation_id ?? null;
+  } catch (cause) {
+    noteFailure(turn, cause);
+  }
+  of.stop = null;
+  turnChanged(of, turn);
+  if (isShown(of)) announce(spokenResult(turn));
+}
+
+function questionBody(query, conversation, clientId) {
+  const body = { query };
+  if (conversation) body.conversation_id = conversation;
+  if (clientId) body.client_id = clientId;
+  return body;
+}
+
+function noteFailure(turn, cause) {
+  if (cause.name === "AbortError") {
+    turn.state = "stopped";
+    return;
+  }
+  turn.state = "failed";
+  turn.offline = cause instanceof Offline;
+  turn.detail = cause instanceof Refused ? cause.message : null;
+  turn.retryAt = cause.retryAfter ? Date.now() + cause.retryAfter * 1000 : null;
+  if (cause.isSignedOut) ask.signedOut(cause.status === 401 ? cause.message : "");
+}
+
+const isShown = (of) => threads.get(scope.id) === of;
+
+function turnChanged(of, turn) {
+  if (!isShown(of)) return;
+  if (turn.node?.isConnected) turn.node.replaceWith(turnNode(turn));
+  else showThread();
+  fitComposer();
+  turn.node.scrollIntoView({ block: "start", behavior: motion() });
+  if (document.activeElement === document.body) focusWithKeys(byId("question"));
+}
+
+const motion = () =>
+  matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+
+function spokenResult(turn) {
+  return turn.state === "answered" ? `${t("answer")}: ${turn.answer.answer}` : problemText(turn);
+}
+
+const problemText = (turn) =>
+  turn.state === "stopped" ? t("stopped") : turn.offline ? t("offline") : turn.detail ?? t("failed");
+
+// Drawing
+
+function emptyNode() {
+  const name = scope.name;
+  return el(
+    "section",
+    { class: "empty" },
+    el("h2", { dir: "auto" }, name ? t("emptyClient", { name }) : t("emptyPractice")),
+    el("p", { class: "quiet" }, t("emptyText")),
+    el("div", { class: "examples" }, t(name ? "examplesClient" : "examplesPractice").map(exampleNode)),
+  );
+}
+
+const exampleNode = (text) => button(text, () => askQuestion(text), { class: "example", dir: "auto" });
+
+function turnNode(turn) {
+  turn.node = el(
+    "article",
+    { class: "turn" },
+    el(
+      "div",
+      { class: "question" },
+      el("h3", { class: "unseen" }, t("you")),
+      el("p", { dir: direction(turn.query) }, turn.query),
+    ),
+    resultNode(turn),
+  );
+  return turn.node;
+}
+
+function resultNode(turn) {
+  if (turn.state === "thinking") return thinkingNode();
+  return turn.state === "answered" ? answerNode(turn.answer) : problemNode(turn);
+}
+
+const thinkingNode = () =>
+  el("p", { class: "thinking" }, t("thinking"), el("span", { class: "dots", "aria-hidden": "true" }));
+
+function problemNode(turn) {
+  const again = button(t("retry"), () => retry(turn), { class: "outline" });
+  return el(
+    "div",
+    { class: turn.state === "stopped" ? "problem mild" : "problem" },
+    el("p", { dir: "auto" }, problemText(turn)),
+    turn.retryAt && countdownNode(turn.retryAt),
+    again,
+  );
+}
+
+function retry(turn) {
+  const of = thread();
+  if (!of.stop) answerTurn(of, scope.id, turn);
+}
+
+function countdownNode(until) {
+  const node = el("p", { class: "quiet countdown" });
+  const draw = () => {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    node.textContent = left > 0 ? t("retryIn", { time: clock(left) }) : "";
+    return left > 0;
+  };
+  if (draw()) {
+    const ticking = setInterval(() => (node.isConnected && draw()) || clearInterval(ticking), 1000);
+  }
+  return node;
+}
+
+function answerNode(answer) {
+  const cards = new Map(
+    (answer.citations ?? []).map((citation, place) => [Number(citation.marker ?? place + 1), citation]),
+  );
+  const node = el("div", { class: `answer ${answer.answer_status ?? "answered"}` });
+  const openCard = (marker) => showCard(node, marker);
+  node.append(
+    el("h3", { class: "unseen" }, t("answer")),
+    ...badgeNodes(answer),
+    el("div", { class: "answer-text" }, blocks(answer.answer, cards, openCard)),
+    ...(cards.size ? [sourcesNode(cards)] : []),
+    captionNode(answer),
+    ...suggestionNodes(answer),
+  );
+  return node;
+}
+
+function badgeNodes(answer) {
+  const status = answer.answer_status;
+  const nodes = ["partial", "degraded"].includes(status)
+    ? [el("span", { class: "badge" }, t(status))]
+    : [];
+  if (answer.risk?.length) nodes.push(el("p", { class: "notice" }, t("risk")));
+  return nodes;
+}
+
+// Paragraphs and simple lists; anything else stays the text it is.
+function blocks(text, cards, openCard) {
+  const nodes = [];
+  for (const line of String(text ?? "").split("\n")) {
+    const item = /^\s*[-•*]\s+(.*)/.exec(line);
+    if (!line.trim()) continue;
+    const dir = direction(line);
+    const content = withMarkers(item ? item[1] : line, cards, openCard);
+    if (!item) nodes.push(el("p", { dir }, content));
+    else if (nodes.at(-1)?.tagName === "UL") nodes.at(-1).append(el("li", { dir }, content));
+    else nodes.push(el("ul", { dir }, el("li", { dir }, content)));
+  }
+  return nodes;
+}
+
+function withMarkers(text, cards, openCard) {
+  return text.split(/(\[\d+(?:\s*,\s*\d+)*\])/).flatMap((part) => {
+    const markers = /^\[[\d,\s]+\]$/.test(part) ? part.match(/\d+/g).map(Number) : [];
+    const known = markers.length > 0 && markers.every((marker) => cards.has(marker));
+    return known ? markers.map((marker) => markerNode(marker, openCard)) : [part];
+  });
+}
+
+const markerNode = (marker, openCard) =>
+  button(String(marker), () => openCard(marker), {
+    class: "marker",
+    "aria-label": t("source", { n: marker }),
+  });
+
+function showCard(answer, marker) {
+  const card = answer.querySelector(`[data-marker="${marker}"]`);
+  card.scrollIntoView({ block: "nearest", behavior: motion() });
+  card.focus({ preventScroll: true });
+}
+
+function sourcesNode(cards) {
+  const list = [...cards].map(([marker, citation]) => cardNode(marker, citation));
+  return el("section", { class: "sources" }, el("h4", {}, t("sources")), el("ol", {}, list));
+}
+
+function cardNode(marker, citation) {
+  const ofSession = citation.type === "session";
+  const open = button(t(ofSession ? "openNote" : "openProfile"), () => ask.openSource(citation), {
+    class: "link",
+  });
+  return el(
+    "li",
+    { class: "card", tabindex: "-1", "data-marker": String(marker) },
+    el(
+      "div",
+      { class: "card-head" },
+      el("span", { class: "number", "aria-hidden": "true" }, String(marker)),
+      el("strong", { dir: "auto" }, citation.client_name ?? ""),
+      citation.session_date && el("time", { datetime: citation.session_date }, day(citation.session_date)),
+      el("span", {}, fieldLabel(citation.field_name)),
+      citation.is_draft && el("span", { class: "badge" }, t("draft")),
+    ),
+    citation.quote && el("blockquote", { dir: direction(citation.quote) }, citation.quote),
+    open,
+  );
+}
+
+function captionNode(answer) {
+  const parts = [searchText(answer.search), modelText(answer.model)].filter(Boolean);
+  return el("p", { class: "caption" }, parts.map((part) => el("span", {}, part)));
+}
+
+function searchText(search) {
+  if (!search || search.notes_read == null) return null;
+  const n = search.notes_read;
+  if (!search.from || !search.to) return t("searched", { n });
+  return t("searchedBetween", { n, from: day(search.from), to: day(search.to) });
+}
+
+const modelText = (model) =>
+  model === "local" ? t("localModel") : model ? t("model", { name: inLanguage(model) }) : null;
+
+function suggestionNodes(answer) {
+  const texts = (answer.suggestions ?? []).filter((one) => typeof one === "string");
+  return texts.length ? [el("div", { class: "examples" }, texts.map(exampleNode))] : [];
+}
+
+// The composer
+
+const COUNT_FROM = 1600;
+
+export function fitComposer() {
+  const box = byId("question");
+  const running = Boolean(thread().stop);
+  box.style.blockSize = "auto";
+  box.style.blockSize = `${Math.min(box.scrollHeight, 180)}px`;
+  // An empty box follows the page; `dir=auto` alone would call it left to right.
+  box.dir = box.value ? "auto" : spoken() === "he" ? "rtl" : "ltr";
+  byId("counter").textContent = box.value.length > COUNT_FROM ? `${box.value.length} / ${box.maxLength}` : "";
+  byId("send").classList.toggle("running", running);
+  byId("send").disabled = !running && !box.value.trim();
+  byId("send").setAttribute("aria-label", t(running ? "stop" : "send"));
+}

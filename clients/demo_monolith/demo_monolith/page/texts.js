@@ -1,0 +1,180 @@
+// Every word of the page, in both languages, and which of them is spoken now.
+
+const WORDS = {
+  he: {
+    title: "שאלו את התיעוד",
+    demoNotice: "הדגמה בלבד: כל האנשים והסיכומים כאן בדויים.",
+    signInAs: "כניסה בשם",
+    signOut: "יציאה",
+    noPeople: "עדיין לא נטענו נתונים. נסו שוב בעוד רגע.",
+    otherLanguage: "English",
+    askAbout: "על מי שואלים",
+    wholePractice: "כל הקליניקה",
+    notes: "סיכומים",
+    placeholder: "מה תרצו לדעת?",
+    checkHint: "התשובות מצטטות את הסיכומים. כדאי לקרוא את המקור.",
+    send: "שליחה",
+    stop: "עצירה",
+    thinking: "קורא את הסיכומים",
+    emptyPractice: "שאלה על כל המטופלים",
+    emptyClient: "שאלה על {name}",
+    emptyText: "התשובה תבוא מתוך הסיכומים בלבד, עם ציטוט לכל טענה.",
+    examplesPractice: ["למי יש כאבי גב?", "מי מתקשה לישון?", "עם מי סוכם על תרגול בבית?"],
+    examplesClient: ["מה סוכם בפגישה האחרונה?", "מה עזר עד עכשיו?", "מה כדאי לבדוק בפעם הבאה?"],
+    sources: "מקורות",
+    source: "מקור {n}",
+    openNote: "פתיחת הסיכום",
+    openProfile: "פתיחת התיק",
+    fields: {
+      subjective: "סובייקטיבי",
+      objective: "אובייקטיבי",
+      assessment: "הערכה",
+      plan: "תוכנית",
+      medical_history: "רקע רפואי",
+      notes: "הערות",
+    },
+    draft: "טיוטה",
+    deleted: "נמחק",
+    partial: "תשובה חלקית",
+    degraded: "ציטוטים בלבד",
+    searched: "נקראו {n} סיכומים",
+    searchedBetween: "נקראו {n} סיכומים, {from} עד {to}",
+    localModel: "נכתב במודל מקומי קטן",
+    model: "מודל: {name}",
+    risk: "הנושא רגיש. חשוב לקרוא את הסיכומים עצמם.",
+    you: "השאלה",
+    answer: "התשובה",
+    offline: "אין חיבור. השאלה נשמרה.",
+    failed: "משהו השתבש. השאלה נשמרה.",
+    invalid: "אי אפשר לקבל את הערך הזה.",
+    stopped: "נעצר.",
+    retry: "ניסיון נוסף",
+    retryIn: "אפשר לנסות שוב בעוד {time}",
+    loading: "טוען",
+    close: "סגירה",
+    back: "חזרה לרשימה",
+    noteTitle: "סיכום פגישה",
+    profileTitle: "תיק מטופל",
+    noNotes: "אין כאן סיכומים.",
+    minutes: "{n} דק׳",
+    changed: "הטקסט השתנה מאז התשובה, ולכן הציטוט אינו מסומן.",
+    emptyField: "ריק",
+    edit: "עריכה",
+    editField: "עריכה: {field}",
+    save: "שמירה",
+    cancel: "ביטול",
+    remove: "מחיקה",
+    restore: "שחזור",
+    finalize: "סיום הטיוטה",
+    saved: "נשמר",
+    more: "עוד סיכומים",
+  },
+  en: {
+    title: "Ask your notes",
+    demoNotice: "A demo only: every person and note here is invented.",
+    signInAs: "Sign in as",
+    signOut: "Sign out",
+    noPeople: "No data is loaded yet. Try again in a moment.",
+    otherLanguage: "עברית",
+    askAbout: "Ask about",
+    wholePractice: "Whole practice",
+    notes: "Notes",
+    placeholder: "What would you like to know?",
+    checkHint: "Answers quote your notes. Do read the source.",
+    send: "Send",
+    stop: "Stop",
+    thinking: "Reading the notes",
+    emptyPractice: "Ask about all your clients",
+    emptyClient: "Ask about {name}",
+    emptyText: "Answers come from your notes alone, with a quote for every claim.",
+    examplesPractice: ["Who has back pain?", "Who has trouble sleeping?", "Who agreed to practise at home?"],
+    examplesClient: ["What did we agree last time?", "What has helped so far?", "What should I check next time?"],
+    sources: "Sources",
+    source: "Source {n}",
+    openNote: "Open the note",
+    openProfile: "Open the profile",
+    fields: {
+      subjective: "Subjective",
+      objective: "Objective",
+      assessment: "Assessment",
+      plan: "Plan",
+      medical_history: "Medical history",
+      notes: "Remarks",
+    },
+    draft: "Draft",
+    deleted: "Deleted",
+    partial: "Partial answer",
+    degraded: "Quotes only",
+    searched: "{n} notes read",
+    searchedBetween: "{n} notes read, {from} to {to}",
+    localModel: "Written by a small local model",
+    model: "Model: {name}",
+    risk: "A sensitive matter. Please read the notes themselves.",
+    you: "Question",
+    answer: "Answer",
+    offline: "No connection. Your question is kept.",
+    failed: "Something went wrong. Your question is kept.",
+    invalid: "This value cannot be accepted.",
+    stopped: "Stopped.",
+    retry: "Try again",
+    retryIn: "You can try again in {time}",
+    loading: "Loading",
+    close: "Close",
+    back: "Back to the list",
+    noteTitle: "Session note",
+    profileTitle: "Client profile",
+    noNotes: "There are no notes here.",
+    minutes: "{n} min",
+    changed: "The text has changed since this answer, so the quote is not marked.",
+    emptyField: "Empty",
+    edit: "Edit",
+    editField: "Edit: {field}",
+    save: "Save",
+    cancel: "Cancel",
+    remove: "Delete",
+    restore: "Restore",
+    finalize: "Finalize",
+    saved: "Saved",
+    more: "More notes",
+  },
+};
+
+const LOCALES = { he: "he-IL", en: "en-GB" };
+const KEPT_AS = "demo-language";
+
+let language = localStorage.getItem(KEPT_AS) === "en" ? "en" : "he";
+
+export const spoken = () => language;
+
+export function switchLanguage() {
+  language = language === "he" ? "en" : "he";
+  localStorage.setItem(KEPT_AS, language);
+}
+
+export function t(key, values = {}) {
+  const found = WORDS[language][key];
+  if (typeof found !== "string") return found;
+  return found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+export const fieldLabel = (name) => WORDS[language].fields[name] ?? name;
+
+// A name may be given in both scripts, "Noa Bar / נועה בר"; the page shows the one it speaks.
+export function inLanguage(name) {
+  const parts = String(name ?? "").split(" / ");
+  const isHebrew = (part) => /[\u0590-\u05ff]/.test(part);
+  return parts.find((part) => isHebrew(part) === (language === "he")) ?? parts[0];
+}
+
+export function day(moment) {
+  // A plain date has no zone: noon keeps it on its own day everywhere.
+  const time = new Date(/^\d{4}-\d{2}-\d{2}$/.test(moment) ? `${moment}T12:00` : moment);
+  if (Number.isNaN(time.getTime())) return String(moment);
+  const shape = { day: "numeric", month: "short", year: "numeric" };
+  return new Intl.DateTimeFormat(LOCALES[language], shape).format(time);
+}
+
+export function clock(seconds) {
+  const rest = String(seconds % 60).padStart(2, "0");
+  return `${Math.floor(seconds / 60)}:${rest}`;
+}
