@@ -4,13 +4,13 @@ No method promises to be fast or to succeed: each may raise `Unavailable` or a s
 travels as a required keyword and comes only from something verified.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
-from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement, Turn
+from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -19,6 +19,7 @@ from service.domain.identity import (
     WorkspaceStatus,
 )
 from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Pulled
+from service.domain.turns import Turn
 
 Vector = Sequence[float]
 DIMENSION = 1024  # The column is halfvec(1024); every embedder is asked for this many.
@@ -53,8 +54,8 @@ class NoteSource(Protocol):
         """What exists, page by page."""
         ...
 
-    async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus:
-        """`deleted` also for a workspace PazPaz does not list."""
+    async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus | None:
+        """None for a workspace that PazPaz does not list."""
         ...
 
 
@@ -88,11 +89,16 @@ class KeyStore(Protocol):
 
     async def keys(self, *, workspace: WorkspaceId) -> WorkspaceKeys: ...
 
+    def drop(self, workspace: WorkspaceId) -> None:
+        """Forgets what is remembered of them."""
+        ...
+
 
 class Embedder(Protocol):
     """Turns text into vectors of `DIMENSION` floats, unit length."""
 
-    model: str
+    @property
+    def model(self) -> str: ...
 
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
@@ -107,7 +113,8 @@ class Embedder(Protocol):
 class Reranker(Protocol):
     """Judges how well texts answer a query."""
 
-    model: str
+    @property
+    def model(self) -> str: ...
 
     async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
         """One score a text, in order, calibrated to 0..1."""
@@ -118,19 +125,25 @@ class ChatModel(Protocol):
     """Writes an answer from passages.
 
     What it writes is not to be trusted: each sentence passes the filter. A stream that ends without
-    `Finished` was cut.
+    `Finished` was cut. Closing the generator ends the call at the provider.
     """
 
-    model: str
+    @property
+    def model(self) -> str: ...
 
-    def stream(self, question: Question, passages: Sequence[Passage]) -> AsyncIterator[Delta]: ...
+    def stream(
+        self, question: Question, passages: Sequence[Passage]
+    ) -> AsyncGenerator[Delta, None]: ...
+
+
+WorkKind = Literal["sessions", "clients", "workspaces"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A claimed piece of work: `token` must still be the row's when the effect is written."""
 
-    kind: str
+    kind: WorkKind
     key: UUID
     workspace: WorkspaceId
     token: int
@@ -144,7 +157,10 @@ class IndexedNote:
 
     note: Note
     model: str
+    kept: frozenset[str]
+    """Fields whose stored chunks still stand, because their digest did not change."""
     chunks: Sequence[Chunk]
+    """The chunks of all other fields, with `vectors` beside them."""
     vectors: Sequence[Vector]
     bag: Bag
     digests: dict[str, str]
@@ -157,8 +173,8 @@ class ChunkStore(Protocol):
     async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
         """Swaps in a note's chunks and bag and marks the work done, in one transaction.
 
-        False, with nothing written, when the lease was lost. A note whose client is catalogued as archived
-        is catalogued, not indexed.
+        False, with nothing written, when the lease was lost or what should be kept is gone. A note whose
+        client is archived or purged is forgotten instead.
         """
         ...
 
@@ -167,11 +183,18 @@ class ChunkStore(Protocol):
         ...
 
     async def put_client(
-        self, client: Client, indexed: IndexedNote | None, *, lease: Lease
+        self,
+        client: Client,
+        indexed: IndexedNote | None,
+        *,
+        lease: Lease,
+        wake: Sequence[UUID] = (),
     ) -> "ClientChange | None":
         """Catalogues a client and swaps in or drops the profile; an inactive client's sessions are forgotten.
 
-        None when the lease was lost.
+        Where the client became active, another look at the sessions `wake` is wanted with the same commit.
+
+        None, with nothing written, when the lease was lost or what should be kept is gone.
         """
         ...
 
@@ -212,7 +235,7 @@ class ChunkStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientChange:
-    """What cataloguing a client changed: `became_active` asks for their sessions to be looked at again."""
+    """What cataloguing a client changed."""
 
     became_active: bool
 
@@ -226,6 +249,15 @@ class Event:
     entity: Literal["sessions", "clients", "workspaces", "users"]
     entity_id: UUID
     kind: Literal["upserted", "purged", "status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What operators watch: pieces waiting and given up on, and the age in seconds of the oldest unmet want."""
+
+    waiting: int
+    parked: int
+    lag: float
 
 
 class WorkQueue(Protocol):
@@ -259,16 +291,22 @@ class WorkQueue(Protocol):
         """Gives leases back untouched, as at shutdown."""
         ...
 
+    async def depth(self) -> Depth: ...
+
 
 class WorkspaceEraser(Protocol):
-    """Forgets a whole workspace."""
+    """Shuts a whole workspace, and opens it again. Shutting is fenced by its lease and marks that work done."""
 
-    async def forget_index(self, *, workspace: WorkspaceId) -> None:
-        """Drops what search needs; conversations and keys stay."""
+    async def forget_index(self, lease: Lease) -> bool:
+        """Drops what search needs; conversations and keys stay. False when the lease was lost."""
         ...
 
-    async def erase(self, *, workspace: WorkspaceId) -> None:
-        """Drops everything, the keys included."""
+    async def erase(self, lease: Lease) -> bool:
+        """Drops everything, the keys included. False when the lease was lost."""
+        ...
+
+    async def reopen(self, *, workspace: WorkspaceId) -> None:
+        """Lets its notes be looked at again."""
         ...
 
 
@@ -285,7 +323,7 @@ class ConversationHead:
 class ConversationStore(Protocol):
     """Sealed conversations; each belongs to one user of one workspace."""
 
-    async def scope_of(
+    async def head(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
     ) -> ConversationHead | None: ...
 
@@ -298,7 +336,11 @@ class ConversationStore(Protocol):
         workspace: WorkspaceId,
         turn: Turn,
     ) -> None:
-        """Adds a turn, and the conversation itself with its first one."""
+        """Adds a turn, and the conversation itself with its first one.
+
+        Raises ConversationNotFound when the id is another user's. What leans on a note or client that was
+        purged meanwhile is not kept.
+        """
         ...
 
     async def page(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
-from uuid import UUID
 
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, NoteRef
@@ -172,13 +171,3 @@ class Answer:
     retrieved_count: int
     withheld: int
     model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One question and its answer in a conversation."""
-
-    id: UUID
-    question: str
-    answer: Answer
-    asked_at: datetime

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class Note:
     @property
     def day(self) -> date | None:
         """The day of the session (UTC), None for a profile."""
-        return self.session_date.date() if self.session_date else None
+        return self.session_date.astimezone(UTC).date() if self.session_date else None
 
     @property
     def is_draft(self) -> bool:
@@ -66,7 +66,8 @@ class Client:
         return f"{self.first_name} {self.last_name}".strip()
 
 
-UnreadableReason = Literal["decrypt_failed", "too_large"]
+UnreadableReason = Literal["decrypt_failed", "too_large", "malformed"]
+"""`malformed` is our word for a row that is not of the agreed shape."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,45 @@
+"""Normal forms and words of Hebrew and English text, with their places in the original."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+# Niqqud and cantillation (the maqaf, U+05BE, parts words and stays), and the controls that only steer display.
+_MARKS = "\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad"
+_QUOTES = "\"'`\u00b4\u05f3\u05f4\u2018\u2019\u201a-\u201f\u2032\u2033"
+_FINALS = str.maketrans("ךםןףץ", "כמנפצ")
+
+_DROP = re.compile(f"[{_MARKS}{_QUOTES}]")
+_LETTERS = rf"\w[\w{_MARKS}]*"
+# A decimal, a dose or a date is one word: "7.5", "12.3.2026"; quotes inside a word belong to it: ד"ר, don't.
+_WORD = re.compile(rf"\d+(?:[.,/:]\d+)+(?!\w)|{_LETTERS}(?:[{_QUOTES}]+{_LETTERS})*")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word in its normal form; `start` and `end` are code points of the original text."""
+
+    text: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=65_536)
+def normalise(word: str) -> str:
+    """The form two spellings share: NFKC, case-folded, no niqqud, bidi controls or quotes, final letters folded."""
+    folded = unicodedata.normalize("NFKC", word).casefold()
+    return _DROP.sub("", folded).translate(_FINALS)
+
+
+def words(text: str) -> list[Word]:
+    """The words of a text in order; what is left empty by normalising is no word."""
+    found = (
+        Word(normalise(match.group()), match.start(), match.end()) for match in _WORD.finditer(text)
+    )
+    return [word for word in found if word.text]
+
+
+def tokens(text: str) -> list[str]:
+    """The normal forms alone."""
+    return [form for form in map(normalise, _WORD.findall(text)) if form]

@@ -1,0 +1,109 @@
+"""Every setting of the service, read once from the environment by the entry points; a bad value stops the start."""
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from service.errors import BadSettings
+
+MIN_SECRET_LENGTH = 32  # RFC 7518 section 3.2: an HS256 key has at least as many bytes as its hash.
+
+
+def _asyncpg_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return SecretStr("postgresql+asyncpg://" + url.removeprefix(prefix))
+    raise ValueError("must be a postgresql:// address")
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must be a redis:// address")
+    return value
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_asyncpg_url)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+S = TypeVar("S", bound=BaseSettings)
+
+
+class Settings(BaseSettings):
+    """The environment, by its variable names in lower case; secrets never print."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: PostgresUrl
+    """The API's or the worker's own login: it owns no table and bypasses no wall."""
+    redis_url: RedisUrl
+    secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
+    """PazPaz's SECRET_KEY. Whoever holds it can mint any PazPaz session."""
+    monolith_url: HttpUrl
+    signing_key_file: Path
+    """Our Ed25519 private key, PEM; the file's stem is its key id (`ai-2026-11-a.pem`)."""
+    monolith_keys_file: Path
+    """PazPaz's public keys, JSON as `pazpaz-agent keys new` prints it."""
+    key_encryption_key: SecretStr | None = None
+    """32 bytes, base64: wraps every workspace's keys. Or name a file."""
+    key_encryption_key_file: Path | None = None
+
+    model_provider: Literal["local", "cohere"] = "local"
+    cohere_api_key: SecretStr | None = None
+    cohere_base_url: HttpUrl | None = None
+    cohere_embed_model: str = "embed-v4.0"
+    cohere_rerank_model: str = "rerank-v3.5"
+    cohere_chat_model: str = "command-a-03-2025"
+
+    ai_agent_enabled: bool = True
+    ai_agent_max_queries_per_hour: int = Field(default=30, ge=1)
+    index_drafts: bool = False
+    require_consent: bool = False
+    allowed_roles: frozenset[Literal["owner", "assistant"]] = frozenset({"owner", "assistant"})
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8810, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    debounce_seconds: float = Field(default=2.0, ge=0)
+    """How long a note must be quiet before it is looked at again; autosaves come every 5 s."""
+    debounce_limit_seconds: float = Field(default=30.0, ge=0)
+    """The longest that further edits can put off the look."""
+    request_timeout_seconds: float = Field(default=10.0, gt=0)
+    lease_seconds: float = Field(default=60.0, gt=0)
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if (self.key_encryption_key is None) == (self.key_encryption_key_file is None):
+            raise ValueError("set exactly one of KEY_ENCRYPTION_KEY and KEY_ENCRYPTION_KEY_FILE")
+        if self.model_provider == "cohere" and self.cohere_api_key is None:
+            raise ValueError("MODEL_PROVIDER=cohere needs COHERE_API_KEY")
+        return self
+
+
+class MigrationSettings(BaseSettings):
+    """What `migrate` alone needs: the login that owns the tables."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    migration_database_url: PostgresUrl
+
+
+def load(kind: type[S], **given: Any) -> S:
+    """Reads the environment; raises BadSettings with one line that names the variables, never their values."""
+    try:
+        return partial(kind, **given)()
+    except ValidationError as exc:
+        lines = (_line(error["loc"], error["msg"]) for error in exc.errors(include_input=False))
+        raise BadSettings("; ".join(lines)) from None
+    except SettingsError as exc:  # a list or a set that is no JSON; it names the field, in quotes
+        name = re.search(r'"(\w+)"', str(exc))
+        raise BadSettings(f"{name[1].upper() if name else 'a setting'}: must be JSON") from None
+
+
+def _line(loc: tuple[int | str, ...], message: str) -> str:
+    name = ".".join(str(part) for part in loc).upper()
+    said = message.removeprefix("Value error, ")
+    return f"{name}: {said}" if name else said
