@@ -1,0 +1,51 @@
+"""Metric objects, with labels from closed lists: never a workspace, a user or a word of text."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+QUERY_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 15, 30, 45, 60)
+CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+COUNT_BUCKETS = (0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 50)
+
+QUERIES = Counter("ai_agent_queries", "Questions, by outcome.", ["language", "status"])
+QUERY_SECONDS = Histogram(
+    "ai_agent_query_duration_seconds",
+    "From question to answer.",
+    ["language"],
+    buckets=QUERY_BUCKETS,
+)
+EMBEDDING_SECONDS = Histogram(
+    "ai_agent_embedding_duration_seconds", "One embed call.", ["model"], buckets=CALL_BUCKETS
+)
+EMBEDDING_ERRORS = Counter(
+    "ai_agent_embedding_errors", "Failed embed calls.", ["error_type", "model"]
+)
+RETRIEVAL_SECONDS = Histogram(
+    "ai_agent_retrieval_duration_seconds", "Search, pull and rerank.", buckets=CALL_BUCKETS
+)
+SOURCES_RETRIEVED = Histogram(
+    "ai_agent_sources_retrieved", "Sessions handed to the model.", buckets=COUNT_BUCKETS
+)
+LLM_SECONDS = Histogram(
+    "ai_agent_llm_duration_seconds", "One chat call.", ["model"], buckets=QUERY_BUCKETS
+)
+LLM_ERRORS = Counter("ai_agent_llm_errors", "Failed chat calls.", ["error_type", "model"])
+LLM_TOKENS = Counter(
+    "ai_agent_llm_tokens", "Tokens, as counted by the model.", ["model", "token_type"]
+)
+RATE_LIMIT_HITS = Counter("ai_agent_rate_limit_hits", "Questions beyond the allowance.")
+CITATIONS_RETURNED = Histogram(
+    "ai_agent_citations_returned", "Citations of one answer.", buckets=COUNT_BUCKETS
+)
+CLAIMS_WITHHELD = Counter("ai_agent_claims_withheld", "Sentences not shown.", ["reason"])
+STAGE_SECONDS = Histogram(
+    "ai_agent_stage_duration_seconds", "One node of the graph.", ["stage"], buckets=CALL_BUCKETS
+)
+LIMITER_FALLBACKS = Counter("ai_agent_limiter_fallbacks", "Questions counted without Redis.")
+
+EVENTS_ACCEPTED = Counter("ai_ingest_events_accepted", "Events stored.", ["entity"])
+EVENTS_REFUSED = Counter("ai_ingest_events_refused", "Deliveries refused.", ["reason"])
+NOTES_PROCESSED = Counter("ai_ingest_notes", "Work finished by the worker.", ["outcome"])
+INGEST_ERRORS = Counter("ai_ingest_errors", "Work given back after an error.", ["error_type"])
+OPEN_WORK = Gauge("ai_ingest_open_work", "Notes waiting to be looked at again.")
+DEAD_LETTERS = Gauge("ai_ingest_dead_letters", "Notes given up on, waiting for a person.")
+INGEST_LAG = Gauge("ai_ingest_lag_seconds", "Age of the oldest unmet want.")
