@@ -1,0 +1,290 @@
+"""Conversations in Postgres: sealed sentence by sentence, with a plain link to the notes each leans on."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, and_, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.adapters.database import (
+    WORKSPACE_STONES,
+    Database,
+    conversations,
+    note_catalogue,
+    tombstones,
+    turn_sources,
+    turns,
+)
+from service.adapters.key_store import require_current
+from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.notes import NoteRef
+from service.domain.turns import Sentence, Turn
+from service.errors import ConversationNotFound, KeyUnavailable, WorkspaceSuspended
+from service.ports import ConversationHead, KeyStore, WorkspaceKeys
+from service.security.sealing import seal, unseal
+
+
+@dataclass(frozen=True, slots=True)
+class PgConversations:
+    """Keeps ConversationStore."""
+
+    database: Database
+    keys: KeyStore
+
+    async def head(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> ConversationHead | None:
+        query = _heads(user, workspace).where(conversations.c.id == conversation)
+        async with self.database.tenant_tx(workspace) as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return _head(row) if row else None
+
+    async def page(
+        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
+    ) -> Sequence[ConversationHead]:
+        query = _heads(user, workspace).order_by(conversations.c.started_at.desc()).limit(limit)
+        if before is not None:
+            query = query.where(conversations.c.started_at < before)
+        async with self.database.tenant_tx(workspace) as connection:
+            return [_head(row) for row in await connection.execute(query)]
+
+    async def add_turn(
+        self,
+        *,
+        conversation: UUID,
+        client: ClientId | None,
+        user: UserId,
+        workspace: WorkspaceId,
+        turn: Turn,
+    ) -> None:
+        """Raises ConversationNotFound when the id is another user's."""
+        keys = await self.keys.keys(workspace=workspace)
+        row = {"client_id": client, "started_at": turn.asked_at}
+        first = insert(conversations).values(
+            row | {"workspace_id": workspace, "id": conversation, "user_id": user}
+        )
+        owner = select(conversations.c.user_id).where(
+            conversations.c.workspace_id == workspace, conversations.c.id == conversation
+        )
+        async with self.database.tenant_tx(workspace) as connection:
+            await self._require_open(connection, keys)
+            await connection.execute(first.on_conflict_do_nothing())
+            if await connection.scalar(owner) != user:
+                raise ConversationNotFound
+            turn = _without(turn, client, await _purged(connection, turn, client, workspace))
+            await connection.execute(
+                insert(turns).values(_turn_row(turn, keys, conversation=conversation))
+            )
+            if sources := _source_rows(turn, workspace):
+                await connection.execute(insert(turn_sources).values(sources))
+
+    async def _require_open(self, connection: AsyncConnection, keys: WorkspaceKeys) -> None:
+        """Nothing is said any more in a workspace that was shut while the answer was being written."""
+        stone = select(tombstones.c.at).where(
+            tombstones.c.workspace_id == keys.workspace,
+            tombstones.c.entity.in_(WORKSPACE_STONES),
+        )
+        if (await connection.execute(stone)).first() is not None:
+            raise WorkspaceSuspended
+        try:
+            await require_current(connection, keys)
+        except KeyUnavailable:
+            self.keys.drop(keys.workspace)
+            raise
+
+    async def turns(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> Sequence[Turn]:
+        keys = await self.keys.keys(workspace=workspace)
+        async with self.database.tenant_tx(workspace) as connection:
+            rows = (await connection.execute(_turns(conversation, user, workspace))).all()
+            gone = await connection.execute(_gone_sources(conversation, workspace))
+            hidden = {(row.turn_id, row.sentence) for row in gone}
+        return [_open_turn(row, keys, hidden) for row in rows]
+
+    async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
+        statement = delete(conversations).where(
+            conversations.c.workspace_id == workspace,
+            conversations.c.user_id == user,
+            conversations.c.id == conversation,
+        )
+        async with self.database.tenant_tx(workspace) as connection:
+            result = await connection.execute(statement.returning(conversations.c.id))
+            return result.first() is not None
+
+
+async def forget_sources(connection: AsyncConnection, ref: NoteRef) -> None:
+    """Shreds every sentence that leaned on a note, and the question it answered; for a client, all of theirs."""
+    named: dict[str, object] = {"workspace": ref.workspace, "id": ref.id}
+    if ref.entity == "clients":
+        await connection.execute(_SHRED_CLIENT, named)
+        await connection.execute(_SHRED_SCOPE, named)
+    else:
+        await connection.execute(_SHRED_NOTE, named | {"entity": ref.entity})
+
+
+_SHRED = """
+UPDATE turns SET question = NULL, sentences = ARRAY(
+  SELECT CASE WHEN said.place - 1 IN (
+    SELECT sentence FROM turn_sources s WHERE s.workspace_id = turns.workspace_id AND s.turn_id = turns.id AND {about}
+  ) THEN NULL ELSE said.sealed END
+  FROM unnest(turns.sentences) WITH ORDINALITY AS said (sealed, place) ORDER BY said.place)
+WHERE workspace_id = :workspace AND id IN (
+  SELECT turn_id FROM turn_sources s WHERE s.workspace_id = :workspace AND {about})
+"""
+_SHRED_NOTE = text(_SHRED.format(about="s.entity = :entity AND s.entity_id = :id"))
+_SHRED_CLIENT = text(_SHRED.format(about="s.client_id = :id"))
+# Asked about this client alone: even an answer that found nothing may name them.
+_SHRED_SCOPE = text("""
+UPDATE turns SET question = NULL, sentences = array_fill(NULL::bytea, ARRAY[cardinality(sentences)])
+WHERE workspace_id = :workspace AND conversation_id IN (
+  SELECT id FROM conversations WHERE workspace_id = :workspace AND client_id = :id)
+""")
+
+
+async def _purged(
+    connection: AsyncConnection, turn: Turn, client: ClientId | None, workspace: WorkspaceId
+) -> set[NoteRef]:
+    """The notes and clients of a turn that were purged while it was being answered."""
+    sources = [source for said in turn.sentences if said for source in said.sources.items()]
+    ids = {ref.id for ref, _ in sources} | {owner for _, owner in sources} | {client}
+    query = select(tombstones.c.entity, tombstones.c.entity_id).where(
+        tombstones.c.workspace_id == workspace, tombstones.c.entity_id.in_(ids - {None})
+    )
+    rows = await connection.execute(query)
+    return {NoteRef(workspace, row.entity, row.entity_id) for row in rows}
+
+
+def _without(turn: Turn, client: ClientId | None, purged: set[NoteRef]) -> Turn:
+    """A turn without what `forget_sources` would have shredded, had it been stored a moment earlier."""
+    if not purged:
+        return turn
+    clients = {ref.id for ref in purged if ref.entity == "clients"}
+
+    def stays(said: Sentence) -> bool:
+        leans = any(ref in purged or owner in clients for ref, owner in said.sources.items())
+        return client not in clients and not leans
+
+    sentences = [said if said and stays(said) else None for said in turn.sentences]
+    return replace(turn, question=None, sentences=sentences)
+
+
+def _heads(user: UserId, workspace: WorkspaceId) -> Any:
+    said = (
+        select(func.count())
+        .where(turns.c.workspace_id == workspace, turns.c.conversation_id == conversations.c.id)
+        .scalar_subquery()
+    )
+    return select(
+        conversations.c.id,
+        conversations.c.client_id,
+        conversations.c.started_at,
+        said.label("said"),
+    ).where(conversations.c.workspace_id == workspace, conversations.c.user_id == user)
+
+
+def _head(row: Row[Any]) -> ConversationHead:
+    client = ClientId(row.client_id) if row.client_id else None
+    return ConversationHead(row.id, client, row.started_at, row.said)
+
+
+def _turns(conversation: UUID, user: UserId, workspace: WorkspaceId) -> Any:
+    owned = and_(
+        conversations.c.workspace_id == turns.c.workspace_id,
+        conversations.c.id == turns.c.conversation_id,
+        conversations.c.user_id == user,
+    )
+    return (
+        select(turns)
+        .join(conversations, owned)
+        .where(turns.c.workspace_id == workspace, turns.c.conversation_id == conversation)
+        .order_by(turns.c.asked_at, turns.c.id)
+    )
+
+
+def _gone_sources(conversation: UUID, workspace: WorkspaceId) -> Any:
+    """The sentences whose note the catalogue no longer has: deleted or archived, so not shown; restored, shown."""
+    there = (
+        select(note_catalogue.c.entity_id)
+        .where(
+            note_catalogue.c.workspace_id == turn_sources.c.workspace_id,
+            note_catalogue.c.entity == turn_sources.c.entity,
+            note_catalogue.c.entity_id == turn_sources.c.entity_id,
+            note_catalogue.c.state != "archived",
+        )
+        .exists()
+    )
+    mine = select(turns.c.id).where(
+        turns.c.workspace_id == workspace, turns.c.conversation_id == conversation
+    )
+    return select(turn_sources.c.turn_id, turn_sources.c.sentence).where(
+        turn_sources.c.workspace_id == workspace, turn_sources.c.turn_id.in_(mine), ~there
+    )
+
+
+def _turn_row(turn: Turn, keys: WorkspaceKeys, *, conversation: UUID) -> dict[str, object]:
+    return {
+        "workspace_id": keys.workspace,
+        "id": turn.id,
+        "conversation_id": conversation,
+        "asked_at": turn.asked_at,
+        "key_epoch": keys.epoch,
+        "question": _seal(turn.question, keys, turn.id, "question") if turn.question else None,
+        "sentences": [
+            _seal({"text": said.text, "citations": said.citations}, keys, turn.id, str(place))
+            if said
+            else None
+            for place, said in enumerate(turn.sentences)
+        ],
+        "outcome": turn.outcome,
+    }
+
+
+def _source_rows(turn: Turn, workspace: WorkspaceId) -> list[dict[str, object]]:
+    return [
+        {"workspace_id": workspace, "turn_id": turn.id, "sentence": place}
+        | {"entity": note.entity, "entity_id": note.id, "client_id": client}
+        for place, said in enumerate(turn.sentences)
+        if said
+        for note, client in sorted(said.sources.items(), key=lambda item: str(item[0].id))
+    ]
+
+
+def _open_turn(row: Row[Any], keys: WorkspaceKeys, hidden: set[tuple[UUID, int]]) -> Turn:
+    sentences = [
+        _open_sentence(None if (row.id, place) in hidden else blob, keys, row.id, place)
+        for place, blob in enumerate(row.sentences)
+    ]
+    return Turn(
+        id=row.id,
+        question=_unseal(row.question, keys, row.id, "question") if row.question else None,
+        sentences=sentences,
+        outcome=row.outcome,
+        asked_at=row.asked_at,
+    )
+
+
+def _open_sentence(
+    blob: bytes | None, keys: WorkspaceKeys, turn: UUID, place: int
+) -> Sentence | None:
+    if blob is None:
+        return None
+    said = _unseal(blob, keys, turn, str(place))
+    return Sentence(said["text"], said["citations"], {})
+
+
+def _seal(value: object, keys: WorkspaceKeys, turn: UUID, part: str) -> bytes:
+    return seal(json.dumps(value).encode(), key=keys.seal, place=_place(keys, turn, part))
+
+
+def _unseal(blob: bytes, keys: WorkspaceKeys, turn: UUID, part: str) -> Any:
+    return json.loads(unseal(blob, key=keys.seal, place=_place(keys, turn, part)))
+
+
+def _place(keys: WorkspaceKeys, turn: UUID, part: str) -> tuple[str, ...]:
+    return ("turns", str(keys.workspace), str(turn), part)

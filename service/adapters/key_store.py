@@ -1,0 +1,100 @@
+"""Workspace keys: wrapped in Postgres, opened here, remembered for a few minutes."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.adapters.database import Database, workspace_keys
+from service.domain.identity import WorkspaceId
+from service.errors import KeyUnavailable
+from service.ports import Clock, WorkspaceKeys
+from service.security.keys import KeyEncryptionKey, new_key
+
+REMEMBER = timedelta(minutes=5)
+MOST = 1000
+
+
+@dataclass(slots=True)
+class PgKeyStore:
+    """Keeps KeyStore. Opened keys live in memory only, bounded in number and time."""
+
+    database: Database
+    kek: KeyEncryptionKey
+    clock: Clock
+    _open: OrderedDict[WorkspaceId, tuple[datetime, WorkspaceKeys]] = field(
+        default_factory=OrderedDict, repr=False
+    )
+
+    async def keys(self, *, workspace: WorkspaceId) -> WorkspaceKeys:
+        """Raises StoreUnavailable, or KeyUnavailable when another key-encryption key wrapped them."""
+        remembered = self._open.get(workspace)
+        if remembered and remembered[0] > self.clock():
+            return remembered[1]
+        row = await self._read_or_make(workspace)
+        return self._remember(self._unwrap(row))
+
+    def drop(self, workspace: WorkspaceId) -> None:
+        """Forgets the opened keys, as when the workspace is erased."""
+        self._open.pop(workspace, None)
+
+    def _remember(self, keys: WorkspaceKeys) -> WorkspaceKeys:
+        self._open[keys.workspace] = (self.clock() + REMEMBER, keys)
+        self._open.move_to_end(keys.workspace)
+        while len(self._open) > MOST:
+            self._open.popitem(last=False)
+        return keys
+
+    async def _read_or_make(self, workspace: WorkspaceId) -> Row[Any]:
+        newest = (
+            select(workspace_keys)
+            .where(workspace_keys.c.workspace_id == workspace)
+            .order_by(workspace_keys.c.epoch.desc())
+            .limit(1)
+        )
+        async with self.database.tenant_tx(workspace) as connection:
+            row = (await connection.execute(newest)).one_or_none()
+            if row is None:
+                # Two processes may meet here: one insert wins, both read what it wrote.
+                fresh = insert(workspace_keys).values(self._fresh(workspace))
+                await connection.execute(fresh.on_conflict_do_nothing())
+                row = (await connection.execute(newest)).one()
+        return row
+
+    def _fresh(self, workspace: WorkspaceId) -> dict[str, object]:
+        return {
+            "workspace_id": workspace,
+            # From the clock: keys made after an erasure are told from those other processes remember.
+            "epoch": int(self.clock().timestamp()),
+            "kek_id": self.kek.id,
+            "wrapped_seal": self.kek.wrap(new_key(), place=_place(workspace, "seal")),
+            "wrapped_index": self.kek.wrap(new_key(), place=_place(workspace, "index")),
+        }
+
+    def _unwrap(self, row: Row[Any]) -> WorkspaceKeys:
+        if row.kek_id != self.kek.id:
+            raise KeyUnavailable
+        workspace = WorkspaceId(row.workspace_id)
+        return WorkspaceKeys(
+            workspace=workspace,
+            epoch=row.epoch,
+            seal=self.kek.unwrap(row.wrapped_seal, place=_place(workspace, "seal")),
+            index=self.kek.unwrap(row.wrapped_index, place=_place(workspace, "index")),
+        )
+
+
+async def require_current(connection: AsyncConnection, keys: WorkspaceKeys) -> None:
+    """Raises KeyUnavailable when these keys were erased meanwhile."""
+    query = select(workspace_keys.c.epoch).where(
+        workspace_keys.c.workspace_id == keys.workspace, workspace_keys.c.epoch == keys.epoch
+    )
+    if (await connection.execute(query)).first() is None:
+        raise KeyUnavailable
+
+
+def _place(workspace: WorkspaceId, purpose: str) -> tuple[str, str, str]:
+    return ("workspace_keys", str(workspace), purpose)
