@@ -1,0 +1,206 @@
+"""Making the index equal the source, one leased note at a time: pull, chunk, embed, replace; or forget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from service.domain.identity import WorkspaceId
+from service.domain.notes import Bag, Chunk, Client, Note, NoteRef
+from service.language.chunking import CHUNKER, chunk_note
+from service.language.features import hashed
+from service.ports import (
+    ChunkStore,
+    Embedder,
+    IndexedNote,
+    KeyStore,
+    Lease,
+    NoteSource,
+    WorkQueue,
+    WorkspaceEraser,
+    WorkspaceKeys,
+)
+from service.security.keys import digest
+
+Outcome = Literal["indexed", "forgotten", "fenced", "unreadable"]
+FAN_OUT_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingRules:
+    """Which notes may be indexed; the contract's settings."""
+
+    drafts: bool = False
+    require_consent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A note on its way into the index: what stands, and what must be embedded."""
+
+    lease: Lease
+    note: Note
+    digests: dict[str, str]
+    kept: frozenset[str]
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class Indexer:
+    """The ingestion journey. Holds no state; every effect is fenced by its lease."""
+
+    notes: NoteSource
+    store: ChunkStore
+    queue: WorkQueue
+    keys: KeyStore
+    embedder: Embedder
+    eraser: WorkspaceEraser
+    rules: IndexingRules = IndexingRules()
+
+    async def look_again(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outcome]]:
+        """Brings the leased entities of one workspace in line with the source.
+
+        Raises what the ports raise; then nothing of the unfinished leases was written.
+        """
+        kind = leases[0].kind
+        if kind == "sessions":
+            return await self._sessions(leases)
+        if kind == "clients":
+            return [(lease, await self._client(lease)) for lease in leases]
+        return [(lease, await self._workspace(lease)) for lease in leases]
+
+    async def _sessions(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outcome]]:
+        workspace = leases[0].workspace
+        pulled = await self.notes.fetch(workspace=workspace, sessions=[one.key for one in leases])
+        owners = sorted({note.client for note in pulled.sessions.values()})
+        theirs = await self.notes.fetch(workspace=workspace, clients=owners)
+        keys = await self.keys.keys(workspace=workspace)
+        outcomes: list[tuple[Lease, Outcome]] = []
+        drafts: list[Draft] = []
+        for lease in leases:
+            note = pulled.sessions.get(lease.key)
+            if lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
+                outcomes.append((lease, "unreadable"))
+            elif note and self._belongs(note, theirs.clients.get(note.client)):
+                drafts.append(await self._draft(lease, note, keys))
+            else:
+                outcomes.append((lease, await self._forget(lease)))
+        return outcomes + await self._write(drafts, keys)
+
+    def _belongs(self, note: Note, client: Client | None) -> bool:
+        """Not deleted, of an active client (who consents, where that is required); drafts by setting."""
+        if client is None or not self._may_be_read(client):
+            return False
+        return note.state == "active" or (note.state == "draft" and self.rules.drafts)
+
+    def _may_be_read(self, client: Client) -> bool:
+        return client.is_active and (client.has_consent or not self.rules.require_consent)
+
+    async def _draft(self, lease: Lease, note: Note, keys: WorkspaceKeys) -> Draft:
+        digests = {field: self._digest(field, text, keys) for field, text in note.fields.items()}
+        stored = await self.store.digests(note.ref)
+        kept = frozenset(field for field, value in digests.items() if stored.get(field) == value)
+        chunks = [chunk for chunk in chunk_note(note) if chunk.field not in kept]
+        return Draft(lease, note, digests, kept, chunks)
+
+    def _digest(self, field: str, text: str, keys: WorkspaceKeys) -> str:
+        """Changes with the text, and with whatever else would make its stored chunks wrong."""
+        return digest(keys.index, self.embedder.model, CHUNKER, field, text)
+
+    async def _write(
+        self, drafts: Sequence[Draft], keys: WorkspaceKeys
+    ) -> list[tuple[Lease, Outcome]]:
+        """Texts of several notes share embed calls; each note is written in a transaction of its own."""
+        texts = [chunk.text for draft in drafts for chunk in draft.chunks]
+        vectors = iter(await self._embed(texts, keys))
+        outcomes: list[tuple[Lease, Outcome]] = []
+        for draft in drafts:
+            mine = [next(vectors) for _ in draft.chunks]
+            written = await self.store.replace(self._indexed(draft, mine, keys), lease=draft.lease)
+            outcomes.append((draft.lease, "indexed" if written else "fenced"))
+        return outcomes
+
+    async def _embed(self, texts: Sequence[str], keys: WorkspaceKeys) -> Sequence[Sequence[float]]:
+        if not texts:
+            return []
+        return await self.embedder.embed(texts, purpose="document", key=keys.index)
+
+    def _indexed(
+        self, draft: Draft, vectors: Sequence[Sequence[float]], keys: WorkspaceKeys
+    ) -> IndexedNote:
+        return IndexedNote(
+            note=draft.note,
+            model=self.embedder.model,
+            kept=draft.kept,
+            chunks=draft.chunks,
+            vectors=vectors,
+            bag=bag_of(draft.note, key=keys.index),
+            digests=draft.digests,
+        )
+
+    async def _forget(self, lease: Lease) -> Outcome:
+        ref = NoteRef(lease.workspace, "sessions", lease.key)
+        erase = await self.queue.purged(lease)
+        return _outcome(await self.store.forget(ref, lease=lease, erase=erase))
+
+    async def _client(self, lease: Lease) -> Outcome:
+        pulled = await self.notes.fetch(workspace=lease.workspace, clients=[lease.key])
+        if lease.key in pulled.unreadable:
+            return "unreadable"
+        client = pulled.clients.get(lease.key)
+        if client is None:
+            ref = NoteRef(lease.workspace, "clients", lease.key)
+            erase = await self.queue.purged(lease)
+            return _outcome(await self.store.forget_client(ref, lease=lease, erase=erase))
+        return await self._put_client(lease, client)
+
+    async def _sessions_of(self, client: Client) -> list[UUID]:
+        """Asked before the commit that may want them: afterwards, a failure here would lose them silently."""
+        listed = self.notes.manifest(workspace=client.profile.ref.workspace, client=client.id)
+        return [item.id async for item in listed if item.entity == "sessions"]
+
+    async def _put_client(self, lease: Lease, client: Client) -> Outcome:
+        indexed = await self._profile(lease, client) if self._may_be_read(client) else None
+        wake = await self._sessions_of(client) if indexed else []
+        change = await self.store.put_client(client, indexed, lease=lease, wake=wake)
+        if change is None:
+            return "fenced"
+        return "indexed" if indexed else "forgotten"
+
+    async def _profile(self, lease: Lease, client: Client) -> IndexedNote:
+        keys = await self.keys.keys(workspace=lease.workspace)
+        draft = await self._draft(lease, client.profile, keys)
+        vectors = await self._embed([chunk.text for chunk in draft.chunks], keys)
+        return self._indexed(draft, vectors, keys)
+
+    async def _workspace(self, lease: Lease) -> Outcome:
+        """Active: everything is looked at; suspended: search forgets it; deleted: all of it goes."""
+        status = await self.notes.workspace_status(workspace=lease.workspace)
+        if status == "deleted" or (status is None and await self.queue.purged(lease)):
+            return _outcome(await self.eraser.erase(lease))
+        if (
+            status != "active"
+        ):  # not listed and not purged: perhaps a faulty list, and keys do not come back
+            return _outcome(await self.eraser.forget_index(lease))
+        await self.eraser.reopen(workspace=lease.workspace)
+        await self._fan_out(lease.workspace)
+        return "indexed" if await self.queue.done(lease) else "fenced"
+
+    async def _fan_out(self, workspace: WorkspaceId) -> None:
+        page = []
+        async for item in self.notes.manifest(workspace=workspace):
+            page.append(item)
+            if len(page) == FAN_OUT_PAGE:
+                await self.queue.want(page, workspace=workspace)
+                page = []
+        await self.queue.want(page, workspace=workspace)
+
+
+def bag_of(note: Note, *, key: bytes) -> Bag:
+    """The keyed features of all the note's text."""
+    features, counts = hashed("\n".join(note.fields.values()), key)
+    return Bag(note.ref, note.client, note.day, features, counts)
+
+
+def _outcome(written: bool) -> Outcome:
+    return "forgotten" if written else "fenced"
