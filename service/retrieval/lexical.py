@@ -1,0 +1,169 @@
+"""Lexical search in process: BM25 over the sealed bags of one workspace at a time."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.domain.answers import Candidate
+from service.domain.identity import ClientId, WorkspaceId
+from service.domain.notes import Bag, NoteRef
+from service.language.features import hashed
+from service.ports import ChunkStore
+
+# BM25 of Robertson and Zaragoza. The idf goes by the power 1.5: grams of rare words then weigh enough
+# (nDCG@10 en 0.721 against 0.690 for TF-IDF over the same grams, he 0.966 against 0.965).
+K1 = 1.2
+B = 0.75
+IDF_POWER = 1.5
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """A workspace's bags turned around, as of `epoch`: for each feature, which notes it adds how much to.
+
+    `features` holds the distinct hashes, ascending; row i owns `rows[starts[i]:starts[i + 1]]` and the
+    `weights` beside them, which are BM25's with the idf already in.
+    """
+
+    epoch: int
+    refs: Sequence[NoteRef]
+    clients: Sequence[ClientId]
+    features: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    weights: Floats
+
+    @property
+    def nbytes(self) -> int:
+        """About what it occupies; a reference with its ids is taken for 400 bytes."""
+        arrays = self.features.nbytes + self.starts.nbytes + self.rows.nbytes + self.weights.nbytes
+        return arrays + 400 * len(self.refs)
+
+    def scores(self, asked: Sequence[int]) -> NDArray[np.float64]:
+        """Each note's BM25 for the distinct features asked."""
+        wanted = np.array(asked, dtype=np.uint64)
+        at = np.searchsorted(self.features, wanted)
+        known = at[at < len(self.features)]
+        known = known[self.features[known] == wanted[at < len(self.features)]]
+        slices = [slice(self.starts[i], self.starts[i + 1]) for i in known]
+        if not slices:
+            return np.zeros(len(self.refs))
+        rows = np.concatenate([self.rows[s] for s in slices])
+        weights = np.concatenate([self.weights[s] for s in slices])
+        return np.bincount(rows, weights, len(self.refs)).astype(np.float64)
+
+
+def turn_around(bags: Sequence[Bag], *, epoch: int) -> Postings:
+    """Builds the postings of a workspace."""
+    sizes = np.array([len(bag.features) for bag in bags], dtype=np.int64)
+    total = int(sizes.sum())
+    flat = np.fromiter((f for bag in bags for f in bag.features), dtype=np.uint64, count=total)
+    counts = np.fromiter((c for bag in bags for c in bag.counts), dtype=np.float32, count=total)
+    rows = np.repeat(np.arange(len(bags), dtype=np.int32), sizes)
+    order = np.argsort(flat, kind="stable")
+    features, first = np.unique(flat[order], return_index=True)
+    starts = np.append(first, total).astype(np.int64)
+    rows = rows[order]
+    weights = _weights(counts[order], rows, starts, notes=len(bags))
+    refs, clients = [bag.ref for bag in bags], [bag.client for bag in bags]
+    return Postings(epoch, refs, clients, features, starts, rows, weights)
+
+
+def _weights(
+    counts: Floats, rows: NDArray[np.int32], starts: NDArray[np.int64], *, notes: int
+) -> Floats:
+    """BM25's weight of each posting: idf to the power, times the saturated count."""
+    if not len(counts):
+        return counts
+    lengths = np.bincount(rows, weights=counts, minlength=notes)
+    norms = K1 * (1 - B + B * lengths / lengths.mean())
+    frequency = np.diff(starts)
+    idf = np.log1p((notes - frequency + 0.5) / (frequency + 0.5)) ** IDF_POWER
+    saturated = counts * (K1 + 1) / (counts + norms[rows])
+    weights: Floats = (np.repeat(idf, frequency) * saturated).astype(np.float32)
+    return weights
+
+
+class LexicalIndex:
+    """BM25 over workspaces' bags, opened on first use and kept within bounds, least recently used out first.
+
+    Every query asks the store for the workspace's epoch: a note changed or forgotten by a committed
+    transaction is never served from memory.
+    """
+
+    def __init__(
+        self, store: ChunkStore, *, max_workspaces: int = 64, max_bytes: int = 256 * 2**20
+    ) -> None:
+        self._store = store
+        self._max_workspaces = max_workspaces
+        self._max_bytes = max_bytes
+        self._open: OrderedDict[WorkspaceId, Postings] = OrderedDict()
+        # A lock lives only as long as somebody waits at it.
+        self._building: WeakValueDictionary[WorkspaceId, asyncio.Lock] = WeakValueDictionary()
+
+    async def search(
+        self,
+        query: str,
+        *,
+        key: bytes,
+        workspace: WorkspaceId,
+        client: ClientId | None,
+        limit: int,
+    ) -> list[Candidate]:
+        """The best notes for a query, best first, inside the workspace (and client); no score of zero.
+
+        `key` is the workspace's index key. Raises StoreUnavailable, SealBroken.
+        """
+        postings = await self._postings(workspace)
+        asked, _ = hashed(query, key)
+        scores = postings.scores(asked)
+        if client is not None:
+            scores[[other != client for other in postings.clients]] = 0.0
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return [
+            Candidate(postings.refs[i], postings.clients[i], float(scores[i]))
+            for i in best
+            if scores[i] > 0
+        ]
+
+    def forget(self, *, workspace: WorkspaceId) -> None:
+        """Drops what is held in memory of a workspace."""
+        self._open.pop(workspace, None)
+
+    async def _postings(self, workspace: WorkspaceId) -> Postings:
+        """The workspace's postings at its present epoch; one task builds while the others wait."""
+        if held := await self._current(workspace):
+            return held
+        async with self._building.setdefault(workspace, asyncio.Lock()):
+            return await self._current(workspace) or await self._build(workspace)
+
+    async def _current(self, workspace: WorkspaceId) -> Postings | None:
+        epoch = await self._store.epoch(workspace=workspace)
+        held = self._open.get(workspace)
+        if held is None or held.epoch != epoch:
+            return None
+        self._open.move_to_end(workspace)
+        return held
+
+    async def _build(self, workspace: WorkspaceId) -> Postings:
+        epoch, bags = await self._store.bags(workspace=workspace)
+        postings = await asyncio.to_thread(turn_around, bags, epoch=epoch)
+        self._keep(workspace, postings)
+        return postings
+
+    def _keep(self, workspace: WorkspaceId, postings: Postings) -> None:
+        self._open.pop(workspace, None)
+        self._open[workspace] = postings
+        while self._open and not self._fits():
+            self._open.popitem(last=False)
+
+    def _fits(self) -> bool:
+        held = sum(postings.nbytes for postings in self._open.values())
+        return len(self._open) <= self._max_workspaces and held <= self._max_bytes
