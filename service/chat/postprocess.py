@@ -1,0 +1,117 @@
+"""postprocess: markers, citations with exact offsets, or an honest 'not found'."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from langgraph.runtime import Runtime
+
+from service.chat.state import ChatContext, ChatState
+from service.domain.answers import (
+    Answer,
+    AnswerStatus,
+    Citation,
+    Language,
+    Passage,
+    SearchStatement,
+    Span,
+    Verdict,
+)
+from service.telemetry.metrics import CITATIONS_RETURNED
+
+
+async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
+    question, verdicts = state["question"], state["verdicts"]
+    admitted = [verdict for verdict in verdicts if verdict.admitted]
+    text, citations = cite(admitted, state["found"].passages)
+    status = _status(verdicts, sure=state["decision"].kind == "answer")
+    CITATIONS_RETURNED.observe(len(citations))
+    return {
+        "answer": Answer(
+            text=text or not_found(state["search"], question.language),
+            status=status,
+            language=question.language,
+            citations=citations,
+            search=state["search"],
+            retrieved_count=len({passage.note.ref for passage in state["found"].passages}),
+            withheld=len(verdicts) - len(admitted),
+            model=runtime.context.model.model,
+        )
+    }
+
+
+def _status(verdicts: Sequence[Verdict], *, sure: bool) -> AnswerStatus:
+    admitted = sum(verdict.admitted for verdict in verdicts)
+    if not admitted:
+        return "abstained"
+    return "answered" if sure and admitted == len(verdicts) else "partial"
+
+
+def cite(
+    verdicts: Sequence[Verdict], passages: Sequence[Passage]
+) -> tuple[str, tuple[Citation, ...]]:
+    """The answer with `[n]` after each sentence, one line each, and what every marker points to.
+
+    `answer_start` and `answer_end` hold the sentence without its markers, in code points.
+    """
+    by_id = {passage.id: passage for passage in passages}
+    text, citations = "", list[Citation]()
+    for verdict in verdicts:
+        text += "\n" if text else ""
+        start, end = len(text), len(text) + len(verdict.claim.text)
+        text += verdict.claim.text
+        for span in verdict.spans:
+            citations.append(
+                _citation(len(citations) + 1, by_id[span.passage_id], span, start, end)
+            )
+            text += f" [{len(citations)}]"
+    return text, tuple(citations)
+
+
+def _citation(marker: int, passage: Passage, span: Span, start: int, end: int) -> Citation:
+    note = passage.note
+    return Citation(
+        marker=marker,
+        note=note.ref,
+        client=note.client,
+        client_name=passage.client_name,
+        session_date=note.session_date,
+        similarity=passage.similarity,
+        field=passage.chunk.field,
+        quote=span.quote,
+        start=span.start,
+        end=span.end,
+        answer_start=start,
+        answer_end=end,
+        note_version=note.version,
+        is_draft=note.is_draft,
+    )
+
+
+def not_found(search: SearchStatement, language: Language) -> str:
+    """What was searched, in the asker's language, with exact counts."""
+    return _not_found_he(search) if language == "he" else _not_found_en(search)
+
+
+def _not_found_he(search: SearchStatement) -> str:
+    if not search.notes_read:
+        return "לא נמצאה תשובה: אין עדיין סיכומי פגישות שאפשר לחפש בהם."
+    where = "בסיכום אחד" if search.notes_read == 1 else f"ב-{search.notes_read} סיכומים"
+    return f"לא נמצאה תשובה {where}{_days(search, 'מ-{} עד {}')}."
+
+
+def _not_found_en(search: SearchStatement) -> str:
+    if not search.notes_read:
+        return "Not found: there are no session notes to search yet."
+    notes = "1 session note" if search.notes_read == 1 else f"{search.notes_read} session notes"
+    return f"Not found in {notes}{_days(search, 'from {} to {}')}."
+
+
+def _days(search: SearchStatement, shape: str) -> str:
+    if search.first_day is None or search.last_day is None:
+        return ""
+    return ", " + shape.format(_day(search.first_day), _day(search.last_day))
+
+
+def _day(day: date) -> str:
+    """Day first, as both languages write it in Israel."""
+    return f"{day.day}.{day.month}.{day.year}"

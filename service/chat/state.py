@@ -1,0 +1,34 @@
+"""What travels through the graph, and what the nodes may use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from service.domain.answers import Answer, Question, SearchStatement, Verdict
+from service.domain.identity import Principal
+from service.ports import ChatModel, ChunkStore
+from service.retrieval.enough import Decision
+from service.retrieval.search import Finder, Found
+
+
+@dataclass(frozen=True, slots=True)
+class ChatContext:
+    """Dependencies of one question; never checkpointed. The workspace comes from the principal alone."""
+
+    principal: Principal
+    store: ChunkStore
+    finder: Finder
+    model: ChatModel
+
+
+class ChatState(TypedDict, total=False):
+    """`question` and `earlier` come in, `answer` goes out; each node adds its own part."""
+
+    question: Question
+    earlier: Sequence[str]
+    """Earlier questions of the conversation, oldest first."""
+    found: Found
+    search: SearchStatement
+    decision: Decision
+    verdicts: Sequence[Verdict]
+    answer: Answer

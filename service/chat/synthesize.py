@@ -1,0 +1,103 @@
+"""synthesize: the model writes; each finished sentence is judged before anything else may see it."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from langgraph.runtime import Runtime
+
+from service.chat.filter import admit
+from service.chat.state import ChatContext, ChatState
+from service.domain.answers import (
+    CitationDelta,
+    Claim,
+    Delta,
+    Finished,
+    TextDelta,
+    Usage,
+    Verdict,
+)
+from service.errors import ModelUnavailable
+from service.language.sentences import sentences
+from service.retrieval.enough import judge
+from service.telemetry.metrics import LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
+
+
+async def synthesize(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
+    question, passages = state["question"], state["found"].passages
+    decision = judge(question, passages)
+    if decision.kind == "abstain":
+        return {"decision": decision, "verdicts": []}
+    verdicts = []
+    model = runtime.context.model
+    with LLM_SECONDS.labels(model=model.model).time():
+        async with aclosing(claims(model.stream(question, passages), model=model.model)) as said:
+            async for claim in said:
+                verdict = admit(claim, passages)
+                verdicts.append(verdict)
+                _offer(verdict, runtime)
+    return {"decision": decision, "verdicts": verdicts}
+
+
+def _offer(verdict: Verdict, runtime: Runtime[ChatContext]) -> None:
+    """A verified sentence is offered to whoever streams; nothing unverified ever is."""
+    if verdict.admitted:
+        runtime.stream_writer({"type": "claim", "verdict": verdict})
+
+
+async def claims(deltas: AsyncGenerator[Delta, None], *, model: str) -> AsyncGenerator[Claim, None]:
+    """The model's sentences, each once the next has begun, so that its citations have come.
+
+    Raises ModelUnavailable when the stream ends without `Finished`.
+    """
+    writing = _Writing()
+    finished: Finished | None = None
+    async with aclosing(deltas):  # left early, by us or by whoever listens, the model stops too
+        async for delta in deltas:
+            if isinstance(delta, Finished):
+                finished = delta
+                break
+            writing.add(delta)
+            for claim in writing.complete(last=False):
+                yield claim
+    if finished is None:
+        LLM_ERRORS.labels(error_type="cut", model=model).inc()
+        raise ModelUnavailable
+    _count(finished.usage, model)
+    # At the length limit the sentence in hand is cut in the middle: it is dropped, the others stand.
+    for claim in writing.complete(last=finished.reason != "length"):
+        yield claim
+
+
+class _Writing:
+    """The text so far, its citations, and how many sentences have been handed out."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.citations: list[CitationDelta] = []
+        self.handed_out = 0
+
+    def add(self, delta: TextDelta | CitationDelta) -> None:
+        if isinstance(delta, TextDelta):
+            self.text += delta.text
+        else:
+            self.citations.append(delta)
+
+    def complete(self, *, last: bool) -> Sequence[Claim]:
+        spans = sentences(self.text)
+        ready = spans[self.handed_out : len(spans) if last else max(len(spans) - 1, 0)]
+        self.handed_out += len(ready)
+        return [self._claim(start, end) for start, end in ready]
+
+    def _claim(self, start: int, end: int) -> Claim:
+        cited = (
+            passage
+            for citation in self.citations
+            if citation.start < end and citation.end > start
+            for passage in citation.passage_ids
+        )
+        return Claim(self.text[start:end], tuple(dict.fromkeys(cited)))
+
+
+def _count(usage: Usage, model: str) -> None:
+    LLM_TOKENS.labels(model=model, token_type="input").inc(usage.input_tokens)  # noqa: S106
+    LLM_TOKENS.labels(model=model, token_type="output").inc(usage.output_tokens)  # noqa: S106
