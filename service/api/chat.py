@@ -1,0 +1,154 @@
+"""POST /ai/agent/chat: token, shape, live principal, scope, allowance; then the graph; then the turn is kept."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import structlog
+from fastapi import APIRouter, Depends
+
+from service.api.dependencies import Caller, Opened, body, documents
+from service.api.schemas import PROBLEMS, ChatRequest, ChatResponse, CitationOut, answer_fields
+from service.container import Container
+from service.domain.answers import Answer, Citation, Question
+from service.domain.identity import ClientId, Principal
+from service.domain.turns import Sentence, Turn
+from service.errors import (
+    AllowanceUsed,
+    ClientNotFound,
+    ConversationNotFound,
+    ScopeFixed,
+    ServiceError,
+    SwitchedOff,
+)
+from service.language.detect import language_of
+from service.telemetry.metrics import QUERIES, QUERY_SECONDS, RATE_LIMIT_HITS
+
+router = APIRouter(prefix="/api/v1/ai/agent", tags=["chat"])
+log = structlog.get_logger()
+
+EARLIER = 3  # questions of the conversation that understanding may look at
+Asked = Annotated[ChatRequest, Depends(body(ChatRequest))]
+
+
+@router.post("/chat", responses=PROBLEMS, openapi_extra=documents(ChatRequest), operation_id="chat")
+async def chat(asked: Asked, caller: Caller, opened: Opened) -> ChatResponse:
+    started = time.perf_counter()
+    language = language_of(asked.query)
+    try:
+        with QUERY_SECONDS.labels(language=language).time():
+            response = await _answer(asked, caller, opened, started)
+    except ServiceError as exc:
+        QUERIES.labels(language=language, status=exc.code).inc()
+        raise
+    QUERIES.labels(language=language, status=response.answer_status).inc()
+    return response
+
+
+async def _answer(
+    asked: ChatRequest, caller: Principal, opened: Container, started: float
+) -> ChatResponse:
+    if not opened.settings.ai_agent_enabled:
+        raise SwitchedOff
+    client, earlier = await _scope(asked, caller, opened)
+    await _take_allowance(caller, opened)
+    answer = await opened.ask(_question(asked, client), caller=caller, earlier=earlier)
+    turn = _turn(asked.query, answer)
+    conversation = asked.conversation_id or uuid4()
+    await opened.conversations.add_turn(
+        conversation=conversation,
+        client=client,
+        user=caller.user,
+        workspace=caller.workspace,
+        turn=turn,
+    )
+    log.info("question.answered", outcome=answer.status, citations=len(answer.citations))
+    return ChatResponse(
+        **answer_fields(answer),
+        processing_time_ms=round((time.perf_counter() - started) * 1000),
+        conversation_id=conversation,
+        message_id=turn.id,
+        request_id=str(structlog.contextvars.get_contextvars().get("request_id", "")),
+    )
+
+
+async def _scope(
+    asked: ChatRequest, caller: Principal, opened: Container
+) -> tuple[ClientId | None, list[str]]:
+    """The client asked about, known to be the caller's, and the questions before this one."""
+    client = ClientId(asked.client_id) if asked.client_id else None
+    earlier: list[str] = []
+    if asked.conversation_id:
+        client, earlier = await _continue(asked.conversation_id, client, caller, opened)
+    if client and not await _is_theirs(client, caller, opened):
+        raise ClientNotFound
+    return client, earlier
+
+
+async def _continue(
+    conversation: UUID, client: ClientId | None, caller: Principal, opened: Container
+) -> tuple[ClientId | None, list[str]]:
+    """A conversation's scope is fixed by its first turn; one that is not the caller's does not exist."""
+    head = await opened.conversations.head(
+        conversation, user=caller.user, workspace=caller.workspace
+    )
+    if head is None:
+        raise ConversationNotFound
+    if client is not None and client != head.client:
+        raise ScopeFixed
+    turns = await opened.conversations.turns(
+        conversation, user=caller.user, workspace=caller.workspace
+    )
+    return head.client, [turn.question for turn in turns if turn.question][-EARLIER:]
+
+
+async def _is_theirs(client: ClientId, caller: Principal, opened: Container) -> bool:
+    """A local miss asks PazPaz: a client may be a second old."""
+    if await opened.store.knows_client(client, workspace=caller.workspace):
+        return True
+    pulled = await opened.notes.fetch(
+        workspace=caller.workspace, clients=[client], actor=caller.user
+    )
+    return client in pulled.clients and pulled.clients[client].is_active
+
+
+async def _take_allowance(caller: Principal, opened: Container) -> None:
+    allowance = await opened.limiter.take(workspace=caller.workspace)
+    if allowance.retry_after is not None:
+        RATE_LIMIT_HITS.inc()
+        raise AllowanceUsed(retry_after=allowance.retry_after)
+
+
+def _question(asked: ChatRequest, client: ClientId | None) -> Question:
+    return Question(
+        text=asked.query,
+        language=language_of(asked.query),
+        client=client,
+        max_results=asked.max_results,
+        min_similarity=asked.min_similarity,
+        mode=asked.mode,
+    )
+
+
+def _turn(query: str, answer: Answer) -> Turn:
+    """The answer cut at its sentences, each with the notes that must exist for it to be shown again."""
+    by_sentence: dict[tuple[int, int], list[Citation]] = {}
+    for citation in answer.citations:
+        place = (citation.answer_start, citation.answer_end)
+        by_sentence.setdefault(place, []).append(citation)
+    sentences = [
+        Sentence(
+            text=answer.text[start:end],
+            citations=[CitationOut.of(one).model_dump(mode="json") for one in cited],
+            sources={one.note: one.client for one in cited},
+        )
+        for (start, end), cited in by_sentence.items()
+    ]
+    return Turn(
+        id=uuid4(),
+        question=query,
+        sentences=sentences or [Sentence(answer.text, [], {})],
+        outcome={"status": answer.status, "language": answer.language, "model": answer.model},
+        asked_at=datetime.now(UTC),
+    )

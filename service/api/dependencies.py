@@ -1,0 +1,91 @@
+"""What routes receive: a verified principal, a checked body, the opened parts of the service."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NoReturn, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+
+from service.container import Container
+from service.domain.identity import Principal, TokenClaims
+from service.errors import BodyTooLarge, MalformedRequest, NotAuthenticated, WrongMediaType
+
+MAX_CHAT_BODY = 64 * 1024
+M = TypeVar("M", bound=BaseModel)
+
+
+def container(request: Request) -> Container:
+    opened: Container = request.state.container
+    return opened
+
+
+Opened = Annotated[Container, Depends(container)]
+
+
+def claims(request: Request, opened: Opened) -> TokenClaims:
+    """Bearer only. Cookies are never read, so there is nothing for a foreign site to ride on."""
+    headers = request.headers.getlist("authorization")
+    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated
+    return opened.tokens.verify(token.strip())
+
+
+Claims = Annotated[TokenClaims, Depends(claims)]
+
+
+async def principal(claims: Claims, opened: Opened) -> Principal:
+    return await opened.principals.confirm(claims)
+
+
+Caller = Annotated[Principal, Depends(principal)]
+
+
+def body(kind: type[M]) -> Callable[..., Awaitable[M]]:
+    """Reads and checks a JSON body, but only for a caller whose token held: refuse cheaply first."""
+
+    async def read(request: Request, claims: Claims) -> M:
+        require_json(request)
+        return parse(kind, await read_capped(request, MAX_CHAT_BODY))
+
+    return read
+
+
+def require_json(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise WrongMediaType
+
+
+async def read_capped(request: Request, limit: int) -> bytes:
+    """The raw body; raises BodyTooLarge before more than `limit` bytes were kept."""
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise BodyTooLarge
+            parts.append(part)
+    except ClientDisconnect:  # half a request is no request, and no failure of ours
+        raise MalformedRequest from None
+    return b"".join(parts)
+
+
+def parse(kind: type[M], raw: bytes) -> M:
+    """Raises MalformedRequest, without a word of what was sent."""
+    try:
+        return kind.model_validate(json.loads(raw.decode(), parse_constant=_no_constant))
+    except (ValidationError, ValueError, RecursionError):
+        raise MalformedRequest from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+def documents(kind: type[BaseModel]) -> dict[str, Any]:
+    """Puts a body that the route reads itself into the OpenAPI document."""
+    schema = kind.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,61 @@
+"""POST /internal/v1/events: PazPaz's signed hint that something changed; 202 only after it is stored."""
+
+import structlog
+from fastapi import APIRouter, Request
+
+from pazpaz_ai_client.signing import MAX_EVENT_BODY, SignatureRefused, VerifiedRequest
+from service.api.dependencies import Opened, parse, read_capped, require_json
+from service.api.schemas import PROBLEMS
+from service.container import Container
+from service.domain.identity import WorkspaceId
+from service.errors import MalformedRequest, NotAuthenticated
+from service.ingestion.events import Accepted, Delivery, EventRow
+from service.telemetry.metrics import EVENTS_ACCEPTED, EVENTS_REFUSED
+
+router = APIRouter(prefix="/internal/v1", tags=["ingest"], responses=PROBLEMS)
+log = structlog.get_logger()
+
+TAG = "pp-event/1"
+
+
+@router.post("/events", status_code=202, operation_id="accept_events")
+async def events(request: Request, opened: Opened) -> Accepted:
+    require_json(request)
+    verified = await _verify(request, await read_capped(request, MAX_EVENT_BODY), opened)
+    try:
+        delivery = parse(Delivery, verified.body)
+    except MalformedRequest:
+        EVENTS_REFUSED.labels(reason="malformed").inc()
+        raise
+    stored = [row.event() for row in delivery.events]
+    fresh = await opened.queue.accept(stored)
+    for row in delivery.events:
+        EVENTS_ACCEPTED.labels(entity=row.entity).inc()
+        _drop_principals(row, opened)
+    log.info("events.accepted", delivery=delivery.delivery_id, events=len(stored), fresh=fresh)
+    return Accepted(accepted=len(stored))
+
+
+async def _verify(request: Request, raw: bytes, opened: Container) -> VerifiedRequest:
+    try:
+        return await opened.events_verifier.verify(
+            method=request.method,
+            raw_path=request.scope["raw_path"],
+            query_string=request.scope["query_string"],
+            headers=request.scope["headers"],
+            body=raw,
+            tag=TAG,
+        )
+    except SignatureRefused as exc:
+        EVENTS_REFUSED.labels(reason="signature").inc()
+        log.warning("events.refused", rule=exc.rule)
+        raise NotAuthenticated from None
+
+
+def _drop_principals(row: EventRow, opened: Container) -> None:
+    """A changed workspace or user is asked about again at once."""
+    workspace = WorkspaceId(row.workspace_id)
+    if row.entity == "workspaces":
+        opened.principals.drop(workspace=workspace)
+    elif row.entity == "users":
+        opened.principals.drop(workspace=workspace, user=row.entity_id)

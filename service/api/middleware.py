@@ -1,0 +1,84 @@
+"""Around every request: an id, one log line, and the last net under an unforeseen error."""
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.problems import problem
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+QUIET = {"/healthz", "/readyz", "/metrics"}
+
+
+class RequestContext:
+    """Pure ASGI and outermost, so that 404s, 413s and 500s carry the id as well."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        answered = _Answered(send, request_id)
+        started = time.perf_counter()
+        try:
+            await self._guarded(scope, receive, answered)
+        finally:
+            if scope["path"] not in QUIET:
+                log.info(
+                    "request.answered",
+                    method=scope["method"],
+                    route=_route(scope),
+                    status=answered.status,
+                    ms=round((time.perf_counter() - started) * 1000, 1),
+                )
+            structlog.contextvars.clear_contextvars()
+
+    async def _guarded(self, scope: Scope, receive: Receive, answered: "_Answered") -> None:
+        try:
+            await self.app(scope, receive, answered)
+        except Exception as exc:  # the last net: a person gets a sentence, the log a place
+            log.exception("request.failed", exc_info=exc)
+            if answered.status is not None:
+                raise  # the answer has begun; only cutting it tells the caller
+            response = problem(Request(scope), status=500, code="internal")
+            await response(scope, receive, answered)
+
+
+class _Answered:
+    """`send` that remembers the status and adds what every answer carries."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send = send
+        self.request_id = request_id
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
+        await self.send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+
+
+def _route(scope: Scope) -> str:
+    """The template, never the path: a path may hold anything."""
+    route = scope.get("route")
+    return str(getattr(route, "path", "unmatched"))

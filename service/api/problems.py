@@ -1,0 +1,131 @@
+"""Errors as problem+json (RFC 9457): a string `detail` in the caller's language, a `request_id`, never an echo."""
+
+from math import ceil
+from typing import Any, Literal
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service import errors
+from service.errors import ServiceError
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[ServiceError], int] = {
+    errors.MalformedRequest: 422,
+    errors.BodyTooLarge: 413,
+    errors.WrongMediaType: 415,
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
+    errors.ClientNotFound: 404,
+    errors.ConversationNotFound: 404,
+    errors.ScopeFixed: 409,
+    errors.AllowanceUsed: 429,
+    errors.Unavailable: 503,
+}
+
+HEBREW: dict[str, str] = {
+    "malformed": "הבקשה אינה במבנה הנדרש.",
+    "too_large": "הבקשה גדולה מדי.",
+    "wrong_media_type": "גוף הבקשה חייב להיות JSON.",
+    "not_authenticated": "יש להתחבר מחדש.",
+    "not_allowed": "לחשבון הזה אין הרשאה להשתמש בעוזר.",
+    "workspace_suspended": "חשבון הקליניקה מושעה.",
+    "client_not_found": "המטופל לא נמצא.",
+    "conversation_not_found": "השיחה לא נמצאה.",
+    "scope_fixed": "השיחה הזאת שייכת למטופל אחר או לכל הקליניקה. אפשר להתחיל שיחה חדשה.",
+    "allowance_used": "מכסת השאלות לשעה נוצלה. נסו שוב מאוחר יותר.",
+    "unavailable": "השירות אינו זמין כרגע. נסו שוב בעוד רגע.",
+    "switched_off": "העוזר כבוי כרגע.",
+    "internal": "אירעה תקלה. נסו שוב בעוד רגע.",
+    "not_found": "הדף לא נמצא.",
+    "method": "הפעולה אינה נתמכת כאן.",
+}
+ENGLISH: dict[str, str] = {
+    "malformed": "The request is not of the expected shape.",
+    "too_large": "The request is too large.",
+    "wrong_media_type": "The request body must be JSON.",
+    "not_authenticated": "Please sign in again.",
+    "not_allowed": "This account may not use the assistant.",
+    "workspace_suspended": "This practice's account is suspended.",
+    "client_not_found": "Client not found.",
+    "conversation_not_found": "Conversation not found.",
+    "scope_fixed": "This conversation belongs to another client or to the whole practice. Start a new one.",
+    "allowance_used": "The hourly allowance of questions is used up. Please try again later.",
+    "unavailable": "The service is not available right now. Please try again in a moment.",
+    "switched_off": "The assistant is switched off right now.",
+    "internal": "Something went wrong. Please try again in a moment.",
+    "not_found": "Not found.",
+    "method": "This operation is not supported here.",
+}
+
+
+def problem(
+    request: Request, *, status: int, code: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """One problem document; `code` picks the text."""
+    texts = HEBREW if caller_language(request) == "he" else ENGLISH
+    body: dict[str, Any] = {
+        "type": "about:blank" if code not in ENGLISH else f"urn:pazpaz-ai:{code}",
+        "title": ENGLISH.get(code, ENGLISH["internal"]),
+        "status": status,
+        "detail": texts.get(code, texts["internal"]),
+        "request_id": str(structlog.contextvars.get_contextvars().get("request_id", "")),
+    }
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def caller_language(request: Request) -> Literal["he", "en"]:
+    """The first of Hebrew and English that Accept-Language names; PazPaz is Hebrew first."""
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        tag = part.strip()[:2]
+        if tag in ("he", "iw"):
+            return "he"
+        if tag == "en":
+            return "en"
+    return "he"
+
+
+def status_of(error: ServiceError) -> int:
+    """By the nearest class in the table; what is not in it is our own fault."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+async def _service_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, ServiceError)  # noqa: S101 - registered for this class only
+    status = status_of(exc)
+    log.info("request.refused", code=exc.code, status=status)
+    headers = {}
+    if exc.retry_after is not None:
+        headers["Retry-After"] = str(max(1, ceil(exc.retry_after)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    public = exc.code if exc.code in ENGLISH else "unavailable" if status == 503 else "internal"
+    return problem(request, status=status, code=public, headers=headers)
+
+
+async def _http_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class only
+    code = {404: "not_found", 405: "method", 413: "too_large", 415: "wrong_media_type"}
+    headers = dict(exc.headers or {})
+    return problem(
+        request,
+        status=exc.status_code,
+        code=code.get(exc.status_code, "malformed"),
+        headers=headers,
+    )
+
+
+async def _validation_error(request: Request, exc: Exception) -> JSONResponse:
+    return problem(request, status=422, code="malformed")
+
+
+def install_problems(app: FastAPI) -> None:
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)

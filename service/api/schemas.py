@@ -1,0 +1,197 @@
+"""The wire shapes of the therapist's API; PazPaz's Vue code depends on these names."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from service.domain.answers import Answer, AnswerStatus, Citation, Language, Mode, SearchStatement
+from service.ports import ConversationHead
+
+
+def _instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Instant = Annotated[datetime, PlainSerializer(_instant, return_type=str)]
+
+
+def _readable(text: str) -> str:
+    """A question of text: no NUL or other control characters but line breaks and tabs, and not blank."""
+    if not text.strip() or any(ord(sign) < 32 and sign not in "\n\r\t" for sign in text):
+        raise ValueError("unreadable")
+    return text
+
+
+class ChatRequest(BaseModel):
+    """A question. There is no workspace field: the token names it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    query: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_readable)]
+    conversation_id: UUID | None = None
+    client_id: UUID | None = None
+    max_results: int = Field(default=5, ge=1, le=10, strict=True)
+    min_similarity: float = Field(default=0.3, ge=0, le=1, strict=True)
+    mode: Mode = "ask"
+
+
+class CitationOut(BaseModel):
+    """A quote with its place in the note (`quote == field[start:end]`) and in the answer, in code points."""
+
+    type: Literal["session", "client"]
+    session_id: UUID | None = None
+    client_id: UUID
+    client_name: str
+    session_date: Instant | None = None
+    similarity: float
+    field_name: str
+    marker: int
+    quote: str
+    start: int
+    end: int
+    answer_start: int
+    answer_end: int
+    note_version: int | None
+    is_draft: bool
+
+    @classmethod
+    def of(cls, citation: Citation) -> "CitationOut":
+        session = citation.note.entity == "sessions"
+        return cls(
+            type="session" if session else "client",
+            session_id=citation.note.id if session else None,
+            client_id=citation.client,
+            client_name=citation.client_name,
+            session_date=citation.session_date,
+            similarity=round(citation.similarity, 4),
+            field_name=citation.field,
+            marker=citation.marker,
+            quote=citation.quote,
+            start=citation.start,
+            end=citation.end,
+            answer_start=citation.answer_start,
+            answer_end=citation.answer_end,
+            note_version=citation.note_version,
+            is_draft=citation.is_draft,
+        )
+
+
+class SearchOut(BaseModel):
+    """What was searched. `complete` is false while changed notes still wait to be looked at."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    notes_read: int
+    first: str | None = Field(serialization_alias="from")
+    last: str | None = Field(serialization_alias="to")
+    drafts: int
+    complete: bool
+
+    @classmethod
+    def of(cls, search: SearchStatement) -> "SearchOut":
+        return cls(
+            notes_read=search.notes_read,
+            first=search.first_day.isoformat() if search.first_day else None,
+            last=search.last_day.isoformat() if search.last_day else None,
+            drafts=search.drafts,
+            complete=search.complete,
+        )
+
+
+class ChatResponse(BaseModel):
+    """An answer whose every sentence is cited, or an honest abstention."""
+
+    answer: str
+    citations: list[CitationOut]
+    language: Language
+    retrieved_count: int
+    processing_time_ms: int
+    conversation_id: UUID
+    message_id: UUID
+    request_id: str
+    answer_status: AnswerStatus
+    model: str
+    risk: list[Any] = []
+    search: SearchOut
+    withheld: int
+    suggestions: list[str] = []
+
+
+class ConversationOut(BaseModel):
+    """A line of the history."""
+
+    conversation_id: UUID
+    client_id: UUID | None
+    started_at: Instant
+    turns: int
+
+    @classmethod
+    def of(cls, head: ConversationHead) -> "ConversationOut":
+        return cls(
+            conversation_id=head.id,
+            client_id=head.client,
+            started_at=head.started_at,
+            turns=head.turns,
+        )
+
+
+class HistoryPage(BaseModel):
+    """Newest first; `next` is the cursor of the page after this one."""
+
+    conversations: list[ConversationOut]
+    next: str | None
+
+
+class TurnOut(BaseModel):
+    """One question and answer. `source_changed`: sentences were left out because their notes are gone."""
+
+    message_id: UUID
+    asked_at: Instant
+    query: str | None
+    answer: str
+    citations: list[dict[str, Any]]
+    answer_status: AnswerStatus
+    language: Language
+    model: str
+    source_changed: bool
+
+
+class ConversationTurns(BaseModel):
+    """A whole conversation."""
+
+    conversation_id: UUID
+    client_id: UUID | None
+    started_at: Instant
+    turns: list[TurnOut]
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}}
+    for status in (401, 403, 404, 409, 413, 415, 422, 429, 503)
+}
+
+
+def answer_fields(answer: Answer) -> dict[str, Any]:
+    """The part of a response that the graph decided."""
+    return {
+        "answer": answer.text,
+        "citations": [CitationOut.of(one) for one in answer.citations],
+        "language": answer.language,
+        "retrieved_count": answer.retrieved_count,
+        "answer_status": answer.status,
+        "model": answer.model,
+        "search": SearchOut.of(answer.search),
+        "withheld": answer.withheld,
+    }

@@ -1,0 +1,216 @@
+"""pazpaz-agent: the third door, for operators and developers."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.errors import BadSettings, ServiceError
+
+app = typer.Typer(
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+eval_app = typer.Typer(help="Measures quality on a set of questions.")
+keys_app = typer.Typer(help="Makes keys.")
+app.add_typer(eval_app, name="eval")
+app.add_typer(keys_app, name="keys")
+
+Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
+
+
+@app.callback()
+def _top() -> None:
+    """The AI service beside PazPaz."""
+
+
+@app.command()
+def serve() -> None:
+    """Serves the API until SIGTERM."""
+    import uvicorn
+
+    from service.main import create_app
+    from service.settings import Settings, load
+    from service.telemetry.logs import configure_logs
+
+    settings = load(Settings)
+    configure_logs(settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=25,
+    )
+
+
+@app.command()
+def worker() -> None:
+    """Keeps the index equal to the source until SIGTERM."""
+    from service.settings import Settings, load
+    from service.telemetry.logs import configure_logs
+
+    settings = load(Settings)
+    configure_logs(settings.log_level)
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Any) -> None:
+    from service.container import open_container
+    from service.worker import Worker
+
+    async with open_container(settings) as container:
+        await Worker(container.queue, container.indexer).run(_stop_on_signals())
+
+
+@app.command()
+def migrate() -> None:
+    """Brings the database named by MIGRATION_DATABASE_URL to the newest schema."""
+    from service.adapters.schema import migrate as run
+    from service.settings import MigrationSettings, load
+
+    run(load(MigrationSettings).migration_database_url.get_secret_value())
+    typer.echo("The database has the newest schema.")
+
+
+@app.command()
+def demo(
+    check: Annotated[bool, typer.Option("--check", help="Ask, compare, and exit.")] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the chat page.")] = 8800,
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("tests/data"),
+) -> None:
+    """Starts everything on this machine with invented notes, and a chat page."""
+    from service.demo.run import run_demo
+
+    _quiet_logs()
+    raise typer.Exit(_interruptible(run_demo(data, port=port, check=check)))
+
+
+@app.command("load")
+def load_notes(folder: Folder) -> None:
+    """Puts the notes of a folder through the whole journey, and keeps the result for `eval`."""
+    from service.demo.run import run_load
+
+    _quiet_logs()
+    _interruptible(run_load(folder))
+
+
+@eval_app.command("retrieval")
+def eval_retrieval(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    out: Annotated[Path, typer.Option(dir_okay=False)],
+) -> None:
+    """Asks a folder's questions of what `load` loaded, and writes which sessions were found."""
+    from service.demo.run import run_evaluation
+
+    _quiet_logs()
+    _interruptible(run_evaluation(data, out))
+
+
+@keys_app.command("new")
+def keys_new(
+    keyid: Annotated[str, typer.Argument(help="Side, year-month, serial: ai-2026-11-a.")],
+    folder: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path(),
+) -> None:
+    """Makes a signing key: KEYID.pem for us, and its public half on standard output for the other side."""
+    from pazpaz_ai_client.signing import KeyRing, PrivateKey
+
+    path = folder / f"{keyid}.pem"
+    try:
+        key = PrivateKey.generate(keyid)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BadSettings(f"{path} is there already; a key is never overwritten") from None
+    except OSError as exc:
+        raise BadSettings(f"{path}: cannot be written ({exc.strerror})") from None
+    except ValueError as exc:
+        raise BadSettings(f"KEYID: {exc}") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.to_pem())
+    typer.echo(KeyRing([key.public]).to_json())
+
+
+@keys_app.command("kek")
+def keys_kek() -> None:
+    """Prints a fresh KEY_ENCRYPTION_KEY."""
+    import base64
+
+    from service.security.keys import new_key
+
+    typer.echo(base64.b64encode(new_key()).decode())
+
+
+@app.command()
+def openapi() -> None:
+    """Prints the OpenAPI document."""
+    import json
+
+    from service.main import build_app
+
+    typer.echo(json.dumps(build_app().openapi(), ensure_ascii=False, indent=2, sort_keys=True))
+
+
+def _quiet_logs() -> None:
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set; call inside the running loop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _interruptible(work: Coroutine[Any, Any, Any]) -> Any:
+    """Runs to the end, or until SIGINT or SIGTERM; then everything that was opened is closed in order."""
+
+    async def supervised() -> Any:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(supervised())
+    except asyncio.CancelledError:
+        raise typer.Abort from None
+
+
+def main() -> None:
+    """Runs a command. A person sees one line and an exit code, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except typer.TyperException as exc:
+        code = _complain(f"{exc.format_message().rstrip('.')}; try --help")
+    except ServiceError as exc:
+        code = _complain(
+            str(exc) if isinstance(exc, BadSettings) else type(exc).__doc__ or exc.code
+        )
+    except Exception as exc:  # a traceback ends in the error's message, which may quote a note
+        from service.telemetry.logs import place
+
+        code = _complain(f"{type(exc).__name__} at {place(exc)}", code=1)
+    sys.exit(code or 0)
+
+
+def _complain(message: str, *, code: int = 2) -> int:
+    typer.echo(f"pazpaz-agent: {' '.join(message.split())}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

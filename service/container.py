@@ -1,0 +1,243 @@
+"""The composition root: settings in, opened parts out. The one place that chooses adapters."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from redis.asyncio import Redis
+
+from pazpaz_ai_client.signing import (
+    KeyRing,
+    PrivateKey,
+    RedisNonceStore,
+    RequestVerifier,
+    ResponseVerifier,
+    Signer,
+)
+from service.adapters.chunk_store import PgChunkStore
+from service.adapters.conversations import PgConversations
+from service.adapters.database import Database, open_database
+from service.adapters.eraser import PgEraser
+from service.adapters.key_store import PgKeyStore
+from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
+from service.adapters.monolith import Monolith
+from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
+from service.adapters.work_queue import PgWorkQueue
+from service.domain.answers import Answer, Question
+from service.domain.identity import Principal
+from service.errors import BadSettings
+from service.ingestion.indexing import Indexer, IndexingRules
+from service.ports import ChatModel, Embedder, Reranker
+from service.retrieval.lexical import LexicalIndex
+from service.retrieval.search import Finder
+from service.security.keys import KeyEncryptionKey
+from service.security.principals import Principals
+from service.security.tokens import TokenVerifier
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.chat.graph import Graph
+
+OUR_AUDIENCE = "pazpaz-ai"
+THEIR_AUDIENCE = "pazpaz-monolith"
+CONNECT_SECONDS = 2.0
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a provider gives: one of each."""
+
+    embedder: Embedder
+    reranker: Reranker
+    chat: ChatModel
+
+
+@dataclass(frozen=True)
+class Container:
+    """Everything opened; routes, worker and commands take from here what they need."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    notes: Monolith
+    keys: PgKeyStore
+    store: PgChunkStore
+    queue: PgWorkQueue
+    conversations: PgConversations
+    limiter: RedisRateLimiter
+    tokens: TokenVerifier
+    principals: Principals
+    events_verifier: RequestVerifier
+    models: Models
+
+    @cached_property
+    def finder(self) -> Finder:
+        return Finder(
+            store=self.store,
+            notes=self.notes,
+            keys=self.keys,
+            embedder=self.models.embedder,
+            reranker=self.models.reranker,
+            lexical=LexicalIndex(self.store),
+        )
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        return Indexer(
+            notes=self.notes,
+            store=self.store,
+            queue=self.queue,
+            keys=self.keys,
+            embedder=self.models.embedder,
+            eraser=PgEraser(self.database, self.keys),
+            rules=IndexingRules(
+                drafts=self.settings.index_drafts, require_consent=self.settings.require_consent
+            ),
+        )
+
+    @cached_property
+    def graph(self) -> "Graph":
+        """Imported here, because LangGraph costs a second that worker and commands need not pay."""
+        from service.chat.graph import build_graph
+
+        return build_graph()
+
+    async def ask(self, question: Question, *, caller: Principal, earlier: Sequence[str]) -> Answer:
+        """Runs the graph once. Raises what the ports raise."""
+        from service.chat.state import ChatContext
+
+        context = ChatContext(
+            principal=caller, store=self.store, finder=self.finder, model=self.models.chat
+        )
+        state = await self.graph.ainvoke(
+            {"question": question, "earlier": earlier}, context=context
+        )
+        answer: Answer = state["answer"]
+        return answer
+
+
+@asynccontextmanager
+async def open_container(settings: Settings) -> AsyncIterator[Container]:
+    """Opens everything in order and closes it in reverse; raises BadSettings before anything is served."""
+    kek = _key_encryption_key(settings)
+    private_key = _private_key(settings)
+    their_keys = _their_keys(settings)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(settings.database_url.get_secret_value())
+        )
+        await database.refuse_powerful_login()
+        redis = _redis(settings)
+        stack.push_async_callback(redis.aclose)
+        http = await stack.enter_async_context(_http(settings))
+        keys = PgKeyStore(database, kek, now)
+        notes = Monolith(
+            http=http,
+            base_url=str(settings.monolith_url),
+            signer=Signer(private_key, audience=THEIR_AUDIENCE),
+            verifier=ResponseVerifier(their_keys),
+            clock=now,
+            deadline=settings.request_timeout_seconds,
+        )
+        yield Container(
+            settings=settings,
+            database=database,
+            redis=redis,
+            notes=notes,
+            keys=keys,
+            store=PgChunkStore(database, keys),
+            queue=PgWorkQueue(
+                database,
+                lease_seconds=settings.lease_seconds,
+                debounce=settings.debounce_seconds,
+                debounce_limit=settings.debounce_limit_seconds,
+            ),
+            conversations=PgConversations(database, keys),
+            limiter=RedisRateLimiter(redis, settings.ai_agent_max_queries_per_hour),
+            tokens=TokenVerifier(settings.secret_key.get_secret_value(), now),
+            principals=Principals(notes, now, settings.allowed_roles),
+            events_verifier=RequestVerifier(
+                keys=their_keys,
+                audience=OUR_AUDIENCE,
+                direction="event",
+                nonces=RedisNonceStore(redis),
+                # A repeated event changes nothing, so an absent nonce store need not stop it.
+                accept_without_nonce_store=True,
+            ),
+            models=_models(settings, http),
+        )
+
+
+def _models(settings: Settings, http: httpx.AsyncClient) -> Models:
+    if settings.model_provider == "local":
+        return Models(LocalEmbedder(), LocalReranker(), ExtractiveModel())
+    # Imported here: the SDK costs half a second that the local default need not pay.
+    from service.adapters.cohere import Cohere, CohereChat, CohereEmbedder, CohereReranker
+
+    assert settings.cohere_api_key is not None  # noqa: S101 - the settings saw to it
+    cohere = Cohere.open(
+        api_key=settings.cohere_api_key.get_secret_value(),
+        base_url=str(settings.cohere_base_url) if settings.cohere_base_url else None,
+        http=http,
+    )
+    return Models(
+        CohereEmbedder(cohere, settings.cohere_embed_model),
+        CohereReranker(cohere, settings.cohere_rerank_model),
+        CohereChat(cohere, settings.cohere_chat_model),
+    )
+
+
+def _redis(settings: Settings) -> Redis:
+    """Short timeouts everywhere: a stalled Redis must cost a quarter of a second, not five."""
+    return Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        decode_responses=True,
+    )
+
+
+def _http(settings: Settings) -> httpx.AsyncClient:
+    timeout = httpx.Timeout(settings.request_timeout_seconds, connect=CONNECT_SECONDS)
+    return httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
+
+
+def _key_encryption_key(settings: Settings) -> KeyEncryptionKey:
+    if settings.key_encryption_key is not None:
+        return KeyEncryptionKey.from_base64(settings.key_encryption_key.get_secret_value())
+    assert settings.key_encryption_key_file is not None  # noqa: S101 - the settings saw to it
+    text = _read("KEY_ENCRYPTION_KEY_FILE", settings.key_encryption_key_file)
+    return KeyEncryptionKey.from_base64(text.decode(errors="replace"))
+
+
+def _private_key(settings: Settings) -> PrivateKey:
+    path = settings.signing_key_file
+    pem = _read("SIGNING_KEY_FILE", path)
+    try:
+        return PrivateKey.from_pem(path.stem, pem)
+    except (ValueError, TypeError):  # TypeError: the key is encrypted
+        raise BadSettings("SIGNING_KEY_FILE: not an Ed25519 private key in PEM") from None
+
+
+def _their_keys(settings: Settings) -> KeyRing:
+    text = _read("MONOLITH_KEYS_FILE", settings.monolith_keys_file)
+    try:
+        return KeyRing.from_json(text.decode())
+    except (ValueError, KeyError, TypeError):
+        raise BadSettings("MONOLITH_KEYS_FILE: not a list of public keys") from None
+
+
+def _read(name: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise BadSettings(f"{name}: cannot be read ({exc.strerror})") from None

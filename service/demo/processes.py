@@ -1,0 +1,87 @@
+"""Child processes that never outlive us, not even after kill -9."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+STOP_SECONDS = 10
+
+
+def die_with_parent(how: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn` that asks Linux to signal the child when we end; None elsewhere.
+
+    `subprocess` runs it after changing the user, which would otherwise clear the wish.
+    """
+    if sys.platform != "linux":
+        return None
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def ask() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, how)
+        if os.getppid() != parent:  # we ended between fork and prctl
+            os._exit(1)
+
+    return ask
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A running process with its log."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    how: signal.Signals
+
+    def stop(self) -> None:
+        """Asks, waits, and insists."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(self.how)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+def spawn(
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
+    how: signal.Signals = signal.SIGTERM,
+) -> Child:
+    """Starts a child with its output in `log`; `how` stops it. Call from the main thread: Linux watches that one."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            [str(part) for part in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(env) if env is not None else None,
+            user=user,
+            start_new_session=True,
+            preexec_fn=die_with_parent(how),
+        )
+    return Child(name, process, log, how)
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

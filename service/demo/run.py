@@ -1,0 +1,91 @@
+"""The three commands that need a stage: `demo`, `load`, `eval`."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import typer
+
+from service.container import open_container
+from service.demo.check import check_answers
+from service.demo.notes import DemoAdmin, read_lines, read_practice, until_searchable
+from service.demo.progress import progress
+from service.demo.stage import Stage, open_stage, passing_folder, stage_home
+from service.errors import BadSettings
+from service.retrieval import evaluation
+
+WATCH_SECONDS = 1.0
+
+
+async def run_demo(data: Path, *, port: int, check: bool) -> int:
+    """Serves the chat page until it is cancelled; with `check`, asks, compares and returns 0 or 1."""
+    async with passing_folder() as folder:
+        name = f"pazpaz_demo_{os.getpid()}"
+        async with open_stage(folder, name=name, monolith_port=port) as stage:
+            await _fill(stage, data)
+            if check:
+                return await check_answers(stage, data)
+            typer.echo(f"\nOpen http://127.0.0.1:{port} and sign in. Ctrl-C ends everything.")
+            await _watch(stage)
+    return 0
+
+
+async def run_load(data: Path) -> None:
+    """Loads a folder into the kept stage; run again, it goes on where it was."""
+    async with _kept_stage() as stage:
+        await _fill(stage, data)
+        async with open_container(stage.settings()) as container:
+            depth = await container.queue.depth()
+    typer.echo(f"Loaded. Dead letters: {depth.parked}.")
+
+
+async def run_evaluation(data: Path, out: Path) -> None:
+    """Asks every question of `data` in the kept stage; writes one line a question to `out`."""
+    lines = read_lines(data / "questions.jsonl")
+    async with _kept_stage() as stage:
+        stage.start("monolith")
+        await stage.until_up(stage.monolith_url)
+        async with open_container(stage.settings()) as container:
+            with progress("asking", len(lines)) as tick, out.open("w", encoding="utf-8") as file:
+                async for outcome in evaluation.run(lines, container.finder, progress=tick):
+                    file.write(evaluation.run_line(outcome) + "\n")
+    typer.echo(f"Wrote {len(lines)} lines to {out}.")
+
+
+@asynccontextmanager
+async def _kept_stage() -> AsyncIterator[Stage]:
+    async with open_stage(stage_home() / "load", name="pazpaz_load", keep=True) as stage:
+        yield stage
+
+
+async def _fill(stage: Stage, data: Path) -> None:
+    """Starts all parts and brings the notes of a folder through the whole journey."""
+    practice = read_practice(data)
+    stage.start("monolith", "api", "worker")
+    await stage.until_up(stage.monolith_url, stage.service_url)
+    async with demo_admin(stage) as admin, open_container(stage.settings()) as container:
+        with progress("loading notes", practice.size) as tick:
+            await admin.put(practice, tick)
+        with progress("making them searchable", practice.size) as tick:
+            await until_searchable(admin, container, practice.size, tick)
+
+
+@asynccontextmanager
+async def demo_admin(stage: Stage) -> AsyncIterator[DemoAdmin]:
+    async with httpx.AsyncClient(base_url=stage.monolith_url, trust_env=False, timeout=30) as http:
+        yield DemoAdmin(http, stage.keys.admin_token)
+
+
+async def _watch(stage: Stage) -> None:
+    """Until Ctrl-C; a part that ends by itself ends the demo, and says where its log is."""
+    while True:
+        for child in stage.children.values():
+            if child.ended:
+                raise BadSettings(f"{child.name} ended by itself; its log is {child.log}")
+        try:
+            await asyncio.sleep(WATCH_SECONDS)
+        except asyncio.CancelledError:
+            return  # the way a demo is meant to end

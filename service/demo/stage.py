@@ -1,0 +1,210 @@
+"""Everything on one machine: Postgres, Redis, API, worker and the demo monolith as children that end with us."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from service.demo.databases import Databases, drop_databases, make_databases
+from service.demo.embedded import start_postgres, start_redis
+from service.demo.keys import StageKeys, stage_keys
+from service.demo.processes import Child, free_port, spawn
+from service.errors import BadSettings
+from service.settings import Settings, load
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Addresses of the parts that DATABASE_URL and REDIS_URL replace; the first is an administrator's."""
+
+    admin_url: str
+    redis_url: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running stage. `environment` is what the API runs with; the worker's differs in its login."""
+
+    folder: Path
+    servers: Servers
+    databases: Databases
+    keys: StageKeys
+    environment: Mapping[str, str]
+    worker_environment: Mapping[str, str]
+    monolith_environment: Mapping[str, str]
+    children: dict[str, Child]
+
+    @property
+    def service_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PORT']}"
+
+    @property
+    def monolith_url(self) -> str:
+        return f"http://127.0.0.1:{self.monolith_environment['DEMO_PORT']}"
+
+    def settings(self) -> Settings:
+        """For parts of the service that run in this process: the worker's view."""
+        return load(
+            Settings, **{key.lower(): value for key, value in self.worker_environment.items()}
+        )
+
+    def start(self, *names: str) -> None:
+        """Starts parts that are not running: `monolith`, `api`, `worker`."""
+        for name in names:
+            argv, env = self._part(name)
+            self.children[name] = spawn(
+                name, argv, log=self.folder / f"{name}.log", env={**_inherited(), **env}
+            )
+
+    def stop(self, *names: str) -> None:
+        for name in names:
+            self.children.pop(name).stop()
+
+    async def until_up(self, *urls: str) -> None:
+        """Waits for each health page; raises BadSettings naming the log of a part that ended."""
+        async with httpx.AsyncClient(trust_env=False, timeout=1) as http:
+            for url in urls:
+                await self._until(http, f"{url}/healthz")
+
+    async def _until(self, http: httpx.AsyncClient, url: str) -> None:
+        for _ in range(START_SECONDS * 10):
+            self._check_alive()
+            try:
+                if (await http.get(url)).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
+        raise BadSettings(
+            f"no answer from {url} within {START_SECONDS} s; logs are in {self.folder}"
+        )
+
+    def _check_alive(self) -> None:
+        for child in self.children.values():
+            if child.ended:
+                raise BadSettings(f"{child.name} ended; its log is {child.log}")
+
+    def _part(self, name: str) -> tuple[list[str], Mapping[str, str]]:
+        python = sys.executable
+        return {
+            "monolith": ([python, "-m", "demo_monolith"], self.monolith_environment),
+            "api": ([python, "-m", "service.cli", "serve"], self.environment),
+            "worker": ([python, "-m", "service.cli", "worker"], self.worker_environment),
+        }[name]
+
+
+@asynccontextmanager
+async def open_stage(
+    folder: Path, *, name: str, monolith_port: int = 0, keep: bool = False, **settings: str
+) -> AsyncIterator[Stage]:
+    """Servers, databases and keys; no part is started yet. All of it goes at the end, unless `keep`."""
+    async with AsyncExitStack() as stack:
+        servers = _servers(folder, stack)
+        if not keep:
+            stack.push_async_callback(drop_databases, servers.admin_url, name=name)
+        databases = await make_databases(servers.admin_url, name=name)
+        children: dict[str, Child] = {}
+        stack.callback(_stop_all, children)
+        keys = stage_keys(folder / "keys")
+        common = _environment(servers, keys, monolith_port or free_port(), settings)
+        api_port = str(free_port())
+        yield Stage(
+            folder=folder,
+            servers=servers,
+            databases=databases,
+            keys=keys,
+            environment={**common, "DATABASE_URL": databases.api, "PORT": api_port},
+            worker_environment={**common, "DATABASE_URL": databases.worker},
+            monolith_environment=_monolith_environment(common, databases, keys, api_port),
+            children=children,
+        )
+
+
+@asynccontextmanager
+async def passing_folder() -> AsyncIterator[Path]:
+    """A folder that goes at the end; those of stages that were killed go now."""
+    _sweep()
+    folder = stage_home() / f"stage-{os.getpid()}"
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    for left in stage_home().glob("stage-*"):
+        if Path("/proc").exists() and not Path("/proc", left.name.removeprefix("stage-")).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def stage_home() -> Path:
+    """`.demo` in the checkout; as root, below the temporary folder where the checkout is hidden from others."""
+    here = Path.cwd() / ".demo"
+    if os.geteuid() == 0 and not all(part.stat().st_mode & 0o001 for part in here.parents):
+        return Path(tempfile.gettempdir()) / "pazpaz-ai-demo"
+    return here
+
+
+def _stop_all(children: Mapping[str, Child]) -> None:
+    for child in reversed(list(children.values())):
+        child.stop()
+
+
+def _servers(folder: Path, stack: AsyncExitStack) -> Servers:
+    folder.mkdir(parents=True, exist_ok=True)
+    admin_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    if not admin_url:
+        postgres, admin_url = start_postgres(folder)
+        stack.callback(postgres.stop)
+    if not redis_url:
+        redis, redis_url = start_redis(folder)
+        stack.callback(redis.stop)
+    return Servers(admin_url, redis_url)
+
+
+def _environment(
+    servers: Servers, keys: StageKeys, monolith_port: int, settings: Mapping[str, str]
+) -> dict[str, str]:
+    return {
+        "REDIS_URL": servers.redis_url,
+        "SECRET_KEY": keys.secret_key,
+        "MONOLITH_URL": f"http://127.0.0.1:{monolith_port}",
+        "SIGNING_KEY_FILE": str(keys.our_key),
+        "MONOLITH_KEYS_FILE": str(keys.their_public_keys),
+        "KEY_ENCRYPTION_KEY_FILE": str(keys.key_encryption_key),
+        "DEBOUNCE_SECONDS": "0.2",
+        "AI_AGENT_MAX_QUERIES_PER_HOUR": "300",
+        **settings,
+    }
+
+
+def _monolith_environment(
+    common: Mapping[str, str], databases: Databases, keys: StageKeys, api_port: str
+) -> dict[str, str]:
+    return {
+        "DEMO_DATABASE_URL": databases.monolith,
+        "REDIS_URL": common["REDIS_URL"],
+        "SECRET_KEY": common["SECRET_KEY"],
+        "AI_SERVICE_URL": f"http://127.0.0.1:{api_port}",
+        "DEMO_SIGNING_KEY_FILE": str(keys.their_key),
+        "DEMO_SERVICE_PUBLIC_KEYS_FILE": str(keys.our_public_keys),
+        "DEMO_PORT": common["MONOLITH_URL"].rpartition(":")[2],
+        "DEMO_ADMIN_TOKEN": keys.admin_token,
+        "DEMO_DIE_WITH_PARENT": "1",
+    }
+
+
+def _inherited() -> dict[str, str]:
+    """Only what a process needs to run: no setting of our surroundings may reach a part by accident."""
+    return {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
+    }

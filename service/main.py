@@ -1,0 +1,49 @@
+"""create_app(settings): routers, problem documents, request ids; the lifespan opens the container."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.api import chat, history, ingest, operations
+from service.api.middleware import RequestContext
+from service.api.problems import install_problems
+from service.container import Container, open_container
+from service.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI app. Building it touches nothing outside; its lifespan does."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with open_container(settings) as container:
+            _warm(container)
+            yield {"container": container}
+
+    return build_app(lifespan)
+
+
+def build_app(lifespan: Any = None) -> FastAPI:
+    """The routes without their parts: enough for the OpenAPI document."""
+    app = FastAPI(
+        title="PazPaz AI service",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # The framework's own telemetry exports errors with their messages, if a variable tells it where to.
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+        redirect_slashes=False,  # a redirect names the Host header's host, and is no problem document
+    )
+    for room in (chat, history, ingest, operations):
+        app.include_router(room.router)
+    install_problems(app)
+    app.add_middleware(RequestContext)
+    return app
+
+
+def _warm(container: Container) -> None:
+    """Pays for LangGraph's import before the first question, not during it."""
+    assert container.graph  # noqa: S101
