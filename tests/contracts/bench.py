@@ -1,0 +1,167 @@
+"""One bench, two sets of parts: the fakes, and the adapters on real servers, each with time that a test moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from service.adapters.chunk_store import PgChunkStore
+from service.adapters.conversations import PgConversations
+from service.adapters.key_store import PgKeyStore
+from service.adapters.work_queue import PgWorkQueue
+from service.domain.identity import WorkspaceId
+from service.domain.notes import Bag, Client, ManifestItem, Note, NoteRef
+from service.language.chunking import chunk_note
+from service.ports import (
+    DIMENSION,
+    ClientChange,
+    Event,
+    IndexedNote,
+    Lease,
+    Vector,
+)
+from service.security.keys import digest
+from tests.fakes import (
+    CLIENT,
+    NOW,
+    WORKSPACE,
+    InMemoryChunkStore,
+    InMemoryConversations,
+    InMemoryWorkQueue,
+    a_bag,
+)
+
+MODEL = "model-of-tests"
+INDEX_KEY = b"k" * 32
+LEASE_SECONDS = 60.0
+LONG = 100_000.0
+"""More seconds than any lease or backoff lasts."""
+
+
+def axis(number: int) -> list[float]:
+    """A unit vector."""
+    return [float(place == number) for place in range(DIMENSION)]
+
+
+def an_event(
+    key: UUID,
+    *,
+    entity: Literal["sessions", "clients", "workspaces", "users"] = "sessions",
+    kind: Literal["upserted", "purged", "status"] = "upserted",
+    workspace: WorkspaceId = WORKSPACE,
+) -> Event:
+    return Event(uuid4(), workspace, entity, key, kind)
+
+
+def an_item(ref: NoteRef) -> ManifestItem:
+    return ManifestItem(ref.entity, ref.id, CLIENT, "active", NOW)
+
+
+def indexed(
+    note: Note,
+    *,
+    vector: Vector | None = None,
+    kept: Sequence[str] = (),
+    model: str = MODEL,
+    bag: Bag | None = None,
+) -> IndexedNote:
+    """A note with its chunks outside `kept`, all of them at one vector."""
+    chunks = [chunk for chunk in chunk_note(note) if chunk.field not in kept]
+    return IndexedNote(
+        note=note,
+        model=model,
+        kept=frozenset(kept),
+        chunks=chunks,
+        vectors=[vector or axis(0) for _ in chunks],
+        bag=bag or a_bag(note, key=INDEX_KEY),
+        digests={field: digest(INDEX_KEY, text) for field, text in note.fields.items()},
+    )
+
+
+@dataclass
+class Bench:
+    """The ports that share a database, and what a journey would do with them."""
+
+    queue: PgWorkQueue | InMemoryWorkQueue
+    store: PgChunkStore | InMemoryChunkStore
+    conversations: PgConversations | InMemoryConversations
+
+    async def later(self, seconds: float) -> None:
+        """Lets time pass for the queue."""
+        raise NotImplementedError
+
+    def debounce(self, seconds: float, *, limit: float) -> None:
+        """From now on a note must be quiet for so long."""
+        raise NotImplementedError
+
+    async def lease(self, ref: NoteRef) -> Lease:
+        """The lease of a note that was just asked for; nothing else may be ready."""
+        await self.queue.want([an_item(ref)], workspace=ref.workspace)
+        (lease,) = await self.queue.claim(limit=1)
+        assert lease.key == ref.id
+        return lease
+
+    async def index(self, *notes: IndexedNote | Note) -> None:
+        for note in notes:
+            made = indexed(note) if isinstance(note, Note) else note
+            assert await self.store.replace(made, lease=await self.lease(made.note.ref))
+
+    async def forget(self, ref: NoteRef, *, erase: bool = False) -> None:
+        assert await self.store.forget(ref, lease=await self.lease(ref), erase=erase)
+
+    async def put(self, client: Client, *, vector: Vector | None = None) -> ClientChange:
+        ref = client.profile.ref
+        profile = indexed(client.profile, vector=vector) if client.is_active else None
+        change = await self.store.put_client(client, profile, lease=await self.lease(ref))
+        assert change is not None
+        return change
+
+    async def forget_client(self, ref: NoteRef, *, erase: bool = False) -> None:
+        assert await self.store.forget_client(ref, lease=await self.lease(ref), erase=erase)
+
+    async def found(self, vector: Vector | None = None, **scope: object) -> set[UUID]:
+        """The notes that a search finds at all."""
+        asked = {"workspace": WORKSPACE, "model": MODEL, "client": None, "limit": 100, **scope}
+        return {hit.ref.id for hit in await self.store.search(vector or axis(0), **asked)}
+
+
+class FakeBench(Bench):
+    queue: InMemoryWorkQueue
+
+    async def later(self, seconds: float) -> None:
+        self.queue.now += seconds
+
+    def debounce(self, seconds: float, *, limit: float) -> None:
+        self.queue.debounce, self.queue.debounce_limit = seconds, limit
+
+
+@dataclass
+class RealBench(Bench):
+    """On Postgres time passes by moving every moment the queue remembers into the past."""
+
+    queue: PgWorkQueue
+    owner: "asyncpg.Connection[asyncpg.Record]"
+
+    async def later(self, seconds: float) -> None:
+        moved = ", ".join(
+            f"{column} = {column} - make_interval(secs => $1)"
+            for column in ("lease_until", "not_before", "first_wanted_at", "parked_at")
+        )
+        await self.owner.execute(f"UPDATE work SET {moved}", seconds)
+
+    def debounce(self, seconds: float, *, limit: float) -> None:
+        self.queue = replace(self.queue, debounce=seconds, debounce_limit=limit)
+
+
+def fake_bench() -> FakeBench:
+    queue = InMemoryWorkQueue(lease_seconds=LEASE_SECONDS)
+    store = InMemoryChunkStore(queue)
+    return FakeBench(queue, store, InMemoryConversations(store))
+
+
+def real_bench(keys: PgKeyStore, owner: "asyncpg.Connection[asyncpg.Record]") -> RealBench:
+    queue = PgWorkQueue(keys.database, lease_seconds=LEASE_SECONDS, debounce=0, debounce_limit=0)
+    store = PgChunkStore(keys.database, keys)
+    return RealBench(queue, store, PgConversations(keys.database, keys), owner)

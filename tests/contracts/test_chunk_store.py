@@ -1,0 +1,361 @@
+"""The contract of ChunkStore."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from service.domain.identity import ClientId
+from service.domain.notes import Bag, NoteRef
+from service.ports import DIMENSION
+from tests.contracts.bench import (
+    LEASE_SECONDS,
+    MODEL,
+    Bench,
+    an_event,
+    axis,
+    indexed,
+)
+from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
+
+OTHER_CLIENT = ClientId(UUID(int=12))
+PROFILE = NoteRef(WORKSPACE, "clients", CLIENT)
+
+
+async def bags(bench: Bench) -> dict[UUID, Bag]:
+    _, held = await bench.store.bags(workspace=WORKSPACE)
+    return {bag.ref.id: bag for bag in held}
+
+
+async def test_an_indexed_note_is_found_as_what_it_is(bench: Bench) -> None:
+    """A hit names the note, its client, its field and how near it is."""
+    note = a_note("sleeps badly", plan="walk daily")
+    await bench.index(replace(indexed(note), vectors=[axis(0), axis(1)]))
+
+    query = [0.6, 0.8, *axis(0)[2:]]
+    hits = await bench.store.search(query, workspace=WORKSPACE, model=MODEL, client=None, limit=10)
+    assert [(hit.ref, hit.client, hit.field, hit.ordinal) for hit in hits] == [
+        (note.ref, CLIENT, "plan", 0),
+        (note.ref, CLIENT, "subjective", 0),
+    ]
+    assert [hit.similarity for hit in hits] == pytest.approx([0.8, 0.6], abs=0.001)
+
+
+async def test_opposite_vectors_are_not_less_than_nothing(bench: Bench) -> None:
+    """A similarity is never below zero."""
+    await bench.index(indexed(a_note("text"), vector=[-1.0, *axis(0)[1:]]))
+
+    (hit,) = await bench.store.search(
+        axis(0), workspace=WORKSPACE, model=MODEL, client=None, limit=1
+    )
+    assert hit.similarity == 0
+
+
+async def test_search_is_exact(bench: Bench) -> None:
+    """The nearest are those that comparing with every vector finds, in a practice and for one client."""
+    rng = np.random.default_rng(7)
+    vectors = rng.normal(size=(40, DIMENSION))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    clients = [ClientId(UUID(int=100 + number % 3)) for number in range(len(vectors))]
+    notes = [a_note("text", client=client) for client in clients]
+    for note, vector in zip(notes, vectors, strict=True):
+        await bench.index(indexed(note, vector=vector.tolist()))
+    query = rng.normal(size=DIMENSION)
+    query /= np.linalg.norm(query)
+
+    for client in (None, *clients[:3]):
+        mine = [i for i in range(len(notes)) if client in {None, clients[i]}]
+        nearest = sorted(mine, key=lambda i: -float(vectors[i] @ query))[:5]
+        hits = await bench.store.search(
+            query.tolist(), workspace=WORKSPACE, model=MODEL, client=client, limit=5
+        )
+        assert [hit.ref.id for hit in hits] == [notes[i].ref.id for i in nearest]
+
+
+async def test_another_model_finds_nothing(bench: Bench) -> None:
+    """Vectors of two models are never compared."""
+    note = a_note("text")
+    await bench.index(note)
+
+    assert await bench.found(model="another") == set()
+    assert await bench.found() == {note.ref.id}
+
+
+async def test_replacing_leaves_nothing_of_the_old_text(bench: Bench) -> None:
+    """Chunks, bag and digests of a field that is gone are gone."""
+    old = a_note("drinks wine", plan="see again")
+    new = a_note("drinks water", id=old.ref.id)
+    await bench.index(indexed(old, vector=axis(1)))
+    await bench.index(indexed(new, vector=axis(2)))
+
+    hits = await bench.store.search(
+        axis(1), workspace=WORKSPACE, model=MODEL, client=None, limit=10
+    )
+    assert [(hit.field, hit.similarity) for hit in hits] == [("subjective", 0)]
+    assert (await bags(bench))[old.ref.id] == indexed(new).bag
+    assert await bench.store.digests(old.ref) == indexed(new).digests
+
+
+async def test_kept_fields_keep_their_vectors(bench: Bench) -> None:
+    """A field that did not change is not written again, and follows the note to another client."""
+    old = a_note("sleeps badly", plan="walk daily")
+    await bench.index(indexed(old, vector=axis(1)))
+    new = a_note("sleeps badly", id=old.ref.id, client=OTHER_CLIENT, plan="run daily")
+    await bench.index(indexed(new, vector=axis(2), kept=["subjective"]))
+
+    hits = await bench.store.search(
+        axis(1), workspace=WORKSPACE, model=MODEL, client=OTHER_CLIENT, limit=10
+    )
+    near = {hit.field: hit.similarity for hit in hits}
+    assert near == pytest.approx({"subjective": 1.0, "plan": 0.0}, abs=0.001)
+    assert await bench.found(client=CLIENT) == set()
+
+
+async def test_what_is_kept_must_still_be_there(bench: Bench) -> None:
+    """A note forgotten while it was being indexed is written whole later, never without its kept fields."""
+    note = a_note("sleeps badly", plan="walk daily")
+    await bench.index(note)
+    await bench.forget(note.ref)
+    before = await bench.store.epoch(workspace=WORKSPACE)
+
+    lease = await bench.lease(note.ref)
+    assert not await bench.store.replace(indexed(note, kept=["subjective"]), lease=lease)
+    assert await bench.store.digests(note.ref) == {}
+    assert await bench.found() == set()
+    assert await bench.store.epoch(workspace=WORKSPACE) == before
+    await bench.later(LEASE_SECONDS + 1)
+    assert [one.key for one in await bench.queue.claim(limit=1)] == [note.ref.id]
+
+
+async def test_a_kept_profile_must_still_be_there(bench: Bench) -> None:
+    """The same holds for a client's profile."""
+    client = a_client(notes="likes music")
+    profile = indexed(client.profile, kept=["notes"])
+
+    lease = await bench.lease(PROFILE)
+    assert await bench.store.put_client(client, profile, lease=lease) is None
+    assert await bench.store.digests(PROFILE) == {}
+    assert not await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
+
+
+async def test_a_forgotten_note_is_gone(bench: Bench) -> None:
+    """Neither search, nor bags, nor digests, nor coverage know a forgotten note; its neighbours stay."""
+    note, neighbour = a_note("text"), a_note("text")
+    await bench.index(note, neighbour)
+    await bench.forget(note.ref)
+
+    assert await bench.found() == {neighbour.ref.id}
+    assert set(await bags(bench)) == {neighbour.ref.id}
+    assert await bench.store.digests(note.ref) == {}
+    covered = await bench.store.coverage(workspace=WORKSPACE, client=None)
+    assert covered.notes_read == 1
+
+
+async def test_a_bag_comes_back_as_it_was(bench: Bench) -> None:
+    """Hashes up to 64 bits and counts up to 32 survive being stored; a note without words has no bag."""
+    note, silent = a_note("text"), a_note()
+    bag = Bag(note.ref, CLIENT, note.day, (0, 1, 2**63, 2**64 - 1), (1, 2, 3, 2**32 - 1))
+    await bench.index(indexed(note, bag=bag), silent)
+
+    epoch, held = await bench.store.bags(workspace=WORKSPACE)
+    assert list(held) == [bag]
+    assert epoch == await bench.store.epoch(workspace=WORKSPACE)
+
+
+async def test_the_epoch_grows_with_each_change(bench: Bench) -> None:
+    """Every write moves the epoch of its workspace, and of no other."""
+    note, client = a_note("text"), a_client(notes="profile")
+    seen = [await bench.store.epoch(workspace=WORKSPACE)]
+
+    async def look() -> None:
+        seen.append(await bench.store.epoch(workspace=WORKSPACE))
+
+    await bench.index(note)
+    await look()
+    await bench.index(note)
+    await look()
+    await bench.forget(note.ref)
+    await look()
+    await bench.put(client)
+    await look()
+    await bench.forget_client(PROFILE)
+    await look()
+    assert seen == sorted(set(seen))
+    assert await bench.store.epoch(workspace=OTHER_WORKSPACE) == 0
+
+
+async def test_a_change_marks_the_work_done(bench: Bench) -> None:
+    """Each write finishes its lease: nothing stays open."""
+    note = a_note("text")
+    await bench.index(note)
+    await bench.forget(note.ref)
+    await bench.put(a_client(notes="profile"))
+    await bench.forget_client(PROFILE)
+
+    await bench.later(LEASE_SECONDS + 1)
+    assert await bench.queue.claim(limit=10) == []
+
+
+async def test_a_lost_lease_writes_nothing(bench: Bench) -> None:
+    """A worker that lost its lease changes neither index, nor epoch, nor what the next one has to do."""
+    note, client = a_note("text"), a_client(notes="profile")
+    await bench.index(indexed(note, vector=axis(1)))
+    await bench.put(client, vector=axis(1))
+    lost = {ref: await bench.lease(ref) for ref in (note.ref, PROFILE)}
+    await bench.later(LEASE_SECONDS + 1)
+    assert all([await bench.queue.claim(limit=1) for _ in lost]), "others hold the leases now"
+    before = await bench.store.epoch(workspace=WORKSPACE)
+
+    changed = indexed(a_note("other", id=note.ref.id), vector=axis(2))
+    profile = indexed(a_client(notes="other").profile, vector=axis(2))
+    store = bench.store
+    assert not await store.replace(changed, lease=lost[note.ref])
+    assert not await store.forget(note.ref, lease=lost[note.ref], erase=True)
+    assert await store.put_client(client, profile, lease=lost[PROFILE]) is None
+    assert await store.put_client(client, None, lease=lost[PROFILE]) is None
+    assert not await store.forget_client(PROFILE, lease=lost[PROFILE], erase=True)
+
+    assert await store.epoch(workspace=WORKSPACE) == before
+    hits = await store.search(axis(1), workspace=WORKSPACE, model=MODEL, client=None, limit=10)
+    assert {(hit.ref, round(hit.similarity)) for hit in hits} == {(note.ref, 1), (PROFILE, 1)}
+    assert not (await store.coverage(workspace=WORKSPACE, client=None)).complete
+
+
+async def test_a_profile_is_found_like_a_note(bench: Bench) -> None:
+    """A client's profile is searched, and asks for their sessions to be looked at once."""
+    client = a_client(medical_history="asthma")
+    assert (await bench.put(client)).became_active
+    assert not (await bench.put(client)).became_active
+
+    assert await bench.found(client=CLIENT) == {CLIENT}
+    assert set(await bags(bench)) == {CLIENT}
+    assert await bench.store.digests(PROFILE) == indexed(client.profile).digests
+
+
+async def test_archiving_a_client_forgets_their_notes(bench: Bench) -> None:
+    """An archived client is not found, not known and not covered; another client of the practice is."""
+    mine, other = a_note("text"), a_note("text", client=OTHER_CLIENT)
+    await bench.put(a_client(notes="profile"))
+    await bench.index(mine, other)
+    assert not (await bench.put(a_client(is_active=False))).became_active
+
+    assert await bench.found() == {other.ref.id}
+    assert set(await bags(bench)) == {other.ref.id}
+    assert not await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
+    assert (await bench.store.coverage(workspace=WORKSPACE, client=CLIENT)).notes_read == 0
+    assert await bench.store.knows_client(OTHER_CLIENT, workspace=WORKSPACE)
+
+
+async def test_an_archived_clients_session_is_not_indexed(bench: Bench) -> None:
+    """A session that was pulled before its client was archived is done, but not searchable."""
+    note = a_note("text")
+    await bench.index(note)
+    lease = await bench.lease(note.ref)
+    await bench.put(a_client(is_active=False))
+
+    assert await bench.store.replace(indexed(note), lease=lease)
+    assert await bench.found() == set()
+    assert await bags(bench) == {}
+    assert await bench.store.digests(note.ref) == {}
+    assert (await bench.store.coverage(workspace=WORKSPACE, client=None)).complete
+
+
+async def test_a_client_can_come_back(bench: Bench) -> None:
+    """A client who is active again asks for their sessions, which can be indexed again."""
+    note = a_note("text")
+    await bench.put(a_client(is_active=False))
+    assert (await bench.put(a_client(notes="profile"))).became_active
+
+    await bench.index(note)
+    assert await bench.found() == {note.ref.id, CLIENT}
+
+
+async def test_forgetting_a_client_forgets_their_notes(bench: Bench) -> None:
+    """With a client go their profile and sessions, and nobody else's."""
+    mine, other = a_note("text"), a_note("text", client=OTHER_CLIENT)
+    await bench.put(a_client(notes="profile"))
+    await bench.index(mine, other)
+    await bench.forget_client(PROFILE)
+
+    assert await bench.found() == {other.ref.id}
+    assert set(await bags(bench)) == {other.ref.id}
+    assert await bench.store.digests(PROFILE) == {}
+    assert not await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
+
+
+async def test_a_purged_clients_session_is_not_indexed(bench: Bench) -> None:
+    """A session that was pulled before its client was purged does not come back after the purge."""
+    note = a_note("text")
+    lease = await bench.lease(note.ref)
+    await bench.queue.accept([an_event(CLIENT, entity="clients", kind="purged")])
+    (purge,) = await bench.queue.claim(limit=1)
+    assert await bench.store.forget_client(PROFILE, lease=purge, erase=True)
+
+    assert await bench.store.replace(indexed(note), lease=lease)
+    assert await bench.found() == set()
+    assert await bags(bench) == {}
+
+
+async def test_a_client_is_known_by_any_note(bench: Bench) -> None:
+    """A client is known once a session or the profile is catalogued, in that workspace."""
+    assert not await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
+    await bench.index(a_note("text"))
+    await bench.put(a_client(OTHER_CLIENT, notes="profile"))
+
+    assert await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
+    assert await bench.store.knows_client(OTHER_CLIENT, workspace=WORKSPACE)
+    assert not await bench.store.knows_client(CLIENT, workspace=OTHER_WORKSPACE)
+
+
+async def test_coverage_counts_sessions_and_days(bench: Bench) -> None:
+    """Coverage says how many sessions and drafts there are, from which day to which; profiles do not count."""
+    first = datetime(2026, 3, 1, 22, tzinfo=UTC)
+    draft = replace(a_note("one", state="draft"), session_date=first)
+    final = replace(a_note("two"), session_date=first + timedelta(days=9))
+    other = a_note("three", client=OTHER_CLIENT)
+    await bench.index(draft, final, other)
+    await bench.put(a_client(notes="profile"))
+
+    said = await bench.store.coverage(workspace=WORKSPACE, client=CLIENT)
+    assert (said.notes_read, said.drafts) == (2, 1)
+    assert (said.first_day, said.last_day) == (date(2026, 3, 1), date(2026, 3, 10))
+    everything = await bench.store.coverage(workspace=WORKSPACE, client=None)
+    assert (everything.notes_read, everything.last_day) == (3, NOW.date())
+
+
+async def test_coverage_admits_open_work(bench: Bench) -> None:
+    """While a note of the workspace is waiting to be indexed, coverage is not complete."""
+    nothing = await bench.store.coverage(workspace=WORKSPACE, client=None)
+    assert (nothing.notes_read, nothing.first_day, nothing.complete) == (0, None, True)
+
+    await bench.queue.accept([an_event(uuid4())])
+    assert not (await bench.store.coverage(workspace=WORKSPACE, client=None)).complete
+    assert (await bench.store.coverage(workspace=OTHER_WORKSPACE, client=None)).complete
+
+
+async def test_two_workspaces_with_the_same_ids_never_meet(bench: Bench) -> None:
+    """The same session and client id in two workspaces are two notes: found, changed and forgotten apart."""
+    mine = a_note("mine")
+    theirs = a_note("theirs", id=mine.ref.id, workspace=OTHER_WORKSPACE)
+    await bench.index(indexed(mine, vector=axis(1)), indexed(theirs, vector=axis(2)))
+    await bench.put(a_client(notes="mine"))
+    await bench.put(a_client(notes="theirs", workspace=OTHER_WORKSPACE))
+
+    hits = await bench.store.search(
+        axis(2), workspace=WORKSPACE, model=MODEL, client=CLIENT, limit=10
+    )
+    assert {hit.ref.workspace for hit in hits} == {WORKSPACE}
+    assert max(hit.similarity for hit in hits) == 0
+    assert await bench.store.digests(mine.ref) == indexed(mine).digests
+
+    await bench.forget(mine.ref, erase=True)
+    await bench.put(a_client(is_active=False))
+    assert await bench.found() == set()
+    assert await bench.found(workspace=OTHER_WORKSPACE) == {theirs.ref.id, CLIENT}
+    await bench.forget_client(PROFILE, erase=True)
+    assert await bench.found(workspace=OTHER_WORKSPACE) == {theirs.ref.id, CLIENT}
+    assert await bench.store.digests(theirs.ref) == indexed(theirs).digests
+    _, bags_there = await bench.store.bags(workspace=OTHER_WORKSPACE)
+    assert {bag.ref.id for bag in bags_there} == {theirs.ref.id, CLIENT}

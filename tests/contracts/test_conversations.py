@@ -1,0 +1,253 @@
+"""The contract of ConversationStore."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.notes import Note, NoteRef
+from service.domain.turns import Sentence, Turn
+from service.errors import ConversationNotFound
+from tests.contracts.bench import Bench, an_event
+from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
+
+USER, COLLEAGUE = UserId(UUID(int=21)), UserId(UUID(int=22))
+OTHER_CLIENT = ClientId(UUID(int=12))
+CITED = {"marker": 1, "quote": "ישנה רע", "start": 0, "similarity": 0.5}
+
+
+def said(text: str, *notes: Note) -> Sentence:
+    """A sentence that leans on some notes."""
+    return Sentence(text, [CITED] if notes else [], {note.ref: note.client for note in notes})
+
+
+def a_turn(
+    *sentences: Sentence | None, question: str | None = "איך היא ישנה?", after: int = 0
+) -> Turn:
+    """A turn, `after` minutes into the day."""
+    asked_at = NOW + timedelta(minutes=after)
+    return Turn(uuid4(), question, sentences, {"status": "answered"}, asked_at)
+
+
+async def add(
+    bench: Bench,
+    *turns: Turn,
+    conversation: UUID | None = None,
+    client: ClientId | None = None,
+    user: UserId = USER,
+    workspace: WorkspaceId = WORKSPACE,
+) -> UUID:
+    conversation = conversation or uuid4()
+    for turn in turns:
+        await bench.conversations.add_turn(
+            conversation=conversation, client=client, user=user, workspace=workspace, turn=turn
+        )
+    return conversation
+
+
+async def texts(bench: Bench, conversation: UUID) -> list[tuple[str | None, list[str | None]]]:
+    """Each turn's question and sentences."""
+    turns = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    return [(turn.question, _texts(turn.sentences)) for turn in turns]
+
+
+def _texts(sentences: Sequence[Sentence | None]) -> list[str | None]:
+    return [one.text if one else None for one in sentences]
+
+
+async def purge(bench: Bench, ref: NoteRef) -> None:
+    """What ingestion does with a purged note or client."""
+    await bench.queue.accept([an_event(ref.id, entity=ref.entity, kind="purged")])
+    (lease,) = await bench.queue.claim(limit=1)
+    forget = bench.store.forget if ref.entity == "sessions" else bench.store.forget_client
+    assert await forget(ref, lease=lease, erase=await bench.queue.purged(lease))
+
+
+async def test_turns_are_read_back_in_order(bench: Bench) -> None:
+    """A conversation gives back its turns as they were said, oldest first, without their links."""
+    note = a_note("ישנה רע")
+    await bench.index(note)
+    first = a_turn(said("היא ישנה רע.", note), said("לא נמצא יותר."))
+    second = a_turn(said("Nothing more."), question="And now? 🌙", after=1)
+    conversation = await add(bench, second, first)
+
+    turns = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    assert [turn.id for turn in turns] == [first.id, second.id]
+    assert [turn.question for turn in turns] == ["איך היא ישנה?", "And now? 🌙"]
+    assert turns[0].sentences == [
+        Sentence("היא ישנה רע.", [CITED], {}),
+        Sentence("לא נמצא יותר.", [], {}),
+    ]
+    assert (turns[0].outcome, turns[0].asked_at) == ({"status": "answered"}, NOW)
+
+
+async def test_what_is_missing_stays_missing(bench: Bench) -> None:
+    """A turn without its question or some of its sentences keeps the others in their places."""
+    conversation = await add(bench, a_turn(said("one"), None, said("three"), question=None))
+
+    assert await texts(bench, conversation) == [(None, ["one", None, "three"])]
+
+
+async def test_a_head_tells_scope_start_and_length(bench: Bench) -> None:
+    """A conversation keeps the scope and the moment of its first turn, and counts its turns."""
+    conversation = await add(bench, a_turn(after=1), a_turn(after=2), client=CLIENT)
+
+    head = await bench.conversations.head(conversation, user=USER, workspace=WORKSPACE)
+    assert head is not None
+    assert (head.id, head.client, head.turns) == (conversation, CLIENT, 2)
+    assert head.started_at == NOW + timedelta(minutes=1)
+    assert await bench.conversations.head(uuid4(), user=USER, workspace=WORKSPACE) is None
+
+
+async def test_pages_are_newest_first(bench: Bench) -> None:
+    """A page holds at most so many conversations, and the next one goes on before its last."""
+    ids = [await add(bench, a_turn(after=minute)) for minute in range(3)]
+    page: dict[str, Any] = {"user": USER, "workspace": WORKSPACE, "limit": 2}
+
+    first = await bench.conversations.page(before=None, **page)
+    assert [head.id for head in first] == [ids[2], ids[1]]
+    rest = await bench.conversations.page(before=first[-1].started_at, **page)
+    assert [head.id for head in rest] == [ids[0]]
+
+
+@pytest.mark.parametrize(
+    ("user", "workspace"),
+    [(COLLEAGUE, WORKSPACE), (USER, OTHER_WORKSPACE)],
+    ids=["user", "workspace"],
+)
+async def test_nobody_else_sees_a_conversation(
+    bench: Bench, user: UserId, workspace: WorkspaceId
+) -> None:
+    """A colleague, and the same user in another workspace, can neither see nor delete a conversation."""
+    conversation = await add(bench, a_turn(said("private")))
+    store = bench.conversations
+
+    assert await store.head(conversation, user=user, workspace=workspace) is None
+    assert await store.turns(conversation, user=user, workspace=workspace) == []
+    assert await store.page(user=user, workspace=workspace, before=None, limit=10) == []
+    assert not await store.delete(conversation, user=user, workspace=workspace)
+    assert len(await texts(bench, conversation)) == 1
+
+
+async def test_a_colleagues_turn_does_not_enter_a_conversation(bench: Bench) -> None:
+    """A turn is refused where another user's conversation has the id."""
+    conversation = await add(bench, a_turn(said("mine")))
+
+    with pytest.raises(ConversationNotFound):
+        await add(bench, a_turn(said("theirs")), conversation=conversation, user=COLLEAGUE)
+    assert await texts(bench, conversation) == [("איך היא ישנה?", ["mine"])]
+
+
+async def test_the_same_id_in_two_workspaces_is_two_conversations(bench: Bench) -> None:
+    """One id in two workspaces holds two conversations, deleted apart."""
+    conversation = await add(bench, a_turn(said("here")))
+    there = {"workspace": OTHER_WORKSPACE, "user": USER}
+    await add(bench, a_turn(said("there")), conversation=conversation, workspace=OTHER_WORKSPACE)
+
+    assert await texts(bench, conversation) == [("איך היא ישנה?", ["here"])]
+    assert await bench.conversations.delete(conversation, user=USER, workspace=WORKSPACE)
+    (turn,) = await bench.conversations.turns(conversation, **there)
+    assert _texts(turn.sentences) == ["there"]
+
+
+async def test_a_deleted_conversation_is_gone(bench: Bench) -> None:
+    """Deleting takes the conversation with all its turns, once."""
+    conversation, other = await add(bench, a_turn(said("text"))), await add(bench, a_turn())
+    assert await bench.conversations.delete(conversation, user=USER, workspace=WORKSPACE)
+
+    assert await texts(bench, conversation) == []
+    page = await bench.conversations.page(user=USER, workspace=WORKSPACE, before=None, limit=9)
+    assert [head.id for head in page] == [other]
+    assert not await bench.conversations.delete(conversation, user=USER, workspace=WORKSPACE)
+
+
+async def test_a_sentence_is_hidden_while_its_note_is_gone(bench: Bench) -> None:
+    """What leans on a forgotten note is not shown, all else is, and it returns with the note."""
+    gone, other = a_note("one"), a_note("two")
+    await bench.index(gone, other)
+    turn = a_turn(said("from one", gone), said("from two", other), said("from both", gone, other))
+    conversation = await add(bench, turn)
+
+    await bench.forget(gone.ref)
+    assert await texts(bench, conversation) == [(turn.question, [None, "from two", None])]
+    await bench.index(gone)
+    assert await texts(bench, conversation) == [
+        (turn.question, ["from one", "from two", "from both"])
+    ]
+
+
+async def test_sentences_about_an_archived_client_are_hidden(bench: Bench) -> None:
+    """What leans on a client's profile or sessions is hidden while they are archived."""
+    client, note = a_client(notes="profile"), a_note("session")
+    await bench.put(client)
+    await bench.index(note)
+    conversation = await add(bench, a_turn(said("profile", client.profile), said("session", note)))
+
+    await bench.put(a_client(is_active=False))
+    assert (await texts(bench, conversation))[0][1] == [None, None]
+    await bench.put(client)
+    assert (await texts(bench, conversation))[0][1] == ["profile", None]
+    await bench.index(note)
+    assert (await texts(bench, conversation))[0][1] == ["profile", "session"]
+
+
+async def test_an_erased_note_is_shredded_for_ever(bench: Bench) -> None:
+    """Sentences and question of a purged note do not return, not even with a note of the same id."""
+    gone, other = a_note("one"), a_note("two")
+    await bench.index(gone, other)
+    about_it = a_turn(said("from one", gone), said("from two", other))
+    conversation = await add(bench, about_it, a_turn(said("two again", other), after=1))
+
+    await purge(bench, gone.ref)
+    left = [(None, [None, "from two"]), ("איך היא ישנה?", ["two again"])]
+    assert await texts(bench, conversation) == left
+    await bench.index(gone)
+    assert await texts(bench, conversation) == left
+
+
+async def test_an_erased_client_is_shredded_for_ever(bench: Bench) -> None:
+    """With a purged client go all sentences that lean on them, and whatever was asked about them alone."""
+    mine, other = a_note("one"), a_note("two", client=OTHER_CLIENT)
+    await bench.put(a_client(notes="profile"))
+    await bench.index(mine, other)
+    practice = await add(bench, a_turn(said("of them", mine), said("of another", other)))
+    theirs = await add(bench, a_turn(said("Nothing was found about Dana.")), client=CLIENT)
+    another = await add(bench, a_turn(said("Nothing was found.")), client=OTHER_CLIENT)
+
+    await purge(bench, NoteRef(WORKSPACE, "clients", CLIENT))
+    assert await texts(bench, practice) == [(None, [None, "of another"])]
+    assert await texts(bench, theirs) == [(None, [None])]
+    assert await texts(bench, another) == [("איך היא ישנה?", ["Nothing was found."])]
+
+
+async def test_what_was_purged_while_answering_is_not_kept(bench: Bench) -> None:
+    """An answer that comes after the purge of its note or client is kept without what leaned on it."""
+    gone, other, theirs = a_note("one"), a_note("two"), a_note("three", client=OTHER_CLIENT)
+    await bench.index(gone, other, theirs)
+    await purge(bench, gone.ref)
+    await purge(bench, NoteRef(WORKSPACE, "clients", OTHER_CLIENT))
+
+    late = [said("from one", gone), said("from two", other), said("from three", theirs)]
+    conversation = await add(bench, a_turn(*late))
+    about_them = await add(bench, a_turn(said("Nothing was found.")), client=OTHER_CLIENT)
+    await bench.index(gone)
+    assert await texts(bench, conversation) == [(None, [None, "from two", None])]
+    assert await texts(bench, about_them) == [(None, [None])]
+
+
+async def test_erasing_stays_in_its_workspace(bench: Bench) -> None:
+    """The same note id in another workspace keeps what was said from it."""
+    mine = a_note("one")
+    theirs = a_note("one", id=mine.ref.id, workspace=OTHER_WORKSPACE)
+    await bench.index(mine, theirs)
+    there: dict[str, Any] = {"user": USER, "workspace": OTHER_WORKSPACE}
+    scope = {"client": CLIENT, "workspace": OTHER_WORKSPACE}
+    conversation = await add(bench, a_turn(said("from theirs", theirs)), **scope)
+
+    await purge(bench, mine.ref)
+    await purge(bench, NoteRef(WORKSPACE, "clients", CLIENT))
+    (turn,) = await bench.conversations.turns(conversation, **there)
+    assert (turn.question, _texts(turn.sentences)) == ("איך היא ישנה?", ["from theirs"])

@@ -1,0 +1,362 @@
+"""The contract of WorkQueue."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.notes import NoteRef
+from service.ports import Lease
+from tests.contracts.bench import LEASE_SECONDS, LONG, Bench, an_event, an_item
+from tests.fakes import OTHER_WORKSPACE, WORKSPACE
+
+
+async def wanted(bench: Bench, *keys: UUID) -> None:
+    await bench.queue.accept([an_event(key) for key in keys])
+
+
+async def claimed(bench: Bench, limit: int = 10) -> Sequence[Lease]:
+    return await bench.queue.claim(limit=limit)
+
+
+async def only(bench: Bench) -> Lease:
+    """The one lease there is to have."""
+    (lease,) = await claimed(bench)
+    return lease
+
+
+async def fail(bench: Bench, times: int, *, retry_after: float | None = None) -> Lease:
+    """Claims and fails the one open note so often; the last lease."""
+    for _ in range(times):
+        lease = await only(bench)
+        await bench.queue.failed(lease, code="internal", retry_after=retry_after)
+        await bench.later(LONG)
+    return lease
+
+
+async def test_an_event_counts_once(bench: Bench) -> None:
+    """A repeated event id is accepted, and asks for nothing again."""
+    event = an_event(uuid4())
+
+    assert await bench.queue.accept([event, event]) == 1
+    assert await bench.queue.done(await only(bench))
+    assert await bench.queue.accept([event]) == 0
+    assert await claimed(bench) == []
+
+
+async def test_events_of_one_note_coalesce(bench: Bench) -> None:
+    """Three events of one note are one piece of work, and finishing it meets all three."""
+    key = uuid4()
+    await wanted(bench, key, key)
+    await wanted(bench, key)
+
+    lease = await only(bench)
+    assert (lease.key, lease.workspace, lease.kind) == (key, WORKSPACE, "sessions")
+    assert await bench.queue.done(lease)
+    await bench.later(LONG)
+    assert await claimed(bench) == []
+
+
+async def test_an_event_about_a_user_is_no_work(bench: Bench) -> None:
+    """A user's event is remembered, but there is nothing to index."""
+    event = an_event(uuid4(), entity="users", kind="status")
+
+    assert await bench.queue.accept([event]) == 1
+    assert await bench.queue.accept([event]) == 0
+    assert await claimed(bench) == []
+
+
+async def test_a_purge_leaves_a_tombstone(bench: Bench) -> None:
+    """What PazPaz purged is known as gone for good, in its own workspace only."""
+    gone, changed = uuid4(), uuid4()
+    await bench.queue.accept([an_event(gone, kind="purged"), an_event(changed)])
+    await bench.queue.accept([an_event(gone, workspace=OTHER_WORKSPACE)])
+
+    said = {}
+    while leases := await claimed(bench):
+        said |= {(one.workspace, one.key): await bench.queue.purged(one) for one in leases}
+    assert said == {
+        (WORKSPACE, gone): True,
+        (WORKSPACE, changed): False,
+        (OTHER_WORKSPACE, gone): False,
+    }
+
+
+async def test_an_erased_workspace_asks_for_nothing_more(bench: Bench) -> None:
+    """Once a workspace is purged only its erasure is work, and nobody waits for what came late."""
+    await wanted(bench, uuid4())
+    await bench.queue.accept([an_event(WORKSPACE, entity="workspaces", kind="purged")])
+    await wanted(bench, uuid4())
+    await bench.queue.want([an_item(NoteRef(WORKSPACE, "clients", uuid4()))], workspace=WORKSPACE)
+
+    lease = await only(bench)
+    assert lease.kind == "workspaces"
+    assert await bench.queue.purged(lease)
+    assert await bench.queue.done(lease)
+    await bench.later(LONG)
+    assert await claimed(bench) == []
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.parked, depth.lag) == (0, 0, 0)
+
+
+async def test_a_claim_is_of_one_workspace_and_bounded(bench: Bench) -> None:
+    """A claim takes notes of one workspace, at most as many as asked for, and in the end all of them."""
+    mine, theirs = {uuid4() for _ in range(5)}, {uuid4() for _ in range(3)}
+    await wanted(bench, *mine)
+    await bench.queue.accept([an_event(key, workspace=OTHER_WORKSPACE) for key in theirs])
+
+    seen: list[tuple[object, UUID]] = []
+    sizes = []
+    while leases := await claimed(bench, limit=4):
+        assert len({one.workspace for one in leases}) == 1
+        sizes.append(len(leases))
+        seen += [(one.workspace, one.key) for one in leases]
+    assert sorted(sizes) == [1, 3, 4]
+    assert len(seen) == 8
+    assert set(seen) == {(WORKSPACE, key) for key in mine} | {
+        (OTHER_WORKSPACE, key) for key in theirs
+    }
+
+
+async def test_clients_come_one_at_a_time(bench: Bench) -> None:
+    """Clients and sessions never share a claim."""
+    await bench.queue.accept([an_event(uuid4(), entity="clients") for _ in range(2)])
+    await wanted(bench, uuid4(), uuid4())
+
+    kinds = []
+    while leases := await claimed(bench):
+        kinds.append([one.kind for one in leases])
+    assert sorted(kinds) == [["clients"], ["clients"], ["sessions", "sessions"]]
+
+
+@pytest.mark.parametrize("suspect_is_older", [True, False])
+async def test_a_suspect_comes_alone(bench: Bench, suspect_is_older: bool) -> None:
+    """A note that failed before shares no claim with notes that did not, whichever is ready first."""
+    suspect, others = uuid4(), {uuid4() for _ in range(3)}
+    await wanted(bench, suspect)
+    await bench.queue.failed(await only(bench), code="internal", retry_after=None)
+    if suspect_is_older:
+        await bench.later(LONG)
+    await wanted(bench, *others)
+    await bench.later(LONG)
+
+    batches = [{one.key for one in await claimed(bench)} for _ in range(2)]
+    assert batches == ([{suspect}, others] if suspect_is_older else [others, {suspect}])
+
+
+async def test_a_lease_that_ran_out_is_claimed_again(bench: Bench) -> None:
+    """A worker that vanished is replaced, and what it finishes later does not count."""
+    await wanted(bench, uuid4())
+    lost = await only(bench)
+    await bench.later(LEASE_SECONDS - 1)
+    assert await claimed(bench) == []
+
+    await bench.later(2)
+    held = await only(bench)
+    assert held.key == lost.key
+    assert held.token > lost.token
+    assert held.attempts == 2
+    assert not await bench.queue.done(lost)
+    assert await bench.queue.done(held)
+    await bench.later(LONG)
+    assert await claimed(bench) == []
+
+
+async def test_a_lost_lease_can_neither_fail_nor_release(bench: Bench) -> None:
+    """A worker that lost its lease cannot take the note from the worker that has it."""
+    await wanted(bench, uuid4())
+    lost = await only(bench)
+    await bench.later(LEASE_SECONDS + 1)
+    held = await only(bench)
+
+    await bench.queue.failed(lost, code="internal", retry_after=None)
+    await bench.queue.release([lost])
+    assert await claimed(bench) == []
+    assert await bench.queue.done(held)
+
+
+async def test_an_event_during_a_lease_leaves_the_work_open(bench: Bench) -> None:
+    """A note that changed while it was being indexed is looked at once more."""
+    key = uuid4()
+    await wanted(bench, key)
+    lease = await only(bench)
+    await wanted(bench, key)
+    assert await claimed(bench) == []
+
+    assert await bench.queue.done(lease)
+    again = await only(bench)
+    assert again.key == key
+    assert again.attempts == 1
+    assert await bench.queue.done(again)
+    assert await claimed(bench) == []
+
+
+async def test_a_failure_waits_before_the_next_attempt(bench: Bench) -> None:
+    """A note that failed is not ready at once, and its attempt is counted."""
+    await wanted(bench, uuid4())
+    await bench.queue.failed(await only(bench), code="internal", retry_after=None)
+    assert await claimed(bench) == []
+
+    await bench.later(LONG)
+    assert (await only(bench)).attempts == 2
+
+
+async def test_five_failures_park_a_note(bench: Bench) -> None:
+    """After the fifth failed attempt a note waits for a person, not for time."""
+    await wanted(bench, uuid4())
+    last = await fail(bench, 4)
+    assert last.attempts == 4
+    assert (await bench.queue.depth()).parked == 0
+
+    assert (await fail(bench, 1)).attempts == 5
+    assert await claimed(bench) == []
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.parked, depth.lag) == (0, 1, 0)
+
+
+async def test_a_note_that_kills_its_worker_is_parked(bench: Bench) -> None:
+    """Five leases that ran out without a word count as five failures."""
+    await wanted(bench, uuid4())
+    for attempt in range(1, 6):
+        assert (await only(bench)).attempts == attempt
+        await bench.later(LEASE_SECONDS + 1)
+
+    assert await claimed(bench) == []
+    assert (await bench.queue.depth()).parked == 1
+
+
+async def test_an_outage_never_parks(bench: Bench) -> None:
+    """An outage delays a note, but is not counted against it, however often it happens."""
+    await wanted(bench, uuid4())
+    last = await fail(bench, 12, retry_after=1.0)
+
+    assert last.attempts == 1
+    assert (await bench.queue.depth()).parked == 0
+    await wanted(bench, uuid4())
+    assert len(await claimed(bench)) == 2, "a note that met an outage is no suspect"
+
+
+async def test_an_outage_during_the_last_attempt_does_not_park(bench: Bench) -> None:
+    """A note that failed four times and then meets an outage still has its fifth attempt."""
+    await wanted(bench, uuid4())
+    await fail(bench, 4)
+    await fail(bench, 3, retry_after=1.0)
+
+    assert (await bench.queue.depth()).parked == 0
+    assert (await only(bench)).attempts == 5
+
+
+async def test_an_outage_waits_as_asked(bench: Bench) -> None:
+    """After an outage a note is ready within the time it was put off for."""
+    await wanted(bench, uuid4())
+    await bench.queue.failed(await only(bench), code="source_away", retry_after=20.0)
+
+    await bench.later(9)
+    assert await claimed(bench) == []
+    await bench.later(12)
+    assert await only(bench)
+
+
+async def test_a_newer_event_unparks(bench: Bench) -> None:
+    """A parked note that changed is tried again as if it were new."""
+    key = uuid4()
+    await wanted(bench, key)
+    await fail(bench, 5)
+    assert await claimed(bench) == []
+
+    await wanted(bench, key)
+    assert (await only(bench)).attempts == 1
+    assert (await bench.queue.depth()).parked == 0
+
+
+async def test_a_change_during_the_last_attempt_is_tried_anew(bench: Bench) -> None:
+    """The fifth failure does not park a newer text, which starts with all its attempts."""
+    key = uuid4()
+    await wanted(bench, key)
+    await fail(bench, 4)
+    fifth = await only(bench)
+    await wanted(bench, key)
+    await bench.queue.failed(fifth, code="internal", retry_after=None)
+
+    await bench.later(LONG)
+    assert (await only(bench)).attempts == 1
+
+
+async def test_a_released_lease_was_never_taken(bench: Bench) -> None:
+    """What a stopping worker gives back is ready at once, with no attempt counted."""
+    keys = {uuid4(), uuid4()}
+    await wanted(bench, *keys)
+    await bench.queue.release(await claimed(bench))
+
+    again = await claimed(bench)
+    assert {(one.key, one.attempts) for one in again} == {(key, 1) for key in keys}
+
+
+async def test_releasing_what_is_done_changes_nothing(bench: Bench) -> None:
+    """A worker that stops after finishing does not open the work again."""
+    await wanted(bench, uuid4())
+    lease = await only(bench)
+    assert await bench.queue.done(lease)
+    await bench.queue.release([lease])
+
+    assert await claimed(bench) == []
+    assert (await bench.queue.depth()).waiting == 0
+
+
+async def test_depth_says_how_much_waits_and_how_long(bench: Bench) -> None:
+    """Leased and open notes both wait; the lag is the age of the oldest."""
+    await wanted(bench, uuid4())
+    await bench.later(50)
+    await wanted(bench, uuid4())
+    lease, other = await claimed(bench)
+
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.parked) == (2, 0)
+    assert 50 <= depth.lag < 55
+    await bench.queue.done(lease)
+    await bench.queue.done(other)
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.parked, depth.lag) == (0, 0, 0)
+
+
+async def test_a_note_must_be_quiet(bench: Bench) -> None:
+    """Each further edit puts a note off, but never beyond the limit."""
+    bench.debounce(4, limit=10)
+    key = uuid4()
+    for _ in range(3):  # at 0, 3 and 6 seconds
+        await wanted(bench, key)
+        await bench.later(3)
+        assert await claimed(bench) == []
+    await wanted(bench, key)  # at 9 seconds: quiet at 13, but the limit is 10
+    assert await claimed(bench) == []
+    await bench.later(1.5)
+    assert (await only(bench)).key == key
+
+
+async def test_a_fan_out_need_not_be_quiet(bench: Bench) -> None:
+    """What the service itself wants to look at again is ready at once."""
+    bench.debounce(60, limit=60)
+    ref = NoteRef(WORKSPACE, "sessions", uuid4())
+
+    assert (await bench.lease(ref)).kind == "sessions"
+
+
+async def test_claimers_never_share_a_lease(bench: Bench) -> None:
+    """Eight claimers at once take every note exactly once."""
+    keys = [uuid4() for _ in range(60)]
+    await bench.queue.accept(
+        [an_event(key, workspace=(WORKSPACE, OTHER_WORKSPACE)[i % 2]) for i, key in enumerate(keys)]
+    )
+
+    async def claimer() -> list[UUID]:
+        mine: list[UUID] = []
+        idle = 0
+        while idle < 3:  # rows that another claimer holds for a moment are skipped, not awaited
+            leases = await claimed(bench, limit=3)
+            mine += [one.key for one in leases]
+            idle = 0 if leases else idle + 1
+        return mine
+
+    taken = await asyncio.gather(*(claimer() for _ in range(8)))
+    assert sorted(key for mine in taken for key in mine) == sorted(keys)

@@ -1,0 +1,582 @@
+"""In-memory stand-ins for the ports, with memory, shared by the tests."""
+
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from service.domain.answers import Hit, Passage, SearchStatement
+from service.domain.identity import ClientId, UserId, WorkspaceId, WorkspaceStatus
+from service.domain.notes import (
+    Bag,
+    Chunk,
+    Client,
+    ManifestItem,
+    Note,
+    NoteRef,
+    NoteState,
+    Pulled,
+    UnreadableReason,
+)
+from service.domain.turns import Sentence, Turn
+from service.errors import ConversationNotFound
+from service.language.chunking import chunk_note
+from service.language.features import hashed
+from service.ports import (
+    Allowance,
+    ClientChange,
+    ConversationHead,
+    Depth,
+    Embedder,
+    Event,
+    IndexedNote,
+    Lease,
+    Vector,
+    WorkspaceKeys,
+)
+
+WORKSPACE = WorkspaceId(UUID(int=1))
+OTHER_WORKSPACE = WorkspaceId(UUID(int=2))
+CLIENT = ClientId(UUID(int=11))
+NOW = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+
+
+def a_note(
+    text: str = "",
+    *,
+    id: UUID | None = None,
+    workspace: WorkspaceId = WORKSPACE,
+    client: ClientId = CLIENT,
+    state: NoteState = "active",
+    **fields: str,
+) -> Note:
+    """A session's note; `text` goes to the subjective field."""
+    texts = {"subjective": text, **fields}
+    return Note(
+        ref=NoteRef(workspace, "sessions", id or uuid4()),
+        client=client,
+        state=state,
+        fields={field: value for field, value in texts.items() if value},
+        updated_at=NOW,
+        session_date=NOW,
+        version=1,
+    )
+
+
+def a_client(
+    id: ClientId = CLIENT,
+    *,
+    name: tuple[str, str] = ("דנה", "לוי"),
+    is_active: bool = True,
+    workspace: WorkspaceId = WORKSPACE,
+    **profile: str,
+) -> Client:
+    """A client; `profile` are the fields of the profile note."""
+    ref = NoteRef(workspace, "clients", id)
+    note = Note(ref, id, "active" if is_active else "archived", profile, updated_at=NOW)
+    return Client(id, *name, is_active=is_active, has_consent=True, profile=note)
+
+
+def a_passage(text: str, *, id: str = "p1", similarity: float = 0.8) -> Passage:
+    """A passage of a note that says just this."""
+    chunk = Chunk("subjective", 0, 0, len(text), text)
+    return Passage(id, a_note(text), chunk, "דנה לוי", similarity)
+
+
+def a_bag(note: Note, *, key: bytes) -> Bag:
+    """A note's bag as ingestion makes it."""
+    return Bag(note.ref, note.client, note.day, *hashed("\n".join(note.fields.values()), key))
+
+
+class InMemoryKeyStore:
+    """Makes a workspace's keys from its id."""
+
+    async def keys(self, *, workspace: WorkspaceId) -> WorkspaceKeys:
+        seal = sha256(workspace.bytes).digest()
+        return WorkspaceKeys(workspace, 1, seal=seal, index=workspace.bytes * 2)
+
+    def drop(self, workspace: WorkspaceId) -> None:
+        """They are made anew at each call anyway."""
+
+
+class InMemoryNoteSource:
+    """PazPaz as a handful of rows; `take` changes them as the monolith would."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[UUID, Note] = {}
+        self.clients: dict[UUID, Client] = {}
+        self.unreadable: dict[UUID, UnreadableReason] = {}
+        self.pulls: list[tuple[Sequence[UUID], Sequence[UUID], UserId | None]] = []
+
+    def take(self, *rows: Note | Client) -> None:
+        for row in rows:
+            if isinstance(row, Client):
+                self.clients[row.id] = row
+            else:
+                self.sessions[row.ref.id] = row
+
+    async def fetch(
+        self,
+        *,
+        workspace: WorkspaceId,
+        sessions: Sequence[UUID] = (),
+        clients: Sequence[UUID] = (),
+        actor: UserId | None = None,
+    ) -> Pulled:
+        self.pulls.append((sessions, clients, actor))
+        return Pulled(
+            sessions={
+                i: note
+                for i in sessions
+                if (note := self.sessions.get(i)) and note.ref.workspace == workspace
+            },
+            clients={
+                i: client
+                for i in clients
+                if (client := self.clients.get(i)) and client.profile.ref.workspace == workspace
+            },
+            unreadable={i: r for i, r in self.unreadable.items() if i in {*sessions, *clients}},
+        )
+
+    async def manifest(
+        self, *, workspace: WorkspaceId, client: ClientId | None = None
+    ) -> AsyncIterator[ManifestItem]:
+        notes = [*self.sessions.values(), *(c.profile for c in self.clients.values())]
+        for note in notes:
+            if note.ref.workspace == workspace and client in {None, note.client}:
+                ref = note.ref
+                yield ManifestItem(ref.entity, ref.id, note.client, note.state, note.updated_at)
+
+    async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus:
+        return "active"
+
+
+@dataclass(slots=True)
+class _Work:
+    """One row of the queue; times are seconds of its clock."""
+
+    since: float
+    not_before: float
+    wanted: int = 0
+    done: int = 0
+    token: int = 0
+    attempts: int = 0
+    lease_until: float | None = None
+    parked: bool = False
+
+
+class InMemoryWorkQueue:
+    """Desired state in a dictionary; its clock stands until a test moves it."""
+
+    MOST_ATTEMPTS = 5
+
+    def __init__(self, *, lease_seconds: float = 60) -> None:
+        self.lease_seconds = lease_seconds
+        self.debounce, self.debounce_limit = 0.0, 0.0
+        self.now = 0.0
+        self.seen: set[UUID] = set()
+        self.buried: set[tuple[WorkspaceId, str, UUID]] = set()
+        self.rows: dict[tuple[WorkspaceId, str, UUID], _Work] = {}
+
+    async def accept(self, events: Sequence[Event]) -> int:
+        fresh = {event.id: event for event in events if event.id not in self.seen}
+        self.seen |= set(fresh)
+        for event in fresh.values():
+            place = (event.workspace, event.entity, event.entity_id)
+            if event.kind == "purged":
+                self.buried.add(place)
+            if event.entity != "users":
+                self._raise(place, self.debounce)
+        return len(fresh)
+
+    async def want(self, items: Sequence[ManifestItem], *, workspace: WorkspaceId) -> None:
+        for item in items:
+            self._raise((workspace, item.entity, item.id), 0)
+
+    def _raise(self, place: tuple[WorkspaceId, str, UUID], debounce: float) -> None:
+        row = self.rows.setdefault(place, _Work(self.now, self.now + debounce))
+        if row.wanted == row.done:
+            row.since = self.now
+        latest = max(row.since + self.debounce_limit, self.now)
+        row.not_before = min(self.now + debounce, latest) if row.wanted else row.not_before
+        row.wanted += 1
+        if row.parked:
+            row.parked, row.attempts = False, 0
+
+    async def claim(self, *, limit: int) -> Sequence[Lease]:
+        self._park_killers()
+        ready = sorted(filter(self._ready, self.rows), key=lambda p: self.rows[p].not_before)
+        if not ready:
+            return []
+        first = ready[0]
+        if self.rows[first].attempts or first[1] != "sessions":
+            return [self._lease(first)]
+        same = [p for p in ready if p[:2] == first[:2] and not self.rows[p].attempts]
+        return [self._lease(place) for place in same[:limit]]
+
+    def _park_killers(self) -> None:
+        for row in self.rows.values():
+            died = row.lease_until is not None and row.lease_until < self.now
+            row.parked |= died and row.attempts >= self.MOST_ATTEMPTS and row.wanted > row.done
+
+    def _ready(self, place: tuple[WorkspaceId, str, UUID]) -> bool:
+        row = self.rows[place]
+        free = row.lease_until is None or row.lease_until < self.now
+        waiting = row.wanted > row.done and not row.parked and row.not_before <= self.now
+        return waiting and free and not self._is_buried(place)
+
+    def _is_buried(self, place: tuple[WorkspaceId, str, UUID]) -> bool:
+        return place[1] != "workspaces" and (place[0], "workspaces", place[0]) in self.buried
+
+    def _lease(self, place: tuple[WorkspaceId, str, UUID]) -> Lease:
+        row, (workspace, kind, key) = self.rows[place], place
+        row.token, row.attempts = row.token + 1, row.attempts + 1
+        row.lease_until = self.now + self.lease_seconds
+        return Lease(kind, key, workspace, row.token, row.wanted, row.attempts)
+
+    def _held(self, lease: Lease) -> _Work | None:
+        row = self.rows.get((lease.workspace, lease.kind, lease.key))
+        return row if row and row.token == lease.token else None
+
+    def finish(self, lease: Lease) -> bool:
+        """What a store does in the transaction of its effect."""
+        row = self._held(lease)
+        if row is None:
+            return False
+        row.done, row.attempts, row.lease_until = lease.wanted, 0, None
+        if row.wanted > row.done:
+            row.since = self.now
+        return True
+
+    async def done(self, lease: Lease) -> bool:
+        return self.finish(lease)
+
+    async def failed(self, lease: Lease, *, code: str, retry_after: float | None) -> None:
+        if not (row := self._held(lease)):
+            return
+        outage, last = retry_after is not None, lease.attempts >= self.MOST_ATTEMPTS
+        delay = min(retry_after, 60) if retry_after is not None else 2 * 2**lease.attempts
+        row.lease_until, row.not_before = None, max(row.not_before, self.now + delay)
+        if outage:
+            row.attempts -= 1
+        elif last and row.wanted > lease.wanted:
+            row.attempts = 0
+        else:
+            row.parked = last
+
+    async def purged(self, lease: Lease) -> bool:
+        return (lease.workspace, lease.kind, lease.key) in self.buried
+
+    async def release(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            row = self._held(lease)
+            if row and row.done < lease.wanted:
+                row.lease_until, row.attempts = None, row.attempts - 1
+
+    async def depth(self) -> Depth:
+        rows = [r for p, r in self.rows.items() if r.wanted > r.done and not self._is_buried(p)]
+        waiting = [row for row in rows if not row.parked]
+        lag = self.now - min((row.since for row in waiting), default=self.now)
+        return Depth(len(waiting), len(rows) - len(waiting), lag)
+
+    def is_open(self, workspace: WorkspaceId) -> bool:
+        return any(p[0] == workspace and r.wanted > r.done for p, r in self.rows.items())
+
+
+class InMemoryChunkStore:
+    """Chunks and bags in dictionaries. Leases are those of `queue`; without one, every lease holds."""
+
+    def __init__(self, queue: InMemoryWorkQueue | None = None) -> None:
+        self.queue = queue
+        self.indexed: dict[NoteRef, IndexedNote] = {}
+        self.archived: set[NoteRef] = set()
+        self.epochs: dict[WorkspaceId, int] = defaultdict(int)
+        self.woken: list[UUID] = []
+        self.bag_reads = 0
+        self.erased: list[Callable[[NoteRef], None]] = []
+        """Called with each erased note or client: what remembers more than the index listens here."""
+
+    async def replace(self, indexed: IndexedNote, *, lease: Lease | None = None) -> bool:
+        ref = indexed.note.ref
+        shut = self._is_shut(ref.workspace, indexed.note.client)
+        if not (shut or self._stands(indexed)) or not self._finish(lease):
+            return False
+        if shut:
+            self.indexed.pop(ref, None)
+        else:
+            self._write(indexed)
+        self.epochs[ref.workspace] += 1
+        return True
+
+    async def forget(self, ref: NoteRef, *, lease: Lease | None = None, erase: bool) -> bool:
+        return self._forget([ref], ref, lease, erase=erase)
+
+    async def put_client(
+        self,
+        client: Client,
+        indexed: IndexedNote | None,
+        *,
+        lease: Lease | None = None,
+        wake: Sequence[UUID] = (),
+    ) -> ClientChange | None:
+        ref = client.profile.ref
+        if (indexed and not self._stands(indexed)) or not self._finish(lease):
+            return None
+        was_active = ref in self.indexed
+        if indexed:
+            self.archived.discard(ref)
+            self._write(indexed)
+        else:
+            self.archived.add(ref)
+            self._drop(self._of_client(ref))
+        self.epochs[ref.workspace] += 1
+        change = ClientChange(became_active=indexed is not None and not was_active)
+        self.woken += wake if change.became_active else ()
+        return change
+
+    async def forget_client(self, ref: NoteRef, *, lease: Lease | None = None, erase: bool) -> bool:
+        if not self._forget(self._of_client(ref), ref, lease, erase=erase):
+            return False
+        self.archived.discard(ref)
+        return True
+
+    async def digests(self, ref: NoteRef) -> dict[str, str]:
+        return self.indexed[ref].digests if ref in self.indexed else {}
+
+    async def search(
+        self,
+        vector: Vector,
+        *,
+        workspace: WorkspaceId,
+        model: str,
+        client: ClientId | None,
+        limit: int,
+    ) -> Sequence[Hit]:
+        rows = [
+            (indexed.note, chunk, other)
+            for indexed in self._of(workspace)
+            if indexed.model == model and client in {None, indexed.note.client}
+            for chunk, other in zip(indexed.chunks, indexed.vectors, strict=True)
+        ]
+        if not rows:
+            return []
+        cosines = np.array([other for _, _, other in rows]) @ np.array(vector)
+        best = np.argsort(-cosines, kind="stable")[:limit]
+        return [_hit(*rows[i][:2], float(cosines[i])) for i in best]
+
+    async def epoch(self, *, workspace: WorkspaceId) -> int:
+        return self.epochs[workspace]
+
+    async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
+        self.bag_reads += 1
+        held = [indexed.bag for indexed in self._of(workspace) if indexed.bag.features]
+        return self.epochs[workspace], held
+
+    async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
+        return any(indexed.note.client == client for indexed in self._of(workspace))
+
+    async def coverage(self, *, workspace: WorkspaceId, client: ClientId | None) -> SearchStatement:
+        all_notes = [indexed.note for indexed in self._of(workspace)]
+        notes = [
+            note
+            for note in all_notes
+            if note.ref.entity == "sessions" and client in {None, note.client}
+        ]
+        days = sorted(note.day for note in notes if note.day)
+        drafts = sum(note.is_draft for note in notes)
+        first, last = (days[0], days[-1]) if days else (None, None)
+        complete = not (self.queue and self.queue.is_open(workspace))
+        return SearchStatement(len(notes), first, last, drafts, complete=complete)
+
+    def _of(self, workspace: WorkspaceId) -> list[IndexedNote]:
+        return [i for ref, i in self.indexed.items() if ref.workspace == workspace]
+
+    def _of_client(self, ref: NoteRef) -> list[NoteRef]:
+        return [i.note.ref for i in self._of(ref.workspace) if i.note.client == ref.id]
+
+    def _is_shut(self, workspace: WorkspaceId, client: ClientId) -> bool:
+        ref = NoteRef(workspace, "clients", client)
+        buried = self.queue.buried if self.queue else set()
+        return ref in self.archived or (workspace, "clients", client) in buried
+
+    def _stands(self, indexed: IndexedNote) -> bool:
+        held = self.indexed.get(indexed.note.ref)
+        return all(
+            held and held.digests.get(name) == indexed.digests.get(name) for name in indexed.kept
+        )
+
+    def _finish(self, lease: Lease | None) -> bool:
+        return lease is None or self.queue is None or self.queue.finish(lease)
+
+    def _write(self, indexed: IndexedNote) -> None:
+        old = self.indexed.get(indexed.note.ref)
+        held = zip(old.chunks, old.vectors, strict=True) if old else ()
+        pairs = [(chunk, vector) for chunk, vector in held if chunk.field in indexed.kept]
+        pairs += zip(indexed.chunks, indexed.vectors, strict=True)
+        self.indexed[indexed.note.ref] = replace(
+            indexed, chunks=[chunk for chunk, _ in pairs], vectors=[vector for _, vector in pairs]
+        )
+
+    def _forget(
+        self, refs: Sequence[NoteRef], named: NoteRef, lease: Lease | None, *, erase: bool
+    ) -> bool:
+        if not self._finish(lease):
+            return False
+        self._drop(refs)
+        for listener in self.erased if erase else ():
+            listener(named)
+        self.epochs[named.workspace] += 1
+        return True
+
+    def _drop(self, refs: Sequence[NoteRef]) -> None:
+        for ref in refs:
+            self.indexed.pop(ref, None)
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """A conversation with its turns, each as it was said."""
+
+    user: UserId
+    client: ClientId | None
+    turns: list[Turn] = field(default_factory=list)
+
+
+class InMemoryConversations:
+    """Conversations in a dictionary; what is hidden or shredded depends on the notes `store` holds."""
+
+    def __init__(self, store: InMemoryChunkStore) -> None:
+        self.store = store
+        self.held: dict[tuple[WorkspaceId, UUID], _Conversation] = {}
+        store.erased.append(self._shred)
+
+    async def head(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> ConversationHead | None:
+        held = self._theirs(conversation, user, workspace)
+        return _head_of(conversation, held) if held else None
+
+    async def add_turn(
+        self,
+        *,
+        conversation: UUID,
+        client: ClientId | None,
+        user: UserId,
+        workspace: WorkspaceId,
+        turn: Turn,
+    ) -> None:
+        held = self.held.setdefault((workspace, conversation), _Conversation(user, client))
+        if held.user != user:
+            raise ConversationNotFound
+        for ref in self._purged(workspace):
+            turn = _shredded(turn, ref, all_of_it=ref.id == client)
+        held.turns.append(turn)
+
+    def _purged(self, workspace: WorkspaceId) -> list[NoteRef]:
+        buried = self.store.queue.buried if self.store.queue else set()
+        return [NoteRef(*place) for place in buried if place[0] == workspace]
+
+    async def page(
+        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
+    ) -> Sequence[ConversationHead]:
+        heads = [
+            _head_of(id, held)
+            for (owner, id), held in self.held.items()
+            if owner == workspace and held.user == user
+        ]
+        older = [head for head in heads if before is None or head.started_at < before]
+        return sorted(older, key=lambda head: head.started_at, reverse=True)[:limit]
+
+    async def turns(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> Sequence[Turn]:
+        held = self._theirs(conversation, user, workspace)
+        turns = sorted(held.turns, key=lambda turn: turn.asked_at) if held else []
+        return [replace(t, sentences=[self._shown(s) for s in t.sentences]) for t in turns]
+
+    async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
+        if not self._theirs(conversation, user, workspace):
+            return False
+        del self.held[workspace, conversation]
+        return True
+
+    def _theirs(
+        self, conversation: UUID, user: UserId, workspace: WorkspaceId
+    ) -> _Conversation | None:
+        held = self.held.get((workspace, conversation))
+        return held if held and held.user == user else None
+
+    def _shown(self, said: Sentence | None) -> Sentence | None:
+        if said is None or any(ref not in self.store.indexed for ref in said.sources):
+            return None
+        return replace(said, sources={})
+
+    def _shred(self, ref: NoteRef) -> None:
+        for (workspace, _), held in self.held.items():
+            if workspace == ref.workspace:
+                all_of_it = ref.entity == "clients" and held.client == ref.id
+                held.turns = [_shredded(turn, ref, all_of_it=all_of_it) for turn in held.turns]
+
+
+def _head_of(id: UUID, held: _Conversation) -> ConversationHead:
+    return ConversationHead(id, held.client, held.turns[0].asked_at, len(held.turns))
+
+
+def _shredded(turn: Turn, ref: NoteRef, *, all_of_it: bool) -> Turn:
+    def leans(said: Sentence | None) -> bool:
+        if ref.entity == "clients":
+            return all_of_it or (said is not None and ref.id in said.sources.values())
+        return said is not None and ref in said.sources
+
+    if not all_of_it and not any(map(leans, turn.sentences)):
+        return turn
+    left = [None if leans(said) else said for said in turn.sentences]
+    return replace(turn, question=None, sentences=left)
+
+
+class InMemoryRateLimiter:
+    """A sliding hour; its clock stands until a test moves it."""
+
+    WINDOW_SECONDS = 3600
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.now = limit, 0.0
+        self.taken: dict[WorkspaceId, deque[float]] = defaultdict(deque)
+
+    async def take(self, *, workspace: WorkspaceId) -> Allowance:
+        taken = self.taken[workspace]
+        while taken and taken[0] <= self.now - self.WINDOW_SECONDS:
+            taken.popleft()
+        if len(taken) >= self.limit:
+            return Allowance(taken[0] + self.WINDOW_SECONDS - self.now)
+        taken.append(self.now)
+        return Allowance(None)
+
+
+def _hit(note: Note, chunk: Chunk, cosine: float) -> Hit:
+    return Hit(note.ref, note.client, chunk.field, chunk.ordinal, min(1.0, max(0.0, cosine)))
+
+
+async def index(
+    *notes: Note, store: InMemoryChunkStore, embedder: Embedder, keys: InMemoryKeyStore
+) -> None:
+    """Makes notes searchable, as ingestion would."""
+    for note in notes:
+        key = (await keys.keys(workspace=note.ref.workspace)).index
+        chunks = chunk_note(note)
+        vectors = await embedder.embed([c.text for c in chunks], purpose="document", key=key)
+        await store.replace(
+            IndexedNote(
+                note=note,
+                model=embedder.model,
+                kept=frozenset(),
+                chunks=chunks,
+                vectors=vectors,
+                bag=a_bag(note, key=key),
+                digests={},
+            )
+        )

@@ -1,0 +1,108 @@
+"""Two practices on real servers, furnished through the adapters, and the owner's view of them."""
+
+from collections.abc import AsyncIterator
+from typing import Literal
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from service.adapters.database import metadata
+from service.container import Container, open_container
+from service.demo.databases import Databases
+from service.demo.stage import Stage
+from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.notes import Note, NoteRef
+from service.domain.turns import Sentence, Turn
+from service.language.chunking import chunk_note
+from service.ports import Event, IndexedNote, Lease
+from service.security.keys import digest
+from service.settings import Settings
+from tests.fakes import NOW, a_bag, a_note
+
+Owner = "asyncpg.Connection[asyncpg.Record]"
+CANARY = "canary-7f3a קנרית"
+
+
+@pytest.fixture(scope="module")
+async def owner(databases_apart: Databases) -> AsyncIterator[Owner]:
+    """The login that may do everything, as an attacker with a copy of the disk could."""
+    connection = await asyncpg.connect(databases_apart.owner.replace("+asyncpg", ""))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def opened(
+    stage: Stage, databases_apart: Databases, owner: Owner
+) -> AsyncIterator[Container]:
+    """The service's parts on empty tables, with the worker's login; notes need not be quiet."""
+    await owner.execute(f"TRUNCATE {', '.join(metadata.tables)}")
+    async with open_container(settings_for(stage, databases_apart.worker)) as container:
+        yield container
+
+
+def settings_for(stage: Stage, url: str) -> Settings:
+    changed = {"database_url": SecretStr(url), "debounce_seconds": 0}
+    return stage.settings().model_copy(update=changed)
+
+
+@pytest.fixture(scope="module")
+async def practices(opened: Container) -> tuple[WorkspaceId, WorkspaceId]:
+    """Two practices with rows in every content table."""
+    return await furnish(opened), await furnish(opened)
+
+
+async def furnish(opened: Container) -> WorkspaceId:
+    """A new practice with a note, a turn and a purged note, which wrote the canary everywhere it can."""
+    workspace, client = WorkspaceId(uuid4()), ClientId(uuid4())
+    note = a_note(CANARY, workspace=workspace, client=client, plan=f"{CANARY} {CANARY}")
+    lease = await _lease(opened, note.ref, kind="upserted")
+    assert await opened.store.replace(await _indexed(note, opened), lease=lease)
+    await _say(opened, note)
+    purged = NoteRef(workspace, "sessions", uuid4())
+    lease = await _lease(opened, purged, kind="purged")
+    assert await opened.store.forget(purged, lease=lease, erase=True)
+    return workspace
+
+
+async def _lease(opened: Container, ref: NoteRef, *, kind: Literal["upserted", "purged"]) -> Lease:
+    await opened.queue.accept([Event(uuid4(), ref.workspace, ref.entity, ref.id, kind)])
+    (lease,) = await opened.queue.claim(limit=1)
+    assert lease.key == ref.id
+    return lease
+
+
+async def _indexed(note: Note, opened: Container) -> IndexedNote:
+    key = (await opened.keys.keys(workspace=note.ref.workspace)).index
+    chunks = chunk_note(note)
+    embedder = opened.models.embedder
+    return IndexedNote(
+        note=note,
+        model=embedder.model,
+        kept=frozenset(),
+        chunks=chunks,
+        vectors=await embedder.embed([c.text for c in chunks], purpose="document", key=key),
+        bag=a_bag(note, key=key),
+        digests={name: digest(key, value) for name, value in note.fields.items()},
+    )
+
+
+async def _say(opened: Container, note: Note) -> None:
+    """One turn that says the same twice, so that equal texts can be compared at rest."""
+    said = Sentence(CANARY, [{"quote": CANARY, "client_name": CANARY}], {note.ref: note.client})
+    turn = Turn(uuid4(), CANARY, [said, said], {"status": "answered"}, NOW)
+    await opened.conversations.add_turn(
+        conversation=uuid4(),
+        client=None,
+        user=UserId(uuid4()),
+        workspace=note.ref.workspace,
+        turn=turn,
+    )
+
+
+async def rows(owner: Owner, table: str, workspace: WorkspaceId) -> list[str]:
+    """A table's rows of a workspace as they lie there, each as JSON."""
+    query = f"SELECT to_jsonb(t)::text FROM {table} t WHERE workspace_id = $1 ORDER BY 1"
+    return [row[0] for row in await owner.fetch(query, workspace)]

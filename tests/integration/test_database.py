@@ -1,0 +1,61 @@
+"""The doors to the database: whatever is wrong behind them is told as one fact."""
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from service.adapters.database import Database, open_database
+from service.demo.databases import Databases
+from service.errors import StoreUnavailable
+from tests.integration.conftest import Owner
+
+
+async def test_a_used_up_pool_is_unavailable(databases_apart: Databases) -> None:
+    """When every connection is taken for too long, the store is away; the next caller is served again."""
+    engine = create_async_engine(
+        databases_apart.worker, pool_size=1, max_overflow=0, pool_timeout=0.1
+    )
+    database = Database(engine)
+    async with database.system_tx():
+        with pytest.raises(StoreUnavailable):
+            await database.ping()
+    await database.ping()
+    await engine.dispose()
+
+
+async def test_a_lost_connection_is_unavailable(databases_apart: Databases, owner: Owner) -> None:
+    """A connection cut in the middle of a transaction is the store being away, and is replaced."""
+    async with open_database(databases_apart.worker, pool_size=1) as database:
+        with pytest.raises(StoreUnavailable):
+            await _cut(database, owner)
+        await database.ping()
+
+
+async def _cut(database: Database, owner: Owner) -> None:
+    async with database.system_tx() as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+        await owner.execute("SELECT pg_terminate_backend($1, 2000)", pid)
+        await connection.execute(text("SELECT 1"))
+
+
+async def test_an_idle_connection_that_was_cut_is_replaced(
+    databases_apart: Databases, owner: Owner
+) -> None:
+    """A database that was restarted between two transactions costs nobody an error."""
+    async with open_database(databases_apart.worker, pool_size=1) as database:
+        async with database.system_tx() as connection:
+            pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+        await owner.execute("SELECT pg_terminate_backend($1, 2000)", pid)
+        await database.ping()
+
+
+@pytest.mark.parametrize("wrong", ["password", "database", "port"])
+async def test_a_server_that_does_not_let_us_in_is_unavailable(
+    databases_apart: Databases, wrong: str
+) -> None:
+    """A refused login, a missing database and a closed port are the store being away."""
+    changes = {"password": {"password": "x"}, "database": {"database": "x"}, "port": {"port": 1}}
+    url = make_url(databases_apart.worker).set(**changes[wrong])
+    async with open_database(url.render_as_string(hide_password=False)) as database:
+        with pytest.raises(StoreUnavailable):
+            await database.ping()

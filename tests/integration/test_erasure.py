@@ -1,0 +1,137 @@
+"""Forgetting a whole practice: nothing stays, nobody else is touched, and nothing comes back."""
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from service.adapters.chunk_store import next_epoch
+from service.adapters.database import CONTENT_TABLES, note_catalogue
+from service.adapters.eraser import PgEraser
+from service.adapters.work_queue import finish
+from service.container import Container
+from service.domain.identity import WorkspaceId
+from service.domain.notes import ManifestItem
+from service.ports import Lease
+from tests.fakes import CLIENT, NOW, a_note
+from tests.integration.conftest import Owner, furnish, rows
+
+CONTENT = {table.name for table in CONTENT_TABLES}
+SEARCH = {"note_catalogue", "session_vectors", "bags"}
+
+
+@pytest.fixture
+async def mine(opened: Container) -> WorkspaceId:
+    return await furnish(opened)
+
+
+@pytest.fixture
+async def theirs(opened: Container) -> WorkspaceId:
+    return await furnish(opened)
+
+
+@pytest.fixture
+def eraser(opened: Container) -> PgEraser:
+    return PgEraser(opened.database, opened.keys)
+
+
+async def _held(owner: Owner, workspace: WorkspaceId) -> set[str]:
+    """The content tables that hold a row of this workspace."""
+    return {table for table in CONTENT if await rows(owner, table, workspace)}
+
+
+async def test_an_erased_practice_leaves_its_epoch_only(
+    owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId, theirs: WorkspaceId
+) -> None:
+    """No content table holds a row of an erased practice but a number, and a neighbour's rows stay as they are."""
+    assert await _held(owner, mine) == CONTENT
+    before = {table: await rows(owner, table, theirs) for table in CONTENT}
+
+    await eraser.erase(await _workspace_lease(opened, mine))
+    assert await _held(owner, mine) == {"index_epoch"}
+    assert not (await opened.queue.depth()).waiting
+    assert {table: await rows(owner, table, theirs) for table in CONTENT} == before
+
+
+async def test_a_suspended_practice_keeps_its_conversations(
+    owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
+) -> None:
+    """Forgetting the index leaves nothing that search reads, and all that was said."""
+    await eraser.forget_index(await _workspace_lease(opened, mine))
+
+    assert await _held(owner, mine) == CONTENT - SEARCH
+
+
+async def test_a_note_being_written_does_not_outlive_its_practice(
+    owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
+) -> None:
+    """A worker that commits a note in the middle of an erasure leaves nothing behind."""
+    lease = await _lease(opened, mine)
+    shutting = await _workspace_lease(opened, mine)
+    async with opened.database.tenant_tx(mine) as connection:
+        assert await finish(connection, lease)
+        row = {"workspace_id": mine, "entity": "sessions", "entity_id": lease.key}
+        row |= {"client_id": CLIENT, "state": "active", "updated_at": NOW, "digests": {}}
+        await connection.execute(note_catalogue.insert().values(row))
+        await next_epoch(connection, mine)
+        erasing = asyncio.create_task(eraser.erase(shutting))
+        await asyncio.sleep(0.2)  # the erasure goes as far as it can
+    await erasing
+
+    assert await _held(owner, mine) == {"index_epoch"}
+
+
+async def test_a_late_worker_writes_nothing(
+    owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
+) -> None:
+    """A worker that comes after the erasure has lost its lease."""
+    lease = await _lease(opened, mine)
+    await eraser.erase(await _workspace_lease(opened, mine))
+
+    note = a_note("late", id=lease.key, workspace=mine)
+    assert not await opened.store.forget(note.ref, lease=lease, erase=False)
+    assert await _held(owner, mine) == {"index_epoch"}
+
+
+async def test_a_stalled_worker_shuts_nothing(
+    owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
+) -> None:
+    """Who read 'deleted' and lost the lease meanwhile erases nothing: it may be true no more."""
+    lease = await _workspace_lease(opened, mine)
+    lost = replace(lease, token=lease.token - 1)
+
+    assert not await eraser.erase(lost)
+    assert not await eraser.forget_index(lost)
+    assert await _held(owner, mine) == CONTENT
+
+
+async def test_a_shut_practice_takes_nothing_in_until_it_is_open_again(
+    owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
+) -> None:
+    """Late events of a deleted practice are not even claimed; once it is active again, they are."""
+    await eraser.erase(await _workspace_lease(opened, mine))
+    item = ManifestItem("sessions", uuid4(), CLIENT, "active", NOW)
+    await opened.queue.want([item], workspace=mine)
+    assert await opened.queue.claim(limit=5) == []
+
+    await eraser.reopen(workspace=mine)
+    assert [lease.key for lease in await opened.queue.claim(limit=5)] == [item.id]
+
+
+async def _workspace_lease(opened: Container, workspace: WorkspaceId) -> Lease:
+    item = ManifestItem("workspaces", workspace, CLIENT, "active", NOW)  # type: ignore[arg-type]
+    await opened.queue.want([item], workspace=workspace)
+    while True:
+        for lease in await opened.queue.claim(limit=1):
+            if lease.kind == "workspaces":
+                return lease
+
+
+async def _lease(opened: Container, workspace: WorkspaceId) -> Lease:
+    note = a_note("text", workspace=workspace)
+    item = ManifestItem("sessions", note.ref.id, CLIENT, "active", NOW)
+    await opened.queue.want([item], workspace=workspace)
+    (lease,) = await opened.queue.claim(limit=1)
+    assert lease.key == note.ref.id
+    return lease

@@ -1,0 +1,214 @@
+"""The Cohere adapters against a stub of its wire format: what is trusted, and what ends as ModelUnavailable."""
+
+import base64
+import json
+from array import array
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from service.adapters.cohere import Cohere, CohereChat, CohereEmbedder, CohereReranker
+from service.domain.answers import CitationDelta, Finished, Question, TextDelta, Usage
+from service.errors import ModelUnavailable
+from service.ports import DIMENSION
+from tests.fakes import a_passage
+
+SECRET = "סוד שאסור שיופיע"
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def cohere(answer: Answer) -> Cohere:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return Cohere.open(api_key="k", base_url="https://cohere.invalid", http=http)
+
+
+def vectors(count: int, dimension: int = DIMENSION) -> dict[str, Any]:
+    one = base64.b64encode(array("f", [3.0] + [0.0] * (dimension - 1)).tobytes()).decode()
+    return {"id": "1", "embeddings": {"base64": [one] * count}, "texts": []}
+
+
+def frames(*events: dict[str, Any]) -> httpx.Response:
+    body = "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events)
+    return httpx.Response(
+        200, headers={"content-type": "text/event-stream"}, content=(body + "data: [DONE]\n\n")
+    )
+
+
+def text(part: str) -> dict[str, Any]:
+    delta = {"message": {"content": {"text": part}}}
+    return {"type": "content-delta", "index": 0, "delta": delta}
+
+
+def cited(start: int, end: int, words: str, source: str) -> dict[str, Any]:
+    sources = [{"type": "document", "id": source, "document": {"id": source}}]
+    citation = {"start": start, "end": end, "text": words, "sources": sources}
+    return {"type": "citation-start", "index": 0, "delta": {"message": {"citations": citation}}}
+
+
+def end(reason: str = "COMPLETE") -> dict[str, Any]:
+    usage = {"tokens": {"input_tokens": 12, "output_tokens": 5}}
+    return {"type": "message-end", "delta": {"finish_reason": reason, "usage": usage}}
+
+
+async def written(answer: Answer, question: str = "q") -> list[Any]:
+    model = CohereChat(cohere(answer), "command-test")
+    asked = Question(question, "en")
+    return [delta async for delta in model.stream(asked, [a_passage("Sleeps well.")])]
+
+
+async def test_texts_are_embedded_in_batches_of_96_as_unit_vectors() -> None:
+    """97 texts make two calls, typed as documents, and every vector has length one."""
+    seen: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, json=vectors(len(seen[-1]["texts"])))
+
+    embedder = CohereEmbedder(cohere(answer), "embed-test")
+    made = await embedder.embed(["x"] * 97, purpose="document", key=b"")
+
+    assert [len(call["texts"]) for call in seen] == [96, 1]
+    assert {call["input_type"] for call in seen} == {"search_document"}
+    assert {tuple(call["embedding_types"]) for call in seen} == {("base64",)}
+    assert len(made) == 97
+    assert made[0][0] == pytest.approx(1.0)
+    assert embedder.model == f"cohere/embed-test/{DIMENSION}"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(200, json=vectors(1, dimension=512)),
+        httpx.Response(200, json=vectors(2)),
+        httpx.Response(200, json={"id": "1"}),
+        httpx.Response(200, html=f"<p>{SECRET}</p>"),
+        httpx.Response(200, content=b""),
+        httpx.Response(401, json={"message": SECRET}),
+        httpx.Response(402, json={"message": SECRET}),
+        httpx.Response(500, json={"message": SECRET}),
+    ],
+    ids=["dimension", "count", "no-vectors", "html", "empty", "401", "402", "500"],
+)
+async def test_an_answer_that_cannot_be_trusted_is_an_absent_model(
+    response: httpx.Response, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is wrong, the error is ModelUnavailable, and no word of text is in it, its causes or the log."""
+    embedder = CohereEmbedder(cohere(lambda _: response), "embed-test")
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await embedder.embed([SECRET], purpose="query", key=b"")
+
+    assert SECRET not in repr(caught.value)
+    assert caught.value.__cause__ is None
+    assert SECRET not in caplog.text
+
+
+async def test_too_many_requests_says_when_to_come_back() -> None:
+    """A 429 with Retry-After hands the wait on."""
+    response = httpx.Response(429, headers={"Retry-After": "7"}, json={"message": "slow down"})
+    embedder = CohereEmbedder(cohere(lambda _: response), "embed-test")
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await embedder.embed(["x"], purpose="query", key=b"")
+
+    assert caught.value.retry_after == 7
+
+
+async def test_a_timeout_is_an_absent_model() -> None:
+    """A provider that hangs costs its time limit and no traceback."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("hung", request=request)
+
+    with pytest.raises(ModelUnavailable):
+        await CohereReranker(cohere(answer), "rerank-test").rerank("q", ["a"])
+
+
+async def test_rerank_scores_come_back_in_the_order_of_the_texts() -> None:
+    """Cohere sorts by relevance; callers get one score a text, in order, within 0..1."""
+    results = [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}]
+    reranker = CohereReranker(
+        cohere(lambda _: httpx.Response(200, json={"id": "1", "results": results})), "rerank-test"
+    )
+
+    assert list(await reranker.rerank("q", ["a", "b"])) == [0.2, 0.9]
+    assert list(await reranker.rerank("q", [])) == []
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [{"index": 0, "relevance_score": 0.9}],
+        [{"index": 0, "relevance_score": 0.9}, {"index": 7, "relevance_score": 0.2}],
+        [{"index": 0, "relevance_score": None}, {"index": 1, "relevance_score": 0.2}],
+    ],
+    ids=["one-missing", "index-out-of-range", "no-score"],
+)
+async def test_a_half_reranked_list_is_refused(results: list[Any]) -> None:
+    """A list with a hole, a foreign place or no score is not an order."""
+    response = httpx.Response(200, json={"id": "1", "results": results})
+
+    with pytest.raises(ModelUnavailable):
+        await CohereReranker(cohere(lambda _: response), "rerank-test").rerank("q", ["a", "b"])
+
+
+async def test_text_and_citations_are_streamed_and_usage_is_counted() -> None:
+    """Thoughts are skipped; citations point into the text so far, found by their words where offsets are off."""
+    seen: list[dict[str, Any]] = []
+    thought = {"type": "content-delta", "index": 0}
+    thought["delta"] = {"message": {"content": {"thinking": "hm"}}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        return frames(thought, text("Sleeps "), text("well."), cited(1, 3, "well", "p1"), end())
+
+    deltas = await written(answer)
+
+    assert deltas == [
+        TextDelta("Sleeps "),
+        TextDelta("well."),
+        CitationDelta(7, 11, ("p1",)),
+        Finished("complete", Usage(12, 5)),
+    ]
+    assert seen[0]["documents"][0]["id"] == "p1"
+    assert seen[0]["temperature"] == 0
+
+
+async def test_a_stream_without_an_end_has_no_finished() -> None:
+    """A stream cut before `message-end` yields no Finished, so synthesize refuses it."""
+    deltas = await written(lambda _: frames(text("Sleeps")))
+
+    assert deltas == [TextDelta("Sleeps")]
+
+
+async def test_the_length_limit_is_told_and_a_failed_generation_is_refused() -> None:
+    """MAX_TOKENS ends as `length`; ERROR ends as an absent model, though the status was 200."""
+    assert (await written(lambda _: frames(text("a"), end("MAX_TOKENS"))))[-1].reason == "length"
+
+    with pytest.raises(ModelUnavailable):
+        await written(lambda _: frames(text("a"), end("ERROR")))
+
+
+async def test_leaving_closes_the_connection() -> None:
+    """A consumer that stops listening closes the stream at the provider."""
+    closed: list[bool] = []
+
+    class Body(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield f"event: content-delta\ndata: {json.dumps(text('x'))}\n\n".encode()
+
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    headers = {"content-type": "text/event-stream"}
+    model = CohereChat(
+        cohere(lambda _: httpx.Response(200, headers=headers, stream=Body())), "command-test"
+    )
+    stream = model.stream(Question("q", "en"), [a_passage("x")])
+    await anext(stream)
+    await stream.aclose()
+
+    assert closed

@@ -1,0 +1,307 @@
+"""POST /ai/agent/chat: who is refused, in which order, at what cost; what is answered and kept."""
+
+import json
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.answers import Citation
+from service.domain.identity import ClientId, Principal
+from service.domain.notes import NoteRef
+from service.errors import ModelUnavailable, SourceUnavailable
+from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client
+from tests.unit.api.practice import (
+    CHAT,
+    KnownClients,
+    a_token,
+    an_answer,
+    ask,
+    bearer,
+    is_problem,
+)
+from tests.unit.doubles import USER, CountedLimiter, a_turn, an_introspection
+
+OTHER_CLIENT = ClientId(UUID(int=12))
+NOTE = NoteRef(WORKSPACE, "sessions", UUID(int=41))
+
+
+def a_citation(start: int, end: int, marker: int = 1, **changes: object) -> Citation:
+    said: dict[str, object] = {
+        "marker": marker,
+        "note": NOTE,
+        "client": CLIENT,
+        "client_name": "דנה לוי",
+        "session_date": NOW,
+        "similarity": 0.87654321,
+        "field": "plan",
+        "quote": "Rest.",
+        "start": 4,
+        "end": 9,
+        "answer_start": start,
+        "answer_end": end,
+        "note_version": 2,
+        "is_draft": False,
+    }
+    return Citation(**(said | changes))  # type: ignore[arg-type]
+
+
+async def test_refusals_come_in_order_and_cost_nothing(http, parts):
+    """Token, shape, principal, switch, scope, allowance: each is looked at only when all before it held."""
+    parts.login.said = an_introspection(workspace_status="suspended")
+    parts.settings.ai_agent_enabled = False
+    parts.store.known.clear()
+    parts.limiter = CountedLimiter(left=0)
+    good = json.dumps({"query": "How is the knee?", "client_id": str(CLIENT)})
+    headers: dict[str, str] = {"Content-Type": "text/plain"}
+
+    async def post(body: str):
+        response = await http.post(CHAT, content=body, headers=headers)
+        assert not parts.asked
+        return response
+
+    assert is_problem(await post("no JSON"), 401, "not_authenticated")
+    headers |= bearer()
+    assert is_problem(await post("no JSON"), 415, "wrong_media_type")
+    headers["Content-Type"] = "application/json"
+    assert is_problem(await post("no JSON"), 422, "malformed")
+    assert parts.login.asked == 0
+
+    assert is_problem(await post(good), 403, "workspace_suspended")
+    parts.login.said = an_introspection()
+    assert is_problem(await post(good), 503, "switched_off")
+    parts.settings.ai_agent_enabled = True
+    assert parts.notes.pulls == []
+    assert is_problem(await post(good), 404, "client_not_found")
+    parts.store.known.add(CLIENT)
+    assert is_problem(await post(good), 429, "allowance_used")
+    assert parts.limiter.taken == 0
+
+    parts.limiter.left = 1
+    response = await http.post(CHAT, content=good, headers=headers)
+    assert response.status_code == 200
+    assert parts.limiter.taken == 1
+    assert len(parts.asked) == 1
+
+
+async def test_no_refusal_costs_allowance(http, parts):
+    """After any number of refused requests the whole allowance is left."""
+    parts.limiter = CountedLimiter(left=1)
+    for query, headers in [("", bearer()), ("x" * 2001, bearer()), ("x", bearer("a.b.c"))]:
+        refused = await ask(http, query, headers=headers)
+        assert refused.status_code in {401, 422}
+    assert (await ask(http, "x", client_id=str(OTHER_CLIENT))).status_code == 404
+    assert (await ask(http, "x", conversation_id=str(uuid4()))).status_code == 404
+
+    assert (await ask(http)).status_code == 200
+    refused = await ask(http)
+    assert is_problem(refused, 429, "allowance_used")
+    assert refused.headers["Retry-After"] == "60"
+    assert parts.limiter.taken == 1
+
+
+async def test_an_answer_has_every_field_of_the_contract(http, parts):
+    """Names and types are those PazPaz's page reads; times end in Z."""
+    parts.answer = an_answer("Rest. [1]", a_citation(0, 5))
+    response = await ask(http)
+    body = response.json()
+
+    assert response.status_code == 200
+    assert body.pop("processing_time_ms") >= 0
+    assert UUID(body.pop("conversation_id"))
+    assert UUID(body.pop("message_id"))
+    assert body.pop("request_id") == response.headers["X-Request-ID"]
+    assert body == {
+        "answer": "Rest. [1]",
+        "citations": [
+            {
+                "type": "session",
+                "session_id": str(NOTE.id),
+                "client_id": str(CLIENT),
+                "client_name": "דנה לוי",
+                "session_date": "2026-11-01T09:00:00Z",
+                "similarity": 0.8765,
+                "field_name": "plan",
+                "marker": 1,
+                "quote": "Rest.",
+                "start": 4,
+                "end": 9,
+                "answer_start": 0,
+                "answer_end": 5,
+                "note_version": 2,
+                "is_draft": False,
+            }
+        ],
+        "language": "en",
+        "retrieved_count": 1,
+        "answer_status": "answered",
+        "model": "scripted-1",
+        "risk": [],
+        "search": {
+            "notes_read": 3,
+            "from": "2026-11-01",
+            "to": "2026-11-01",
+            "drafts": 0,
+            "complete": True,
+        },
+        "withheld": 0,
+        "suggestions": [],
+    }
+
+
+async def test_a_profile_is_cited_as_a_client(http, parts):
+    """A citation of a client's profile names no session."""
+    profile = NoteRef(WORKSPACE, "clients", CLIENT)
+    parts.answer = an_answer(
+        "Rest. [1]", a_citation(0, 5, note=profile, session_date=None, note_version=None)
+    )
+    [citation] = (await ask(http)).json()["citations"]
+    assert (citation["type"], citation["session_id"]) == ("client", None)
+    assert citation["client_id"] == str(CLIENT)
+
+
+async def test_the_question_reaches_the_graph_as_the_caller_asked_it(http, parts):
+    """Text, language, limits, mode and scope arrive; the workspace is the principal's, whatever the body says."""
+    await ask(
+        http,
+        "איך הברך?",
+        client_id=str(CLIENT),
+        max_results=7,
+        min_similarity=0.5,
+        mode="summary",
+        workspace_id=str(OTHER_WORKSPACE),
+    )
+    [(question, caller, earlier)] = parts.asked
+    assert caller == Principal(USER, WORKSPACE, "owner")
+    assert (question.text, question.language, question.mode) == ("איך הברך?", "he", "summary")
+    assert (question.client, question.max_results, question.min_similarity) == (CLIENT, 7, 0.5)
+    assert earlier == []
+
+
+async def test_a_turn_is_kept_sentence_by_sentence(http, parts):
+    """Each sentence is kept with the notes it leans on, so that forgetting one can take it out."""
+    other = replace(NOTE, id=UUID(int=42))
+    text = "Rest. [1] [2]\nThen walk. [3]"
+    parts.answer = an_answer(
+        text, a_citation(0, 5), a_citation(0, 5, 2, note=other), a_citation(14, 24, 3, note=other)
+    )
+    body = (await ask(http)).json()
+
+    [kept] = parts.conversations.kept.values()
+    [turn] = kept.turns
+    assert (kept.user, kept.workspace, kept.client) == (USER, WORKSPACE, None)
+    assert str(turn.id) == body["message_id"]
+    assert turn.question == "How is the knee?"
+    assert [sentence.text for sentence in turn.sentences] == ["Rest.", "Then walk."]
+    assert turn.sentences[0].sources == {NOTE: CLIENT, other: CLIENT}
+    assert turn.sentences[1].sources == {other: CLIENT}
+    assert turn.outcome == {"status": "answered", "language": "en", "model": "scripted-1"}
+
+
+async def test_an_abstention_is_kept_as_one_sentence_without_sources(http, parts):
+    """An honest 'not found' leans on no note."""
+    await ask(http)
+    [kept] = parts.conversations.kept.values()
+    [sentence] = kept.turns[0].sentences
+    assert (sentence.text, sentence.sources) == ("Not found.", {})
+
+
+async def test_a_conversation_goes_on_with_its_client_and_last_questions(http, parts):
+    """A follow-up has the scope of the first turn and sees the three questions before it."""
+    first = (await ask(http, "one?", client_id=str(CLIENT))).json()["conversation_id"]
+    for query in ("two?", "three?", "four?"):
+        await ask(http, query, conversation_id=first)
+    body = (await ask(http, "five?", conversation_id=first)).json()
+
+    question, _, earlier = parts.asked[-1]
+    assert body["conversation_id"] == first
+    assert question.client == CLIENT
+    assert earlier == ["two?", "three?", "four?"]
+    assert len(parts.conversations.kept[UUID(first)].turns) == 5
+
+
+async def test_a_question_that_is_gone_is_not_among_the_earlier_ones(http, parts):
+    """A question shredded with its note does not come back as context."""
+    conversation = uuid4()
+    for question in ("one?", None):
+        await parts.conversations.add_turn(
+            conversation=conversation,
+            client=None,
+            user=USER,
+            workspace=WORKSPACE,
+            turn=a_turn(question=question),
+        )
+    await ask(http, conversation_id=str(conversation))
+    assert parts.asked[0][2] == ["one?"]
+
+
+@pytest.mark.parametrize("first", [None, CLIENT], ids=["whole practice", "one client"])
+async def test_the_scope_of_a_conversation_is_fixed(http, parts, first):
+    """Another client in a conversation of one, or of the whole practice, is a conflict."""
+    parts.store = KnownClients(CLIENT, OTHER_CLIENT)
+    scope = {"client_id": str(first)} if first else {}
+    conversation = (await ask(http, **scope)).json()["conversation_id"]
+
+    refused = await ask(http, conversation_id=conversation, client_id=str(OTHER_CLIENT))
+
+    assert is_problem(refused, 409, "scope_fixed")
+    assert parts.limiter.taken == 1
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"user": UUID(int=22)},
+        {"workspace": OTHER_WORKSPACE},
+    ],
+    ids=["colleague", "other practice"],
+)
+async def test_a_conversation_of_somebody_else_does_not_exist(http, parts, stranger):
+    """Neither a colleague nor another practice learns that a conversation is there."""
+    conversation = (await ask(http)).json()["conversation_id"]
+    parts.login.said = an_introspection(**stranger)
+
+    refused = await ask(http, headers=bearer(a_token(**stranger)), conversation_id=conversation)
+
+    assert is_problem(refused, 404, "conversation_not_found")
+    assert len(parts.asked) == 1
+
+
+async def test_a_client_of_a_second_ago_is_asked_for_at_pazpaz(http, parts):
+    """A client the index does not know yet is looked up as the caller, before anything is spent."""
+    parts.store = KnownClients()
+    parts.notes.take(a_client())
+    assert (await ask(http, client_id=str(CLIENT))).status_code == 200
+    assert parts.notes.pulls == [((), [CLIENT], USER)]
+
+
+@pytest.mark.parametrize(
+    "there",
+    [None, a_client(is_active=False), a_client(workspace=OTHER_WORKSPACE)],
+    ids=["unknown", "archived", "foreign"],
+)
+async def test_a_client_that_is_not_the_practices_is_not_found(http, parts, there):
+    """Unknown, archived and foreign clients look the same."""
+    parts.store = KnownClients()
+    if there:
+        parts.notes.take(there)
+    assert is_problem(await ask(http, client_id=str(CLIENT)), 404, "client_not_found")
+    assert parts.limiter.taken == 0
+
+
+async def test_a_failure_of_the_model_is_no_answer(http, parts):
+    """A failed question is a 503 with a wait, and no turn is kept of it."""
+    parts.answer = ModelUnavailable()
+    refused = await ask(http)
+    assert is_problem(refused, 503, "unavailable")
+    assert refused.headers["Retry-After"] == "5"
+    assert parts.conversations.kept == {}
+
+
+async def test_pazpaz_away_is_503_and_not_401(http, parts):
+    """Nobody is logged out because PazPaz cannot be asked."""
+    parts.login.said = SourceUnavailable(retry_after=7.2)
+    refused = await ask(http)
+    assert is_problem(refused, 503, "unavailable")
+    assert refused.headers["Retry-After"] == "8"
+    assert "WWW-Authenticate" not in refused.headers

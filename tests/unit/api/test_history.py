@@ -1,0 +1,192 @@
+"""The history: a therapist's own conversations, page by page."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.turns import Sentence
+from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE
+from tests.unit.api.practice import HISTORY, a_token, bearer, is_problem
+from tests.unit.doubles import USER, a_turn, an_introspection
+
+
+async def keep(parts, *turns, user=USER, workspace=WORKSPACE, client=None) -> str:
+    """Keeps a conversation of these turns; its id."""
+    conversation = uuid4()
+    for turn in turns or [a_turn()]:
+        await parts.conversations.add_turn(
+            conversation=conversation, client=client, user=user, workspace=workspace, turn=turn
+        )
+    return str(conversation)
+
+
+async def get(http, path="", **params):
+    return await http.get(HISTORY + path, params=params, headers=bearer())
+
+
+def cursor(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+async def test_pages_follow_each_other_without_gap_or_repeat(http, parts):
+    """Newest first, each conversation once, and the last page says that it is the last."""
+    kept = [await keep(parts, a_turn(asked_at=NOW + timedelta(microseconds=n))) for n in range(5)]
+    seen, pages, params = [], 0, {"limit": 2}
+    while True:
+        page = (await get(http, **params)).json()
+        seen += [one["conversation_id"] for one in page["conversations"]]
+        pages += 1
+        if page["next"] is None:
+            break
+        params["cursor"] = page["next"]
+    assert seen == kept[::-1]
+    assert pages == 3
+
+
+async def test_a_full_last_page_names_no_next_one(http, parts):
+    """Exactly as many conversations as fit are one page."""
+    for n in range(2):
+        await keep(parts, a_turn(asked_at=NOW + timedelta(seconds=n)))
+    page = (await get(http, limit=2)).json()
+    assert len(page["conversations"]) == 2
+    assert page["next"] is None
+
+
+async def test_a_line_of_the_history_tells_scope_start_and_length(http, parts):
+    """Enough to choose by, and no word of what was said."""
+    conversation = await keep(parts, a_turn(), a_turn(), client=CLIENT)
+    assert (await get(http)).json()["conversations"] == [
+        {
+            "conversation_id": conversation,
+            "client_id": str(CLIENT),
+            "started_at": "2026-11-01T09:00:00Z",
+            "turns": 2,
+        }
+    ]
+
+
+GARBAGE = {
+    "empty": "",
+    "words": "yesterday",
+    "letters of no alphabet": "!!!!",
+    "Hebrew": "שלום",
+    "NUL": "\0",
+    "cut base64": cursor("2026-11-01T09:00:00+00:00")[:-3],
+    "no time": cursor("x"),
+    "bytes": base64.urlsafe_b64encode(b"\xff\xfe\xfd").decode(),
+    "naive": cursor("2026-11-01T09:00:00"),
+    "a day": cursor("2026-11-01"),
+    "before the calendar": cursor("0001-01-01T00:00:00+14:00"),
+    "after the calendar": cursor("9999-12-31T23:59:59-14:00"),
+    "long": "A" * 4000,
+}
+
+
+@pytest.mark.parametrize("given", GARBAGE.values(), ids=GARBAGE)
+async def test_a_cursor_we_did_not_write_is_refused(http, given):
+    """Garbage is 422, never a page and never a failure."""
+    assert is_problem(await get(http, cursor=given), 422, "malformed")
+
+
+async def test_a_cursor_in_another_zone_is_the_same_moment(http, parts):
+    """The moment counts, not how it is written."""
+    await keep(parts, a_turn(asked_at=NOW))
+    after = cursor((NOW + timedelta(seconds=1)).astimezone(UTC).isoformat())
+    same = cursor(datetime.fromisoformat("2026-11-01T11:00:00+02:00").isoformat())
+    assert len((await get(http, cursor=after)).json()["conversations"]) == 1
+    assert (await get(http, cursor=same)).json()["conversations"] == []
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "", "1e1"])
+async def test_a_page_has_between_one_and_a_hundred_lines(http, limit):
+    """A limit outside is refused; nobody reads everything at once."""
+    assert is_problem(await get(http, limit=limit), 422, "malformed")
+
+
+async def test_the_token_is_looked_at_before_the_cursor(http):
+    """A stranger with a bad cursor learns only that they must sign in."""
+    response = await http.get(HISTORY, params={"cursor": "!!!!", "limit": 0})
+    assert is_problem(response, 401, "not_authenticated")
+    response = await http.get(f"{HISTORY}/not-a-uuid")
+    assert is_problem(response, 401, "not_authenticated")
+
+
+async def test_a_conversation_is_read_as_it_was_answered(http, parts):
+    """Question, answer with its markers and citations whose places count in that answer."""
+    said = [
+        Sentence("Slept 🙂 well.", [{"marker": 1, "answer_start": 0, "answer_end": 13}], {}),
+        Sentence("הכאב ירד.", [{"marker": 2}, {"marker": 3}], {}),
+    ]
+    conversation = await keep(parts, a_turn(*said, question="How?"), client=CLIENT)
+    body = (await get(http, f"/{conversation}")).json()
+
+    [turn] = body["turns"]
+    assert (body["conversation_id"], body["client_id"]) == (conversation, str(CLIENT))
+    assert turn["query"] == "How?"
+    assert turn["answer"] == "Slept 🙂 well. [1]\nהכאב ירד. [2] [3]"
+    quoted = [turn["answer"][c["answer_start"] : c["answer_end"]] for c in turn["citations"]]
+    assert quoted == ["Slept 🙂 well.", "הכאב ירד.", "הכאב ירד."]
+    assert turn["source_changed"] is False
+
+
+async def test_a_sentence_whose_note_is_gone_is_left_out(http, parts):
+    """The rest is shown with places in what is left, and the change is told."""
+    left = Sentence("Then walk.", [{"marker": 2, "answer_start": 14, "answer_end": 24}], {})
+    conversation = await keep(parts, a_turn(None, left, question=None))
+    [turn] = (await get(http, f"/{conversation}")).json()["turns"]
+
+    assert turn["answer"] == "Then walk. [2]"
+    assert turn["query"] is None
+    [citation] = turn["citations"]
+    assert (citation["answer_start"], citation["answer_end"]) == (0, 10)
+    assert turn["source_changed"] is True
+
+
+async def test_an_answer_of_which_nothing_is_left_is_still_a_turn(http, parts):
+    """The therapist sees that something was asked, and that its sources are gone."""
+    conversation = await keep(parts, a_turn(None, None))
+    [turn] = (await get(http, f"/{conversation}")).json()["turns"]
+    assert (turn["answer"], turn["citations"], turn["source_changed"]) == ("", [], True)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize(
+    "owner",
+    [{"user": UUID(int=22)}, {"workspace": OTHER_WORKSPACE}],
+    ids=["colleague", "other practice"],
+)
+async def test_a_conversation_of_somebody_else_does_not_exist(http, parts, method, owner):
+    """It is neither shown nor listed nor deleted."""
+    conversation = await keep(parts, **owner)
+    refused = await http.request(method, f"{HISTORY}/{conversation}", headers=bearer())
+
+    assert is_problem(refused, 404, "conversation_not_found")
+    assert (await get(http)).json()["conversations"] == []
+    assert UUID(conversation) in parts.conversations.kept
+
+
+async def test_the_owner_reads_what_a_stranger_could_not(http, parts):
+    """The refusal above is about the caller: with the owner's own sign-in the conversation is there."""
+    conversation = await keep(parts, user=UUID(int=22))
+    parts.login.said = an_introspection(user=UUID(int=22))
+    headers = bearer(a_token(user=UUID(int=22)))
+    assert (await http.get(f"{HISTORY}/{conversation}", headers=headers)).status_code == 200
+
+
+async def test_a_deleted_conversation_is_gone(http, parts):
+    """Deleting answers 204 without a body, and then nothing is found any more."""
+    conversation = await keep(parts)
+    deleted = await http.delete(f"{HISTORY}/{conversation}", headers=bearer())
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    for method in ("GET", "DELETE"):
+        again = await http.request(method, f"{HISTORY}/{conversation}", headers=bearer())
+        assert is_problem(again, 404, "conversation_not_found")
+
+
+async def test_an_id_that_is_none_is_refused(http):
+    """A path of another shape is 422 without being repeated."""
+    refused = await get(http, "/zebra-canary")
+    assert is_problem(refused, 422, "malformed")
+    assert "zebra" not in refused.text

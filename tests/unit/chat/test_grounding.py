@@ -1,0 +1,224 @@
+"""Whether a note supports a sentence, and with which of its words."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.chat.grounding import support
+from service.domain.answers import Passage
+from service.language.chunking import chunk_note
+from service.language.sentences import sentences
+from tests.fakes import a_note, a_passage
+
+PRACTICE = Path(__file__).parents[2] / "data" / "sessions.jsonl"
+
+
+def reason(text: str, *notes: str) -> str | None:
+    passages = [a_passage(note, id=f"p{number}") for number, note in enumerate(notes, 1)]
+    return support(text, passages)[1]
+
+
+def quotes(text: str, *notes: str) -> list[str]:
+    passages = [a_passage(note, id=f"p{number}") for number, note in enumerate(notes, 1)]
+    return [span.quote for span in support(text, passages)[0]]
+
+
+def passages_of(**fields: str) -> list[Passage]:
+    note = a_note(**fields)
+    return [
+        Passage(f"p{number}", note, chunk, "דנה לוי", 0.8)
+        for number, chunk in enumerate(chunk_note(note), 1)
+    ]
+
+
+def test_a_quote_is_found_where_it_stands():
+    """The span's offsets give exactly the quoted words of the field."""
+    assert quotes("Sleep is better.", "Pain is less. Sleep is better.") == ["Sleep is better."]
+
+
+@pytest.mark.parametrize(
+    "before", ["", "🙂 שלום. ", "e\u0301 \U0001f468\u200d\U0001f469. ", "x. " * 600]
+)
+def test_offsets_count_code_points_of_the_whole_field(before):
+    """Emoji, Hebrew, joined signs and a field cut into chunks: the quote is field[start:end]."""
+    text = before + "הכאב ירד ל-3 🙂 היום."
+    passages = passages_of(subjective=text)
+    found = [
+        span for passage in passages for span in support("הכאב ירד ל-3 🙂 היום.", [passage])[0]
+    ]
+    assert found
+    for span in found:
+        assert text[span.start : span.end] == span.quote == "הכאב ירד ל-3 🙂 היום."
+
+
+SIGNS = [
+    "Pain is 5 mg. ",
+    "Sleep? ",
+    "לא ישן. ",
+    'ד"ר כהן אמר. ',
+    "🙂",
+    "\n- ",
+    "1. ",
+    "7.5",
+    " mg",
+]
+
+
+@given(st.lists(st.sampled_from(SIGNS), min_size=1, max_size=120))
+def test_every_sentence_of_a_note_is_supported_by_just_itself(parts):
+    """Quote offsets hold for whatever a note looks like: span.quote == field[start:end]."""
+    text = "".join(parts)
+    if not text.strip():
+        return
+    for passage in passages_of(plan=text):
+        for start, end in sentences(passage.chunk.text):
+            said = passage.chunk.text[start:end]
+            spans, why = support(said, [passage])
+            assert why is None, said
+            assert [text[span.start : span.end] for span in spans] == [said]
+
+
+def test_every_sentence_of_the_practice_data_is_supported():
+    """No rule below costs a whole sentence of a real-looking note."""
+    checked = 0
+    for line in PRACTICE.read_text().splitlines():
+        row = json.loads(line)
+        fields = {name: row.get(name) or "" for name in ("subjective", "assessment", "plan")}
+        for passage in passages_of(**fields):
+            for start, end in sentences(passage.chunk.text):
+                said = passage.chunk.text[start:end]
+                assert [span.quote for span in support(said, [passage])[0]] == [said]
+                checked += 1
+    assert checked > 500
+
+
+DOSES = [
+    ("Continue 50 mg at night.", "Continue 500 mg at night."),
+    ("Continue 50 mg at night.", "Continue 5 mg at night."),
+    ("Continue 150 mg at night.", "50 mg at night."),
+    ("Continue 2.5 mg at night.", "5 mg at night."),
+    ("Continue 2.5 mg at night.", "Continue 2"),
+    ("Continue 1,500 mg at night.", "500 mg at night."),
+    ("Continue 50 mg at night.", "Continue 50 g at night."),
+    ("Continue 50 mg at night.", "Continue 50 mcg at night."),
+    ("Continue 50 mg at night.", "Continue 50 at night."),
+    ('להמשיך 50 מ"ג בלילה.', 'להמשיך 50 מ"ל בלילה.'),
+    ('להמשיך 50 מ"ג בלילה.', 'להמשיך 500 מ"ג בלילה.'),
+    ("Pain 3/10 since the visit.", "Pain 8/10 since the visit."),
+    ("Exercise for 3 weeks at home.", "Exercise for 3 days at home."),
+    ("Flexion 90 to 110 degrees today.", "Flexion 90 to 120 degrees today."),
+    ("Range of 2-5 repetitions each day.", "5 repetitions each day."),
+    ("Seen on 12.3.2026 at home.", "Seen on 12.3.2025 at home."),
+]
+
+
+@pytest.mark.parametrize(("note", "claim"), DOSES, ids=[claim for _, claim in DOSES])
+def test_a_changed_number_or_unit_is_withheld(note, claim):
+    """A number stands in the quoted words whole and with its unit, or the sentence is not shown."""
+    assert reason(note, note) is None
+    assert reason(claim, note) in {"number_differs", "unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("note", "claim"),
+    [
+        ("Continue 50mg at night, please.", "Continue 50 mg at night."),
+        ("Continue 50 MG at night, please.", "Continue 50 mg at night."),
+        ("להמשיך 50 מ״ג כל לילה.", 'להמשיך 50 מ"ג לילה.'),
+        ("Pain 3/10 at rest since the last visit.", "Pain 3/10 since the last visit."),
+    ],
+)
+def test_an_amount_may_be_written_another_way(note, claim):
+    """Blanks, case and quotation marks do not change a dose."""
+    assert reason(claim, note) is None
+
+
+NEGATIONS = [
+    ("Denies suicidal thoughts.", "suicidal thoughts."),
+    ("The patient denies suicidal thoughts.", "The patient reports suicidal thoughts."),
+    ("No pain at night since the last visit.", "pain at night since the last visit."),
+    ("The patient does not drink alcohol.", "The patient does drink alcohol."),
+    ("The patient drinks alcohol on weekends.", "The patient never drinks alcohol on weekends."),
+    ("אין מחשבות אובדניות כרגע.", "מחשבות אובדניות כרגע."),
+    ("המטופל שולל מחשבות אובדניות.", "המטופל מתאר מחשבות אובדניות."),
+    ("המטופלת לא ישנה בלילות.", "המטופלת ישנה בלילות."),
+]
+
+
+@pytest.mark.parametrize(("note", "claim"), NEGATIONS, ids=[claim for _, claim in NEGATIONS])
+def test_a_lost_or_added_negation_is_withheld(note, claim):
+    """Half a sentence, or one with a word changed, must not say the opposite of the note."""
+    assert reason(note, note) is None
+    assert reason(claim, note) == "unsupported"
+
+
+def test_an_affirmation_elsewhere_in_the_note_is_found():
+    """The same words denied first and affirmed later are quoted from where they are affirmed."""
+    note = "In May no pain at night. In June pain at night."
+    assert quotes("pain at night.", note) == ["pain at night."]
+    [span] = support("pain at night.", [a_passage(note)])[0]
+    assert span.start == note.rindex("pain at night.")
+
+
+def test_a_quote_does_not_begin_or_end_inside_a_word():
+    """ "rest" is not quoted out of "unrest"."""
+    assert reason("rest", "There was unrest among them.") == "unsupported"
+    assert reason("rest", "There was rest among them.") is None
+
+
+def test_a_near_paraphrase_is_supported_by_one_sentence():
+    """Most of its words in one sentence are enough; the same words spread over the note are not."""
+    note = "Patient slept well all week. Knee pain improved. Walks daily now."
+    assert quotes("Patient slept well this week.", note) == ["Patient slept well all week."]
+    assert reason("Patient pain daily improved well.", note) == "unsupported"
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "?!", "\u200f"], ids=repr)
+def test_a_sentence_without_words_supports_nothing_false(text):
+    """Signs alone are no statement: they pass only where the note has exactly them."""
+    assert reason(text, "Slept well") in {"unsupported", None}
+    assert all(quote == text for quote in quotes(text, "Slept well"))
+
+
+def test_each_passage_gives_its_own_quote():
+    """A sentence that rests on two notes shows both; one that does not support it shows none."""
+    assert quotes("Slept well.", "Slept well. Ate.", "Slept well.", "Knee pain.") == [
+        "Slept well.",
+        "Slept well.",
+    ]
+
+
+def test_numbers_of_a_sentence_may_stand_in_different_notes():
+    """A sentence drawn from two notes needs each of its numbers in one of them."""
+    notes = ("Pain was 8 in May and then fell.", "Pain was 3 in June and then fell.")
+    assert reason("Pain was 8 and then fell 3.", *notes) is None
+    assert reason("Pain was 8 and then fell 2.", *notes) == "number_differs"
+
+
+def test_no_passage_supports_nothing():
+    """Without a note there is nothing to quote."""
+    assert support("Slept well.", []) == ((), "unsupported")
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("David reports suicidal thoughts", "Dana reports suicidal thoughts."),
+        ("Pain in the left knee after running", "Pain in the right knee after running."),
+        ("Anxiety worsened a lot this week", "Anxiety improved a lot this week."),
+        ("Mother hit the child", "Child hit the mother."),
+        ("כאב בברך שמאל אחרי ריצה", "כאב בברך ימין אחרי ריצה."),
+        ("דוד מדווח על מחשבות אובדניות", "דנה מדווחת על מחשבות אובדניות."),
+    ],
+)
+def test_one_wrong_word_is_enough_to_withhold(claim, note):
+    """Another person, another side, the opposite, or who did what to whom: the rest being alike proves nothing."""
+    assert reason(claim, note) == "unsupported"
+
+
+def test_the_clients_own_name_may_stand_in_a_claim():
+    """Notes say "she"; a claim may say whom the note is about."""
+    assert reason("דנה מדווחת על מחשבות אובדניות", "מדווחת על מחשבות אובדניות.") is None

@@ -1,0 +1,158 @@
+"""From verdicts to the answer a therapist reads."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import pytest
+
+from service.chat.filter import admit
+from service.chat.postprocess import cite, not_found, postprocess
+from service.domain.answers import Claim, Question, SearchStatement, Verdict
+from service.retrieval.enough import Decision
+from service.retrieval.search import Found
+from tests.fakes import a_passage
+from tests.unit.doubles import ScriptedModel
+
+SEARCH = SearchStatement(12, date(2025, 1, 31), date(2026, 11, 1), 2, complete=True)
+NOTHING_READ = SearchStatement(0, None, None, 0, complete=True)
+
+
+def verdicts_of(*pairs: tuple[str, list]) -> list[Verdict]:
+    """Each sentence, admitted by the passages beside it."""
+    return [admit(Claim(text, tuple(p.id for p in used)), used) for text, used in pairs]
+
+
+async def answer(verdicts, passages=(), *, search=SEARCH, language="en"):
+    state = {
+        "question": Question("?", language),
+        "decision": Decision("answer", ("good_match",)),
+        "verdicts": verdicts,
+        "found": Found(tuple(passages), ranked=(), considered=len(passages)),
+        "search": search,
+    }
+    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel()))
+    return (await postprocess(state, runtime))["answer"]
+
+
+def test_markers_follow_each_sentence_and_count_on():
+    """One line a sentence, one marker a quote, and each marker names one citation."""
+    one, two = a_passage("Slept well.", id="p1"), a_passage("Slept well. Ate.", id="p2")
+    verdicts = verdicts_of(("Slept well.", [one, two]), ("Ate.", [two]))
+    text, citations = cite(verdicts, [one, two])
+    assert text == "Slept well. [1] [2]\nAte. [3]"
+    assert [citation.marker for citation in citations] == [1, 2, 3]
+    assert [citation.note for citation in citations] == [one.note.ref, two.note.ref, two.note.ref]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["Slept well.", "Ate."],
+        ["🙂 Slept 👨‍👩‍👧 well 🙂.", "Ate 🙂."],
+        ["הכאב ירד ל-3.", "ישנה טוב 🙂.", "Slept well."],
+        ["e\u0301te\u0301 …", 'ד"ר כהן בדק.'],
+    ],
+    ids=["plain", "emoji", "Hebrew", "joined"],
+)
+def test_places_in_the_answer_and_in_the_note_count_code_points(said):
+    """answer[answer_start:answer_end] is the sentence, field[start:end] is the quote."""
+    field = " ".join(said)
+    passage = a_passage(field)
+    verdicts = verdicts_of(*((text, [passage]) for text in said))
+    text, citations = cite(verdicts, [passage])
+    assert [text[c.answer_start : c.answer_end] for c in citations] == said
+    assert [field[c.start : c.end] for c in citations] == [c.quote for c in citations] == said
+
+
+def test_a_citation_names_the_note_as_it_is_now():
+    """Client, day, version and draft state come with the quote."""
+    from dataclasses import replace
+
+    passage = a_passage("Slept well.", similarity=0.75)
+    draft = replace(passage, note=replace(passage.note, state="draft"))
+    _, [citation] = cite(verdicts_of(("Slept well.", [draft])), [draft])
+    note = passage.note
+    assert (citation.client, citation.client_name) == (note.client, "דנה לוי")
+    assert (citation.session_date, citation.note_version) == (note.session_date, note.version)
+    assert (citation.similarity, citation.field, citation.is_draft) == (0.75, "subjective", True)
+
+
+async def test_an_answer_of_admitted_sentences_only():
+    """Withheld sentences are counted, and neither their text nor their citations appear."""
+    passage = a_passage("Slept well.")
+    good, bad = verdicts_of(("Slept well.", [passage]), ("The mother died.", [passage]))
+    whole = await answer([good], [passage])
+    part = await answer([good, bad], [passage])
+
+    assert (whole.status, whole.withheld, whole.text) == ("answered", 0, "Slept well. [1]")
+    assert (part.status, part.withheld, part.text) == ("partial", 1, "Slept well. [1]")
+    assert part.model == "scripted-1"
+    assert part.search == SEARCH
+
+
+@pytest.mark.parametrize("language", ["he", "en"])
+async def test_without_an_admitted_sentence_the_answer_is_an_honest_not_found(language):
+    """Nothing withheld shines through: the text says what was searched, and cites nothing."""
+    passage = a_passage("Slept well.")
+    for verdicts in ([], verdicts_of(("The mother died.", [passage]))):
+        said = await answer(verdicts, [passage], language=language)
+        assert said.status == "abstained"
+        assert said.citations == ()
+        assert said.text == not_found(SEARCH, language)
+        assert (said.language, said.withheld) == (language, len(verdicts))
+
+
+async def test_notes_are_counted_once_however_many_chunks_they_gave():
+    """retrieved_count is of notes."""
+    from dataclasses import replace
+
+    one, other = a_passage("Slept.", id="p1"), a_passage("Ate.", id="p3")
+    again = replace(one, id="p2")
+    assert (await answer([], [one, again, other])).retrieved_count == 2
+
+
+@pytest.mark.parametrize(
+    ("search", "hebrew", "english"),
+    [
+        (
+            SEARCH,
+            "לא נמצאה תשובה ב-12 סיכומים, מ-31.1.2025 עד 1.11.2026.",
+            "Not found in 12 session notes, from 31.1.2025 to 1.11.2026.",
+        ),
+        (
+            SearchStatement(1, date(2026, 3, 9), date(2026, 3, 9), 0, complete=True),
+            "לא נמצאה תשובה בסיכום אחד, מ-9.3.2026 עד 9.3.2026.",
+            "Not found in 1 session note, from 9.3.2026 to 9.3.2026.",
+        ),
+        (
+            SearchStatement(2, None, None, 0, complete=True),
+            "לא נמצאה תשובה ב-2 סיכומים.",
+            "Not found in 2 session notes.",
+        ),
+        (
+            NOTHING_READ,
+            "לא נמצאה תשובה: אין עדיין סיכומי פגישות שאפשר לחפש בהם.",
+            "Not found: there are no session notes to search yet.",
+        ),
+    ],
+    ids=["many", "one", "no days", "none"],
+)
+def test_not_found_says_what_was_searched_in_both_languages(search, hebrew, english):
+    """Exact counts and days, in the asker's language."""
+    assert not_found(search, "he") == hebrew
+    assert not_found(search, "en") == english
+
+
+async def test_an_unsure_decision_makes_the_answer_partial() -> None:
+    """What was found is shown, but not as if it were the whole answer."""
+    passage = a_passage("Sleeps well.")
+    state = {
+        "question": Question("?", "en"),
+        "decision": Decision("partial", ("weak_match",)),
+        "verdicts": verdicts_of(("Sleeps well.", [passage])),
+        "found": Found((passage,), ranked=(), considered=1),
+        "search": SEARCH,
+    }
+    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel()))
+
+    assert (await postprocess(state, runtime))["answer"].status == "partial"

@@ -1,0 +1,63 @@
+"""The nouns say what their names promise."""
+
+from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+
+from service.domain.answers import Claim, Verdict
+from service.domain.identity import Principal
+from service.ports import WorkspaceKeys
+from tests.fakes import WORKSPACE, a_client, a_note
+from tests.unit.doubles import USER
+
+
+@pytest.mark.parametrize(
+    ("state", "draft"), [("draft", True), ("active", False), ("deleted", False)]
+)
+def test_a_note_knows_whether_it_is_a_draft(state, draft):
+    """Only the draft state makes a draft."""
+    assert a_note("x.", state=state).is_draft is draft
+
+
+def test_a_note_has_the_day_of_its_session():
+    """A profile has none."""
+    session = replace(a_note("x."), session_date=datetime(2026, 11, 1, 23, 59, tzinfo=UTC))
+    assert session.day == date(2026, 11, 1)
+    assert replace(session, session_date=None).day is None
+
+
+def test_the_day_of_a_session_is_counted_in_utc():
+    """One moment has one day, in whatever zone it was written."""
+    moment = datetime(2026, 11, 2, 1, 0, tzinfo=timezone(timedelta(hours=2)))
+    assert replace(a_note("x."), session_date=moment).day == date(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(("דנה", "לוי"), "דנה לוי"), (("דנה", ""), "דנה"), (("", "לוי"), "לוי"), (("", ""), "")],
+)
+def test_a_client_is_named_without_stray_blanks(name, shown):
+    """A missing half of a name leaves no blank."""
+    assert a_client(name=name).name == shown
+
+
+def test_a_verdict_without_a_reason_is_an_admission():
+    """Admitted and withheld are two sides of one field."""
+    claim = Claim("x.", ("p1",))
+    assert Verdict(claim, ()).admitted
+    assert not Verdict(claim, (), "uncited").admitted
+
+
+def test_a_principal_cannot_be_turned_into_another():
+    """What was verified stays what it was."""
+    principal = Principal(USER, WORKSPACE, "owner")
+    with pytest.raises(FrozenInstanceError):
+        principal.workspace = UUID(int=2)
+
+
+def test_keys_do_not_print():
+    """An opened key never stands in a log line or a traceback."""
+    keys = WorkspaceKeys(WORKSPACE, 1, seal=b"seal-canary", index=b"index-canary")
+    assert "canary" not in f"{keys} {keys!r}"

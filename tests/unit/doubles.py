@@ -1,0 +1,323 @@
+"""Stand-ins that only the unit tests need: each remembers what it was asked, and says what it was told to say."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from service.domain.answers import Delta, Passage, Question
+from service.domain.identity import (
+    ClientId,
+    Introspection,
+    TokenClaims,
+    UserId,
+    WorkspaceId,
+)
+from service.domain.notes import Client, ManifestItem, NoteRef
+from service.domain.turns import Turn
+from service.errors import ServiceError
+from service.ports import (
+    DIMENSION,
+    Allowance,
+    ClientChange,
+    ConversationHead,
+    Depth,
+    Event,
+    IndexedNote,
+    Lease,
+    WorkKind,
+)
+from service.retrieval.search import Found
+from tests.fakes import NOW, WORKSPACE
+
+USER = UserId(UUID(int=21))
+SESSION = str(UUID(int=31))
+CLAIMS = TokenClaims(USER, WORKSPACE, SESSION)
+
+
+class ManualClock:
+    """Time that moves when a test says so."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def an_introspection(**changes: object) -> Introspection:
+    """PazPaz's word on the login of CLAIMS: all is well."""
+    said: dict[str, object] = {
+        "user": USER,
+        "workspace": WORKSPACE,
+        "role": "owner",
+        "active": True,
+        "workspace_status": "active",
+        "revoked": False,
+    }
+    return Introspection(**(said | changes))  # type: ignore[arg-type]
+
+
+class ScriptedPrincipals:
+    """Keeps PrincipalSource: answers with `said`, or raises it; `meanwhile` runs before the answer comes."""
+
+    def __init__(self, said: Introspection | ServiceError | None = None) -> None:
+        self.said = said
+        self.asked = 0
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def introspect(self, *, session: str, user: UserId) -> Introspection | None:
+        self.asked += 1
+        self.meanwhile()
+        if isinstance(self.said, ServiceError):
+            raise self.said
+        return self.said
+
+
+class CountedLimiter:
+    """Keeps RateLimiter: so many questions, then a wait."""
+
+    def __init__(self, left: int = 1_000_000, *, wait: float = 60.0) -> None:
+        self.left, self.wait, self.taken = left, wait, 0
+
+    async def take(self, *, workspace: WorkspaceId) -> Allowance:
+        if self.taken >= self.left:
+            return Allowance(self.wait)
+        self.taken += 1
+        return Allowance(None)
+
+
+@dataclass
+class _Kept:
+    client: ClientId | None
+    user: UserId
+    workspace: WorkspaceId
+    turns: list[Turn] = field(default_factory=list)
+
+
+class InMemoryConversations:
+    """Keeps ConversationStore."""
+
+    def __init__(self) -> None:
+        self.kept: dict[UUID, _Kept] = {}
+
+    async def head(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> ConversationHead | None:
+        kept = self._of(conversation, user, workspace)
+        return _head(conversation, kept) if kept else None
+
+    async def add_turn(
+        self,
+        *,
+        conversation: UUID,
+        client: ClientId | None,
+        user: UserId,
+        workspace: WorkspaceId,
+        turn: Turn,
+    ) -> None:
+        self.kept.setdefault(conversation, _Kept(client, user, workspace)).turns.append(turn)
+
+    async def page(
+        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
+    ) -> Sequence[ConversationHead]:
+        heads = [_head(i, k) for i, k in self.kept.items() if self._of(i, user, workspace)]
+        heads = [head for head in heads if before is None or head.started_at < before]
+        return sorted(heads, key=lambda head: head.started_at, reverse=True)[:limit]
+
+    async def turns(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
+    ) -> Sequence[Turn]:
+        kept = self._of(conversation, user, workspace)
+        return kept.turns if kept else []
+
+    async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
+        found = self._of(conversation, user, workspace) is not None
+        return found and bool(self.kept.pop(conversation))
+
+    def _of(self, conversation: UUID, user: UserId, workspace: WorkspaceId) -> _Kept | None:
+        kept = self.kept.get(conversation)
+        return kept if kept and (kept.user, kept.workspace) == (user, workspace) else None
+
+
+def _head(conversation: UUID, kept: _Kept) -> ConversationHead:
+    return ConversationHead(conversation, kept.client, kept.turns[0].asked_at, len(kept.turns))
+
+
+class ScriptedModel:
+    """Keeps ChatModel: plays its deltas; a stream without `Finished` is a cut one."""
+
+    model = "scripted-1"
+
+    def __init__(self, *deltas: Delta) -> None:
+        self.deltas = deltas
+        self.asked: list[Question] = []
+
+    async def stream(self, question: Question, passages: Sequence[Passage]) -> AsyncIterator[Delta]:
+        self.asked.append(question)
+        for delta in self.deltas:
+            yield delta
+
+
+class FixedFinder:
+    """Finds these passages, whatever is asked."""
+
+    def __init__(self, *passages: Passage) -> None:
+        self.passages = passages
+        self.asked: list[tuple[Question, WorkspaceId, UserId | None]] = []
+
+    async def find(
+        self, question: Question, *, workspace: WorkspaceId, actor: UserId | None
+    ) -> Found:
+        self.asked.append((question, workspace, actor))
+        refs = tuple(dict.fromkeys(passage.note.ref for passage in self.passages))
+        return Found(self.passages, ranked=refs, considered=len(refs))
+
+
+def a_lease(
+    key: UUID,
+    kind: WorkKind = "sessions",
+    *,
+    workspace: WorkspaceId = WORKSPACE,
+    attempts: int = 1,
+) -> Lease:
+    return Lease(kind, key, workspace, token=1, wanted=1, attempts=attempts)
+
+
+class RecordingEmbedder:
+    """Keeps Embedder, remembering every text it was given."""
+
+    model = "recording-1"
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    async def embed(
+        self, texts: Sequence[str], *, purpose: str, key: bytes
+    ) -> Sequence[Sequence[float]]:
+        self.calls.append(list(texts))
+        return [[1.0, *[0.0] * (DIMENSION - 1)] for _ in texts]
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for call in self.calls for text in call]
+
+
+class RecordingStore:
+    """The writing half of ChunkStore. A lease in `lost` writes nothing."""
+
+    def __init__(self) -> None:
+        self.indexed: dict[NoteRef, IndexedNote] = {}
+        self.forgotten: list[tuple[NoteRef, bool]] = []
+        self.woken: list[UUID] = []
+        self.clients: dict[ClientId, str] = {}
+        self.lost: set[UUID] = set()
+
+    async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
+        if lease.key not in self.lost:
+            self.indexed[indexed.note.ref] = indexed
+        return lease.key not in self.lost
+
+    async def forget(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+        if lease.key in self.lost:
+            return False
+        self.indexed.pop(ref, None)
+        self.forgotten.append((ref, erase))
+        return True
+
+    async def put_client(
+        self,
+        client: Client,
+        indexed: IndexedNote | None,
+        *,
+        lease: Lease,
+        wake: Sequence[UUID] = (),
+    ) -> ClientChange | None:
+        if lease.key in self.lost:
+            return None
+        before = self.clients.get(client.id)
+        self.clients[client.id] = "active" if indexed else "archived"
+        if indexed:
+            self.indexed[indexed.note.ref] = indexed
+        change = ClientChange(became_active=indexed is not None and before != "active")
+        self.woken += wake if change.became_active else ()
+        return change
+
+    async def forget_client(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+        self.clients.pop(ClientId(ref.id), None)
+        self.forgotten.append((ref, erase))
+        return lease.key not in self.lost
+
+    async def digests(self, ref: NoteRef) -> dict[str, str]:
+        return self.indexed[ref].digests if ref in self.indexed else {}
+
+
+class RecordingQueue:
+    """Keeps WorkQueue: hands out `ready` batch by batch and remembers what came back."""
+
+    def __init__(self, *ready: Sequence[Lease]) -> None:
+        self.ready = list(ready)
+        self.accepted: list[Event] = []
+        self.wanted: list[ManifestItem] = []
+        self.finished: list[Lease] = []
+        self.failures: list[tuple[Lease, str, float | None]] = []
+        self.released: list[Lease] = []
+        self.buried: set[UUID] = set()
+        self.on_idle: Callable[[], Awaitable[None] | None] = lambda: None
+
+    async def accept(self, events: Sequence[Event]) -> int:
+        self.accepted += events
+        return len(events)
+
+    async def want(self, items: Sequence[ManifestItem], *, workspace: WorkspaceId) -> None:
+        self.wanted += items
+
+    async def claim(self, *, limit: int) -> Sequence[Lease]:
+        if self.ready:
+            return self.ready.pop(0)
+        self.on_idle()
+        return []
+
+    async def done(self, lease: Lease) -> bool:
+        self.finished.append(lease)
+        return True
+
+    async def failed(self, lease: Lease, *, code: str, retry_after: float | None) -> None:
+        self.failures.append((lease, code, retry_after))
+
+    async def purged(self, lease: Lease) -> bool:
+        return lease.key in self.buried
+
+    async def release(self, leases: Sequence[Lease]) -> None:
+        self.released += leases
+
+    async def depth(self) -> Depth:
+        return Depth(waiting=len(self.ready), parked=0, lag=0.0)
+
+
+class RecordingEraser:
+    """Keeps WorkspaceEraser."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[WorkspaceId] = []
+        self.erased: list[WorkspaceId] = []
+        self.reopened: list[WorkspaceId] = []
+
+    async def forget_index(self, lease: Lease) -> bool:
+        self.forgotten.append(lease.workspace)
+        return True
+
+    async def erase(self, lease: Lease) -> bool:
+        self.erased.append(lease.workspace)
+        return True
+
+    async def reopen(self, *, workspace: WorkspaceId) -> None:
+        self.reopened.append(workspace)
+
+
+def a_turn(*sentences: object, question: str | None = "?", asked_at: datetime = NOW) -> Turn:
+    outcome = {"status": "answered", "language": "en", "model": "scripted-1"}
+    return Turn(uuid4(), question, sentences, outcome, asked_at)  # type: ignore[arg-type]

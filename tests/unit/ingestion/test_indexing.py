@@ -1,0 +1,420 @@
+"""The index follows the source: embedded, kept, forgotten, reported."""
+
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.identity import ClientId
+from service.domain.notes import Client, NoteRef
+from service.errors import SourceUnavailable
+from service.ingestion.indexing import FAN_OUT_PAGE, Indexer, IndexingRules
+from tests.fakes import (
+    CLIENT,
+    OTHER_WORKSPACE,
+    WORKSPACE,
+    InMemoryKeyStore,
+    InMemoryNoteSource,
+    a_client,
+    a_note,
+)
+from tests.unit.doubles import (
+    RecordingEmbedder,
+    RecordingEraser,
+    RecordingQueue,
+    RecordingStore,
+    a_lease,
+)
+
+OTHER_CLIENT = ClientId(UUID(int=12))
+PROFILE = NoteRef(WORKSPACE, "clients", CLIENT)
+
+
+class Practice:
+    """An indexer and what stands around it."""
+
+    def __init__(self, **rules: bool) -> None:
+        self.source = InMemoryNoteSource()
+        self.store = RecordingStore()
+        self.queue = RecordingQueue()
+        self.embedder = RecordingEmbedder()
+        self.eraser = RecordingEraser()
+        self.indexer = Indexer(
+            notes=self.source,
+            store=self.store,
+            queue=self.queue,
+            keys=InMemoryKeyStore(),
+            embedder=self.embedder,
+            eraser=self.eraser,
+            rules=IndexingRules(**rules),
+        )
+        self.source.take(a_client())
+
+    async def look(self, *keys: UUID, kind: str = "sessions") -> list[str]:
+        """What became of each, in the order of the keys."""
+        leases = [a_lease(key, kind) for key in keys]
+        outcomes = {lease.key: said for lease, said in await self.indexer.look_again(leases)}
+        assert len(outcomes) == len(leases)
+        return [outcomes[key] for key in keys]
+
+    async def indexed(self, *notes) -> list[str]:
+        """Takes the notes into the source and looks at them."""
+        self.source.take(*notes)
+        return await self.look(*(note.ref.id for note in notes))
+
+
+async def test_a_note_is_indexed_whole():
+    """Chunks with a vector each, a bag, and a digest of every field stand for the note."""
+    practice = Practice()
+    note = a_note("Slept well.", plan="Rest at home.")
+    assert await practice.indexed(note) == ["indexed"]
+
+    kept = practice.store.indexed[note.ref]
+    assert [(chunk.field, chunk.text) for chunk in kept.chunks] == [
+        ("subjective", "Slept well."),
+        ("plan", "Rest at home."),
+    ]
+    assert len(kept.vectors) == len(kept.chunks)
+    assert set(kept.digests) == {"subjective", "plan"}
+    assert (kept.model, kept.kept) == ("recording-1", frozenset())
+    assert kept.bag.features == tuple(sorted(set(kept.bag.features))) != ()
+
+
+async def test_only_the_edited_field_is_embedded_again():
+    """What did not change costs nothing, and the digests say so next time."""
+    practice = Practice()
+    note = a_note("Slept well.", plan="Rest.", assessment="Better.")
+    await practice.indexed(note)
+    practice.embedder.calls.clear()
+
+    edited = replace(note, fields={**note.fields, "plan": "Walk."})
+    assert await practice.indexed(edited) == ["indexed"]
+    assert practice.embedder.texts == ["Walk."]
+    kept = practice.store.indexed[note.ref]
+    assert kept.kept == {"subjective", "assessment"}
+    assert [chunk.field for chunk in kept.chunks] == ["plan"]
+
+    practice.embedder.calls.clear()
+    assert await practice.indexed(edited) == ["indexed"]
+    assert practice.embedder.calls == []
+
+
+async def test_a_text_moved_to_another_field_is_embedded_again():
+    """A digest is of the field with its text, so equal text elsewhere is not taken for unchanged."""
+    practice = Practice()
+    note = a_note("Slept well.")
+    await practice.indexed(note)
+    moved = replace(note, fields={"plan": "Slept well."})
+    await practice.indexed(moved)
+    kept = practice.store.indexed[note.ref]
+    assert (kept.kept, [chunk.field for chunk in kept.chunks]) == (frozenset(), ["plan"])
+
+
+async def test_equal_texts_of_two_fields_have_two_digests():
+    """What stands at rest does not show that two fields say the same."""
+    practice = Practice()
+    note = a_note("Same.", plan="Same.")
+    await practice.indexed(note)
+    assert len(set(practice.store.indexed[note.ref].digests.values())) == 2
+
+
+async def test_a_new_model_embeds_everything_again():
+    """Vectors of two models never stand beside each other under one digest."""
+    practice = Practice()
+    note = a_note("Slept well.")
+    await practice.indexed(note)
+    practice.embedder.model = "recording-2"
+    await practice.indexed(note)
+    assert practice.embedder.texts == ["Slept well."] * 2
+
+
+async def test_an_emptied_field_leaves_the_index():
+    """A field without text has no chunk, no digest and nothing kept."""
+    practice = Practice()
+    note = a_note("Slept well.", plan="Rest.")
+    await practice.indexed(note)
+    await practice.indexed(replace(note, fields={"plan": "Rest."}))
+    kept = practice.store.indexed[note.ref]
+    assert (kept.kept, set(kept.digests), list(kept.chunks)) == ({"plan"}, {"plan"}, [])
+
+
+async def test_several_notes_share_one_embed_call():
+    """A batch is one pull, one call and one write a note."""
+    practice = Practice()
+    notes = [a_note(f"Note {number}.") for number in range(5)]
+    assert await practice.indexed(*notes) == ["indexed"] * 5
+    assert practice.embedder.calls == [[f"Note {number}." for number in range(5)]]
+    assert [practice.store.indexed[note.ref].chunks[0].text for note in notes] == (
+        practice.embedder.texts
+    )
+
+
+GONE = {
+    "deleted": lambda: a_note("x.", state="deleted"),
+    "a draft": lambda: a_note("x.", state="draft"),
+    "of an archived client": lambda: a_note("x.", client=OTHER_CLIENT),
+    "of an unknown client": lambda: a_note("x.", client=ClientId(uuid4())),
+    "in another practice": lambda: a_note("x.", workspace=OTHER_WORKSPACE),
+    "missing": lambda: None,
+}
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+async def test_what_may_not_be_found_is_forgotten(gone):
+    """Its text is not embedded and its index goes, while the note beside it is indexed."""
+    practice = Practice()
+    practice.source.take(a_client(OTHER_CLIENT, is_active=False))
+    note, beside = gone(), a_note("Slept well.")
+    key = note.ref.id if note else uuid4()
+    practice.source.take(beside, *([note] if note else []))
+
+    assert await practice.look(key, beside.ref.id) == ["forgotten", "indexed"]
+    assert practice.store.forgotten == [(NoteRef(WORKSPACE, "sessions", key), False)]
+    assert practice.embedder.texts == ["Slept well."]
+
+
+async def test_drafts_are_indexed_where_the_practice_wants_them():
+    """The setting decides, and the note stays marked as a draft."""
+    practice = Practice(drafts=True)
+    note = a_note("Slept well.", state="draft")
+    assert await practice.indexed(note) == ["indexed"]
+    assert practice.store.indexed[note.ref].note.is_draft
+
+
+async def test_consent_is_asked_for_only_where_it_is_required():
+    """Without consent nothing is indexed or sent to a provider, if the practice says so."""
+    note = a_note("Slept well.")
+    for required, outcome in ((True, "forgotten"), (False, "indexed")):
+        practice = Practice(require_consent=required)
+        practice.source.take(replace(a_client(), has_consent=False))
+        assert await practice.indexed(note) == [outcome]
+        assert bool(practice.embedder.texts) != required
+    practice = Practice(require_consent=True)
+    assert await practice.indexed(note) == ["indexed"]
+
+
+async def test_a_purged_note_is_erased_and_not_only_forgotten():
+    """Gone for good also takes what conversations quoted from it."""
+    practice = Practice()
+    purged, deleted = uuid4(), uuid4()
+    practice.queue.buried = {purged}
+    assert await practice.look(purged, deleted) == ["forgotten", "forgotten"]
+    assert {ref.id: erase for ref, erase in practice.store.forgotten} == {
+        purged: True,
+        deleted: False,
+    }
+
+
+async def test_an_unreadable_note_is_reported_while_the_rest_goes_on():
+    """A note PazPaz cannot decrypt is neither indexed nor forgotten; its neighbours are indexed."""
+    practice = Practice()
+    bad, good = a_note("x."), a_note("Slept well.")
+    practice.source.unreadable[bad.ref.id] = "decrypt_failed"
+    practice.source.take(good)
+    assert await practice.look(bad.ref.id, good.ref.id) == ["unreadable", "indexed"]
+    assert practice.store.forgotten == []
+
+
+async def test_a_note_of_an_unreadable_client_waits():
+    """A client who cannot be read at the moment is no reason to forget their notes."""
+    practice = Practice()
+    del practice.source.clients[CLIENT]
+    practice.source.unreadable[CLIENT] = "decrypt_failed"
+    practice.source.take(a_client(OTHER_CLIENT))
+    theirs, beside = a_note("x."), a_note("Slept well.", client=OTHER_CLIENT)
+    assert await practice.indexed(theirs, beside) == ["unreadable", "indexed"]
+    assert practice.store.forgotten == []
+    assert practice.embedder.texts == ["Slept well."]
+
+
+async def test_a_lost_lease_is_told_and_writes_nothing():
+    """Somebody else has the note by now: this worker's result is dropped."""
+    practice = Practice()
+    note, gone = a_note("Slept well."), uuid4()
+    practice.store.lost = {note.ref.id, gone}
+    practice.source.take(note)
+    assert await practice.look(note.ref.id, gone) == ["fenced", "fenced"]
+    assert practice.store.indexed == {}
+
+
+async def test_an_outage_of_the_source_writes_nothing():
+    """Away is not gone: nothing is forgotten because PazPaz could not be asked."""
+    practice = Practice()
+    note = a_note("Slept well.")
+    await practice.indexed(note)
+
+    async def away(**_):
+        raise SourceUnavailable
+
+    practice.source.fetch = away
+    for kind, key in (("sessions", note.ref.id), ("clients", CLIENT)):
+        with pytest.raises(SourceUnavailable):
+            await practice.look(key, kind=kind)
+    assert practice.store.forgotten == []
+    assert note.ref in practice.store.indexed
+
+
+async def test_a_client_who_became_active_fans_out_to_their_sessions():
+    """All of their sessions are looked at again, nobody else's, and not the profile itself."""
+    practice = Practice()
+    mine = [a_note(f"Note {number}.") for number in range(3)]
+    practice.source.take(a_client(OTHER_CLIENT), a_note("x.", client=OTHER_CLIENT), *mine)
+
+    assert await practice.look(CLIENT, kind="clients") == ["indexed"]
+    assert set(practice.store.woken) == {note.ref.id for note in mine}
+
+    practice.store.woken.clear()
+    assert await practice.look(CLIENT, kind="clients") == ["indexed"]
+    assert practice.store.woken == []
+
+
+async def test_an_archived_client_comes_back_with_their_sessions():
+    """Archived, everything goes; active again, everything is looked at."""
+    practice = Practice()
+    note = a_note("Slept well.")
+    practice.source.take(note)
+    await practice.look(CLIENT, kind="clients")
+
+    practice.source.take(a_client(is_active=False))
+    assert await practice.look(CLIENT, kind="clients") == ["forgotten"]
+    practice.store.woken.clear()
+    practice.source.take(a_client())
+    assert await practice.look(CLIENT, kind="clients") == ["indexed"]
+    assert practice.store.woken == [note.ref.id]
+
+
+async def test_a_profile_is_indexed_like_a_note():
+    """Its fields are chunked, embedded and found under the client's id."""
+    practice = Practice()
+    practice.source.take(a_client(medical_history="Asthma.", notes="Prefers mornings."))
+    await practice.look(CLIENT, kind="clients")
+    kept = practice.store.indexed[PROFILE]
+    assert [chunk.text for chunk in kept.chunks] == ["Asthma.", "Prefers mornings."]
+    assert kept.note.session_date is None
+
+
+@pytest.mark.parametrize(
+    ("client", "outcome"),
+    [
+        (a_client(is_active=False, notes="x."), "forgotten"),
+        (replace(a_client(notes="x."), has_consent=False), "forgotten"),
+        (a_client(notes="x."), "indexed"),
+    ],
+    ids=["archived", "no consent", "active"],
+)
+async def test_a_client_who_may_not_be_read_is_not_embedded(client: Client, outcome):
+    """The profile of an archived or unconsenting client goes nowhere."""
+    practice = Practice(require_consent=True)
+    practice.source.take(client)
+    assert await practice.look(CLIENT, kind="clients") == [outcome]
+    assert practice.embedder.texts == (["x."] if outcome == "indexed" else [])
+
+
+async def test_an_unreadable_client_is_reported_and_kept():
+    """A profile that cannot be decrypted is no deleted client."""
+    practice = Practice()
+    practice.source.unreadable[CLIENT] = "too_large"
+    assert await practice.look(CLIENT, kind="clients") == ["unreadable"]
+    assert (practice.store.forgotten, practice.store.clients) == ([], {})
+
+
+@pytest.mark.parametrize("purged", [True, False])
+async def test_a_client_who_is_gone_is_forgotten_with_everything(purged):
+    """Purged, also from conversations; merely missing, from the index."""
+    practice = Practice()
+    practice.source.clients.clear()
+    practice.queue.buried = {CLIENT} if purged else set()
+    assert await practice.look(CLIENT, kind="clients") == ["forgotten"]
+    assert practice.store.forgotten == [(PROFILE, purged)]
+
+
+async def test_a_client_whose_lease_was_lost_is_told_and_fans_out_to_nobody():
+    """The worker that holds the lease now does all of it."""
+    practice = Practice()
+    practice.source.take(a_note("Slept well."))
+    practice.store.lost = {CLIENT}
+    assert await practice.look(CLIENT, kind="clients") == ["fenced"]
+    assert practice.queue.wanted == []
+
+
+async def test_several_clients_are_each_looked_at():
+    """One after the other, each with an outcome of its own."""
+    practice = Practice()
+    practice.source.take(a_client(OTHER_CLIENT, is_active=False))
+    gone = uuid4()
+    assert await practice.look(CLIENT, OTHER_CLIENT, gone, kind="clients") == [
+        "indexed",
+        "forgotten",
+        "forgotten",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "forgotten", "erased"),
+    [
+        ("active", "indexed", [], []),
+        ("suspended", "forgotten", [WORKSPACE], []),
+        ("deleted", "forgotten", [], [WORKSPACE]),
+        (None, "forgotten", [WORKSPACE], []),
+    ],
+)
+async def test_a_workspace_follows_its_status(status, outcome, forgotten, erased):
+    """Suspended or not listed, search forgets it; deleted, all of it goes; active, it is looked at."""
+    practice = Practice()
+
+    async def said(*, workspace):
+        assert workspace == WORKSPACE
+        return status
+
+    practice.source.workspace_status = said
+    practice.source.take(a_note("Slept well."))
+    assert await practice.look(WORKSPACE, kind="workspaces") == [outcome]
+    assert (practice.eraser.forgotten, practice.eraser.erased) == (forgotten, erased)
+    entities = {item.entity for item in practice.queue.wanted}
+    assert entities == ({"sessions", "clients"} if status == "active" else set())
+
+
+async def test_a_workspace_is_done_only_after_its_effect():
+    """An erasure that failed stays wanted."""
+    practice = Practice()
+
+    async def deleted(**_):
+        return "deleted"
+
+    async def fails(lease):
+        raise SourceUnavailable
+
+    practice.source.workspace_status = deleted
+    practice.eraser.erase = fails
+    with pytest.raises(SourceUnavailable):
+        await practice.look(WORKSPACE, kind="workspaces")
+    assert practice.queue.finished == []
+
+
+async def test_a_workspace_whose_lease_was_lost_is_told():
+    """The repeat by another worker is harmless; this one claims no success."""
+    practice = Practice()
+
+    async def lost(lease):
+        return False
+
+    practice.queue.done = lost
+    assert await practice.look(WORKSPACE, kind="workspaces") == ["fenced"]
+
+
+async def test_a_fan_out_goes_page_by_page():
+    """A practice of many notes is never held as one list, and none is left out."""
+    practice = Practice()
+    notes = [a_note("x.", id=UUID(int=1000 + number)) for number in range(FAN_OUT_PAGE + 3)]
+    practice.source.take(*notes)
+    pages: list[int] = []
+    want = practice.queue.want
+
+    async def counted(items, *, workspace):
+        pages.append(len(items))
+        await want(items, workspace=workspace)
+
+    practice.queue.want = counted
+    await practice.look(WORKSPACE, kind="workspaces")
+    assert pages == [FAN_OUT_PAGE, 4]  # and the one profile
+    assert len({item.id for item in practice.queue.wanted}) == len(notes) + 1

@@ -1,0 +1,58 @@
+"""Features and their keyed hashes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.language.features import digest64, features, grams, hashed, stem
+from service.language.stopwords import content
+
+KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+
+
+def test_grams_are_padded_with_a_blank_each_side():
+    """The beginning and the end of a word are features too."""
+    assert grams("abcd") == [" abc", "abcd", "bcd "]
+    assert grams("a") == [" a "]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("running", "runs"), ("ולשינה", "שינה"), ("השינה", "שינה"), ("במחשבות", "המחשבה")],
+)
+def test_inflections_share_a_stem(one, other):
+    """English by Snowball, Hebrew by its prefix letters and endings."""
+    assert stem(one) == stem(other)
+
+
+def test_a_short_hebrew_word_keeps_three_letters():
+    """What looks like a prefix or an ending is more often part of a short word."""
+    assert stem("בית") == "בית"
+    assert stem("ולד") == "ולד"
+    assert stem("ילדה") == "ילד"
+
+
+@given(st.text())
+def test_a_bag_is_ascending_distinct_and_64_bit(text):
+    """Any text, however odd, has a bag as the store expects it."""
+    hashes, counts = hashed(text, KEY)
+
+    assert list(hashes) == sorted(set(hashes))
+    assert all(0 <= value < 2**64 for value in hashes)
+    assert sum(counts) == features(text).total()
+
+
+def test_nul_bytes_and_lone_surrogates_have_a_hash():
+    """Text cut in the middle of a character must not stop the worker."""
+    assert digest64("a\x00b\ud800", KEY) != digest64("a\x00b", KEY)
+
+
+def test_hashes_of_two_workspaces_share_nothing():
+    """Without the key nobody can test for a word."""
+    assert not set(hashed("חרדה", KEY)[0]) & set(hashed("חרדה", OTHER_KEY)[0])
+
+
+def test_content_leaves_out_stop_words_unless_there_is_nothing_else():
+    """A question of stop words alone is still a question."""
+    assert content(["מה", "המטופלת", "חרדה", "חרדה"]) == ["חרדה"]
+    assert content(["what", "was", "it"]) == ["what", "was", "it"]

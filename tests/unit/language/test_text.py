@@ -1,0 +1,64 @@
+"""Normal forms and words."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.language.detect import language_of
+from service.language.text import normalise, tokens, words
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("שָׁלוֹם", "שלום"),
+        ("ד״ר", 'ד"ר'),
+        ("ג׳יימס", "ג'יימס"),
+        ("\u200fמטופל\u200e", "מטופל"),
+        ("ﬁrst", "First"),
+        ("חרדות", "חרדות"),
+        ("don’t", "don't"),
+        ("הולך", "הולכ"),
+    ],
+)
+def test_spellings_of_one_word_share_a_normal_form(one, other):
+    """Niqqud, quotes, bidi controls, ligatures, case and final letters make no difference."""
+    assert normalise(one) == normalise(other)
+
+
+def test_words_keep_their_place_in_the_original():
+    """Offsets point into the text as it was written, niqqud and all."""
+    text = 'אָמַר ד״ר לוי: 7.5 מ"ג'
+
+    assert [text[w.start : w.end] for w in words(text)] == ["אָמַר", "ד״ר", "לוי", "7.5", 'מ"ג']
+
+
+def test_a_decimal_and_a_date_are_one_word():
+    """A changed digit then changes the word."""
+    assert tokens("7.5 mg on 12.3.2026.") == ["7.5", "mg", "on", "12.3.2026"]
+
+
+@given(st.text())
+def test_any_text_has_words_in_order(text):
+    """No text breaks the reader, and spans follow one another."""
+    found = words(text)
+
+    assert [word.text for word in found] == tokens(text)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("מה אמרה על השינה?", "he"),
+        ("What did she say about sleep?", "en"),
+        ("המטופלת נוטלת Escitalopram מאז March", "he"),
+        ("She said שלום and left the room", "en"),
+        ("12.3", "he"),
+    ],
+)
+def test_the_letters_decide_the_language(text, language):
+    """Latin drug names do not make a Hebrew sentence English."""
+    assert language_of(text) == language

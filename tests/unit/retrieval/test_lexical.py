@@ -1,0 +1,113 @@
+"""Lexical search over sealed bags."""
+
+import asyncio
+from uuid import UUID
+
+from service.adapters.local_model import LocalEmbedder
+from service.domain.identity import ClientId, WorkspaceId
+from service.retrieval.lexical import LexicalIndex, turn_around
+from tests.fakes import (
+    OTHER_WORKSPACE,
+    WORKSPACE,
+    InMemoryChunkStore,
+    InMemoryKeyStore,
+    a_note,
+    index,
+)
+
+
+async def a_store(*notes):
+    store = InMemoryChunkStore()
+    await add(store, *notes)
+    return store
+
+
+async def add(store, *notes):
+    await index(*notes, store=store, embedder=LocalEmbedder(), keys=InMemoryKeyStore())
+
+
+async def found(lexical, query, *, workspace: WorkspaceId = WORKSPACE, client=None, limit=10):
+    key = (await InMemoryKeyStore().keys(workspace=workspace)).index
+    candidates = await lexical.search(
+        query, key=key, workspace=workspace, client=client, limit=limit
+    )
+    return [candidate.ref for candidate in candidates]
+
+
+async def test_the_note_that_says_it_comes_first():
+    """Rare words decide, and a note that shares nothing is not found."""
+    night, day, other = a_note("חרדה בלילה"), a_note("חרדה ביום"), a_note("טיול לים")
+    lexical = LexicalIndex(await a_store(day, other, night))
+
+    assert await found(lexical, "חרדות בלילות") == [night.ref, day.ref]
+    assert await found(lexical, "חרדות בלילות", limit=1) == [night.ref]
+
+
+async def test_a_client_is_searched_alone():
+    """The mask leaves other clients' notes out."""
+    other_client = ClientId(UUID(int=12))
+    mine, other = a_note("panic"), a_note("panic", client=other_client)
+    lexical = LexicalIndex(await a_store(mine, other))
+
+    assert await found(lexical, "panic", client=other_client) == [other.ref]
+
+
+async def test_a_workspace_never_sees_another():
+    """Neither its notes nor, under its own key, its features."""
+    mine, foreign = a_note("panic"), a_note("panic", workspace=OTHER_WORKSPACE)
+    lexical = LexicalIndex(await a_store(mine, foreign))
+
+    assert await found(lexical, "panic") == [mine.ref]
+    assert await found(lexical, "panic", workspace=OTHER_WORKSPACE) == [foreign.ref]
+
+
+async def test_a_change_is_seen_by_the_next_query():
+    """The epoch says that what is held in memory is old."""
+    first, second = a_note("panic"), a_note("panic panic")
+    store = await a_store(first)
+    lexical = LexicalIndex(store)
+
+    assert await found(lexical, "panic") == [first.ref]
+    await add(store, second)
+    await store.forget(first.ref, erase=False)
+    assert await found(lexical, "panic") == [second.ref]
+
+
+async def test_bags_are_read_once_an_epoch():
+    """Also when many ask at the same moment."""
+    store = await a_store(a_note("panic"))
+    lexical = LexicalIndex(store)
+    await asyncio.gather(*(found(lexical, "panic") for _ in range(5)))
+
+    assert store.bag_reads == 1
+
+
+async def test_the_least_recently_used_workspace_makes_room():
+    """Memory stays within bounds, by number and by bytes."""
+    store = await a_store(a_note("panic"), a_note("panic", workspace=OTHER_WORKSPACE))
+    narrow, tiny = LexicalIndex(store, max_workspaces=1), LexicalIndex(store, max_bytes=1)
+    for lexical in (narrow, tiny):
+        assert await found(lexical, "panic")
+        assert await found(lexical, "panic", workspace=OTHER_WORKSPACE)
+    reads = store.bag_reads
+    await found(narrow, "panic", workspace=OTHER_WORKSPACE)
+    assert store.bag_reads == reads
+    await found(tiny, "panic", workspace=OTHER_WORKSPACE)
+    assert store.bag_reads == reads + 1
+
+
+async def test_a_forgotten_workspace_is_read_anew():
+    """Erasure leaves nothing in memory."""
+    store = await a_store(a_note("panic"))
+    lexical = LexicalIndex(store)
+    await found(lexical, "panic")
+    lexical.forget(workspace=WORKSPACE)
+    await found(lexical, "panic")
+
+    assert store.bag_reads == 2
+
+
+async def test_an_empty_workspace_finds_nothing():
+    """A practice that just began may ask too."""
+    assert await found(LexicalIndex(InMemoryChunkStore()), "panic") == []
+    assert turn_around([], epoch=0).scores([1, 2]).tolist() == []

@@ -1,0 +1,175 @@
+"""Finding passages."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from service.adapters.local_model import LocalEmbedder, LocalReranker
+from service.domain.answers import Question
+from service.domain.identity import ClientId, UserId
+from service.retrieval.lexical import LexicalIndex
+from service.retrieval.search import Finder
+from tests.fakes import (
+    CLIENT,
+    OTHER_WORKSPACE,
+    WORKSPACE,
+    InMemoryChunkStore,
+    InMemoryKeyStore,
+    InMemoryNoteSource,
+    a_client,
+    a_note,
+    index,
+)
+
+ACTOR = UserId(UUID(int=21))
+OTHER_CLIENT = ClientId(UUID(int=12))
+ASKED = Question("panic attacks at night", "en")
+
+
+class Practice:
+    """A practice whose notes are indexed and whose monolith answers."""
+
+    def __init__(self) -> None:
+        self.store, self.source, self.keys = (
+            InMemoryChunkStore(),
+            InMemoryNoteSource(),
+            InMemoryKeyStore(),
+        )
+        self.source.take(a_client())
+        self.finder = Finder(
+            self.store,
+            self.source,
+            self.keys,
+            LocalEmbedder(),
+            LocalReranker(),
+            LexicalIndex(self.store),
+        )
+
+    async def keep(self, *notes):
+        self.source.take(*(note for note in notes if note.ref.entity == "sessions"))
+        await index(*notes, store=self.store, embedder=self.finder.embedder, keys=self.keys)
+
+    async def find(self, question=ASKED, *, workspace=WORKSPACE, actor=ACTOR):
+        return await self.finder.find(question, workspace=workspace, actor=actor)
+
+
+@pytest.fixture
+def practice():
+    return Practice()
+
+
+async def test_passages_come_best_first_with_names_and_ids(practice):
+    """The therapist sees whose note it is; the model sees p1, p2."""
+    best, second = a_note("Panic attacks at night, every night."), a_note("Panic attacks at work.")
+    await practice.keep(second, best, a_note("Went to the sea."))
+    found = await practice.find()
+
+    assert [(p.id, p.note.ref) for p in found.passages] == [("p1", best.ref), ("p2", second.ref)]
+    assert {passage.client_name for passage in found.passages} == {"דנה לוי"}
+    assert found.ranked[:2] == (best.ref, second.ref)
+    assert found.passages[0].similarity >= found.passages[1].similarity >= 0.3
+
+
+async def test_a_profile_is_found_like_a_session(practice):
+    """What stands in a client's history answers too."""
+    client = a_client(medical_history="Panic attacks at night since 2019.")
+    practice.source.take(client)
+    await practice.keep(client.profile)
+
+    assert (await practice.find()).passages[0].note == client.profile
+
+
+async def test_the_current_text_is_read_not_the_indexed_one(practice):
+    """An answer never quotes what was corrected since."""
+    note = a_note("Panic attacks at night.")
+    await practice.keep(note)
+    practice.source.take(replace(note, fields={"plan": "Panic attacks at night have stopped."}))
+    [passage] = (await practice.find()).passages
+
+    assert passage.chunk.text == "Panic attacks at night have stopped."
+
+
+@pytest.mark.parametrize("state", ["deleted", "archived", "unreadable"])
+async def test_a_note_no_longer_active_is_dropped(practice, state):
+    """The source's word counts, not the index's."""
+    note = a_note("Panic attacks at night.")
+    await practice.keep(note)
+    practice.source.take(replace(note, state=state))
+
+    assert (await practice.find()).ranked == ()
+
+
+async def test_missing_unreadable_and_archived_clients_notes_are_dropped(practice):
+    """Whatever cannot be read at this moment is as if it were not there."""
+    missing, unreadable, archived, kept = (a_note("Panic attacks at night.") for _ in range(4))
+    archived = replace(archived, client=OTHER_CLIENT)
+    await practice.keep(missing, unreadable, archived, kept)
+    del practice.source.sessions[missing.ref.id]
+    practice.source.unreadable[unreadable.ref.id] = "decrypt_failed"
+    practice.source.take(a_client(OTHER_CLIENT, is_active=False))
+
+    assert (await practice.find()).ranked == (kept.ref,)
+
+
+async def test_a_draft_is_searched_as_the_store_returns_it(practice):
+    """Whether drafts are indexed is not decided here."""
+    draft = a_note("Panic attacks at night.", state="draft")
+    await practice.keep(draft)
+
+    assert (await practice.find()).passages[0].note.is_draft
+
+
+async def test_another_practice_is_never_searched(practice):
+    """The workspace is the first wall."""
+    await practice.keep(a_note("Panic attacks at night.", workspace=OTHER_WORKSPACE))
+
+    assert (await practice.find()).ranked == ()
+
+
+async def test_a_question_about_a_client_stays_with_them(practice):
+    """Also when the note changed hands after it was indexed."""
+    mine = a_note("Panic attacks at night.")
+    moved = a_note("Panic attacks at night.")
+    practice.source.take(a_client(OTHER_CLIENT))
+    await practice.keep(mine, moved, a_note("Panic attacks at night.", client=OTHER_CLIENT))
+    practice.source.take(replace(moved, client=OTHER_CLIENT))
+    found = await practice.find(replace(ASKED, client=CLIENT))
+
+    assert found.ranked == (mine.ref,)
+
+
+async def test_sessions_are_counted_not_chunks(practice):
+    """`max_results` limits notes; a note gives up to three passages."""
+    fields = {field: "Panic attacks at night." for field in ("objective", "assessment", "plan")}
+    await practice.keep(*(a_note("Panic attacks at night.", **fields) for _ in range(3)))
+    found = await practice.find(replace(ASKED, max_results=2))
+
+    assert len({passage.note.ref for passage in found.passages}) == 2
+    assert len(found.passages) == 6
+    assert found.considered == len(found.ranked) == 3
+
+
+async def test_a_weak_match_is_ranked_but_no_passage(practice):
+    """Below the least similarity nothing is shown to the model."""
+    weak = a_note("A walk at night.")
+    await practice.keep(weak)
+    found = await practice.find(replace(ASKED, min_similarity=0.9))
+
+    assert found.ranked == (weak.ref,)
+    assert found.passages == ()
+
+
+async def test_the_pull_is_made_for_the_one_who_asks(practice):
+    """PazPaz checks again whether the actor may read."""
+    await practice.keep(a_note("Panic attacks at night."))
+    await practice.find()
+
+    assert [actor for *_, actor in practice.source.pulls] == [ACTOR]
+
+
+async def test_nothing_to_search_pulls_nothing(practice):
+    """An empty practice costs PazPaz no call."""
+    found = await practice.find()
+
+    assert (found.passages, found.ranked, practice.source.pulls) == ((), (), [])

@@ -1,0 +1,203 @@
+"""The command line: one line and an exit code, never a traceback."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service import cli
+from service.errors import BadSettings, SourceUnavailable
+from service.settings import Settings
+from tests.unit.test_settings import GOOD
+
+
+class Outcome:
+    """What a person at a terminal gets."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def is_one_line(self) -> bool:
+        return self.err.startswith("pazpaz-agent: ") and self.err.count("\n") == 1
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Runs a command in this process, with no setting but those given."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("MIGRATION_DATABASE_URL", raising=False)
+
+    def call(*words: str, **environment: str) -> Outcome:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["pazpaz-agent", *words])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return Outcome(int(caught.value.code or 0), *capsys.readouterr())
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("nope",),
+        ("serve", "--what"),
+        ("serve", "extra"),
+        ("load",),
+        ("load", "/no/such/folder"),
+        ("demo", "--port", "http"),
+        ("demo", "--port", "0"),
+        ("keys",),
+        ("keys", "nope"),
+        ("keys", "new"),
+        ("eval", "retrieval"),
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_one_line_and_exit_code_2(run, words):
+    """A mistyped command is answered with what is wrong, and where help is."""
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert outcome.is_one_line
+    assert outcome.err.endswith("; try --help\n")
+    assert outcome.out == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "variable"),
+    [
+        ("serve", "DATABASE_URL"),
+        ("worker", "SECRET_KEY"),
+        ("migrate", "MIGRATION_DATABASE_URL"),
+    ],
+)
+def test_missing_settings_are_one_line_and_exit_code_2(run, command, variable):
+    """The line names the variables."""
+    outcome = run(command)
+    assert (outcome.code, outcome.is_one_line) == (2, True)
+    assert f"{variable}: Field required" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "canary"),
+        ("DATABASE_URL", "mysql://canary"),
+        ("REDIS_URL", "canary"),
+        ("ALLOWED_ROLES", "canary"),
+        ("KEY_ENCRYPTION_KEY", "canary"),
+        ("SIGNING_KEY_FILE", "/no/such/file"),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_does_not_show_it(run, name, value, monkeypatch):
+    """Whether settings or keys are wrong, the start ends before anything is opened."""
+    import structlog
+
+    before = structlog.get_config()
+    outcome = run("worker", **{**GOOD, name: value})
+    structlog.configure(**before)
+    assert (outcome.code, outcome.is_one_line) == (2, True)
+    assert name in outcome.err
+    assert "canary" not in outcome.err
+
+
+def test_a_child_process_behaves_the_same():
+    """The installed command itself: exit code 2, one line on stderr, nothing on stdout."""
+    command = Path(sys.executable).with_name("pazpaz-agent")
+    clean = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([command, "worker"], capture_output=True, text=True, env=clean)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert Outcome(2, "", done.stderr).is_one_line
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_no_error(run):
+    """Who asks for help gets it on stdout."""
+    outcome = run("--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    for command in ("serve", "worker", "migrate", "demo", "load", "keys"):
+        assert command in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (BadSettings("PORT: is taken"), 2, "pazpaz-agent: PORT: is taken\n"),
+        (BadSettings("two\nlines"), 2, "pazpaz-agent: two lines\n"),
+        (
+            SourceUnavailable(),
+            2,
+            "pazpaz-agent: PazPaz cannot be reached, or its answer cannot be trusted.\n",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+    ids=["settings", "two lines", "away", "interrupted"],
+)
+def test_an_error_is_told_by_its_public_title(run, monkeypatch, error, code, line):
+    """What the service names is told in its words."""
+    _raise_from_openapi(monkeypatch, error)
+    outcome = run("openapi")
+    assert (outcome.code, outcome.err, outcome.out) == (code, line, "")
+
+
+def test_an_unforeseen_error_is_told_by_type_and_place_only(run, monkeypatch):
+    """Its message may quote a note, and stderr is where logs are collected."""
+    _raise_from_openapi(monkeypatch, ValueError("the patient said zebra"))
+    outcome = run("openapi")
+    assert (outcome.code, outcome.is_one_line) == (1, True)
+    assert "ValueError at tests.unit.test_cli:" in outcome.err
+    assert "zebra" not in outcome.err
+
+
+def _raise_from_openapi(monkeypatch, error: BaseException) -> None:
+    def fails():
+        raise error
+
+    monkeypatch.setattr("service.main.build_app", fails)
+
+
+def test_the_openapi_document_is_json(run):
+    """What clients are generated from is printed whole."""
+    outcome = run("openapi")
+    assert outcome.code == 0
+    assert "/api/v1/ai/agent/chat" in json.loads(outcome.out)["paths"]
+
+
+def test_a_new_key_is_private_and_never_overwritten(run, tmp_path):
+    """The file is its owner's alone, the public half is printed, and a second try is refused."""
+    made = run("keys", "new", "ai-2026-11-a", "--folder", str(tmp_path))
+    file = tmp_path / "ai-2026-11-a.pem"
+    secret = file.read_bytes()
+    assert made.code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [key["keyid"] for key in json.loads(made.out)["keys"]] == ["ai-2026-11-a"]
+    assert "PRIVATE" not in made.out
+
+    again = run("keys", "new", "ai-2026-11-a", "--folder", str(tmp_path))
+    assert (again.code, again.is_one_line) == (2, True)
+    assert file.read_bytes() == secret
+
+
+@pytest.mark.parametrize("keyid", ["Key!", "../key", "", "KEY"])
+def test_a_key_has_a_plain_name(run, tmp_path, keyid):
+    """A name that is no key id makes no file."""
+    outcome = run("keys", "new", keyid, "--folder", str(tmp_path))
+    assert (outcome.code, outcome.is_one_line) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrapping_key_is_fresh_each_time(run):
+    """32 bytes, base64, as the setting wants them."""
+    from service.security.keys import KeyEncryptionKey
+
+    one, two = run("keys", "kek").out, run("keys", "kek").out
+    assert one != two
+    assert KeyEncryptionKey.from_base64(one).id != KeyEncryptionKey.from_base64(two).id

@@ -1,0 +1,98 @@
+"""Keys are read before anything is opened, and a bad one stops the start in one line."""
+
+import base64
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from pydantic import SecretStr
+
+from pazpaz_ai_client.signing import KeyRing, PrivateKey
+from service.container import open_container
+from service.errors import BadSettings
+
+KEK = base64.b64encode(bytes(32)).decode()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> SimpleNamespace:
+    """The settings that name keys, all good."""
+    (tmp_path / "ai-2026-11-a.pem").write_bytes(PrivateKey.generate("ai-2026-11-a").to_pem())
+    ring = KeyRing([PrivateKey.generate("ml-2026-11-a").public])
+    (tmp_path / "ml.json").write_text(ring.to_json())
+    (tmp_path / "kek").write_text(KEK + "\n")
+    return SimpleNamespace(
+        signing_key_file=tmp_path / "ai-2026-11-a.pem",
+        monolith_keys_file=tmp_path / "ml.json",
+        key_encryption_key=None,
+        key_encryption_key_file=tmp_path / "kek",
+        database_url=SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/none"),
+    )
+
+
+async def complaint(settings: SimpleNamespace) -> str:
+    with pytest.raises(BadSettings) as caught:
+        async with open_container(settings):
+            pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def an_encrypted_pem() -> bytes:
+    encryption = BestAvailableEncryption(b"password")
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def an_rsa_pem() -> bytes:
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"canary", b"\xff\xfe\x00", an_encrypted_pem(), an_rsa_pem()],
+    ids=["empty", "text", "binary", "encrypted", "RSA"],
+)
+async def test_a_signing_key_of_another_kind_stops_the_start(keys, content):
+    """Whatever stands in the file, the line names the setting and not the content."""
+    keys.signing_key_file.write_bytes(content)
+    said = await complaint(keys)
+    assert said == "SIGNING_KEY_FILE: not an Ed25519 private key in PEM"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"canary", b"\xff\xfe", b"[]", b"{}", b'{"keys": [1]}', b'{"keys": [{"keyid": "ml-1"}]}'],
+    ids=["empty", "text", "binary", "list", "no keys", "no entry", "half an entry"],
+)
+async def test_a_key_list_of_another_shape_stops_the_start(keys, content):
+    """PazPaz's keys are a ring as our own command prints it."""
+    keys.monolith_keys_file.write_bytes(content)
+    assert await complaint(keys) == "MONOLITH_KEYS_FILE: not a list of public keys"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"canary", bytes(range(224, 256))], ids=["empty", "text", "raw"]
+)
+async def test_a_wrapping_key_of_another_shape_stops_the_start(keys, content):
+    """A key file of raw bytes is not decoded into an error that shows them."""
+    keys.key_encryption_key_file.write_bytes(content)
+    assert await complaint(keys) == "KEY_ENCRYPTION_KEY: must be 32 bytes, base64"
+
+
+@pytest.mark.parametrize(
+    "name", ["signing_key_file", "monolith_keys_file", "key_encryption_key_file"]
+)
+async def test_a_file_that_is_not_there_is_named_by_its_setting(keys, name):
+    """An operator learns which file is missing before anything listens."""
+    getattr(keys, name).unlink()
+    assert await complaint(keys) == f"{name.upper()}: cannot be read (No such file or directory)"

@@ -1,0 +1,169 @@
+"""The environment is read once, and a bad value stops the start in one line."""
+
+import base64
+
+import pytest
+from pydantic import ValidationError
+
+from service.errors import BadSettings
+from service.settings import MigrationSettings, Settings, load
+
+GOOD = {
+    "DATABASE_URL": "postgresql://api:password@db.example/ai",
+    "REDIS_URL": "redis://:password@redis.example/0",
+    "SECRET_KEY": "a-secret-key-of-pazpaz-with-32-letters",
+    "MONOLITH_URL": "http://pazpaz.example",
+    "SIGNING_KEY_FILE": "/keys/ai-2026-11-a.pem",
+    "MONOLITH_KEYS_FILE": "/keys/ml.json",
+    "KEY_ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Sets exactly these variables; a value of None leaves one out."""
+
+    def put(**changes: str | None) -> None:
+        known = {name.upper() for name in Settings.model_fields} | {"MIGRATION_DATABASE_URL"}
+        for name in known:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in (GOOD | changes).items():
+            if value is not None:
+                monkeypatch.setenv(name, value)
+
+    return put
+
+
+def complaint(kind=Settings) -> str:
+    with pytest.raises(BadSettings) as caught:
+        load(kind)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def test_a_whole_environment_is_read(environment):
+    """Seven variables are enough; the rest has defaults a practice can live with."""
+    environment()
+    settings = load(Settings)
+    assert settings.database_url.get_secret_value() == (
+        "postgresql+asyncpg://api:password@db.example/ai"
+    )
+    assert settings.ai_agent_max_queries_per_hour == 30
+    assert settings.allowed_roles == {"owner", "assistant"}
+    assert (settings.index_drafts, settings.require_consent) == (False, False)
+    assert settings.ai_agent_enabled is True
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if name != "KEY_ENCRYPTION_KEY"])
+@pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
+def test_a_missing_variable_is_named(environment, name, value):
+    """One line with the name of what is missing, and no name of what is not."""
+    environment(**{name: value})
+    assert complaint() == f"{name}: Field required"
+
+
+def test_everything_that_is_missing_is_named_at_once(environment):
+    """Nobody has to start seven times to learn of seven variables."""
+    environment(**dict.fromkeys(GOOD))
+    said = complaint()
+    assert all(f"{name}: " in said for name in GOOD if name != "KEY_ENCRYPTION_KEY")
+    assert "\n" not in said
+
+
+BAD = {
+    "DATABASE_URL": "mysql://canary@db/ai",
+    "REDIS_URL": "http://canary@redis",
+    "SECRET_KEY": "canary-too-short",
+    "MONOLITH_URL": "canary://nowhere",
+    "MODEL_PROVIDER": "canary",
+    "AI_AGENT_ENABLED": "canary",
+    "AI_AGENT_MAX_QUERIES_PER_HOUR": "0",
+    "INDEX_DRAFTS": "canary",
+    "ALLOWED_ROLES": '["canary"]',
+    "PORT": "99999",
+    "LOG_LEVEL": "canary",
+    "DEBOUNCE_SECONDS": "-1",
+    "REQUEST_TIMEOUT_SECONDS": "0",
+    "LEASE_SECONDS": "canary",
+    "COHERE_BASE_URL": "canary",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_value_is_named_and_never_shown(environment, name):
+    """The line says which variable and what it should be; a secret in it stays out of the log."""
+    environment(**{name: BAD[name]})
+    said = complaint()
+    assert said.startswith(f"{name}")
+    assert "\n" not in said
+    assert "canary" not in said.removeprefix(name)
+
+
+@pytest.mark.parametrize("value", ["owner", "canary,owner", "[canary", "{'owner'}"])
+def test_a_set_that_is_no_json_is_named_like_any_other(environment, value):
+    """A list written as words is the likeliest mistake; it is no traceback."""
+    environment(ALLOWED_ROLES=value)
+    assert complaint() == "ALLOWED_ROLES: must be JSON"
+
+
+def test_roles_are_read_from_json(environment):
+    """The way the line above asks for is the way that works."""
+    environment(ALLOWED_ROLES='["owner"]')
+    assert load(Settings).allowed_roles == {"owner"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"KEY_ENCRYPTION_KEY": None}, "KEY_ENCRYPTION_KEY"),
+        ({"KEY_ENCRYPTION_KEY_FILE": "/keys/kek"}, "KEY_ENCRYPTION_KEY_FILE"),
+        ({"MODEL_PROVIDER": "cohere"}, "COHERE_API_KEY"),
+    ],
+    ids=["no key", "two keys", "no provider key"],
+)
+def test_variables_that_belong_together_are_checked_together(environment, changes, names):
+    """Exactly one wrapping key; a provider comes with its key."""
+    environment(**changes)
+    said = complaint()
+    assert names in said
+    assert GOOD["KEY_ENCRYPTION_KEY"] not in said
+
+
+@pytest.mark.parametrize("prefix", ["postgres://", "postgresql://", "postgresql+asyncpg://"])
+def test_every_usual_way_to_write_a_postgres_address_works(environment, prefix):
+    """The driver is ours to choose."""
+    environment(DATABASE_URL=f"{prefix}api@db/ai", MIGRATION_DATABASE_URL=f"{prefix}owner@db/ai")
+    assert load(Settings).database_url.get_secret_value() == "postgresql+asyncpg://api@db/ai"
+    assert load(MigrationSettings).migration_database_url.get_secret_value() == (
+        "postgresql+asyncpg://owner@db/ai"
+    )
+
+
+def test_migrating_needs_its_own_login_and_nothing_else(environment):
+    """The owner of the tables is not among the service's settings."""
+    environment(**dict.fromkeys(GOOD))
+    assert complaint(MigrationSettings) == "MIGRATION_DATABASE_URL: Field required"
+
+
+def test_secrets_do_not_print(environment):
+    """Neither the settings nor a field of them shows a secret by accident."""
+    environment(COHERE_API_KEY="cohere-canary-key")
+    settings = load(Settings)
+    shown = f"{settings!r} {settings} {settings.model_dump()}"
+    secrets = (GOOD["SECRET_KEY"], GOOD["KEY_ENCRYPTION_KEY"], ":password@", "cohere-canary-key")
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_settings_do_not_change(environment):
+    """What was read at the start holds until the end."""
+    environment()
+    settings = load(Settings)
+    with pytest.raises(ValidationError):
+        settings.ai_agent_enabled = False
+
+
+def test_what_is_given_wins_over_the_environment(environment):
+    """Tests and the demo pass values in, and the environment cannot change them."""
+    environment(PORT="8811")
+    assert load(Settings).port == 8811
+    assert load(Settings, port=8812).port == 8812

@@ -1,0 +1,180 @@
+"""The background loop: one bad note, one outage or one stop costs nobody else anything."""
+
+import asyncio
+import json
+from uuid import UUID
+
+import pytest
+
+from service.errors import (
+    KeyUnavailable,
+    ModelUnavailable,
+    NoteUnreadable,
+    SealBroken,
+    SourceUnavailable,
+    StoreUnavailable,
+)
+from service.worker import BATCH, Worker
+from tests.unit.doubles import RecordingQueue, a_lease
+
+ONE, TWO = a_lease(UUID(int=1)), a_lease(UUID(int=2))
+
+
+class ScriptedIndexer:
+    """Looks at leases and says, or raises, what it is told to."""
+
+    def __init__(self, *results: object) -> None:
+        self.results = list(results)
+        self.looked: list[list] = []
+
+    async def look_again(self, leases):
+        self.looked.append(list(leases))
+        result = self.results.pop(0) if self.results else "indexed"
+        if isinstance(result, BaseException):
+            raise result
+        if isinstance(result, list):
+            return result
+        return [(lease, result) for lease in leases]
+
+
+def a_worker(queue, *results) -> Worker:
+    return Worker(queue, ScriptedIndexer(*results))
+
+
+async def test_a_round_handles_one_claim():
+    """What was claimed is looked at once; nothing is given back."""
+    queue = RecordingQueue([ONE, TWO])
+    worker = a_worker(queue)
+    assert await worker.round() is True
+    assert worker.indexer.looked == [[ONE, TWO]]
+    assert (queue.failures, queue.released) == ([], [])
+
+
+async def test_without_work_a_round_says_so():
+    """The loop pauses only when nothing was ready."""
+    worker = a_worker(RecordingQueue())
+    assert await worker.round() is False
+    assert worker.indexer.looked == []
+
+
+async def test_a_claim_is_a_batch():
+    """One round takes what one pull and a few embed calls can carry."""
+    asked = []
+
+    class Asked(RecordingQueue):
+        async def claim(self, *, limit):
+            asked.append(limit)
+            return []
+
+    await a_worker(Asked()).round()
+    assert asked == [BATCH]
+    assert BATCH <= 50
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retry_after"),
+    [
+        (SourceUnavailable(), "source_away", 5.0),
+        (SourceUnavailable(retry_after=30), "source_away", 30),
+        (SourceUnavailable(retry_after=0), "source_away", 1.0),
+        (ModelUnavailable(), "model_away", 5.0),
+        (KeyUnavailable(), "key_away", 5.0),
+        (SealBroken(), "seal_broken", None),
+        (ValueError("the patient said zebra"), "internal", None),
+    ],
+    ids=["source", "source with a wait", "no wait", "model", "key", "seal", "unforeseen"],
+)
+async def test_an_error_gives_the_whole_batch_back(lines, error, code, retry_after):
+    """An outage delays without blame; any other error counts against the note, under a code and no message."""
+    queue = RecordingQueue([ONE, TWO])
+    assert await a_worker(queue, error).round() is True
+    assert queue.failures == [(ONE, code, retry_after), (TWO, code, retry_after)]
+    written = [line for line in lines() if line["event"] == "note.failed"]
+    assert [line["code"] for line in written] == [code, code]
+    assert "zebra" not in json.dumps(written)
+
+
+async def test_an_unforeseen_error_is_logged_with_its_place(lines):
+    """Somebody must be able to mend it."""
+    await a_worker(RecordingQueue([ONE]), ValueError("zebra")).round()
+    [line] = [line for line in lines() if line["event"] == "note.failed"]
+    assert line["error"] == "ValueError"
+    assert line["raised_at"].startswith("tests.unit.test_worker:")
+    assert line["key"] == str(ONE.key)
+
+
+async def test_an_unreadable_note_fails_alone():
+    """The notes beside it are done; it is tried again, and parked in the end."""
+    queue = RecordingQueue([ONE, TWO])
+    await a_worker(queue, [(ONE, "indexed"), (TWO, "unreadable")]).round()
+    assert queue.failures == [(TWO, NoteUnreadable.code, None)]
+
+
+async def test_a_fenced_result_is_nobodys_fault():
+    """Another worker has the note: nothing is given back twice."""
+    queue = RecordingQueue([ONE])
+    await a_worker(queue, "fenced").round()
+    assert queue.failures == []
+
+
+async def test_a_lost_database_is_not_the_notes_fault():
+    """Nothing can be given back to a queue that is away; the lease will run out."""
+    queue = RecordingQueue([ONE])
+    with pytest.raises(StoreUnavailable):
+        await a_worker(queue, StoreUnavailable()).round()
+    assert queue.failures == []
+
+
+async def test_a_cancelled_round_gives_its_leases_back():
+    """At a hard stop the notes are free at once, not after the lease."""
+    queue = RecordingQueue([ONE, TWO])
+    with pytest.raises(asyncio.CancelledError):
+        await a_worker(queue, asyncio.CancelledError()).round()
+    assert queue.released == [ONE, TWO]
+    assert queue.failures == []
+
+
+async def test_the_loop_finishes_the_round_in_hand_and_stops():
+    """After the stop no new work is claimed, and what was claimed is done."""
+    stop = asyncio.Event()
+
+    class Stopping(ScriptedIndexer):
+        async def look_again(self, leases):
+            stop.set()
+            return await super().look_again(leases)
+
+    queue = RecordingQueue([ONE], [TWO])
+    worker = Worker(queue, Stopping())
+    await worker.run(stop)
+    assert worker.indexer.looked == [[ONE]]
+    assert queue.ready == [[TWO]]
+
+
+async def test_the_loop_outlives_an_outage_of_the_database(monkeypatch):
+    """Claiming fails, the loop pauses and goes on where it was."""
+    monkeypatch.setattr("service.worker.IDLE_SECONDS", 0)
+    stop = asyncio.Event()
+
+    class Flaky(RecordingQueue):
+        failed_once = False
+
+        async def claim(self, *, limit):
+            if not self.failed_once:
+                self.failed_once = True
+                raise StoreUnavailable
+            return await super().claim(limit=limit)
+
+    queue = Flaky([ONE])
+    queue.on_idle = stop.set
+    worker = a_worker(queue)
+    await asyncio.wait_for(worker.run(stop), timeout=5)
+    assert worker.indexer.looked == [[ONE]]
+
+
+async def test_a_stop_ends_a_pause_at_once():
+    """An idle worker does not make a deployment wait."""
+    stop = asyncio.Event()
+    queue = RecordingQueue()
+    queue.on_idle = stop.set
+    await asyncio.wait_for(a_worker(queue).run(stop), timeout=0.25)
+    assert stop.is_set()

@@ -1,0 +1,46 @@
+"""The worker while the database is away."""
+
+from uuid import uuid4
+
+import pytest
+
+from service.errors import StoreUnavailable
+from service.ports import Lease
+from service.worker import Worker
+from tests.fakes import WORKSPACE
+
+LEASE = Lease("sessions", uuid4(), WORKSPACE, token=1, wanted=1, attempts=1)
+
+
+class OneLease:
+    """A queue with one lease, which remembers what was given back."""
+
+    def __init__(self) -> None:
+        self.released: list[Lease] = []
+        self.claims = [[LEASE], []]
+
+    async def claim(self, *, limit: int) -> list[Lease]:
+        return self.claims.pop(0)
+
+    async def release(self, leases: list[Lease]) -> None:
+        self.released += leases
+
+
+class AwayIndexer:
+    """An indexer whose database has just gone."""
+
+    async def look_again(self, leases: list[Lease]) -> list[object]:
+        raise StoreUnavailable
+
+
+async def test_leases_of_an_outage_are_given_back_unblamed() -> None:
+    """A note in hand when the database goes is released at the next chance; its attempt does not count."""
+    queue = OneLease()
+    worker = Worker(queue, AwayIndexer())  # type: ignore[arg-type]
+
+    with pytest.raises(StoreUnavailable):
+        await worker.round()
+    assert queue.released == []
+
+    assert await worker.round() is False
+    assert queue.released == [LEASE]
