@@ -1,0 +1,36 @@
+# Two commands for people (demo, test), one more for CI (check). Needs Python 3.11 or 3.12 with venv, and make.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen
+
+.PHONY: demo test check fix openapi clean
+
+demo: .venv/ready ## everything on this machine, with a chat page; ARGS=--check asks and compares
+	@$(RUN) pazpaz-agent demo $(ARGS)
+
+test: .venv/ready ## the whole suite, on real Postgres and Redis
+	$(RUN) pytest $(ARGS)
+
+check: .venv/ready ## what CI checks before the tests
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) pazpaz-agent openapi | diff -u clients/openapi.json - || (echo "run: make openapi"; exit 1)
+
+fix: .venv/ready ## formats, and mends what ruff can mend
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+openapi: .venv/ready ## writes the OpenAPI document that clients are generated from
+	$(RUN) pazpaz-agent openapi > clients/openapi.json
+
+.venv/ready: pyproject.toml uv.lock clients/python/pyproject.toml clients/demo_monolith/pyproject.toml
+	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || \
+	  ($(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv==$(UV_VERSION))
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+clean: ## what was installed and built
+	rm -rf .venv .uv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
