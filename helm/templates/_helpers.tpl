@@ -1,0 +1,121 @@
+{{/* The release's name with the chart's in it once; short enough for "-migrate" and "-worker" behind it. */}}
+{{- define "pazpaz-ai.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains "pazpaz-ai" .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-pazpaz-ai" .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What a selector may name: it can never change. Call with (list $ "api"). */}}
+{{- define "pazpaz-ai.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: pazpaz-ai
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* All labels of a thing. Call with (list $ "api"). */}}
+{{- define "pazpaz-ai.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "pazpaz-ai.selector" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "pazpaz-ai.image" -}}
+{{- $repository := required "image.repository: name the image you built" .Values.image.repository -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" $repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What every pod has. Nothing here talks to Kubernetes, so none gets a token. */}}
+{{- define "pazpaz-ai.pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile:
+    type: RuntimeDefault
+{{- end -}}
+
+{{/* What every container has. */}}
+{{- define "pazpaz-ai.container" -}}
+image: {{ include "pazpaz-ai.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* An empty /tmp, the only place that can be written. */}}
+{{- define "pazpaz-ai.tmp" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- end -}}
+
+{{/* One variable out of the Secret. Call with (list $ "REDIS_URL") or (list $ "DATABASE_URL" "WORKER_DATABASE_URL"). */}}
+{{- define "pazpaz-ai.secret" -}}
+{{- $root := index . 0 -}}
+- name: {{ index . 1 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ required "secret.name: name the Secret you made" $root.Values.secret.name | quote }}
+      key: {{ last . }}
+{{- end -}}
+
+{{/* What the api and the worker are told, but for their logins. What is no string goes in as JSON, as the service reads it. */}}
+{{- define "pazpaz-ai.env" -}}
+{{ include "pazpaz-ai.secret" (list . "REDIS_URL") }}
+{{ include "pazpaz-ai.secret" (list . "SECRET_KEY") }}
+{{ include "pazpaz-ai.secret" (list . "KEY_ENCRYPTION_KEY") }}
+{{- if eq "cohere" (.Values.config.MODEL_PROVIDER | default "local") }}
+{{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
+{{- end }}
+- name: SIGNING_KEY_FILE
+  value: /keys/{{ required "secret.signingKey: name the Secret's entry, such as ai-2026-11-a.pem" .Values.secret.signingKey }}
+- name: MONOLITH_KEYS_FILE
+  value: /keys/{{ .Values.secret.monolithKeys }}
+{{- $_ := required "config.MONOLITH_URL: say where PazPaz is" .Values.config.MONOLITH_URL }}
+{{- range $name, $value := .Values.config }}
+- name: {{ $name }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "pazpaz-ai.mounts" -}}
+- name: tmp
+  mountPath: /tmp
+- name: keys
+  mountPath: /keys
+  readOnly: true
+{{- end -}}
+
+{{- define "pazpaz-ai.volumes" -}}
+{{ include "pazpaz-ai.tmp" . }}
+- name: keys
+  secret:
+    secretName: {{ .Values.secret.name | quote }}
+    defaultMode: 0440
+    items:
+      - key: {{ .Values.secret.signingKey | quote }}
+        path: {{ .Values.secret.signingKey | quote }}
+      - key: {{ .Values.secret.monolithKeys | quote }}
+        path: {{ .Values.secret.monolithKeys | quote }}
+{{- end -}}
