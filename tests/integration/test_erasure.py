@@ -6,15 +6,17 @@ from uuid import uuid4
 
 import pytest
 
-from service.adapters.chunk_store import next_epoch
+from service.adapters.chunk_store import PgChunkStore, next_epoch
 from service.adapters.database import CONTENT_TABLES, note_catalogue
 from service.adapters.eraser import PgEraser
+from service.adapters.key_store import PgKeyStore
 from service.adapters.work_queue import finish
-from service.container import Container
+from service.container import Container, now
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
-from service.ports import Lease
-from tests.fakes import CLIENT, NOW, a_note
+from service.errors import KeyUnavailable
+from service.ports import IndexedNote, Lease
+from tests.fakes import CLIENT, NOW, a_bag, a_note
 from tests.integration.conftest import Owner, furnish, rows
 
 CONTENT = {table.name for table in CONTENT_TABLES}
@@ -117,6 +119,28 @@ async def test_a_shut_practice_takes_nothing_in_until_it_is_open_again(
 
     await eraser.reopen(workspace=mine)
     assert [lease.key for lease in await opened.queue.claim(limit=5)] == [item.id]
+
+
+async def test_erased_keys_that_another_process_remembers_seal_nothing(
+    owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
+) -> None:
+    """A process that still holds the keys of before an erasure is told, forgets them, and goes on with the new ones."""
+    elsewhere = PgKeyStore(opened.database, opened.keys.kek, now)
+    remembered = await elsewhere.keys(workspace=mine)
+    await eraser.erase(await _workspace_lease(opened, mine))
+    await eraser.reopen(workspace=mine)
+    await asyncio.sleep(1.1)  # epochs are seconds
+    fresh = await opened.keys.keys(workspace=mine)
+    assert fresh.epoch != remembered.epoch
+
+    store = PgChunkStore(opened.database, elsewhere)
+    lease = await _lease(opened, mine)
+    note = a_note("text", id=lease.key, workspace=mine)
+    indexed = IndexedNote(note, "m", frozenset(), [], [], a_bag(note, key=fresh.index), {})
+    with pytest.raises(KeyUnavailable):
+        await store.replace(indexed, lease=lease)
+    assert await store.replace(indexed, lease=lease)
+    assert len((await opened.store.bags(workspace=mine))[1]) == 1
 
 
 async def _workspace_lease(opened: Container, workspace: WorkspaceId) -> Lease:
