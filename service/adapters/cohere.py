@@ -5,6 +5,7 @@ No retries here and none in the SDK: one layer for them comes with deadlines and
 
 import asyncio
 import base64
+import logging
 import math
 import sys
 from array import array
@@ -40,8 +41,10 @@ BATCH = 96  # Cohere refuses more texts in one embed call.
 MOST_DOCUMENTS = 1000  # Cohere's advice for one rerank call.
 EMBED_SECONDS = 8.0
 RERANK_SECONDS = 8.0
+FIRST_TOKEN_SECONDS = 10.0
 CHAT_SECONDS = 40.0  # under PazPaz's 60 s with room for the rest of the graph
 MAX_TOKENS = 800
+LEAKING_LOGGERS = ("root", "cohere.core.pydantic_utilities")  # both quote events they cannot read
 
 INSTRUCTIONS = (
     "You help a therapist find what their own session notes say. Answer only from the documents, in the language of"
@@ -59,6 +62,8 @@ class Cohere:
 
     @classmethod
     def open(cls, *, api_key: str, base_url: str | None, http: httpx.AsyncClient) -> "Cohere":
+        for name in LEAKING_LOGGERS:
+            logging.getLogger(name).addFilter(_silence)
         return cls(
             AsyncClientV2(api_key=api_key, base_url=base_url, httpx_client=http, max_retries=0)
         )
@@ -130,7 +135,8 @@ class CohereReranker:
                 )
             for result in answer.results:
                 scores[_place(result.index, len(documents))] = _share(result.relevance_score)
-            if len(answer.results) != len(documents):
+            # A place named twice leaves another without a score, though the count is right.
+            if sorted(result.index for result in answer.results) != [*range(len(documents))]:
                 raise ModelUnavailable
         return scores
 
@@ -149,11 +155,11 @@ class CohereChat:
         try:
             with translated():
                 async with (
-                    asyncio.timeout(CHAT_SECONDS),
                     aclosing(self._events(question, passages)) as events,
                     aclosing(_deltas(events)) as deltas,
+                    aclosing(_in_time(deltas)) as timely,
                 ):
-                    async for delta in deltas:
+                    async for delta in timely:
                         yield delta
         except ModelUnavailable:
             LLM_ERRORS.labels(error_type="unavailable", model=self.model).inc()
@@ -177,10 +183,30 @@ class CohereChat:
         )
 
 
+async def _in_time(deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Delta, None]:
+    """Raises TimeoutError when the first or the last delta is late.
+
+    Only waiting is timed: a limit held across a yield would cancel whoever listens instead.
+    """
+    began = asyncio.get_running_loop().time()
+    limit = began + FIRST_TOKEN_SECONDS
+    while True:
+        async with asyncio.timeout_at(limit):
+            delta = await anext(deltas, None)
+        if delta is None:
+            return
+        limit = began + CHAT_SECONDS
+        yield delta
+
+
 async def _deltas(events: AsyncGenerator[Any, None]) -> AsyncGenerator[Delta, None]:
     text = ""
     async for event in events:
-        kind, delta = event.type, event.delta
+        kind: str = event.type
+        delta: Any = getattr(event, "delta", None)
+        if kind == "message-start" and delta is None:
+            # What the SDK makes of an event it cannot read. A lost "not" would turn a sentence around.
+            raise ModelUnavailable
         if kind == "content-delta":
             # A reasoning model also streams thoughts, as `thinking`; those are nobody's answer.
             part = getattr(delta.message.content, "text", None) or ""
@@ -269,6 +295,12 @@ def translated() -> Iterator[None]:
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:
     given = {name.lower(): value for name, value in (headers or {}).items()}
     try:
-        return float(given.get("retry-after", ""))
+        seconds = float(given.get("retry-after", ""))
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _silence(record: logging.LogRecord) -> bool:
+    """Drops what the SDK itself says there; others may use the root logger."""
+    return "/cohere/" not in record.pathname.replace("\\", "/")

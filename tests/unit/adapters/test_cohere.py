@@ -1,5 +1,6 @@
 """The Cohere adapters against a stub of its wire format: what is trusted, and what ends as ModelUnavailable."""
 
+import asyncio
 import base64
 import json
 from array import array
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.adapters import cohere as adapter
 from service.adapters.cohere import Cohere, CohereChat, CohereEmbedder, CohereReranker
 from service.domain.answers import CitationDelta, Finished, Question, TextDelta, Usage
 from service.errors import ModelUnavailable
@@ -116,6 +118,17 @@ async def test_too_many_requests_says_when_to_come_back() -> None:
     assert caught.value.retry_after == 7
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-5", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_a_wait_that_is_no_number_of_seconds_is_not_handed_on(value: str) -> None:
+    """The usual wait stands instead; NaN or infinity would break the answer that says so."""
+    response = httpx.Response(429, headers={"Retry-After": value}, json={})
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await CohereEmbedder(cohere(lambda _: response), "m").embed(["x"], purpose="query", key=b"")
+
+    assert caught.value.retry_after == ModelUnavailable.retry_after
+
+
 async def test_a_timeout_is_an_absent_model() -> None:
     """A provider that hangs costs its time limit and no traceback."""
 
@@ -143,8 +156,9 @@ async def test_rerank_scores_come_back_in_the_order_of_the_texts() -> None:
         [{"index": 0, "relevance_score": 0.9}],
         [{"index": 0, "relevance_score": 0.9}, {"index": 7, "relevance_score": 0.2}],
         [{"index": 0, "relevance_score": None}, {"index": 1, "relevance_score": 0.2}],
+        [{"index": 0, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}],
     ],
-    ids=["one-missing", "index-out-of-range", "no-score"],
+    ids=["one-missing", "index-out-of-range", "no-score", "one-twice"],
 )
 async def test_a_half_reranked_list_is_refused(results: list[Any]) -> None:
     """A list with a hole, a foreign place or no score is not an order."""
@@ -212,3 +226,58 @@ async def test_leaving_closes_the_connection() -> None:
     await stream.aclose()
 
     assert closed
+
+
+async def test_an_unreadable_event_ends_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """The SDK skips it with a warning that quotes it; an answer that lost a "not" must not go on."""
+    broken = 'event: content-delta\ndata: {"type": "content-delta", "' + SECRET + "\n\n"
+    start = f"data: {json.dumps(text('He did '))}\n\n"
+    rest = f"data: {json.dumps(text('sleep.'))}\n\ndata: {json.dumps(end())}\n\n"
+    headers = {"content-type": "text/event-stream"}
+    body = (start + broken + rest).encode()
+
+    with pytest.raises(ModelUnavailable):
+        await written(lambda _: httpx.Response(200, headers=headers, content=body))
+
+    assert SECRET not in caplog.text
+
+
+async def test_a_first_word_that_does_not_come_is_an_absent_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pings keep a socket alive but are no answer."""
+    monkeypatch.setattr(adapter, "FIRST_TOKEN_SECONDS", 0.02)
+
+    class Pings(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b": ping\n\n"
+                await asyncio.sleep(0)
+
+    headers = {"content-type": "text/event-stream"}
+
+    with pytest.raises(ModelUnavailable):
+        await written(lambda _: httpx.Response(200, headers=headers, stream=Pings()))
+
+
+async def test_a_deadline_never_cancels_who_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The total is over while the consumer works: it hears ModelUnavailable, not a cancellation."""
+    monkeypatch.setattr(adapter, "CHAT_SECONDS", 0.01)
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield f"data: {json.dumps(text('x'))}\n\n".encode()
+                await asyncio.sleep(0)
+
+    headers = {"content-type": "text/event-stream"}
+    model = CohereChat(
+        cohere(lambda _: httpx.Response(200, headers=headers, stream=Endless())), "command-test"
+    )
+
+    async def listen_slowly() -> None:
+        async for _ in model.stream(Question("q", "en"), [a_passage("x")]):
+            await asyncio.sleep(0.02)
+
+    with pytest.raises(ModelUnavailable):
+        await listen_slowly()
