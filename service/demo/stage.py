@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from service.demo.databases import Databases, drop_databases, make_databases
-from service.demo.embedded import start_postgres, start_redis
+from service.demo.embedded import open_to_others, start_postgres, start_redis
 from service.demo.keys import StageKeys, stage_keys
 from service.demo.processes import Child, free_port, spawn
 from service.errors import BadSettings
@@ -149,7 +149,7 @@ def _sweep() -> None:
 def stage_home() -> Path:
     """`.demo` in the checkout; as root, below the temporary folder where the checkout is hidden from others."""
     here = Path.cwd() / ".demo"
-    if os.geteuid() == 0 and not all(part.stat().st_mode & 0o001 for part in here.parents):
+    if os.geteuid() == 0 and not open_to_others(here):
         return Path(tempfile.gettempdir()) / "pazpaz-ai-demo"
     return here
 
