@@ -9,10 +9,7 @@ import structlog
 from service.errors import NoteUnreadable, ServiceError, StoreUnavailable, Unavailable
 from service.ingestion.indexing import Indexer, Outcome
 from service.ports import Lease, WorkQueue
-from service.telemetry.metrics import (
-    INGEST_ERRORS,
-    NOTES_PROCESSED,
-)
+from service.telemetry.metrics import INGEST_ERRORS, NOTES_PROCESSED
 
 log = structlog.get_logger()
 
@@ -121,9 +118,8 @@ class Worker:
         )
         if outcome == "unreadable":
             await self._failed(lease, NoteUnreadable())
-        elif (
-            outcome == "fenced"
-        ):  # lost, or overtaken while it was read: whoever holds it now starts anew
+        elif outcome == "fenced":
+            # Lost, or overtaken while it was read: whoever holds it now starts anew.
             await self.queue.release([lease])
 
     async def _give_back(self, leases: Sequence[Lease], exc: Exception) -> None:

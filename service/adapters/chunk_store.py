@@ -58,7 +58,7 @@ class PgChunkStore:
             if not await finish(connection, lease):
                 return False
             await _lock_client(connection, lease.workspace, indexed.note.client)
-            await self._require_current(connection, keys)
+            await require_current(connection, keys, self.keys)
             if await _client_is_shut(connection, lease.workspace, indexed.note.client):
                 await _drop(connection, indexed.note.ref)
             elif not await _write(connection, indexed, keys):
@@ -91,7 +91,7 @@ class PgChunkStore:
                 return None
             await _lock_client(connection, lease.workspace, client.id)
             before = await _client_state(connection, lease.workspace, client.id)
-            await self._require_current(connection, keys)
+            await require_current(connection, keys, self.keys)
             if indexed is None:
                 await _archive_client(connection, client, lease.workspace)
             elif not await _write(connection, indexed, keys):
@@ -117,13 +117,6 @@ class PgChunkStore:
                 await forget_sources(connection, ref)
             await next_epoch(connection, ref.workspace)
         return True
-
-    async def _require_current(self, connection: AsyncConnection, keys: WorkspaceKeys) -> None:
-        try:
-            await require_current(connection, keys)
-        except KeyUnavailable:
-            self.keys.drop(keys.workspace)
-            raise
 
     async def digests(self, ref: NoteRef) -> dict[str, str]:
         query = select(note_catalogue.c.digests).where(_is(note_catalogue, ref))

@@ -24,7 +24,7 @@ from service.adapters.key_store import require_current
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import Sentence, Turn
-from service.errors import ConversationNotFound, KeyUnavailable, WorkspaceSuspended
+from service.errors import ConversationNotFound, WorkspaceSuspended
 from service.ports import ConversationHead, KeyStore, WorkspaceKeys
 from service.security.sealing import seal, unseal
 
@@ -91,11 +91,7 @@ class PgConversations:
         )
         if (await connection.execute(stone)).first() is not None:
             raise WorkspaceSuspended
-        try:
-            await require_current(connection, keys)
-        except KeyUnavailable:
-            self.keys.drop(keys.workspace)
-            raise
+        await require_current(connection, keys, self.keys)
 
     async def turns(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId

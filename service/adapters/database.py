@@ -129,7 +129,8 @@ work = _table(
 event_ids = _table("event_ids", id=Uuid, received_at=INSTANT)
 tombstones = _table("tombstones", workspace_id=Uuid, entity=Text, entity_id=Uuid, at=INSTANT)
 
-WORKSPACE_STONES = ("workspaces", "shut")
+SHUT = "shut"
+WORKSPACE_STONES = ("workspaces", SHUT)
 """Tombstones that stop a whole workspace: PazPaz purged it, or we found it suspended or deleted."""
 
 CONTENT_TABLES = (

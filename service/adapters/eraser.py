@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, delete, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.chunk_store import next_epoch
 from service.adapters.database import (
+    SHUT,
     WORKSPACE_STONES,
     Database,
     conversations,
@@ -16,7 +16,7 @@ from service.adapters.database import (
     work,
     workspace_keys,
 )
-from service.adapters.work_queue import finish
+from service.adapters.work_queue import bury, finish
 from service.domain.identity import WorkspaceId
 from service.ports import KeyStore, Lease
 
@@ -51,7 +51,7 @@ class PgEraser:
             # Fenced first: what a stalled worker learned before its lease ran out may be true no more.
             if not await finish(connection, lease):
                 return False
-            await _bury(connection, workspace)
+            await bury(connection, [(workspace, SHUT, workspace)])
             await _end_other_work(connection, workspace)
             for table in roots:
                 await connection.execute(delete(table).where(table.c.workspace_id == workspace))
@@ -65,11 +65,6 @@ def _stone(workspace: WorkspaceId) -> tuple[ColumnElement[bool], ...]:
         tombstones.c.entity.in_(WORKSPACE_STONES),
         tombstones.c.entity_id == workspace,
     )
-
-
-async def _bury(connection: AsyncConnection, workspace: WorkspaceId) -> None:
-    stone = {"workspace_id": workspace, "entity": "shut", "entity_id": workspace}
-    await connection.execute(insert(tombstones).values(stone).on_conflict_do_nothing())
 
 
 async def _end_other_work(connection: AsyncConnection, workspace: WorkspaceId) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.adapters.database import Database, workspace_keys
 from service.domain.identity import WorkspaceId
 from service.errors import KeyUnavailable
-from service.ports import Clock, WorkspaceKeys
+from service.ports import Clock, KeyStore, WorkspaceKeys
 from service.security.keys import KeyEncryptionKey, new_key
 
 REMEMBER = timedelta(minutes=5)
@@ -87,12 +87,15 @@ class PgKeyStore:
         )
 
 
-async def require_current(connection: AsyncConnection, keys: WorkspaceKeys) -> None:
-    """Raises KeyUnavailable when these keys were erased meanwhile."""
+async def require_current(
+    connection: AsyncConnection, keys: WorkspaceKeys, store: KeyStore
+) -> None:
+    """Raises KeyUnavailable when these keys were erased meanwhile, and makes `store` forget them."""
     query = select(workspace_keys.c.epoch).where(
         workspace_keys.c.workspace_id == keys.workspace, workspace_keys.c.epoch == keys.epoch
     )
     if (await connection.execute(query)).first() is None:
+        store.drop(keys.workspace)
         raise KeyUnavailable
 
 

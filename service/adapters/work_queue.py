@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, get_args
+from uuid import UUID
 
 from sqlalchemy import Row, and_, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -34,7 +35,10 @@ class PgWorkQueue:
     async def accept(self, events: Sequence[Event]) -> int:
         async with self.database.system_tx() as connection:
             fresh = await _unseen(connection, events)
-            await _bury(connection, [event for event in fresh if event.kind == "purged"])
+            await bury(
+                connection,
+                [(e.workspace, e.entity, e.entity_id) for e in fresh if e.kind == "purged"],
+            )
             wanted = Counter(
                 (event.workspace, event.entity, event.entity_id)
                 for event in fresh
@@ -159,10 +163,11 @@ async def _unseen(connection: AsyncConnection, events: Sequence[Event]) -> list[
     return [by_id[key] for key in new]
 
 
-async def _bury(connection: AsyncConnection, events: Iterable[Event]) -> None:
+async def bury(connection: AsyncConnection, gone: Iterable[tuple[WorkspaceId, str, UUID]]) -> None:
+    """Sets a tombstone for each (workspace, entity, id); one that stands already stays."""
     rows = [
-        {"workspace_id": event.workspace, "entity": event.entity, "entity_id": event.entity_id}
-        for event in sorted(events, key=lambda event: str(event.entity_id))
+        {"workspace_id": workspace, "entity": entity, "entity_id": key}
+        for workspace, entity, key in sorted(gone, key=lambda one: str(one[2]))
     ]
     if rows:
         await connection.execute(insert(tombstones).values(rows).on_conflict_do_nothing())
@@ -245,5 +250,5 @@ _DEPTH = text("""
 SELECT count(*) FILTER (WHERE parked_at IS NULL) AS waiting, count(parked_at) AS parked,
   extract(epoch FROM now() - min(first_wanted_at) FILTER (WHERE parked_at IS NULL)) AS lag
 FROM work WHERE wanted > done AND (kind = 'workspaces' OR NOT EXISTS (
-  SELECT FROM tombstones t WHERE t.workspace_id = work.workspace_id AND t.entity IN ('workspaces', 'shut')))
-""")
+  SELECT FROM tombstones t WHERE t.workspace_id = work.workspace_id AND t.entity = ANY(:stones)))
+""").bindparams(stones=list(WORKSPACE_STONES))

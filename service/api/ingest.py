@@ -2,9 +2,15 @@
 
 import structlog
 from fastapi import APIRouter, Request
+from pydantic import ValidationError
 
-from pazpaz_ai_client.signing import MAX_EVENT_BODY, SignatureRefused, VerifiedRequest
-from service.api.dependencies import Opened, parse, read_capped, require_json
+from pazpaz_ai_client.signing import (
+    MAX_EVENT_BODY,
+    MalformedBody,
+    SignatureRefused,
+    VerifiedRequest,
+)
+from service.api.dependencies import Opened, read_capped, require_json
 from service.api.schemas import PROBLEMS
 from service.container import Container
 from service.domain.identity import WorkspaceId
@@ -22,11 +28,7 @@ TAG = "pp-event/1"
 async def events(request: Request, opened: Opened) -> Accepted:
     require_json(request)
     verified = await _verify(request, await read_capped(request, MAX_EVENT_BODY), opened)
-    try:
-        delivery = parse(Delivery, verified.body)
-    except MalformedRequest:
-        EVENTS_REFUSED.labels(reason="malformed").inc()
-        raise
+    delivery = _read(verified)
     stored = [row.event() for row in delivery.events]
     fresh = await opened.queue.accept(stored)
     for row in delivery.events:
@@ -34,6 +36,14 @@ async def events(request: Request, opened: Opened) -> Accepted:
         _drop_principals(row, opened)
     log.info("events.accepted", delivery=delivery.delivery_id, events=len(stored), fresh=fresh)
     return Accepted(accepted=len(stored))
+
+
+def _read(verified: VerifiedRequest) -> Delivery:
+    try:
+        return Delivery.model_validate(verified.json())
+    except (MalformedBody, ValidationError):
+        EVENTS_REFUSED.labels(reason="malformed").inc()
+        raise MalformedRequest from None  # the cause would quote the body
 
 
 async def _verify(request: Request, raw: bytes, opened: Container) -> VerifiedRequest:

@@ -178,9 +178,8 @@ class Indexer:
         status = await self.notes.workspace_status(workspace=lease.workspace)
         if status == "deleted" or (status is None and await self.queue.purged(lease)):
             return _outcome(await self.eraser.erase(lease))
-        if (
-            status != "active"
-        ):  # not listed and not purged: perhaps a faulty list, and keys do not come back
+        if status != "active":
+            # Suspended; or not listed and not purged: perhaps a faulty list, and keys do not come back.
             return _outcome(await self.eraser.forget_index(lease))
         await self.eraser.reopen(workspace=lease.workspace)
         await self._fan_out(lease.workspace)
