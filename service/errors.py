@@ -129,6 +129,12 @@ class KeyUnavailable(Unavailable):
     code = "key_away"
 
 
+class ChatAlreadyClosed(Unavailable):
+    """This question took so long that it was recorded as ended without an answer."""
+
+    code = "closed_already"
+
+
 class SealBroken(ServiceError):
     """Sealed data does not open: wrong key, wrong place, or altered."""
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement
+from service.domain.audit import AuditEntry
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -356,6 +357,17 @@ class ConversationStore(Protocol):
         ...
 
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool: ...
+
+
+class AuditLog(Protocol):
+    """The trail of who used the assistant on what: one chain of hashes a workspace, which only grows."""
+
+    async def append(self, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
+        """Commits a row at the end of the workspace's chain; returns its number in it.
+
+        Raises StoreUnavailable; ChatAlreadyClosed where a second closing row of a chat was asked for.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from service.ports import DIMENSION
 metadata = MetaData()
 
 
-def _table(name: str, **columns: type | object) -> Table:
+def _table(name: str, /, **columns: type | object) -> Table:
     """Names and types only: the migrations own keys, checks, defaults and walls."""
     return Table(name, metadata, *(Column(key, kind) for key, kind in columns.items()))  # type: ignore[arg-type]
 
@@ -126,8 +126,41 @@ work = _table(
     last_error=Text,
     first_wanted_at=INSTANT,
 )
-event_ids = _table("event_ids", id=Uuid, received_at=INSTANT)
+event_ids = _table(
+    "event_ids", id=Uuid, received_at=INSTANT, workspace_id=Uuid, entity=Text, entity_id=Uuid
+)
 tombstones = _table("tombstones", workspace_id=Uuid, entity=Text, entity_id=Uuid, at=INSTANT)
+
+audit = _table(
+    "audit",
+    workspace_id=Uuid,
+    seq=BigInteger,
+    at=INSTANT,
+    action=Text,
+    user_id=Uuid,
+    chat_id=Uuid,
+    details=JSONB,
+    previous=LargeBinary,
+    hash=LargeBinary,
+)
+audit_checkpoints = _table(
+    "audit_checkpoints",
+    workspace_id=Uuid,
+    seq=BigInteger,
+    hash=LargeBinary,
+    at=INSTANT,
+    keyid=Text,
+    signature=LargeBinary,
+)
+audit_heads = _table(
+    "audit_heads",
+    workspace_id=Uuid,
+    seq=BigInteger,
+    forwarded=BigInteger,
+    checkpointed=BigInteger,
+)
+open_chats = _table("open_chats", workspace_id=Uuid, chat_id=Uuid, user_id=Uuid, opened_at=INSTANT)
+switches = _table("switches", workspace_id=Uuid, name=Text, value=JSONB, changed_at=INSTANT)
 
 SHUT = "shut"
 WORKSPACE_STONES = ("workspaces", SHUT)
@@ -142,9 +175,11 @@ CONTENT_TABLES = (
     conversations,
     turns,
     turn_sources,
+    audit,
+    audit_checkpoints,
 )
 """Behind row-level security; only `tenant_tx` opens them."""
-SYSTEM_TABLES = (work, event_ids, tombstones)
+SYSTEM_TABLES = (work, event_ids, tombstones, audit_heads, open_chats, switches)
 """Ids, kinds and times only; behind grants."""
 
 _AWAY = (OperationalError, InterfaceError, OSError, TimeoutError, asyncpg.PostgresConnectionError)

@@ -1,0 +1,71 @@
+"""What happened, told without content: who, when, which notes by id and version, and how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.notes import NoteRef
+
+Action = Literal[
+    "chat.opened",
+    "chat.closed",
+    "refused",
+    "history.read",
+    "conversation.deleted",
+    "conversation.exported",
+    "switch.changed",
+    "keys.changed",
+]
+Use = Literal["read", "cited", "withheld", "shown"]
+"""Read: pulled to answer. Cited: in the answer. Withheld: a sentence leaned on it and was not shown.
+Shown: again, in history."""
+
+SERVICE_CHAIN = WorkspaceId(UUID(int=0))
+"""The chain of what concerns no single workspace: global switches, signing keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteUse:
+    """A note that a question or a look at the history touched, and what became of it."""
+
+    ref: NoteRef
+    client: ClientId
+    version: int | None
+    use: Use
+
+    def details(self) -> dict[str, Any]:
+        """As it stands in a row's details."""
+        return {
+            "entity": self.ref.entity,
+            "id": str(self.ref.id),
+            "client": str(self.client),
+            "version": self.version,
+            "use": self.use,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One thing that happened. `details` hold strings, integers, booleans, nulls, lists and objects of them."""
+
+    action: Action
+    user: UserId | None = None
+    """None: the service itself, or an operator at its command line."""
+    chat: UUID | None = None
+    """Joins the opening and the closing row of one question."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """An entry in its workspace's chain: `seq` counts from 1, `hash` covers all the rest, `previous` included."""
+
+    workspace: WorkspaceId
+    seq: int
+    at: datetime
+    entry: AuditEntry
+    previous: bytes
+    hash: bytes
