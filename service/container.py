@@ -29,6 +29,7 @@ from service.adapters.monolith import Monolith
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.answers import Answer, Question
+from service.domain.audit import Trail
 from service.domain.identity import Principal
 from service.errors import BadSettings
 from service.ingestion.indexing import Indexer, IndexingRules
@@ -111,12 +112,18 @@ class Container:
 
         return build_graph()
 
-    async def ask(self, question: Question, *, caller: Principal, earlier: Sequence[str]) -> Answer:
-        """Runs the graph once. Raises what the ports raise."""
+    async def ask(
+        self, question: Question, *, caller: Principal, earlier: Sequence[str], trail: Trail
+    ) -> Answer:
+        """Runs the graph once and tells `trail` which notes it touched. Raises what the ports raise."""
         from service.chat.state import ChatContext
 
         context = ChatContext(
-            principal=caller, store=self.store, finder=self.finder, model=self.models.chat
+            principal=caller,
+            store=self.store,
+            finder=self.finder,
+            model=self.models.chat,
+            trail=trail,
         )
         state = await self.graph.ainvoke(
             {"question": question, "earlier": earlier}, context=context

@@ -12,6 +12,8 @@ class ServiceError(Exception):
     code: ClassVar[str] = "internal"
     retry_after: float | None = None
     """Seconds after which the caller may try again, where that makes sense."""
+    recorded: bool = False
+    """Whether the audit trail tells of it already."""
 
     def __init__(self, *, retry_after: float | None = None) -> None:
         super().__init__(self.code)

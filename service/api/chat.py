@@ -2,14 +2,16 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import structlog
 from fastapi import APIRouter, Depends
 
+from service.api.context import request_id
 from service.api.dependencies import Caller, Opened, body, documents
 from service.api.schemas import PROBLEMS, ChatRequest, ChatResponse, CitationOut, answer_fields
+from service.api.trail import recorded_chat
 from service.container import Container
 from service.domain.answers import Answer, Citation, Question
 from service.domain.identity import ClientId, Principal
@@ -23,6 +25,7 @@ from service.errors import (
     SwitchedOff,
 )
 from service.language.detect import language_of
+from service.security.keys import digest
 from service.telemetry.metrics import QUERIES, QUERY_SECONDS, RATE_LIMIT_HITS
 
 router = APIRouter(prefix="/api/v1/ai/agent", tags=["chat"])
@@ -53,24 +56,49 @@ async def _answer(
         raise SwitchedOff
     client, earlier = await _scope(asked, caller, opened)
     await _take_allowance(caller, opened)
-    answer = await opened.ask(_question(asked, client), caller=caller, earlier=earlier)
-    turn = _turn(asked.query, answer)
     conversation = asked.conversation_id or uuid4()
-    await opened.conversations.add_turn(
-        conversation=conversation,
-        client=client,
-        user=caller.user,
-        workspace=caller.workspace,
-        turn=turn,
-    )
+    opening = await _opening(asked, caller, opened, client=client, conversation=conversation)
+    async with recorded_chat(opened, caller, opening) as record:
+        answer = await opened.ask(
+            _question(asked, client), caller=caller, earlier=earlier, trail=record.trail
+        )
+        record.outcome, record.model = answer.status, answer.model
+        turn = _turn(asked.query, answer)
+        await opened.conversations.add_turn(
+            conversation=conversation,
+            client=client,
+            user=caller.user,
+            workspace=caller.workspace,
+            turn=turn,
+        )
     log.info("question.answered", outcome=answer.status, citations=len(answer.citations))
     return ChatResponse(
         **answer_fields(answer),
         processing_time_ms=round((time.perf_counter() - started) * 1000),
         conversation_id=conversation,
         message_id=turn.id,
-        request_id=str(structlog.contextvars.get_contextvars().get("request_id", "")),
+        request_id=request_id(),
     )
+
+
+async def _opening(
+    asked: ChatRequest,
+    caller: Principal,
+    opened: Container,
+    *,
+    client: ClientId | None,
+    conversation: UUID,
+) -> dict[str, Any]:
+    """What the audit trail says before any text is pulled; of the question itself only a keyed digest."""
+    keys = await opened.keys.keys(workspace=caller.workspace)
+    return {
+        "query": digest(keys.index, "audit.query", asked.query),
+        "language": language_of(asked.query),
+        "client": str(client) if client else None,
+        "conversation": str(conversation),
+        "mode": asked.mode,
+        "role": caller.role,
+    }
 
 
 async def _scope(
@@ -104,13 +132,13 @@ async def _continue(
 
 
 async def _is_theirs(client: ClientId, caller: Principal, opened: Container) -> bool:
-    """A local miss asks PazPaz: a client may be a second old."""
+    """A local miss asks PazPaz what exists, which needs no text: a client may be a second old."""
     if await opened.store.knows_client(client, workspace=caller.workspace):
         return True
-    pulled = await opened.notes.fetch(
-        workspace=caller.workspace, clients=[client], actor=caller.user
-    )
-    return client in pulled.clients and pulled.clients[client].is_active
+    async for item in opened.notes.manifest(workspace=caller.workspace, client=client):
+        if (item.entity, item.id) == ("clients", client):
+            return item.state == "active"
+    return False
 
 
 async def _take_allowance(caller: Principal, opened: Container) -> None:

@@ -36,8 +36,10 @@ def claims(request: Request, opened: Opened) -> TokenClaims:
 Claims = Annotated[TokenClaims, Depends(claims)]
 
 
-async def principal(claims: Claims, opened: Opened) -> Principal:
-    return await opened.principals.confirm(claims)
+async def principal(request: Request, claims: Claims, opened: Opened) -> Principal:
+    confirmed = await opened.principals.confirm(claims)
+    request.state.caller = confirmed  # from here on a refusal is somebody's, and is recorded
+    return confirmed
 
 
 Caller = Annotated[Principal, Depends(principal)]

@@ -1,4 +1,4 @@
-"""GET and DELETE /ai/agent/history: a therapist's own conversations, opened from their seals."""
+"""/ai/agent/history: a therapist's own conversations, opened from their seals, shown, exported, deleted."""
 
 import base64
 import binascii
@@ -17,8 +17,13 @@ from service.api.schemas import (
     HistoryPage,
     TurnOut,
 )
+from service.api.trail import write
+from service.container import Container
+from service.domain.audit import Action
+from service.domain.identity import Principal
 from service.domain.turns import Sentence, Turn
 from service.errors import ConversationNotFound, MalformedRequest
+from service.ports import ConversationHead
 
 router = APIRouter(prefix="/api/v1/ai/agent/history", tags=["history"], responses=PROBLEMS)
 
@@ -33,6 +38,7 @@ async def conversations(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> HistoryPage:
+    await write(opened, caller, "history.read", {"conversation": None, "notes": []})
     heads = await opened.conversations.page(
         user=caller.user,
         workspace=caller.workspace,
@@ -49,14 +55,30 @@ async def conversations(
 
 @router.get("/{conversation_id}", operation_id="read_conversation")
 async def conversation(conversation_id: UUID, caller: Caller, opened: Opened) -> ConversationTurns:
-    head = await opened.conversations.head(
-        conversation_id, user=caller.user, workspace=caller.workspace
-    )
-    if head is None:
-        raise ConversationNotFound
+    return await _opened("history.read", conversation_id, caller, opened)
+
+
+@router.get("/{conversation_id}/export", operation_id="export_conversation")
+async def export(
+    conversation_id: UUID, caller: Caller, opened: Opened, response: Response
+) -> ConversationTurns:
+    """The same as a file to keep."""
+    turns = await _opened("conversation.exported", conversation_id, caller, opened)
+    name = f"conversation-{conversation_id}.json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return turns
+
+
+async def _opened(
+    action: Action, conversation_id: UUID, caller: Principal, opened: Container
+) -> ConversationTurns:
+    """A conversation for its owner, once the audit trail says which notes it shows."""
+    head = await _head(conversation_id, caller, opened)
     turns = await opened.conversations.turns(
         conversation_id, user=caller.user, workspace=caller.workspace
     )
+    told = {"conversation": str(head.id), "client": str(head.client) if head.client else None}
+    await write(opened, caller, action, {**told, "notes": _notes_shown(turns)})
     return ConversationTurns(
         conversation_id=head.id,
         client_id=head.client,
@@ -67,12 +89,44 @@ async def conversation(conversation_id: UUID, caller: Caller, opened: Opened) ->
 
 @router.delete("/{conversation_id}", status_code=204, operation_id="delete_conversation")
 async def delete(conversation_id: UUID, caller: Caller, opened: Opened) -> Response:
+    head = await _head(conversation_id, caller, opened)
+    # Told first: a deletion that nobody recorded is worse than a record of one that then failed.
+    await write(opened, caller, "conversation.deleted", {"conversation": str(head.id)})
     deleted = await opened.conversations.delete(
         conversation_id, user=caller.user, workspace=caller.workspace
     )
     if not deleted:
         raise ConversationNotFound
     return Response(status_code=204)
+
+
+async def _head(conversation_id: UUID, caller: Principal, opened: Container) -> ConversationHead:
+    head = await opened.conversations.head(
+        conversation_id, user=caller.user, workspace=caller.workspace
+    )
+    if head is None:
+        raise ConversationNotFound
+    return head
+
+
+def _notes_shown(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """The notes whose words are in what is shown, each version once."""
+    shown = {
+        (
+            "sessions" if cited["type"] == "session" else "clients",
+            cited["session_id"] or cited["client_id"],
+            cited["client_id"],
+            cited["note_version"],
+        )
+        for turn in turns
+        for sentence in turn.sentences
+        if sentence
+        for cited in sentence.citations
+    }
+    return [
+        {"entity": entity, "id": id, "client": client, "version": version, "use": "shown"}
+        for entity, id, client, version in sorted(shown, key=str)
+    ]
 
 
 def _turn(turn: Turn) -> TurnOut:

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.context import route_of
 from service.api.problems import problem
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class RequestContext:
                 log.info(
                     "request.answered",
                     method=scope["method"],
-                    route=_route(scope),
+                    route=route_of(scope),
                     status=answered.status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )
@@ -76,9 +77,3 @@ class _Answered:
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
-
-
-def _route(scope: Scope) -> str:
-    """The template, never the path: a path may hold anything."""
-    route = scope.get("route")
-    return str(getattr(route, "path", "unmatched"))

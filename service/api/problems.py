@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service import errors
+from service.api.context import request_id
+from service.api.trail import public_error
 from service.errors import ServiceError
 
 log = structlog.get_logger()
@@ -75,7 +77,7 @@ def problem(
         "title": ENGLISH.get(code, ENGLISH["internal"]),
         "status": status,
         "detail": texts.get(code, texts["internal"]),
-        "request_id": str(structlog.contextvars.get_contextvars().get("request_id", "")),
+        "request_id": request_id(),
     }
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
@@ -98,6 +100,7 @@ def status_of(error: ServiceError) -> int:
 
 async def _service_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, ServiceError)  # noqa: S101 - registered for this class only
+    exc = await public_error(request, exc)
     status = status_of(exc)
     log.info("request.refused", code=exc.code, status=status)
     headers = {}

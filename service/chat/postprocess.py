@@ -16,6 +16,7 @@ from service.domain.answers import (
     Span,
     Verdict,
 )
+from service.domain.audit import Trail
 from service.telemetry.metrics import CITATIONS_RETURNED
 
 
@@ -23,6 +24,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     question, verdicts = state["question"], state["verdicts"]
     admitted = [verdict for verdict in verdicts if verdict.admitted]
     text, citations = cite(admitted, state["found"].passages)
+    leave_trail(runtime.context.trail, verdicts, state["found"].passages)
     status = _status(verdicts, sure=state["decision"].kind == "answer")
     CITATIONS_RETURNED.observe(len(citations))
     return {
@@ -37,6 +39,17 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             model=runtime.context.model.model,
         )
     }
+
+
+def leave_trail(trail: Trail, verdicts: Sequence[Verdict], passages: Sequence[Passage]) -> None:
+    """Tells which notes the answer cites, and on which a sentence leaned that is withheld."""
+    by_id = {passage.id: passage.note for passage in passages}
+    for verdict in verdicts:
+        for name in verdict.claim.passage_ids if verdict.withheld else ():
+            if name in by_id:  # a model may name a passage that it was never given
+                trail.saw(by_id[name], "withheld")
+        for span in verdict.spans:
+            trail.saw(by_id[span.passage_id], "cited")
 
 
 def _status(verdicts: Sequence[Verdict], *, sure: bool) -> AnswerStatus:

@@ -11,7 +11,7 @@ async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
     workspace = context.principal.workspace
     with RETRIEVAL_SECONDS.time():
         found = await context.finder.find(
-            question, workspace=workspace, actor=context.principal.user
+            question, workspace=workspace, actor=context.principal.user, trail=context.trail
         )
     search = await context.store.coverage(workspace=workspace, client=question.client)
     SOURCES_RETRIEVED.observe(len({passage.note.ref for passage in found.passages}))

@@ -1,10 +1,11 @@
 """What travels through the graph, and what the nodes may use."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from service.domain.answers import Answer, Question, SearchStatement, Verdict
+from service.domain.audit import Trail
 from service.domain.identity import Principal
 from service.ports import ChatModel, ChunkStore
 from service.retrieval.enough import Decision
@@ -19,6 +20,7 @@ class ChatContext:
     store: ChunkStore
     finder: Finder
     model: ChatModel
+    trail: Trail = field(default_factory=Trail)
 
 
 class ChatState(TypedDict, total=False):

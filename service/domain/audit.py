@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from service.domain.identity import ClientId, UserId, WorkspaceId
-from service.domain.notes import NoteRef
+from service.domain.notes import Note, NoteRef
 
 Action = Literal[
     "chat.opened",
@@ -19,9 +19,9 @@ Action = Literal[
     "switch.changed",
     "keys.changed",
 ]
-Use = Literal["read", "cited", "withheld", "shown"]
-"""Read: pulled to answer. Cited: in the answer. Withheld: a sentence leaned on it and was not shown.
-Shown: again, in history."""
+Use = Literal["read", "withheld", "cited", "shown"]
+"""Read: pulled to answer. Withheld: a sentence leaned on it and was not shown. Cited: in the answer.
+Shown: again, in history. In this order, so that the strongest use of a note is the one that is told."""
 
 SERVICE_CHAIN = WorkspaceId(UUID(int=0))
 """The chain of what concerns no single workspace: global switches, signing keys."""
@@ -45,6 +45,26 @@ class NoteUse:
             "version": self.version,
             "use": self.use,
         }
+
+
+@dataclass(slots=True)
+class Trail:
+    """The notes a question touched, gathered while it is answered: a failure on the way tells them too."""
+
+    uses: dict[NoteRef, NoteUse] = field(default_factory=dict)
+
+    def saw(self, note: Note, use: Use) -> None:
+        """Keeps a note's strongest use."""
+        known = self.uses.get(note.ref)
+        if known is None or _STRENGTH[use] > _STRENGTH[known.use]:
+            self.uses[note.ref] = NoteUse(note.ref, note.client, note.version, use)
+
+    def details(self) -> list[dict[str, Any]]:
+        """As it stands in a row's details."""
+        return [use.details() for use in self.uses.values()]
+
+
+_STRENGTH: dict[Use, int] = {use: rank for rank, use in enumerate(get_args(Use))}
 
 
 @dataclass(frozen=True, slots=True)

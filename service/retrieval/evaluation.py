@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from service.domain.answers import Question
+from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
 from service.language.detect import language_of
 from service.retrieval.enough import judge
@@ -45,7 +46,7 @@ def parse_question(line: str) -> Asked:
 
 async def ask(asked: Asked, finder: Finder) -> Outcome:
     """Searches as nobody in particular: the source decides what an index pull may read."""
-    found = await finder.find(asked.question, workspace=asked.workspace, actor=None)
+    found = await finder.find(asked.question, workspace=asked.workspace, actor=None, trail=Trail())
     return Outcome(
         qid=asked.qid,
         session_ids=tuple(ref.id for ref in found.ranked if ref.entity == "sessions"),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from service.domain.answers import Candidate, Passage, Question
+from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Pulled
 from service.language.chunking import chunk_note
@@ -61,15 +62,24 @@ class Finder:
     lexical: LexicalIndex
 
     async def find(
-        self, question: Question, *, workspace: WorkspaceId, actor: UserId | None
+        self,
+        question: Question,
+        *,
+        workspace: WorkspaceId,
+        actor: UserId | None,
+        trail: Trail,
     ) -> Found:
         """The passages for a question, read as `actor`; only notes that are readable at this moment.
 
+        Every note that is read is told to `trail` before anything is done with it.
         Raises Unavailable (source, store, model or key), NotAllowed.
         """
         candidates = await self._candidates(question, workspace=workspace)
         pulled = await self._pull(candidates, workspace=workspace, actor=actor)
-        reads = await self._score(question, _readable(candidates, pulled, question.client))
+        readable = _readable(candidates, pulled, question.client)
+        for _, note, _ in readable:
+            trail.saw(note, "read")
+        reads = await self._score(question, readable)
         reads.sort(key=lambda read: -read.worth)
         return Found(
             passages=_passages(reads, question),

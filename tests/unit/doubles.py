@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from service.domain.answers import Delta, Passage, Question
+from service.domain.audit import AuditEntry, Trail
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -170,9 +171,16 @@ class FixedFinder:
         self.asked: list[tuple[Question, WorkspaceId, UserId | None]] = []
 
     async def find(
-        self, question: Question, *, workspace: WorkspaceId, actor: UserId | None
+        self,
+        question: Question,
+        *,
+        workspace: WorkspaceId,
+        actor: UserId | None,
+        trail: Trail,
     ) -> Found:
         self.asked.append((question, workspace, actor))
+        for passage in self.passages:
+            trail.saw(passage.note, "read")
         refs = tuple(dict.fromkeys(passage.note.ref for passage in self.passages))
         return Found(self.passages, ranked=refs, considered=len(refs))
 
@@ -296,6 +304,31 @@ class RecordingQueue:
 
     async def depth(self) -> Depth:
         return Depth(waiting=len(self.ready), parked=0, lag=0.0)
+
+
+class RecordingAudit:
+    """Keeps AuditLog: remembers rows, or raises `away`, from the row numbered `away_from` on."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[WorkspaceId, AuditEntry]] = []
+        self.away: ServiceError | None = None
+        self.away_from = 0
+        self.on_ask: list[str] = []
+        """What had been written when the question was asked."""
+
+    async def append(self, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
+        if self.away and len(self.rows) >= self.away_from:
+            raise self.away
+        self.rows.append((workspace, entry))
+        return len(self.rows)
+
+    @property
+    def actions(self) -> list[str]:
+        return [entry.action for _, entry in self.rows]
+
+    @property
+    def entries(self) -> list[AuditEntry]:
+        return [entry for _, entry in self.rows]
 
 
 class RecordingEraser:

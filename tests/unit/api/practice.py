@@ -20,18 +20,21 @@ from pazpaz_ai_client.signing import (
 )
 from service.container import OUR_AUDIENCE
 from service.domain.answers import Answer, Question, SearchStatement
+from service.domain.audit import Trail, Use
 from service.domain.identity import ClientId, Principal, WorkspaceId
+from service.domain.notes import Note
 from service.errors import ServiceError
 from service.main import build_app
 from service.security.principals import Principals
 from service.security.tokens import TokenVerifier
-from tests.fakes import CLIENT, NOW, WORKSPACE, InMemoryNoteSource
+from tests.fakes import CLIENT, NOW, WORKSPACE, InMemoryKeyStore, InMemoryNoteSource
 from tests.unit.doubles import (
     SESSION,
     USER,
     CountedLimiter,
     InMemoryConversations,
     ManualClock,
+    RecordingAudit,
     RecordingQueue,
     ScriptedPrincipals,
     an_introspection,
@@ -101,7 +104,10 @@ class Parts:
     limiter: CountedLimiter = field(default_factory=CountedLimiter)
     queue: RecordingQueue = field(default_factory=RecordingQueue)
     database: Database = field(default_factory=Database)
-    answer: Answer | Exception = field(default_factory=an_answer)
+    keys: InMemoryKeyStore = field(default_factory=InMemoryKeyStore)
+    audit: RecordingAudit = field(default_factory=RecordingAudit)
+    touches: list[tuple[Note, Use]] = field(default_factory=list)
+    answer: Answer | BaseException = field(default_factory=an_answer)
     asked: list[tuple[Question, Principal, Sequence[str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -122,9 +128,14 @@ class Parts:
     def signer(self) -> Signer:
         return Signer(KEY, audience=OUR_AUDIENCE, clock=self.seconds)
 
-    async def ask(self, question: Question, *, caller: Principal, earlier: Sequence[str]) -> Answer:
+    async def ask(
+        self, question: Question, *, caller: Principal, earlier: Sequence[str], trail: Trail
+    ) -> Answer:
         self.asked.append((question, caller, earlier))
-        if isinstance(self.answer, Exception):
+        for note, use in self.touches:
+            trail.saw(note, use)
+        self.audit.on_ask = list(self.audit.actions)
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 

@@ -267,14 +267,6 @@ async def test_a_conversation_of_somebody_else_does_not_exist(http, parts, stran
     assert len(parts.asked) == 1
 
 
-async def test_a_client_of_a_second_ago_is_asked_for_at_pazpaz(http, parts):
-    """A client the index does not know yet is looked up as the caller, before anything is spent."""
-    parts.store = KnownClients()
-    parts.notes.take(a_client())
-    assert (await ask(http, client_id=str(CLIENT))).status_code == 200
-    assert parts.notes.pulls == [((), [CLIENT], USER)]
-
-
 @pytest.mark.parametrize(
     "there",
     [None, a_client(is_active=False), a_client(workspace=OTHER_WORKSPACE)],

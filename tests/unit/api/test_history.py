@@ -22,6 +22,12 @@ async def keep(parts, *turns, user=USER, workspace=WORKSPACE, client=None) -> st
     return str(conversation)
 
 
+def cited(marker: int, **places: int) -> dict[str, object]:
+    """A citation as a turn keeps it, as far as the history looks at it."""
+    note = {"type": "session", "session_id": str(UUID(int=41)), "client_id": str(CLIENT)}
+    return {**note, "note_version": 1, "marker": marker, **places}
+
+
 async def get(http, path="", **params):
     return await http.get(HISTORY + path, params=params, headers=bearer())
 
@@ -116,8 +122,8 @@ async def test_the_token_is_looked_at_before_the_cursor(http):
 async def test_a_conversation_is_read_as_it_was_answered(http, parts):
     """Question, answer with its markers and citations whose places count in that answer."""
     said = [
-        Sentence("Slept 🙂 well.", [{"marker": 1, "answer_start": 0, "answer_end": 13}], {}),
-        Sentence("הכאב ירד.", [{"marker": 2}, {"marker": 3}], {}),
+        Sentence("Slept 🙂 well.", [cited(1, answer_start=0, answer_end=13)], {}),
+        Sentence("הכאב ירד.", [cited(2), cited(3)], {}),
     ]
     conversation = await keep(parts, a_turn(*said, question="How?"), client=CLIENT)
     body = (await get(http, f"/{conversation}")).json()
@@ -133,7 +139,7 @@ async def test_a_conversation_is_read_as_it_was_answered(http, parts):
 
 async def test_a_sentence_whose_note_is_gone_is_left_out(http, parts):
     """The rest is shown with places in what is left, and the change is told."""
-    left = Sentence("Then walk.", [{"marker": 2, "answer_start": 14, "answer_end": 24}], {})
+    left = Sentence("Then walk.", [cited(2, answer_start=14, answer_end=24)], {})
     conversation = await keep(parts, a_turn(None, left, question=None))
     [turn] = (await get(http, f"/{conversation}")).json()["turns"]
 

@@ -32,6 +32,7 @@ STATUSES = {
     errors.AllowanceUsed: 429,
     errors.Unavailable: 503,
     errors.SwitchedOff: 503,
+    errors.ChatAlreadyClosed: 503,
     errors.SourceUnavailable: 503,
     errors.StoreUnavailable: 503,
     errors.ModelUnavailable: 503,

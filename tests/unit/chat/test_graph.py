@@ -91,7 +91,7 @@ async def test_an_error_of_a_part_is_the_callers_to_see(graph, error):
     """What a port raises passes through the graph unchanged."""
 
     class Failing(FixedFinder):
-        async def find(self, question, *, workspace, actor):
+        async def find(self, question, *, workspace, actor, trail):
             raise error
 
     context = ChatContext(CALLER, Coverage(), Failing(), ScriptedModel(DONE))

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from service.chat.filter import admit
-from service.chat.postprocess import cite, not_found, postprocess
+from service.chat.postprocess import cite, leave_trail, not_found, postprocess
 from service.domain.answers import Claim, Question, SearchStatement, Verdict
+from service.domain.audit import Trail
 from service.retrieval.enough import Decision
 from service.retrieval.search import Found
 from tests.fakes import a_passage
@@ -30,7 +31,7 @@ async def answer(verdicts, passages=(), *, search=SEARCH, language="en"):
         "found": Found(tuple(passages), ranked=(), considered=len(passages)),
         "search": search,
     }
-    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel()))
+    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel(), trail=Trail()))
     return (await postprocess(state, runtime))["answer"]
 
 
@@ -153,6 +154,19 @@ async def test_an_unsure_decision_makes_the_answer_partial() -> None:
         "found": Found((passage,), ranked=(), considered=1),
         "search": SEARCH,
     }
-    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel()))
+    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel(), trail=Trail()))
 
     assert (await postprocess(state, runtime))["answer"].status == "partial"
+
+
+def test_the_trail_tells_cited_from_withheld():
+    """A note a sentence rests on is cited, one whose sentence was withheld is withheld, and cited outweighs it."""
+    one, two = a_passage("Slept well.", id="p1"), a_passage("Ate.", id="p2")
+    trail = Trail()
+    trail.saw(one.note, "read")
+    verdicts = verdicts_of(("Ran a mile.", [one]), ("Ran far.", [two]), ("Ate.", [two]))
+    leave_trail(trail, verdicts, [one, two])
+    assert {use.ref: use.use for use in trail.uses.values()} == {
+        one.note.ref: "withheld",
+        two.note.ref: "cited",
+    }

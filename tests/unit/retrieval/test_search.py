@@ -7,7 +7,9 @@ import pytest
 
 from service.adapters.local_model import LocalEmbedder, LocalReranker
 from service.domain.answers import Question
+from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId
+from service.errors import ModelUnavailable
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from tests.fakes import (
@@ -51,7 +53,8 @@ class Practice:
         await index(*notes, store=self.store, embedder=self.finder.embedder, keys=self.keys)
 
     async def find(self, question=ASKED, *, workspace=WORKSPACE, actor=ACTOR):
-        return await self.finder.find(question, workspace=workspace, actor=actor)
+        self.trail = Trail()
+        return await self.finder.find(question, workspace=workspace, actor=actor, trail=self.trail)
 
 
 @pytest.fixture
@@ -173,3 +176,20 @@ async def test_nothing_to_search_pulls_nothing(practice):
     found = await practice.find()
 
     assert (found.passages, found.ranked, practice.source.pulls) == ((), (), [])
+
+
+async def test_every_note_read_is_told_even_if_scoring_fails(practice):
+    """What was pulled and may be quoted is in the trail before the reranker sees it, and nothing else is."""
+    read, gone = a_note("the knee hurts"), a_note("the knee hurts again", state="deleted")
+    await practice.keep(read, gone)
+
+    class Away:
+        model = "away"
+
+        async def rerank(self, query, texts):
+            raise ModelUnavailable
+
+    practice.finder = replace(practice.finder, reranker=Away())
+    with pytest.raises(ModelUnavailable):
+        await practice.find()
+    assert {(use.ref, use.use) for use in practice.trail.uses.values()} == {(read.ref, "read")}

@@ -1,0 +1,114 @@
+"""The audit rows of a request: before text is read, after it was shown, and when somebody was refused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from fastapi import Request
+
+from service import errors
+from service.api.context import request_id, route_of
+from service.container import Container
+from service.domain.audit import Action, AuditEntry, Trail
+from service.domain.identity import Principal
+from service.errors import ServiceError, StoreUnavailable
+
+log = structlog.get_logger()
+
+REFUSALS = (
+    errors.NotAllowed,
+    errors.ClientNotFound,
+    errors.ConversationNotFound,
+    errors.ScopeFixed,
+    errors.AllowanceUsed,
+    errors.SwitchedOff,
+)
+"""What is said to a caller we know. A part that is away, or a body we cannot read, is no decision about them."""
+
+
+@dataclass(slots=True)
+class ChatRecord:
+    """What the closing row of a question will say."""
+
+    chat: UUID = field(default_factory=uuid4)
+    trail: Trail = field(default_factory=Trail)
+    outcome: str = "internal"
+    model: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        return {"outcome": self.outcome, "model": self.model, "notes": self.trail.details()}
+
+
+@asynccontextmanager
+async def recorded_chat(
+    opened: Container, caller: Principal, opening: Mapping[str, Any]
+) -> AsyncIterator[ChatRecord]:
+    """A question between its two rows: no text is pulled before the first, none shown before the second.
+
+    Raises StoreUnavailable where a row cannot be written: what cannot be recorded is not done.
+    """
+    record = ChatRecord()
+    await write(opened, caller, "chat.opened", opening, chat=record.chat)
+    try:
+        yield record
+    except BaseException as exc:
+        record.outcome = _outcome(exc)
+        await _close_after(exc, record, opened, caller)
+        raise
+    await write(opened, caller, "chat.closed", record.details(), chat=record.chat)
+
+
+def _outcome(exc: BaseException) -> str:
+    if isinstance(exc, ServiceError):
+        return exc.code
+    return "internal" if isinstance(exc, Exception) else "cancelled"
+
+
+async def _close_after(
+    exc: BaseException, record: ChatRecord, opened: Container, caller: Principal
+) -> None:
+    """The closing row of a question that failed; if it cannot be written, the sweeper will close it as unknown."""
+    closing = write(opened, caller, "chat.closed", record.details(), chat=record.chat)
+    try:
+        await asyncio.shield(closing)  # whoever cancels the question must not cancel its record
+    except ServiceError:
+        log.warning("audit.left_open")
+        return
+    if isinstance(exc, ServiceError):
+        exc.recorded = True
+
+
+async def write(
+    opened: Container,
+    caller: Principal,
+    action: Action,
+    details: Mapping[str, Any],
+    *,
+    chat: UUID | None = None,
+) -> None:
+    """One row in the caller's workspace. Raises StoreUnavailable."""
+    told = {**details, "request_id": request_id()}
+    entry = AuditEntry(action=action, user=caller.user, chat=chat, details=told)
+    await opened.audit.append(entry, workspace=caller.workspace)
+
+
+async def record_refusal(request: Request, error: ServiceError) -> None:
+    """One row for a caller who is known and was refused; none twice. Raises StoreUnavailable."""
+    caller: Principal | None = getattr(request.state, "caller", None)
+    if caller is None or error.recorded or not isinstance(error, REFUSALS):
+        return
+    details = {"code": error.code, "route": route_of(request.scope)}
+    await write(request.state.container, caller, "refused", details)
+
+
+async def public_error(request: Request, error: ServiceError) -> ServiceError:
+    """The error to answer with: where a refusal cannot be recorded, that is what is wrong."""
+    try:
+        await record_refusal(request, error)
+    except StoreUnavailable as unrecorded:
+        return unrecorded
+    return error
