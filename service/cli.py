@@ -66,10 +66,14 @@ def worker() -> None:
 
 async def _work(settings: Any) -> None:
     from service.container import open_container
+    from service.keeper import keeper_of
     from service.worker import Worker
 
     async with open_container(settings) as container:
-        await Worker(container.queue, container.indexer).run(_stop_on_signals())
+        stop = _stop_on_signals()
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(Worker(container.queue, container.indexer).run(stop))
+            loops.create_task(keeper_of(container).run(stop))
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from pazpaz_ai_client.signing import (
     ResponseVerifier,
     Signer,
 )
+from service.adapters.audit_log import PgAuditLog
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, open_database
@@ -74,10 +75,13 @@ class Container:
     store: PgChunkStore
     queue: PgWorkQueue
     conversations: PgConversations
+    audit: PgAuditLog
     limiter: RedisRateLimiter
     tokens: TokenVerifier
     principals: Principals
     events_verifier: RequestVerifier
+    signing_key: Callable[[], PrivateKey]
+    """The key we sign with at this moment."""
     models: Models
 
     @cached_property
@@ -169,6 +173,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
                 debounce_limit=settings.debounce_limit_seconds,
             ),
             conversations=PgConversations(database, keys),
+            audit=PgAuditLog(database),
             limiter=RedisRateLimiter(redis, settings.ai_agent_max_queries_per_hour),
             tokens=TokenVerifier(settings.secret_key.get_secret_value(), now),
             principals=Principals(notes, now, settings.allowed_roles),
@@ -180,6 +185,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
                 # A repeated event changes nothing, so an absent nonce store need not stop it.
                 accept_without_nonce_store=True,
             ),
+            signing_key=lambda: private_key,
             models=_models(settings, http),
         )
 

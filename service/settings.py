@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     """How long a note must be quiet before it is looked at again; autosaves come every 5 s."""
     debounce_limit_seconds: float = Field(default=30.0, ge=0)
     """The longest that further edits can put off the look."""
+    audit_orphan_seconds: float = Field(default=300.0, gt=0)
+    """After this long without a closing row a question is recorded as ended, outcome unknown."""
+    audit_checkpoint_seconds: float = Field(default=60.0, gt=0)
+    """How often a chain that grew is signed."""
     request_timeout_seconds: float = Field(default=10.0, gt=0)
     lease_seconds: float = Field(default=60.0, gt=0)
 

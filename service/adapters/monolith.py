@@ -13,6 +13,7 @@ import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from pazpaz_ai_client.signing import ResponseVerifier, SignatureRefused, Signer
+from service.domain.audit import AuditRow
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -41,6 +42,11 @@ PREFIX = "/internal/ai/v1"
 MAX_IDS = 50  # contracts section 3: the most sessions, and the most clients, of one pull
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MANIFEST_PAGE = 500
+MAX_METADATA_BYTES = (
+    12 * 1024
+)  # a call to PazPaz may have 16 KiB; beyond this a row's notes are counted, not listed
+PASSING = frozenset({401, 408, 425, 429, *range(500, 600)})
+"""Answers of PazPaz after which the same call may still succeed: ours may be the clock or the key that is wrong."""
 
 T = TypeVar("T")
 
@@ -200,6 +206,19 @@ class Monolith:
             revoked=answer.revoked,
         )
 
+    async def record(self, row: AuditRow) -> bool:
+        """Keeps AuditSink: one row for PazPaz's own audit log, under a key that makes a repeat harmless."""
+        body = {
+            "idempotency_key": f"{row.workspace}:{row.seq}",
+            "workspace_id": str(row.workspace),
+            "user_id": str(row.entry.user) if row.entry.user else None,
+            "metadata": _metadata(row),
+        }
+        status, _, retry_after = await self._exchange("audit-events", "pp-audit/1", body)
+        if status in PASSING:
+            raise SourceUnavailable(retry_after=retry_after)
+        return status == 200
+
     async def _call(self, route: str, tag: str, body: Mapping[str, Any], kind: type[A]) -> A:
         """One signed POST and its verified answer; raises SourceUnavailable for whatever cannot be trusted."""
         status, content, retry_after = await self._exchange(route, tag, body)
@@ -247,6 +266,22 @@ class Monolith:
             return response, await _read(response)
         finally:
             await response.aclose()
+
+
+def _metadata(row: AuditRow) -> dict[str, Any]:
+    """What PazPaz keeps of a row: the hash, which anchors our chain outside our database, and what happened."""
+    told: dict[str, Any] = {
+        "seq": row.seq,
+        "hash": row.hash.hex(),
+        "action": row.entry.action,
+        "at": row.at.isoformat(),
+        "chat": str(row.entry.chat) if row.entry.chat else None,
+        "details": dict(row.entry.details),
+    }
+    if len(json.dumps(told)) > MAX_METADATA_BYTES:
+        notes = told["details"].get("notes", ())
+        told["details"] = {**told["details"], "notes": [], "notes_left_out": len(notes)}
+    return told
 
 
 class _NotThere(SourceUnavailable):

@@ -8,7 +8,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.dependencies import Opened
 from service.errors import StoreUnavailable
-from service.telemetry.metrics import DEAD_LETTERS, INGEST_LAG, OPEN_WORK
+from service.telemetry.metrics import (
+    AUDIT_WAITING,
+    DEAD_LETTERS,
+    INGEST_LAG,
+    OLDEST_OPEN_CHAT,
+    OPEN_CHATS,
+    OPEN_WORK,
+)
 
 router = APIRouter(tags=["operations"])
 
@@ -38,8 +45,11 @@ async def metrics(opened: Opened) -> Response:
     """The worker serves no page, so the state of its work is read here; Postgres away leaves the last values."""
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            depth = await opened.queue.depth()
+            depth, trail = await opened.queue.depth(), await opened.audit.depth()
         OPEN_WORK.set(depth.waiting)
+        AUDIT_WAITING.set(trail.waiting)
+        OPEN_CHATS.set(trail.open)
+        OLDEST_OPEN_CHAT.set(trail.oldest)
         DEAD_LETTERS.set(depth.parked)
         INGEST_LAG.set(depth.lag)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -42,6 +42,12 @@ STAGE_SECONDS = Histogram(
 )
 LIMITER_FALLBACKS = Counter("ai_agent_limiter_fallbacks", "Questions counted without Redis.")
 
+AUDIT_ORPHANS = Counter("ai_audit_orphans", "Questions closed as unknown by the sweeper.")
+AUDIT_WAITING = Gauge("ai_audit_waiting", "Audit rows that PazPaz does not have yet.")
+OPEN_CHATS = Gauge("ai_audit_open_chats", "Questions without a closing row.")
+OLDEST_OPEN_CHAT = Gauge("ai_audit_oldest_open_chat_seconds", "Age of the oldest of them.")
+AUDIT_FORWARDED = Counter("ai_audit_forwarded", "Audit rows handed to PazPaz.", ["outcome"])
+
 EVENTS_ACCEPTED = Counter("ai_ingest_events_accepted", "Events stored.", ["entity"])
 EVENTS_REFUSED = Counter("ai_ingest_events_refused", "Deliveries refused.", ["reason"])
 NOTES_PROCESSED = Counter("ai_ingest_notes", "Work finished by the worker.", ["outcome"])

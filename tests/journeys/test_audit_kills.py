@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -37,17 +36,17 @@ class Tally:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Stage]:
+async def house(stage: Stage) -> AsyncIterator[Stage]:
     """A stage of its own, with an impatient sweeper: other journeys must not meet these kills."""
     async with open_stage(
-        tmp_path / "stage",
+        stage.folder / "kills",
         name=f"pazpaz_kills_{os.getpid()}",
         AUDIT_ORPHAN_SECONDS=str(ORPHAN_SECONDS),
         AI_AGENT_MAX_QUERIES_PER_HOUR="1000000",
-    ) as stage:
-        stage.start("monolith", "api", "worker")
-        await stage.until_up(stage.monolith_url, stage.service_url)
-        yield stage
+    ) as apart:
+        apart.start("monolith", "api", "worker")
+        await apart.until_up(apart.monolith_url, apart.service_url)
+        yield apart
 
 
 async def test_every_chat_is_opened_once_and_closed_once(house: Stage) -> None:

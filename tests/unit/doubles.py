@@ -20,6 +20,7 @@ from service.errors import ServiceError
 from service.ports import (
     DIMENSION,
     Allowance,
+    AuditDepth,
     ClientChange,
     ConversationHead,
     Depth,
@@ -321,6 +322,9 @@ class RecordingAudit:
             raise self.away
         self.rows.append((workspace, entry))
         return len(self.rows)
+
+    async def depth(self) -> AuditDepth:
+        return AuditDepth(waiting=len(self.rows), open=0, oldest=0.0)
 
     @property
     def actions(self) -> list[str]:

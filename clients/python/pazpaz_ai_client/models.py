@@ -223,7 +223,8 @@ class AuditEvent(_Request):
 
     idempotency_key: str = Field(min_length=1, max_length=200)
     workspace_id: UUID
-    user_id: UUID
+    user_id: UUID | None = None
+    """None: the service itself did it, or an operator at its command line."""
     action: Literal["READ"] = "READ"
     resource_type: Literal["AIAgent"] = "AIAgent"
     metadata: dict[str, Any] = Field(default_factory=dict)

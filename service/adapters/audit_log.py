@@ -1,0 +1,198 @@
+"""The audit trail in Postgres: one chain a workspace, appended to under its head's lock."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.adapters.database import (
+    Database,
+    audit,
+    audit_checkpoints,
+    audit_heads,
+    open_chats,
+)
+from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
+from service.domain.identity import UserId, WorkspaceId
+from service.errors import ChatAlreadyClosed
+from service.ports import AuditDepth, AuditHead, OpenChat
+from service.security.chain import GENESIS, Checkpoint, linked
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PgAuditLog:
+    """Keeps AuditLog, and what its keeper and its reader need."""
+
+    database: Database
+
+    async def append(self, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
+        try:
+            async with self.database.tenant_tx(workspace) as connection:
+                return await append(connection, entry, workspace=workspace)
+        except IntegrityError as exc:
+            raise ChatAlreadyClosed from exc
+
+    async def open_chats(self, *, opened_before: datetime, limit: int) -> Sequence[OpenChat]:
+        query = select(open_chats).where(open_chats.c.opened_at < opened_before)
+        async with self.database.system_tx() as connection:
+            rows = await connection.execute(query.order_by(open_chats.c.opened_at).limit(limit))
+            return [
+                OpenChat(WorkspaceId(row.workspace_id), row.chat_id, UserId(row.user_id))
+                for row in rows
+            ]
+
+    async def heads(self) -> Sequence[AuditHead]:
+        async with self.database.system_tx() as connection:
+            rows = await connection.execute(
+                select(audit_heads).order_by(audit_heads.c.workspace_id)
+            )
+            return [
+                AuditHead(WorkspaceId(row.workspace_id), row.seq, row.forwarded, row.checkpointed)
+                for row in rows
+            ]
+
+    async def depth(self) -> AuditDepth:
+        async with self.database.system_tx() as connection:
+            row = (await connection.execute(_DEPTH)).one()
+        return AuditDepth(int(row.waiting), row.open, float(row.oldest))
+
+    async def rows(
+        self, *, workspace: WorkspaceId, after: int = 0, limit: int = PAGE
+    ) -> Sequence[AuditRow]:
+        query = select(audit).where(audit.c.workspace_id == workspace, audit.c.seq > after)
+        async with self.database.tenant_tx(workspace) as connection:
+            found = await connection.execute(query.order_by(audit.c.seq).limit(limit))
+            return [_row(row) for row in found]
+
+    async def all_rows(self, *, workspace: WorkspaceId) -> AsyncIterator[AuditRow]:
+        """The whole chain, page by page, none of them held."""
+        after = 0
+        while page := await self.rows(workspace=workspace, after=after):
+            for row in page:
+                yield row
+            after = page[-1].seq
+
+    async def checkpoints(self, *, workspace: WorkspaceId) -> Sequence[Checkpoint]:
+        query = select(audit_checkpoints).where(audit_checkpoints.c.workspace_id == workspace)
+        async with self.database.tenant_tx(workspace) as connection:
+            return [
+                Checkpoint(workspace, row.seq, row.hash, row.at, row.keyid, row.signature)
+                for row in await connection.execute(query.order_by(audit_checkpoints.c.seq))
+            ]
+
+    async def keep_checkpoint(self, point: Checkpoint) -> None:
+        """Stores a signed checkpoint; one that another worker stored first is left as it is."""
+        made = {
+            "workspace_id": point.workspace,
+            "seq": point.seq,
+            "hash": point.hash,
+            "at": point.at,
+            "keyid": point.keyid,
+            "signature": point.signature,
+        }
+        async with self.database.tenant_tx(point.workspace) as connection:
+            await connection.execute(
+                insert(audit_checkpoints).values(made).on_conflict_do_nothing()
+            )
+            await connection.execute(_reached(point.workspace, "checkpointed", point.seq))
+
+    async def forwarded(self, *, workspace: WorkspaceId, seq: int) -> None:
+        """Remembers that PazPaz has every row up to this one."""
+        async with self.database.system_tx() as connection:
+            await connection.execute(_reached(workspace, "forwarded", seq))
+
+    async def prune(self, *, workspace: WorkspaceId, before: datetime) -> int:
+        """Removes the rows up to the last checkpoint signed before that moment; how many. Needs the owner's login."""
+        last = select(func.max(audit_checkpoints.c.seq)).where(
+            audit_checkpoints.c.workspace_id == workspace, audit_checkpoints.c.at < before
+        )
+        async with self.database.tenant_tx(workspace) as connection:
+            through = await connection.scalar(last)
+            old = delete(audit).where(audit.c.workspace_id == workspace, audit.c.seq <= through)
+            return (await connection.execute(old)).rowcount if through else 0
+
+
+_DEPTH = text(
+    "SELECT (SELECT coalesce(sum(seq - forwarded), 0) FROM audit_heads WHERE workspace_id <> :service) AS waiting,"
+    " count(*) AS open, coalesce(extract(epoch FROM clock_timestamp() - min(opened_at)), 0) AS oldest"
+    " FROM open_chats"
+).bindparams(service=SERVICE_CHAIN)
+
+
+async def append(connection: AsyncConnection, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
+    """Adds a row in a transaction of the caller's, and its number.
+
+    The head's row is the lock: whoever counts it up first is first in the chain, and a rollback counts it down.
+    """
+    seq, at = (await connection.execute(_next(workspace))).one()
+    previous = await connection.scalar(_hash_of(workspace, seq - 1)) if seq > 1 else GENESIS
+    if previous is None:  # pruned up to here, or somebody's tampering: the checkpoint knows
+        previous = await connection.scalar(_checkpointed_hash(workspace, seq - 1)) or GENESIS
+    row = linked(entry, workspace=workspace, seq=seq, at=at, previous=previous)
+    await connection.execute(insert(audit).values(_values(row)))
+    await _track_open_chat(connection, row)
+    return row.seq
+
+
+async def _track_open_chat(connection: AsyncConnection, row: AuditRow) -> None:
+    """What the sweeper looks at: a chat is in the list exactly while it has no closing row."""
+    named = {"workspace_id": row.workspace, "chat_id": row.entry.chat}
+    if row.entry.action == "chat.opened":
+        opened = {**named, "user_id": row.entry.user, "opened_at": row.at}
+        await connection.execute(insert(open_chats).values(opened))
+    elif row.entry.action == "chat.closed":
+        this = (open_chats.c[name] == value for name, value in named.items())
+        await connection.execute(delete(open_chats).where(*this))
+
+
+def _next(workspace: WorkspaceId) -> Any:
+    first = insert(audit_heads).values(workspace_id=workspace, seq=1)
+    counted = first.on_conflict_do_update(
+        index_elements=["workspace_id"], set_={"seq": audit_heads.c.seq + 1}
+    )
+    return counted.returning(audit_heads.c.seq, func.clock_timestamp())
+
+
+def _hash_of(workspace: WorkspaceId, seq: int) -> Any:
+    return select(audit.c.hash).where(audit.c.workspace_id == workspace, audit.c.seq == seq)
+
+
+def _checkpointed_hash(workspace: WorkspaceId, seq: int) -> Any:
+    points = audit_checkpoints.c
+    return select(points.hash).where(points.workspace_id == workspace, points.seq == seq)
+
+
+def _reached(workspace: WorkspaceId, counter: str, seq: int) -> Any:
+    column = audit_heads.c[counter]
+    return (
+        update(audit_heads)
+        .where(audit_heads.c.workspace_id == workspace)
+        .values({counter: func.greatest(column, seq)})
+    )
+
+
+def _values(row: AuditRow) -> dict[str, Any]:
+    return {
+        "workspace_id": row.workspace,
+        "seq": row.seq,
+        "at": row.at,
+        "action": row.entry.action,
+        "user_id": row.entry.user,
+        "chat_id": row.entry.chat,
+        "details": dict(row.entry.details),
+        "previous": row.previous,
+        "hash": row.hash,
+    }
+
+
+def _row(row: Row[Any]) -> AuditRow:
+    user = UserId(row.user_id) if row.user_id else None
+    entry = AuditEntry(row.action, user=user, chat=row.chat_id, details=row.details)
+    return AuditRow(WorkspaceId(row.workspace_id), row.seq, row.at, entry, row.previous, row.hash)
