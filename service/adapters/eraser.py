@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Table, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.adapters.audit_log import append
 from service.adapters.chunk_store import next_epoch
 from service.adapters.database import (
     SHUT,
@@ -17,6 +18,7 @@ from service.adapters.database import (
     workspace_keys,
 )
 from service.adapters.work_queue import bury, finish
+from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
 from service.ports import KeyStore, Lease
 
@@ -56,6 +58,8 @@ class PgEraser:
             for table in roots:
                 await connection.execute(delete(table).where(table.c.workspace_id == workspace))
             await next_epoch(connection, workspace)
+            if workspace_keys in roots:
+                await append(connection, AuditEntry("workspace.erased"), workspace=workspace)
         return True
 
 

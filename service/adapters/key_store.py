@@ -9,7 +9,9 @@ from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.adapters.audit_log import append
 from service.adapters.database import Database, workspace_keys
+from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import KeyUnavailable
 from service.ports import Clock, KeyStore, WorkspaceKeys
@@ -59,11 +61,17 @@ class PgKeyStore:
         async with self.database.tenant_tx(workspace) as connection:
             row = (await connection.execute(newest)).one_or_none()
             if row is None:
-                # Two processes may meet here: one insert wins, both read what it wrote.
-                fresh = insert(workspace_keys).values(self._fresh(workspace))
-                await connection.execute(fresh.on_conflict_do_nothing())
+                await self._make(connection, workspace)
                 row = (await connection.execute(newest)).one()
         return row
+
+    async def _make(self, connection: AsyncConnection, workspace: WorkspaceId) -> None:
+        """Two processes may meet here: one insert wins and is told in the trail, both read what it wrote."""
+        fresh = self._fresh(workspace)
+        made = insert(workspace_keys).values(fresh).on_conflict_do_nothing()
+        if (await connection.execute(made.returning(workspace_keys.c.epoch))).first():
+            told = {"workspace_keys": fresh["epoch"], "wrapped_by": fresh["kek_id"]}
+            await append(connection, AuditEntry("keys.changed", details=told), workspace=workspace)
 
     def _fresh(self, workspace: WorkspaceId) -> dict[str, object]:
         return {

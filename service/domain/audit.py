@@ -18,6 +18,7 @@ Action = Literal[
     "conversation.exported",
     "switch.changed",
     "keys.changed",
+    "workspace.erased",
 ]
 Use = Literal["read", "withheld", "cited", "shown"]
 """Read: pulled to answer. Withheld: a sentence leaned on it and was not shown. Cited: in the answer.

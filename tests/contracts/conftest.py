@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from service.adapters.database import Database, metadata, open_database
+from service.adapters.database import Database, open_database
 from service.adapters.key_store import PgKeyStore
 from service.adapters.rate_limiter import TIMEOUT_SECONDS
 from service.container import now
@@ -14,6 +14,7 @@ from service.demo.databases import Databases
 from service.demo.stage import Stage
 from service.security.keys import KeyEncryptionKey, new_key
 from tests.contracts.bench import Bench, fake_bench, real_bench
+from tests.tables import empty_tables
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
 
@@ -34,8 +35,7 @@ async def owner(databases_apart: Databases) -> AsyncIterator[Owner]:
 @pytest.fixture
 async def database(opened: Database, owner: Owner) -> Database:
     """With no row in it."""
-    tables = ", ".join(table.name for table in metadata.sorted_tables)
-    await owner.execute(f"TRUNCATE {tables}")
+    await empty_tables(owner)
     return opened
 
 

@@ -8,18 +8,20 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from service.adapters.database import metadata
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage
+from service.domain.audit import AuditEntry
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Turn
+from service.keeper import keeper_of
 from service.language.chunking import chunk_note
 from service.ports import Event, IndexedNote, Lease
 from service.security.keys import digest
 from service.settings import Settings
 from tests.fakes import NOW, a_bag, a_note
+from tests.tables import empty_tables
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
 CANARY = "canary-7f3a קנרית"
@@ -38,7 +40,7 @@ async def opened(
     stage: Stage, databases_apart: Databases, owner: Owner
 ) -> AsyncIterator[Container]:
     """The service's parts on empty tables, with the worker's login; notes need not be quiet."""
-    await owner.execute(f"TRUNCATE {', '.join(metadata.tables)}")
+    await empty_tables(owner)
     async with open_container(settings_for(stage, databases_apart.worker)) as container:
         yield container
 
@@ -61,6 +63,7 @@ async def furnish(opened: Container) -> WorkspaceId:
     lease = await _lease(opened, note.ref, kind="upserted")
     assert await opened.store.replace(await _indexed(note, opened), lease=lease)
     await _say(opened, note)
+    await _record(opened, workspace)
     purged = NoteRef(workspace, "sessions", uuid4())
     lease = await _lease(opened, purged, kind="purged")
     assert await opened.store.forget(purged, lease=lease, erase=True)
@@ -100,6 +103,14 @@ async def _say(opened: Container, note: Note) -> None:
         workspace=note.ref.workspace,
         turn=turn,
     )
+
+
+async def _record(opened: Container, workspace: WorkspaceId) -> None:
+    """A row of the audit trail, and a checkpoint over it."""
+    seq = await opened.audit.append(AuditEntry("history.read"), workspace=workspace)
+    head = next(head for head in await opened.audit.heads() if head.workspace == workspace)
+    assert head.seq == seq
+    await keeper_of(opened).checkpoint(head)
 
 
 async def rows(owner: Owner, table: str, workspace: WorkspaceId) -> list[str]:

@@ -20,6 +20,8 @@ from tests.fakes import CLIENT, NOW, a_bag, a_note
 from tests.integration.conftest import Owner, furnish, rows
 
 CONTENT = {table.name for table in CONTENT_TABLES}
+LEFT_STANDING = {"index_epoch", "audit", "audit_checkpoints"}
+"""After an erasure: a number that tells caches, and the trail, which outlives its workspace."""
 SEARCH = {"note_catalogue", "session_vectors", "bags"}
 
 
@@ -43,15 +45,19 @@ async def _held(owner: Owner, workspace: WorkspaceId) -> set[str]:
     return {table for table in CONTENT if await rows(owner, table, workspace)}
 
 
-async def test_an_erased_practice_leaves_its_epoch_only(
+async def test_an_erased_practice_leaves_its_epoch_and_its_trail(
     owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId, theirs: WorkspaceId
 ) -> None:
-    """No content table holds a row of an erased practice but a number, and a neighbour's rows stay as they are."""
+    """No content table holds a row of an erased practice but a number and the audit trail, which tells the erasure
+    as its last row; a neighbour's rows stay as they are."""
     assert await _held(owner, mine) == CONTENT
     before = {table: await rows(owner, table, theirs) for table in CONTENT}
+    told = await opened.audit.rows(workspace=mine)
 
     await eraser.erase(await _workspace_lease(opened, mine))
-    assert await _held(owner, mine) == {"index_epoch"}
+    assert await _held(owner, mine) == LEFT_STANDING
+    *still, erased = await opened.audit.rows(workspace=mine)
+    assert (still, erased.entry.action) == (list(told), "workspace.erased")
     assert not (await opened.queue.depth()).waiting
     assert {table: await rows(owner, table, theirs) for table in CONTENT} == before
 
@@ -81,7 +87,7 @@ async def test_a_note_being_written_does_not_outlive_its_practice(
         await asyncio.sleep(0.2)  # the erasure goes as far as it can
     await erasing
 
-    assert await _held(owner, mine) == {"index_epoch"}
+    assert await _held(owner, mine) == LEFT_STANDING
 
 
 async def test_a_late_worker_writes_nothing(
@@ -93,7 +99,7 @@ async def test_a_late_worker_writes_nothing(
 
     note = a_note("late", id=lease.key, workspace=mine)
     assert not await opened.store.forget(note.ref, lease=lease, erase=False)
-    assert await _held(owner, mine) == {"index_epoch"}
+    assert await _held(owner, mine) == LEFT_STANDING
 
 
 async def test_a_stalled_worker_shuts_nothing(
