@@ -24,6 +24,7 @@ from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, open_database
 from service.adapters.eraser import PgEraser
+from service.adapters.jwks import FileSource, Jwks, KeySetSource, UrlSource
 from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
 from service.adapters.monolith import Monolith
@@ -39,7 +40,7 @@ from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from service.security.keys import KeyEncryptionKey
 from service.security.principals import Principals
-from service.security.tokens import TokenVerifier
+from service.security.tokens import AccessTokens, TokenVerifier
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             conversations=PgConversations(database, keys),
             audit=PgAuditLog(database),
             limiter=RedisRateLimiter(redis, settings.ai_agent_max_queries_per_hour),
-            tokens=TokenVerifier(settings.secret_key.get_secret_value(), now),
+            tokens=_tokens(settings, http),
             principals=Principals(notes, now, settings.allowed_roles),
             events_verifier=RequestVerifier(
                 keys=their_keys,
@@ -188,6 +189,23 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             signing_key=lambda: private_key,
             models=_models(settings, http),
         )
+
+
+def _tokens(settings: Settings, http: httpx.AsyncClient) -> TokenVerifier:
+    secret = settings.secret_key.get_secret_value() if settings.secret_key else None
+    return TokenVerifier(secret, _access_tokens(settings, http), now)
+
+
+def _access_tokens(settings: Settings, http: httpx.AsyncClient) -> AccessTokens | None:
+    source: KeySetSource
+    if settings.jwks_url is not None:
+        source = UrlSource(http, str(settings.jwks_url))
+    elif settings.jwks_file is not None:
+        source = FileSource(settings.jwks_file)
+    else:
+        return None
+    assert settings.token_issuer is not None  # noqa: S101 - the settings saw to it
+    return AccessTokens(Jwks(source, now), settings.token_issuer, settings.token_audience)
 
 
 def _models(settings: Settings, http: httpx.AsyncClient) -> Models:

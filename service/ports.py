@@ -5,9 +5,9 @@ travels as a required keyword and comes only from something verified.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement
@@ -57,6 +57,26 @@ class NoteSource(Protocol):
 
     async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus | None:
         """None for a workspace that PazPaz does not list."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key that checks tokens, with the one algorithm it is for (a cryptography key object)."""
+
+    id: str
+    algorithm: str
+    key: Any = field(repr=False)
+
+
+class VerificationKeys(Protocol):
+    """PazPaz's published token keys."""
+
+    async def find(self, kid: str) -> VerificationKey | None:
+        """The key of that id, None when the present set has none.
+
+        Raises SourceUnavailable when no set can be had.
+        """
         ...
 
 

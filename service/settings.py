@@ -40,8 +40,14 @@ class Settings(BaseSettings):
     database_url: PostgresUrl
     """The API's or the worker's own login: it owns no table and bypasses no wall."""
     redis_url: RedisUrl
-    secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
-    """PazPaz's SECRET_KEY. Whoever holds it can mint any PazPaz session."""
+    secret_key: SecretStr | None = Field(default=None, min_length=MIN_SECRET_LENGTH)
+    """PazPaz's SECRET_KEY; unset switches HS256 tokens off. Whoever holds it can mint any PazPaz session."""
+    jwks_url: HttpUrl | None = None
+    """Where PazPaz publishes the keys of its short asymmetric tokens. Or name a file."""
+    jwks_file: Path | None = None
+    token_issuer: str | None = None
+    """The `iss` of such a token."""
+    token_audience: str = "pazpaz-ai"  # noqa: S105 - a name, no secret
     monolith_url: HttpUrl
     signing_key_file: Path
     """Our Ed25519 private key, PEM; the file's stem is its key id (`ai-2026-11-a.pem`)."""
@@ -82,9 +88,19 @@ class Settings(BaseSettings):
     def _belong_together(self) -> Self:
         if (self.key_encryption_key is None) == (self.key_encryption_key_file is None):
             raise ValueError("set exactly one of KEY_ENCRYPTION_KEY and KEY_ENCRYPTION_KEY_FILE")
+        self._require_a_token_mode()
         if self.model_provider == "cohere" and self.cohere_api_key is None:
             raise ValueError("MODEL_PROVIDER=cohere needs COHERE_API_KEY")
         return self
+
+    def _require_a_token_mode(self) -> None:
+        asymmetric = self.jwks_url is not None or self.jwks_file is not None
+        if not asymmetric and self.secret_key is None:
+            raise ValueError("set SECRET_KEY, or JWKS_URL or JWKS_FILE, or both modes")
+        if self.jwks_url is not None and self.jwks_file is not None:
+            raise ValueError("set one of JWKS_URL and JWKS_FILE")
+        if asymmetric and not self.token_issuer:
+            raise ValueError("JWKS_URL and JWKS_FILE need TOKEN_ISSUER")
 
 
 class MigrationSettings(BaseSettings):

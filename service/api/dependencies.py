@@ -24,13 +24,13 @@ def container(request: Request) -> Container:
 Opened = Annotated[Container, Depends(container)]
 
 
-def claims(request: Request, opened: Opened) -> TokenClaims:
+async def claims(request: Request, opened: Opened) -> TokenClaims:
     """Bearer only. Cookies are never read, so there is nothing for a foreign site to ride on."""
     headers = request.headers.getlist("authorization")
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     if scheme.lower() != "bearer":
         raise NotAuthenticated
-    return opened.tokens.verify(token.strip())
+    return await opened.tokens.verify(token.strip())
 
 
 Claims = Annotated[TokenClaims, Depends(claims)]

@@ -1,6 +1,6 @@
 """Who speaks, and for which practice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NewType
 from uuid import UUID
 
@@ -20,6 +20,8 @@ class TokenClaims:
     workspace: WorkspaceId
     session: str
     """PazPaz's `jti`: names the login that introspection asks about."""
+    role: Role | None = field(default=None, compare=False)
+    """What an asymmetric token says of its bearer; introspection must agree. It is no part of the login's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,19 +33,19 @@ class Principals:
         asked, drops = self.clock(), self._drops
         remembered = self._confirmed.get(claims)
         if remembered and asked - remembered[0] < FRESH:
-            return remembered[1]
+            return _agreeing(remembered[1], claims)
         try:
             said = await self.source.introspect(session=claims.session, user=claims.user)
         except SourceUnavailable:
             remembered = self._confirmed.get(claims)  # unless it was dropped while we waited
             if remembered and self.clock() - remembered[0] < GRACE:
-                return remembered[1]
+                return _agreeing(remembered[1], claims)
             raise
         self._confirmed.pop(claims, None)
         principal = _judge(said, claims, self.allowed_roles)
         if drops == self._drops:  # else the answer may be older than the change that dropped it
             self._remember(claims, asked, principal)
-        return principal
+        return _agreeing(principal, claims)
 
     def _remember(self, claims: TokenClaims, asked: datetime, principal: Principal) -> None:
         """As old as the question, not the answer: a slow PazPaz must not stretch the 15 s."""
@@ -63,6 +63,13 @@ class Principals:
         ]
         for claims in stale:
             del self._confirmed[claims]
+
+
+def _agreeing(principal: Principal, claims: TokenClaims) -> Principal:
+    """A token that gives its bearer another role than PazPaz does is no token of theirs any more."""
+    if claims.role not in {None, principal.role}:
+        raise NotAuthenticated
+    return principal
 
 
 def _judge(said: Introspection | None, claims: TokenClaims, roles: frozenset[Role]) -> Principal:

@@ -1,89 +1,130 @@
-"""PazPaz's HS256 token, checked at least as strictly as PazPaz does it."""
+"""A therapist's bearer token, in two modes: PazPaz's own HS256 session token, and a short asymmetric one for us.
+
+The rule book is RFC 8725: the token chooses nothing. Its header only says which one policy judges it, each key has
+one algorithm, and whatever is not exactly of the agreed shape is refused.
+"""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import jwt
 
-from service.domain.identity import TokenClaims, UserId, WorkspaceId
+from service.domain.identity import Role, TokenClaims, UserId, WorkspaceId
 from service.errors import NotAuthenticated
-from service.ports import Clock
+from service.ports import Clock, VerificationKeys
+from service.security.strict import base64url, json_object
 
 MAX_TOKEN_BYTES = 4096
-MAX_LIFE_SECONDS = 7 * 24 * 3600  # PazPaz mints 10,080 minutes; PyJWT alone takes ten years.
+MAX_SESSION_SECONDS = 7 * 24 * 3600  # PazPaz mints 10,080 minutes; PyJWT alone takes ten years.
+MAX_ACCESS_SECONDS = 120
 SKEW_SECONDS = 30
-STRING_CLAIMS = ("sub", "user_id", "workspace_id", "email", "jti")
+SESSION_CLAIMS = ("sub", "user_id", "workspace_id", "email", "jti")
+ACCESS_CLAIMS = ("sub", "user_id", "workspace_id", "role", "sid", "jti", "iss", "aud")
+ROLES: dict[str, Role] = {"owner": "owner", "assistant": "assistant"}
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokens:
+    """The asymmetric mode: who signs (by key id), who issues, and whom the token is for."""
+
+    keys: VerificationKeys
+    issuer: str
+    audience: str
 
 
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
-    """Checks tokens under one key with one algorithm (RFC 8725: the token chooses nothing)."""
+    """Checks tokens of the modes that are switched on: `secret` for HS256, `access` for the asymmetric one."""
 
-    secret: str
+    secret: str | None
+    access: AccessTokens | None
     clock: Clock
 
-    def verify(self, token: str) -> TokenClaims:
-        """What the token says; raises NotAuthenticated for any doubt, without a reason."""
+    async def verify(self, token: str) -> TokenClaims:
+        """What the token says.
+
+        Raises NotAuthenticated for any doubt, without a reason; SourceUnavailable when no key set could be had,
+        because nobody should be signed out by that.
+        """
         try:
-            _check_shape(token)
-            payload = self._decode(token)
-            return _claims(payload, now=int(self.clock().timestamp()))
+            header = _header(token)
+            now = int(self.clock().timestamp())
+            if header["alg"] == "HS256":
+                return self._session_token(token, header, now=now)
+            return await self._access_token(token, header, now=now)
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             raise NotAuthenticated from None
 
-    def _decode(self, token: str) -> dict[str, Any]:
-        header = jwt.get_unverified_header(token)
-        if not set(header) <= {"alg", "typ"} or header.get("typ", "JWT") != "JWT":
-            raise ValueError("header")
-        return jwt.decode(
-            token,
-            self.secret,
-            algorithms=["HS256"],
-            # Times are judged below against the clock passed in; PyJWT also takes strings for them.
-            options={
-                "require": ["exp", "iat", *STRING_CLAIMS],
-                "verify_exp": False,
-                "verify_iat": False,
-                "verify_nbf": False,
-                "verify_aud": False,
-                "verify_sub": False,
-                "verify_jti": False,
-            },
-        )
+    def _session_token(self, token: str, header: Mapping[str, Any], *, now: int) -> TokenClaims:
+        if self.secret is None or header.keys() - {"alg", "typ"}:
+            raise ValueError("mode")
+        if header.get("typ", "JWT") != "JWT":
+            raise ValueError("typ")
+        payload = _signed(token, self.secret, "HS256")
+        _require_strings(payload, SESSION_CLAIMS)
+        _check_times(payload, now=now, longest=MAX_SESSION_SECONDS)
+        if "aud" in payload or "iss" in payload:
+            raise ValueError("claims of another kind of token")
+        return _claims(payload, session=payload["jti"], role=None)
+
+    async def _access_token(
+        self, token: str, header: Mapping[str, Any], *, now: int
+    ) -> TokenClaims:
+        if self.access is None or header.keys() != {"alg", "typ", "kid"}:
+            raise ValueError("mode")
+        if header["typ"] != "at+jwt" or not _KID.fullmatch(header["kid"]):
+            raise ValueError("typ")
+        key = await self.access.keys.find(header["kid"])
+        if key is None or key.algorithm != header["alg"]:
+            raise ValueError("key")
+        payload = _signed(token, key.key, key.algorithm)
+        _require_strings(payload, ACCESS_CLAIMS)
+        _check_times(payload, now=now, longest=MAX_ACCESS_SECONDS)
+        if (payload["iss"], payload["aud"]) != (self.access.issuer, self.access.audience):
+            raise ValueError("parties")
+        return _claims(payload, session=payload["sid"], role=ROLES[payload["role"]])
 
 
-def _check_shape(token: str) -> None:
-    """Three strict base64url parts without padding: a padded twin would be the same token in other letters."""
+def _header(token: str) -> dict[str, Any]:
+    """Three strict base64url parts: a padded twin would be the same token in other letters."""
     if len(token) > MAX_TOKEN_BYTES or not _SHAPE.fullmatch(token):
         raise ValueError("shape")
-    for part in token.split("."):
-        raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        if urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
-            raise ValueError("encoding")
+    header, *_ = (base64url(part) for part in token.split("."))
+    return json_object(header)
 
 
-def _claims(payload: dict[str, Any], *, now: int) -> TokenClaims:
-    if any(not isinstance(payload[name], str) for name in STRING_CLAIMS):
+def _signed(token: str, key: Any, algorithm: str) -> dict[str, Any]:
+    """The payload whose signature holds. PyJWT checks the signature; claims are judged here, more strictly."""
+    return json_object(jwt.PyJWS().decode(token, key, algorithms=[algorithm]))
+
+
+def _require_strings(payload: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    if any(not isinstance(payload[name], str) for name in names):
         raise TypeError("claim")
-    _check_times(payload["iat"], payload["exp"], now=now)
-    if "nbf" in payload or "aud" in payload or payload["sub"] != payload["user_id"]:
-        raise ValueError("claims of another kind of token")
+
+
+def _check_times(payload: Mapping[str, Any], *, now: int, longest: int) -> None:
+    iat, exp = payload["iat"], payload["exp"]
+    if type(iat) is not int or type(exp) is not int or "nbf" in payload:
+        raise TypeError("times")
+    if exp <= now or iat > now + SKEW_SECONDS or not 0 < exp - iat <= longest:
+        raise ValueError("times")
+
+
+def _claims(payload: Mapping[str, Any], *, session: str, role: Role | None) -> TokenClaims:
+    if payload["sub"] != payload["user_id"]:
+        raise ValueError("sub")
     return TokenClaims(
         user=UserId(_uuid(payload["user_id"])),
         workspace=WorkspaceId(_uuid(payload["workspace_id"])),
-        session=str(_uuid(payload["jti"])),
+        session=str(_uuid(session)),
+        role=role,
     )
-
-
-def _check_times(iat: object, exp: object, *, now: int) -> None:
-    if type(iat) is not int or type(exp) is not int:
-        raise TypeError("times")
-    if exp <= now or iat > now + SKEW_SECONDS or not 0 < exp - iat <= MAX_LIFE_SECONDS:
-        raise ValueError("times")
 
 
 def _uuid(text: str) -> UUID:

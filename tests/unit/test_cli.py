@@ -75,7 +75,7 @@ def test_bad_usage_is_one_line_and_exit_code_2(run, words):
     ("command", "variable"),
     [
         ("serve", "DATABASE_URL"),
-        ("worker", "SECRET_KEY"),
+        ("worker", "MONOLITH_URL"),
         ("migrate", "MIGRATION_DATABASE_URL"),
     ],
 )

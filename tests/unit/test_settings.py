@@ -19,6 +19,10 @@ GOOD = {
 }
 
 
+EITHER = {"KEY_ENCRYPTION_KEY", "SECRET_KEY"}
+"""What another variable may stand for."""
+
+
 @pytest.fixture
 def environment(monkeypatch):
     """Sets exactly these variables; a value of None leaves one out."""
@@ -54,7 +58,7 @@ def test_a_whole_environment_is_read(environment):
     assert settings.ai_agent_enabled is True
 
 
-@pytest.mark.parametrize("name", [name for name in GOOD if name != "KEY_ENCRYPTION_KEY"])
+@pytest.mark.parametrize("name", [name for name in GOOD if name not in EITHER])
 @pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
 def test_a_missing_variable_is_named(environment, name, value):
     """One line with the name of what is missing, and no name of what is not."""
@@ -66,7 +70,7 @@ def test_everything_that_is_missing_is_named_at_once(environment):
     """Nobody has to start seven times to learn of seven variables."""
     environment(**dict.fromkeys(GOOD))
     said = complaint()
-    assert all(f"{name}: " in said for name in GOOD if name != "KEY_ENCRYPTION_KEY")
+    assert all(f"{name}: " in said for name in GOOD if name not in EITHER)
     assert "\n" not in said
 
 
@@ -104,6 +108,31 @@ def test_a_set_that_is_no_json_is_named_like_any_other(environment, value):
     """A list written as words is the likeliest mistake; it is no traceback."""
     environment(ALLOWED_ROLES=value)
     assert complaint() == "ALLOWED_ROLES: must be JSON"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "set SECRET_KEY, or JWKS_URL or JWKS_FILE, or both modes"),
+        (
+            {"JWKS_URL": "http://pazpaz.example/jwks.json", "JWKS_FILE": "/keys/jwks.json"},
+            "set one of JWKS_URL and JWKS_FILE",
+        ),
+        ({"JWKS_FILE": "/keys/jwks.json"}, "JWKS_URL and JWKS_FILE need TOKEN_ISSUER"),
+    ],
+)
+def test_without_a_whole_token_mode_nothing_starts(environment, given, said):
+    """A service that could check nobody's token does not start, and says what it wants."""
+    environment(SECRET_KEY=None, **given)
+    assert complaint() == said
+
+
+def test_hs256_can_be_switched_off(environment):
+    """A key set and its issuer are a mode of their own, without PazPaz's secret."""
+    environment(SECRET_KEY=None, JWKS_FILE="/keys/jwks.json", TOKEN_ISSUER="https://pazpaz.example")
+    settings = load(Settings)
+    assert settings.secret_key is None
+    assert settings.token_audience == "pazpaz-ai"
 
 
 def test_roles_are_read_from_json(environment):

@@ -111,7 +111,7 @@ class Parts:
     asked: list[tuple[Question, Principal, Sequence[str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.tokens = TokenVerifier(SECRET, self.clock)
+        self.tokens = TokenVerifier(SECRET, None, self.clock)
         self.principals = Principals(self.login, self.clock, frozenset({"owner", "assistant"}))
         self.events_verifier = RequestVerifier(
             keys=KeyRing([KEY.public]),
