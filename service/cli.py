@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ eval_app = typer.Typer(help="Measures quality on a set of questions.")
 keys_app = typer.Typer(help="Makes keys.")
 app.add_typer(eval_app, name="eval")
 app.add_typer(keys_app, name="keys")
+app.add_typer(switch_app, name="switch")
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 

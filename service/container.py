@@ -29,13 +29,14 @@ from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
 from service.adapters.monolith import Monolith
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
+from service.adapters.standing import PgStandings
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.answers import Answer, Question
 from service.domain.audit import Trail
 from service.domain.identity import Principal
 from service.errors import BadSettings
-from service.ingestion.indexing import Indexer, IndexingRules
-from service.ports import ChatModel, Embedder, Reranker
+from service.ingestion.indexing import Indexer
+from service.ports import ChatModel, Embedder, Reranker, Standing
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from service.security.keys import KeyEncryptionKey
@@ -80,6 +81,7 @@ class Container:
     limiter: RedisRateLimiter
     tokens: TokenVerifier
     principals: Principals
+    standings: PgStandings
     events_verifier: RequestVerifier
     signing_key: Callable[[], PrivateKey]
     """The key we sign with at this moment."""
@@ -105,9 +107,8 @@ class Container:
             keys=self.keys,
             embedder=self.models.embedder,
             eraser=PgEraser(self.database, self.keys),
-            rules=IndexingRules(
-                drafts=self.settings.index_drafts, require_consent=self.settings.require_consent
-            ),
+            standings=self.standings,
+            drafts=self.settings.index_drafts,
         )
 
     @cached_property
@@ -160,6 +161,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             clock=now,
             deadline=settings.request_timeout_seconds,
         )
+        principals = Principals(notes, now)
         yield Container(
             settings=settings,
             database=database,
@@ -177,7 +179,8 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             audit=PgAuditLog(database),
             limiter=RedisRateLimiter(redis, settings.ai_agent_max_queries_per_hour),
             tokens=_tokens(settings, http),
-            principals=Principals(notes, now, settings.allowed_roles),
+            principals=principals,
+            standings=PgStandings(database, _standing(settings), principals.drop),
             events_verifier=RequestVerifier(
                 keys=their_keys,
                 audience=OUR_AUDIENCE,
@@ -189,6 +192,10 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             signing_key=lambda: private_key,
             models=_models(settings, http),
         )
+
+
+def _standing(settings: Settings) -> Standing:
+    return Standing(settings.ai_agent_enabled, settings.allowed_roles, settings.require_consent)
 
 
 def _tokens(settings: Settings, http: httpx.AsyncClient) -> TokenVerifier:

@@ -69,6 +69,12 @@ class WorkspaceSuspended(NotAllowed):
     code = "workspace_suspended"
 
 
+class NoConsent(NotAllowed):
+    """This client has not consented to the assistant."""
+
+    code = "no_consent"
+
+
 class ClientNotFound(ServiceError):
     """No such client."""
 

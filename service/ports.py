@@ -15,6 +15,7 @@ from service.domain.audit import AuditEntry, AuditRow
 from service.domain.identity import (
     ClientId,
     Introspection,
+    Role,
     UserId,
     WorkspaceId,
     WorkspaceStatus,
@@ -409,6 +410,23 @@ class AuditHead:
     seq: int
     forwarded: int
     checkpointed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds for a workspace at this moment: is the assistant on, for whom, and is consent asked for."""
+
+    enabled: bool
+    allowed_roles: frozenset[Role]
+    require_consent: bool
+
+
+class Standings(Protocol):
+    """The switches of operators over the settings; a change holds within a second or two, in every process."""
+
+    async def of(self, workspace: WorkspaceId) -> Standing:
+        """Raises StoreUnavailable: a switch nobody can read must not be taken for on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

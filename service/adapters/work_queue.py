@@ -158,9 +158,14 @@ def _delay(lease: Lease, retry_after: float | None) -> float:
 
 async def _unseen(connection: AsyncConnection, events: Sequence[Event]) -> list[Event]:
     by_id = {event.id: event for event in events}
-    statement = insert(event_ids).values([{"id": key} for key in sorted(by_id)])
+    statement = insert(event_ids).values([_event_row(by_id[key]) for key in sorted(by_id)])
     new = await connection.scalars(statement.on_conflict_do_nothing().returning(event_ids.c.id))
     return [by_id[key] for key in new]
+
+
+def _event_row(event: Event) -> dict[str, object]:
+    named = {"entity": event.entity, "entity_id": event.entity_id}
+    return {"id": event.id, "workspace_id": event.workspace, **named}
 
 
 async def bury(connection: AsyncConnection, gone: Iterable[tuple[WorkspaceId, str, UUID]]) -> None:

@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, Depends
 
 from service.api.context import request_id
-from service.api.dependencies import Caller, Opened, body, documents
+from service.api.dependencies import Caller, Held, Opened, body, documents
 from service.api.schemas import PROBLEMS, ChatRequest, ChatResponse, CitationOut, answer_fields
 from service.api.trail import recorded_chat
 from service.container import Container
@@ -25,6 +25,7 @@ from service.errors import (
     SwitchedOff,
 )
 from service.language.detect import language_of
+from service.ports import Standing
 from service.security.keys import digest
 from service.telemetry.metrics import QUERIES, QUERY_SECONDS, RATE_LIMIT_HITS
 
@@ -36,12 +37,12 @@ Asked = Annotated[ChatRequest, Depends(body(ChatRequest))]
 
 
 @router.post("/chat", responses=PROBLEMS, openapi_extra=documents(ChatRequest), operation_id="chat")
-async def chat(asked: Asked, caller: Caller, opened: Opened) -> ChatResponse:
+async def chat(asked: Asked, caller: Caller, standing: Held, opened: Opened) -> ChatResponse:
     started = time.perf_counter()
     language = language_of(asked.query)
     try:
         with QUERY_SECONDS.labels(language=language).time():
-            response = await _answer(asked, caller, opened, started)
+            response = await _answer(asked, caller, standing, opened, started)
     except ServiceError as exc:
         QUERIES.labels(language=language, status=exc.code).inc()
         raise
@@ -50,9 +51,9 @@ async def chat(asked: Asked, caller: Caller, opened: Opened) -> ChatResponse:
 
 
 async def _answer(
-    asked: ChatRequest, caller: Principal, opened: Container, started: float
+    asked: ChatRequest, caller: Principal, standing: Standing, opened: Container, started: float
 ) -> ChatResponse:
-    if not opened.settings.ai_agent_enabled:
+    if not standing.enabled:
         raise SwitchedOff
     client, earlier = await _scope(asked, caller, opened)
     await _take_allowance(caller, opened)
@@ -60,7 +61,7 @@ async def _answer(
     opening = await _opening(asked, caller, opened, client=client, conversation=conversation)
     async with recorded_chat(opened, caller, opening) as record:
         answer = await opened.ask(
-            _question(asked, client), caller=caller, earlier=earlier, trail=record.trail
+            _question(asked, client, standing), caller=caller, earlier=earlier, trail=record.trail
         )
         record.outcome, record.model = answer.status, answer.model
         turn = _turn(asked.query, answer)
@@ -148,7 +149,7 @@ async def _take_allowance(caller: Principal, opened: Container) -> None:
         raise AllowanceUsed(retry_after=allowance.retry_after)
 
 
-def _question(asked: ChatRequest, client: ClientId | None) -> Question:
+def _question(asked: ChatRequest, client: ClientId | None, standing: Standing) -> Question:
     return Question(
         text=asked.query,
         language=language_of(asked.query),
@@ -156,6 +157,7 @@ def _question(asked: ChatRequest, client: ClientId | None) -> Question:
         max_results=asked.max_results,
         min_similarity=asked.min_similarity,
         mode=asked.mode,
+        require_consent=standing.require_consent,
     )
 
 

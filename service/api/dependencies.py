@@ -10,7 +10,14 @@ from starlette.requests import ClientDisconnect
 
 from service.container import Container
 from service.domain.identity import Principal, TokenClaims
-from service.errors import BodyTooLarge, MalformedRequest, NotAuthenticated, WrongMediaType
+from service.errors import (
+    BodyTooLarge,
+    MalformedRequest,
+    NotAllowed,
+    NotAuthenticated,
+    WrongMediaType,
+)
+from service.ports import Standing
 
 MAX_CHAT_BODY = 64 * 1024
 M = TypeVar("M", bound=BaseModel)
@@ -36,9 +43,24 @@ async def claims(request: Request, opened: Opened) -> TokenClaims:
 Claims = Annotated[TokenClaims, Depends(claims)]
 
 
-async def principal(request: Request, claims: Claims, opened: Opened) -> Principal:
-    confirmed = await opened.principals.confirm(claims)
-    request.state.caller = confirmed  # from here on a refusal is somebody's, and is recorded
+async def standing(claims: Claims, opened: Opened) -> Standing:
+    """Read before the login is confirmed: it also drops remembered logins that PazPaz says have changed."""
+    return await opened.standings.of(claims.workspace)
+
+
+Held = Annotated[Standing, Depends(standing)]
+
+
+async def principal(request: Request, claims: Claims, standing: Held, opened: Opened) -> Principal:
+    """A live login whose role may use the assistant. From here on a refusal is somebody's, and is recorded."""
+    try:
+        confirmed = await opened.principals.confirm(claims)
+    except NotAllowed:  # PazPaz knows them, by just these claims, and says no
+        request.state.caller = claims
+        raise
+    request.state.caller = confirmed
+    if confirmed.role not in standing.allowed_roles:
+        raise NotAllowed
     return confirmed
 
 

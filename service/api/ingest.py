@@ -66,6 +66,6 @@ def _drop_principals(row: EventRow, opened: Container) -> None:
     """A changed workspace or user is asked about again at once."""
     workspace = WorkspaceId(row.workspace_id)
     if row.entity == "workspaces":
-        opened.principals.drop(workspace=workspace)
+        opened.principals.drop(workspace)
     elif row.entity == "users":
-        opened.principals.drop(workspace=workspace, user=row.entity_id)
+        opened.principals.drop(workspace, row.entity_id)

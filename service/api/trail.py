@@ -14,7 +14,7 @@ from service import errors
 from service.api.context import request_id, route_of
 from service.container import Container
 from service.domain.audit import Action, AuditEntry, Trail
-from service.domain.identity import Principal
+from service.domain.identity import Principal, TokenClaims
 from service.errors import ServiceError, StoreUnavailable
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ async def _close_after(
 
 async def write(
     opened: Container,
-    caller: Principal,
+    caller: Principal | TokenClaims,
     action: Action,
     details: Mapping[str, Any],
     *,
@@ -98,7 +98,7 @@ async def write(
 
 async def record_refusal(request: Request, error: ServiceError) -> None:
     """One row for a caller who is known and was refused; none twice. Raises StoreUnavailable."""
-    caller: Principal | None = getattr(request.state, "caller", None)
+    caller: Principal | TokenClaims | None = getattr(request.state, "caller", None)
     if caller is None or error.recorded or not isinstance(error, REFUSALS):
         return
     details = {"code": error.code, "route": route_of(request.scope)}

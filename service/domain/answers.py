@@ -24,6 +24,8 @@ class Question:
     """How many sessions (not chunks) may be used, 1..10."""
     min_similarity: float = 0.3
     mode: Mode = "ask"
+    require_consent: bool = False
+    """Whether clients who did not consent stay out of it."""
 
 
 @dataclass(frozen=True, slots=True)

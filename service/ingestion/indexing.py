@@ -16,6 +16,7 @@ from service.ports import (
     KeyStore,
     Lease,
     NoteSource,
+    Standings,
     WorkQueue,
     WorkspaceEraser,
     WorkspaceKeys,
@@ -32,6 +33,16 @@ class IndexingRules:
 
     drafts: bool = False
     require_consent: bool = False
+
+    def admit(self, note: Note, client: Client | None) -> bool:
+        """Not deleted, of a client who may be read; drafts by setting."""
+        if client is None or not self.admit_client(client):
+            return False
+        return note.state == "active" or (note.state == "draft" and self.drafts)
+
+    def admit_client(self, client: Client) -> bool:
+        """Active, and consenting where that is required."""
+        return client.is_active and (client.has_consent or not self.require_consent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,9 @@ class Indexer:
     keys: KeyStore
     embedder: Embedder
     eraser: WorkspaceEraser
-    rules: IndexingRules = IndexingRules()
+    standings: Standings
+    drafts: bool = False
+    """Whether drafts are indexed too."""
 
     async def look_again(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outcome]]:
         """Brings the leased entities of one workspace in line with the source.
@@ -74,6 +87,7 @@ class Indexer:
         pulled = await self.notes.fetch(workspace=workspace, sessions=[one.key for one in leases])
         owners = sorted({note.client for note in pulled.sessions.values()})
         theirs = await self.notes.fetch(workspace=workspace, clients=owners)
+        rules = await self._rules(workspace)
         keys = await self.keys.keys(workspace=workspace)
         outcomes: list[tuple[Lease, Outcome]] = []
         drafts: list[Draft] = []
@@ -81,20 +95,16 @@ class Indexer:
             note = pulled.sessions.get(lease.key)
             if lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
                 outcomes.append((lease, "unreadable"))
-            elif note and self._belongs(note, theirs.clients.get(note.client)):
+            elif note and rules.admit(note, theirs.clients.get(note.client)):
                 drafts.append(await self._draft(lease, note, keys))
             else:
                 outcomes.append((lease, await self._forget(lease)))
         return outcomes + await self._write(drafts, keys)
 
-    def _belongs(self, note: Note, client: Client | None) -> bool:
-        """Not deleted, of an active client (who consents, where that is required); drafts by setting."""
-        if client is None or not self._may_be_read(client):
-            return False
-        return note.state == "active" or (note.state == "draft" and self.rules.drafts)
-
-    def _may_be_read(self, client: Client) -> bool:
-        return client.is_active and (client.has_consent or not self.rules.require_consent)
+    async def _rules(self, workspace: WorkspaceId) -> IndexingRules:
+        """As they are now: a switch must not wait for the next start."""
+        standing = await self.standings.of(workspace)
+        return IndexingRules(self.drafts, standing.require_consent)
 
     async def _draft(self, lease: Lease, note: Note, keys: WorkspaceKeys) -> Draft:
         digests = {field: self._digest(field, text, keys) for field, text in note.fields.items()}
@@ -160,7 +170,8 @@ class Indexer:
         return [item.id async for item in listed if item.entity == "sessions"]
 
     async def _put_client(self, lease: Lease, client: Client) -> Outcome:
-        indexed = await self._profile(lease, client) if self._may_be_read(client) else None
+        rules = await self._rules(lease.workspace)
+        indexed = await self._profile(lease, client) if rules.admit_client(client) else None
         wake = await self._sessions_of(client) if indexed else []
         change = await self.store.put_client(client, indexed, lease=lease, wake=wake)
         if change is None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from service.domain.answers import Candidate, Passage, Question
 from service.domain.audit import Trail
-from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.identity import UserId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Pulled
+from service.errors import NoConsent
 from service.language.chunking import chunk_note
 from service.ports import ChunkStore, Embedder, KeyStore, NoteSource, Reranker
 from service.retrieval.fusion import best_per_note, fuse
@@ -74,9 +75,10 @@ class Finder:
         Every note that is read is told to `trail` before anything is done with it.
         Raises Unavailable (source, store, model or key), NotAllowed.
         """
+        await self._require_consent(question, workspace=workspace, actor=actor)
         candidates = await self._candidates(question, workspace=workspace)
         pulled = await self._pull(candidates, workspace=workspace, actor=actor)
-        readable = _readable(candidates, pulled, question.client)
+        readable = _readable(candidates, pulled, question)
         for _, note, _ in readable:
             trail.saw(note, "read")
         reads = await self._score(question, readable)
@@ -86,6 +88,18 @@ class Finder:
             ranked=tuple(read.note.ref for read in reads),
             considered=len(reads),
         )
+
+    async def _require_consent(
+        self, question: Question, *, workspace: WorkspaceId, actor: UserId | None
+    ) -> None:
+        """Asked of PazPaz itself: a client who did not consent is not in the index, and 'not found' would hide why."""
+        if question.require_consent and question.client:
+            pulled = await self.notes.fetch(
+                workspace=workspace, clients=[question.client], actor=actor
+            )
+            client = pulled.clients.get(question.client)
+            if client is not None and not client.has_consent:
+                raise NoConsent
 
     async def _candidates(self, question: Question, *, workspace: WorkspaceId) -> list[Candidate]:
         key = (await self.keys.keys(workspace=workspace)).index
@@ -144,9 +158,10 @@ class Finder:
 
 
 def _readable(
-    candidates: Iterable[Candidate], pulled: Pulled, scope: ClientId | None
+    candidates: Iterable[Candidate], pulled: Pulled, question: Question
 ) -> list[tuple[Candidate, Note, str]]:
-    """The candidates that may be quoted now: still there, active or a draft, of an active client in scope."""
+    """The candidates that may be quoted now: still there, active or a draft, of an active client in scope,
+    who consents where that is asked for."""
     found = ((candidate, _current(candidate.ref, pulled)) for candidate in candidates)
     return [
         (candidate, note, client.name)
@@ -155,7 +170,8 @@ def _readable(
         and note.state in {"active", "draft"}
         and (client := pulled.clients.get(note.client)) is not None
         and client.is_active
-        and scope in {None, note.client}
+        and (client.has_consent or not question.require_consent)
+        and question.client in {None, note.client}
     ]
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from service.domain.identity import Introspection, Principal, Role, TokenClaims, WorkspaceId
-from service.errors import NotAllowed, NotAuthenticated, SourceUnavailable, WorkspaceSuspended
+from service.domain.identity import Introspection, Principal, TokenClaims, WorkspaceId
+from service.errors import NotAuthenticated, SourceUnavailable, WorkspaceSuspended
 from service.ports import Clock, PrincipalSource
 
 FRESH = timedelta(seconds=15)
@@ -22,14 +22,13 @@ class Principals:
 
     source: PrincipalSource
     clock: Clock
-    allowed_roles: frozenset[Role]
     _confirmed: OrderedDict[TokenClaims, tuple[datetime, Principal]] = field(
         default_factory=OrderedDict, repr=False
     )
     _drops: int = field(default=0, repr=False)
 
     async def confirm(self, claims: TokenClaims) -> Principal:
-        """Raises NotAuthenticated, NotAllowed, WorkspaceSuspended, or SourceUnavailable when nobody can tell."""
+        """Raises NotAuthenticated, WorkspaceSuspended, or SourceUnavailable when nobody can tell."""
         asked, drops = self.clock(), self._drops
         remembered = self._confirmed.get(claims)
         if remembered and asked - remembered[0] < FRESH:
@@ -42,7 +41,7 @@ class Principals:
                 return _agreeing(remembered[1], claims)
             raise
         self._confirmed.pop(claims, None)
-        principal = _judge(said, claims, self.allowed_roles)
+        principal = _judge(said, claims)
         if drops == self._drops:  # else the answer may be older than the change that dropped it
             self._remember(claims, asked, principal)
         return _agreeing(principal, claims)
@@ -53,7 +52,7 @@ class Principals:
         while len(self._confirmed) > MOST:
             self._confirmed.popitem(last=False)
 
-    def drop(self, *, workspace: WorkspaceId, user: UUID | None = None) -> None:
+    def drop(self, workspace: WorkspaceId, user: UUID | None = None) -> None:
         """Forgets what was confirmed of a workspace (or one of its users), because PazPaz says it changed."""
         self._drops += 1
         stale = [
@@ -72,14 +71,14 @@ def _agreeing(principal: Principal, claims: TokenClaims) -> Principal:
     return principal
 
 
-def _judge(said: Introspection | None, claims: TokenClaims, roles: frozenset[Role]) -> Principal:
-    """PazPaz's order: who are you (401), is your workspace open (403), may you (403)."""
+def _judge(said: Introspection | None, claims: TokenClaims) -> Principal:
+    """PazPaz's order: who are you (401), is your workspace open (403). What a role may is the switches' matter."""
     if said is None or said.revoked or said.user != claims.user:
+        raise NotAuthenticated
+    if said.workspace != claims.workspace:
         raise NotAuthenticated
     if said.workspace_status != "active":
         raise WorkspaceSuspended
-    if not said.active or said.workspace != claims.workspace:
+    if not said.active:
         raise NotAuthenticated
-    if said.role not in roles:
-        raise NotAllowed
     return Principal(said.user, said.workspace, said.role)

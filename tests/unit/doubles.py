@@ -1,8 +1,9 @@
 """Stand-ins that only the unit tests need: each remembers what it was asked, and says what it was told to say."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from service.domain.answers import Delta, Passage, Question
@@ -10,6 +11,7 @@ from service.domain.audit import AuditEntry, Trail
 from service.domain.identity import (
     ClientId,
     Introspection,
+    Role,
     TokenClaims,
     UserId,
     WorkspaceId,
@@ -27,6 +29,7 @@ from service.ports import (
     Event,
     IndexedNote,
     Lease,
+    Standing,
     WorkKind,
 )
 from service.retrieval.search import Found
@@ -77,6 +80,20 @@ class ScriptedPrincipals:
         if isinstance(self.said, ServiceError):
             raise self.said
         return self.said
+
+
+class SwitchedStandings:
+    """Keeps Standings: one standing for all, which a test may replace; or an error."""
+
+    def __init__(self, **changes: Any) -> None:
+        roles: frozenset[Role] = frozenset({"owner", "assistant"})
+        self.standing = replace(Standing(True, roles, require_consent=False), **changes)
+        self.away: ServiceError | None = None
+
+    async def of(self, workspace: WorkspaceId) -> Standing:
+        if self.away:
+            raise self.away
+        return self.standing
 
 
 class CountedLimiter:

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +36,7 @@ from tests.unit.doubles import (
     RecordingAudit,
     RecordingQueue,
     ScriptedPrincipals,
+    SwitchedStandings,
     an_introspection,
 )
 
@@ -93,7 +93,7 @@ class Database:
 class Parts:
     """Stands where the container stands."""
 
-    settings: Any = field(default_factory=lambda: SimpleNamespace(ai_agent_enabled=True))
+    standings: SwitchedStandings = field(default_factory=SwitchedStandings)
     clock: ManualClock = field(default_factory=ManualClock)
     login: ScriptedPrincipals = field(
         default_factory=lambda: ScriptedPrincipals(an_introspection())
@@ -112,7 +112,7 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.tokens = TokenVerifier(SECRET, None, self.clock)
-        self.principals = Principals(self.login, self.clock, frozenset({"owner", "assistant"}))
+        self.principals = Principals(self.login, self.clock)
         self.events_verifier = RequestVerifier(
             keys=KeyRing([KEY.public]),
             audience=OUR_AUDIENCE,

@@ -20,7 +20,7 @@ from tests.unit.api.practice import (
     bearer,
     is_problem,
 )
-from tests.unit.doubles import USER, CountedLimiter, a_turn, an_introspection
+from tests.unit.doubles import USER, CountedLimiter, SwitchedStandings, a_turn, an_introspection
 
 OTHER_CLIENT = ClientId(UUID(int=12))
 NOTE = NoteRef(WORKSPACE, "sessions", UUID(int=41))
@@ -49,7 +49,7 @@ def a_citation(start: int, end: int, marker: int = 1, **changes: object) -> Cita
 async def test_refusals_come_in_order_and_cost_nothing(http, parts):
     """Token, shape, principal, switch, scope, allowance: each is looked at only when all before it held."""
     parts.login.said = an_introspection(workspace_status="suspended")
-    parts.settings.ai_agent_enabled = False
+    parts.standings = SwitchedStandings(enabled=False)
     parts.store.known.clear()
     parts.limiter = CountedLimiter(left=0)
     good = json.dumps({"query": "How is the knee?", "client_id": str(CLIENT)})
@@ -70,7 +70,7 @@ async def test_refusals_come_in_order_and_cost_nothing(http, parts):
     assert is_problem(await post(good), 403, "workspace_suspended")
     parts.login.said = an_introspection()
     assert is_problem(await post(good), 503, "switched_off")
-    parts.settings.ai_agent_enabled = True
+    parts.standings = SwitchedStandings()
     assert parts.notes.pulls == []
     assert is_problem(await post(good), 404, "client_not_found")
     parts.store.known.add(CLIENT)

@@ -26,6 +26,7 @@ STATUSES = {
     errors.NotAuthenticated: 401,
     errors.NotAllowed: 403,
     errors.WorkspaceSuspended: 403,
+    errors.NoConsent: 403,
     errors.ClientNotFound: 404,
     errors.ConversationNotFound: 404,
     errors.ScopeFixed: 409,

@@ -11,7 +11,7 @@ from service.errors import ModelUnavailable, StoreUnavailable
 from service.security.keys import digest
 from tests.fakes import CLIENT, WORKSPACE, a_client, a_note
 from tests.unit.api.practice import HISTORY, an_answer, ask, bearer, is_problem
-from tests.unit.doubles import USER, CountedLimiter, a_turn, an_introspection
+from tests.unit.doubles import USER, CountedLimiter, SwitchedStandings, a_turn, an_introspection
 
 NOTE = replace(a_note("It hurts."), version=7)
 UNKNOWN = UUID(int=99)
@@ -115,7 +115,32 @@ def nothing_left(parts):
     return {}, 429, "allowance_used"
 
 
-@pytest.mark.parametrize("given", [scope_of_nobody, conversation_of_nobody, nothing_left])
+def switched_off(parts):
+    parts.standings = SwitchedStandings(enabled=False)
+    return {}, 503, "switched_off"
+
+
+def of_a_role_that_may_not(parts):
+    parts.standings = SwitchedStandings(allowed_roles=frozenset({"assistant"}))
+    return {}, 403, "not_allowed"
+
+
+def of_a_suspended_practice(parts):
+    parts.login.said = an_introspection(workspace_status="suspended")
+    return {}, 403, "workspace_suspended"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        scope_of_nobody,
+        conversation_of_nobody,
+        nothing_left,
+        switched_off,
+        of_a_role_that_may_not,
+        of_a_suspended_practice,
+    ],
+)
 async def test_a_refusal_is_one_row(http, parts, given):
     """A caller we know, refused before any text was read: who, where and why, in one row."""
     more, status, code = given(parts)
@@ -202,3 +227,19 @@ async def test_history_unread_is_history_unshown(http, parts):
         response = await http.get(HISTORY + path, headers=bearer())
         assert is_problem(response, 503, "unavailable")
         assert "secret" not in response.text
+
+
+async def test_a_switch_that_cannot_be_read_is_not_on(http, parts):
+    """Postgres away: nobody knows whether the assistant is switched off, so it does not answer."""
+    parts.standings.away = StoreUnavailable()
+    assert is_problem(await ask(http), 503, "unavailable")
+    assert not parts.asked
+
+
+async def test_whether_consent_is_asked_for_goes_with_the_question(http, parts):
+    """The rule of this moment reaches retrieval, whatever the index was made under."""
+    for required in (False, True):
+        parts.standings = SwitchedStandings(require_consent=required)
+        await ask(http)
+        question, _, _ = parts.asked[-1]
+        assert question.require_consent is required

@@ -8,7 +8,7 @@ import pytest
 from service.domain.identity import ClientId
 from service.domain.notes import Client, NoteRef
 from service.errors import SourceUnavailable
-from service.ingestion.indexing import FAN_OUT_PAGE, Indexer, IndexingRules
+from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
 from tests.fakes import (
     CLIENT,
     OTHER_WORKSPACE,
@@ -23,6 +23,7 @@ from tests.unit.doubles import (
     RecordingEraser,
     RecordingQueue,
     RecordingStore,
+    SwitchedStandings,
     a_lease,
 )
 
@@ -33,7 +34,8 @@ PROFILE = NoteRef(WORKSPACE, "clients", CLIENT)
 class Practice:
     """An indexer and what stands around it."""
 
-    def __init__(self, **rules: bool) -> None:
+    def __init__(self, *, drafts: bool = False, require_consent: bool = False) -> None:
+        self.standings = SwitchedStandings(require_consent=require_consent)
         self.source = InMemoryNoteSource()
         self.store = RecordingStore()
         self.queue = RecordingQueue()
@@ -46,7 +48,8 @@ class Practice:
             keys=InMemoryKeyStore(),
             embedder=self.embedder,
             eraser=self.eraser,
-            rules=IndexingRules(**rules),
+            standings=self.standings,
+            drafts=drafts,
         )
         self.source.take(a_client())
 
@@ -191,6 +194,15 @@ async def test_consent_is_asked_for_only_where_it_is_required():
         assert bool(practice.embedder.texts) != required
     practice = Practice(require_consent=True)
     assert await practice.indexed(note) == ["indexed"]
+
+
+async def test_a_switch_for_consent_holds_for_the_next_note():
+    """No restart: what operators switch is asked about at each look."""
+    practice, note = Practice(), a_note("Slept well.")
+    practice.source.take(replace(a_client(), has_consent=False))
+    assert await practice.indexed(note) == ["indexed"]
+    practice.standings.standing = replace(practice.standings.standing, require_consent=True)
+    assert await practice.indexed(note) == ["forgotten"]
 
 
 async def test_a_purged_note_is_erased_and_not_only_forgotten():

@@ -9,7 +9,7 @@ from service.adapters.local_model import LocalEmbedder, LocalReranker
 from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId
-from service.errors import ModelUnavailable
+from service.errors import ModelUnavailable, NoConsent
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from tests.fakes import (
@@ -193,3 +193,17 @@ async def test_every_note_read_is_told_even_if_scoring_fails(practice):
     with pytest.raises(ModelUnavailable):
         await practice.find()
     assert {(use.ref, use.use) for use in practice.trail.uses.values()} == {(read.ref, "read")}
+
+
+async def test_without_consent_a_client_stays_out_where_it_is_required(practice):
+    """Their notes reach no model, and a question about them alone is refused by its name."""
+    kept, silent = a_note("panic attacks at night"), a_note("panic at night", client=OTHER_CLIENT)
+    practice.source.take(replace(a_client(id=OTHER_CLIENT), has_consent=False))
+    await practice.keep(kept, silent)
+    assert {ref for ref in (await practice.find()).ranked} == {kept.ref, silent.ref}
+
+    asked = replace(ASKED, require_consent=True)
+    assert (await practice.find(asked)).ranked == (kept.ref,)
+    assert (await practice.find(replace(asked, client=CLIENT))).ranked == (kept.ref,)
+    with pytest.raises(NoConsent):
+        await practice.find(replace(asked, client=OTHER_CLIENT))

@@ -1,0 +1,1 @@
+"""What `pazpaz-agent` does for operators, one file a subject."""
