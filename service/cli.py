@@ -43,7 +43,7 @@ def serve() -> None:
 
     settings = load(Settings)
     configure_logs(settings.log_level)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
@@ -52,7 +52,21 @@ def serve() -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=25,
+        h11_max_incomplete_event_size=16 * 1024,  # all header lines of a request together
+        http="h11",
     )
+    uvicorn.Server(config).run(sockets=_sockets(settings))
+
+
+def _sockets(settings: Any) -> Any:
+    """One listening socket a port; the app tells them apart by the port a request came in at."""
+    import socket
+
+    ports = [settings.port] + ([settings.internal_port] if settings.internal_port else [])
+    try:
+        return [socket.create_server((settings.host, port), backlog=2048) for port in ports]
+    except OSError as exc:
+        raise BadSettings(f"HOST, PORT: cannot listen ({exc.strerror})") from None
 
 
 @app.command()

@@ -177,7 +177,11 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             ),
             conversations=PgConversations(database, keys),
             audit=PgAuditLog(database),
-            limiter=RedisRateLimiter(redis, settings.ai_agent_max_queries_per_hour),
+            limiter=RedisRateLimiter(
+                redis,
+                per_hour=settings.ai_agent_max_queries_per_hour,
+                per_minute=settings.ai_agent_max_queries_per_user_per_minute,
+            ),
             tokens=_tokens(settings, http),
             principals=principals,
             standings=PgStandings(database, _standing(settings), principals.drop),

@@ -99,6 +99,13 @@ class AllowanceUsed(ServiceError):
     code = "allowance_used"
 
 
+class TooManyAtOnce(AllowanceUsed):
+    """This practice has as many questions under way as it may have at once."""
+
+    code = "too_many_at_once"
+    retry_after = 2.0
+
+
 class Unavailable(ServiceError):
     """A part this needs is away for the moment."""
 
@@ -111,6 +118,13 @@ class SwitchedOff(Unavailable):
 
     code = "switched_off"
     retry_after = 300.0
+
+
+class Busy(Unavailable):
+    """As many questions are under way as this process can carry."""
+
+    code = "busy"
+    retry_after = 2.0
 
 
 class SourceUnavailable(Unavailable):

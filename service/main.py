@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from service.api import chat, history, ingest, operations
+from service.api.bulkhead import Bulkhead
+from service.api.doors import Doors
 from service.api.middleware import RequestContext
 from service.api.problems import install_problems
 from service.container import Container, open_container
@@ -15,17 +17,18 @@ from service.settings import Settings
 
 def create_app(settings: Settings) -> FastAPI:
     """The ASGI app. Building it touches nothing outside; its lifespan does."""
+    bulkhead = Bulkhead(settings.max_concurrent_chats, settings.max_concurrent_chats_per_workspace)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with open_container(settings) as container:
             _warm(container)
-            yield {"container": container}
+            yield {"container": container, "bulkhead": bulkhead}
 
-    return build_app(lifespan)
+    return build_app(lifespan, internal_port=settings.internal_port)
 
 
-def build_app(lifespan: Any = None) -> FastAPI:
+def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> FastAPI:
     """The routes without their parts: enough for the OpenAPI document."""
     app = FastAPI(
         title="PazPaz AI service",
@@ -40,7 +43,9 @@ def build_app(lifespan: Any = None) -> FastAPI:
     for room in (chat, history, ingest, operations):
         app.include_router(room.router)
     install_problems(app)
-    app.add_middleware(RequestContext)
+    if internal_port is not None:
+        app.add_middleware(Doors, internal_port=internal_port)
+    app.add_middleware(RequestContext)  # added last, so it surrounds the doors and their 404s
     return app
 
 

@@ -455,6 +455,12 @@ class Allowance:
 
 
 class RateLimiter(Protocol):
-    """A sliding window; a refused request costs nothing."""
+    """Sliding windows; a refused request costs nothing."""
 
-    async def take(self, *, workspace: WorkspaceId) -> Allowance: ...
+    async def take(self, *, workspace: WorkspaceId, user: UserId) -> Allowance:
+        """One question of the workspace's hour and of the user's minute, of both or of neither."""
+        ...
+
+    async def look(self, *, user: UserId) -> Allowance:
+        """One look at PazPaz for a client this service does not know."""
+        ...

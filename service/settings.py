@@ -66,12 +66,18 @@ class Settings(BaseSettings):
 
     ai_agent_enabled: bool = True
     ai_agent_max_queries_per_hour: int = Field(default=30, ge=1)
+    ai_agent_max_queries_per_user_per_minute: int = Field(default=10, ge=1)
+    max_concurrent_chats: int = Field(default=16, ge=1)
+    """Questions under way in one process; the next is 503 at once."""
+    max_concurrent_chats_per_workspace: int = Field(default=4, ge=1)
     index_drafts: bool = False
     require_consent: bool = False
     allowed_roles: frozenset[Literal["owner", "assistant"]] = frozenset({"owner", "assistant"})
 
     host: str = "127.0.0.1"
     port: int = Field(default=8810, ge=0, le=65535)
+    internal_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where /internal, /metrics and /readyz are served instead, if set; then PORT refuses them."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     debounce_seconds: float = Field(default=2.0, ge=0)
     """How long a note must be quiet before it is looked at again; autosaves come every 5 s."""

@@ -1,6 +1,6 @@
 """In-memory stand-ins for the ports, with memory, shared by the tests."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -539,21 +539,28 @@ def _shredded(turn: Turn, ref: NoteRef, *, all_of_it: bool) -> Turn:
 
 
 class InMemoryRateLimiter:
-    """A sliding hour; its clock stands until a test moves it."""
+    """Sliding windows; its clock stands until a test moves it."""
 
-    WINDOW_SECONDS = 3600
+    def __init__(self, per_hour: int, *, per_minute: int, looks: int) -> None:
+        self.per_hour, self.per_minute, self.looks, self.now = per_hour, per_minute, looks, 0.0
+        self.taken: dict[str, list[float]] = defaultdict(list)
 
-    def __init__(self, limit: int) -> None:
-        self.limit, self.now = limit, 0.0
-        self.taken: dict[WorkspaceId, deque[float]] = defaultdict(deque)
+    async def take(self, *, workspace: WorkspaceId, user: UserId) -> Allowance:
+        return self._take((f"w{workspace}", 3600, self.per_hour), (f"u{user}", 60, self.per_minute))
 
-    async def take(self, *, workspace: WorkspaceId) -> Allowance:
-        taken = self.taken[workspace]
-        while taken and taken[0] <= self.now - self.WINDOW_SECONDS:
-            taken.popleft()
-        if len(taken) >= self.limit:
-            return Allowance(taken[0] + self.WINDOW_SECONDS - self.now)
-        taken.append(self.now)
+    async def look(self, *, user: UserId) -> Allowance:
+        return self._take((f"l{user}", 3600, self.looks))
+
+    def _take(self, *windows: tuple[str, int, int]) -> Allowance:
+        waits = []
+        for key, seconds, limit in windows:
+            recent = [moment for moment in self.taken[key] if moment > self.now - seconds]
+            self.taken[key] = recent
+            waits += [recent[0] + seconds - self.now] if len(recent) >= limit else []
+        if waits:
+            return Allowance(max(waits))
+        for key, _, _ in windows:
+            self.taken[key].append(self.now)
         return Allowance(None)
 
 

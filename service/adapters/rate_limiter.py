@@ -1,8 +1,8 @@
-"""The hourly allowance: one Lua script in Redis, a local count when Redis is away."""
+"""Allowances, a workspace's hour and a user's minute: one Lua script in Redis, a local count when Redis is away."""
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -10,30 +10,48 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service.domain.identity import WorkspaceId
+from service.domain.identity import UserId, WorkspaceId
 from service.ports import Allowance
 from service.telemetry.metrics import LIMITER_FALLBACKS
 
 log = structlog.get_logger()
 
-WINDOW_SECONDS = 3600
+HOUR, MINUTE = 3600, 60
+LOOKS_PER_HOUR = 30
+"""Client ids unknown here: each look costs PazPaz a call, and guessing ids should cost the guesser."""
 MOST_LOCAL = 10_000
 TIMEOUT_SECONDS = 0.25
 
-# Atomic, so a burst cannot slip between counting and adding; a refused request adds nothing.
-SLIDING_WINDOW = """
+# Atomic, so a burst cannot slip between counting and adding. Every window is looked at before any is added to:
+# a request that one of them refuses costs none of them.
+SLIDING_WINDOWS = """
 local now = redis.call('TIME')
 local t = tonumber(now[1]) + tonumber(now[2]) / 1000000
-local window = tonumber(ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', t - window)
-if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[2]) then
-  redis.call('ZADD', KEYS[1], t, ARGV[3])
-  redis.call('EXPIRE', KEYS[1], window)
-  return ''
+local wait = 0
+for i, key in ipairs(KEYS) do
+  local window, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', t - window)
+  if redis.call('ZCARD', key) >= limit then
+    local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    wait = math.max(wait, tonumber(oldest[2]) + window - t)
+  end
 end
-local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-return tostring(tonumber(oldest[2]) + window - t)
+if wait > 0 then return tostring(wait) end
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, t, ARGV[1])
+  redis.call('EXPIRE', key, tonumber(ARGV[2 * i]))
+end
+return ''
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` requests in any `seconds`, counted under `key`."""
+
+    key: str
+    seconds: int
+    limit: int
 
 
 @dataclass(slots=True)
@@ -41,30 +59,51 @@ class RedisRateLimiter:
     """Keeps RateLimiter. Redis away: open, but counted in this process."""
 
     redis: Redis
-    limit: int
+    per_hour: int
+    per_minute: int
     clock: Callable[[], float] = time.monotonic
-    _local: OrderedDict[WorkspaceId, deque[float]] = field(default_factory=OrderedDict, repr=False)
+    _local: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict, repr=False)
 
-    async def take(self, *, workspace: WorkspaceId) -> Allowance:
-        key = f"ai_agent_chat:{workspace}"
+    async def take(self, *, workspace: WorkspaceId, user: UserId) -> Allowance:
+        return await self._take(
+            Window(f"ai_agent_chat:{workspace}", HOUR, self.per_hour),
+            Window(f"ai_agent_chat_user:{user}", MINUTE, self.per_minute),
+        )
+
+    async def look(self, *, user: UserId) -> Allowance:
+        return await self._take(Window(f"ai_agent_look:{user}", HOUR, LOOKS_PER_HOUR))
+
+    async def _take(self, *windows: Window) -> Allowance:
+        limits = [number for one in windows for number in (one.seconds, one.limit)]
         try:
-            script = self.redis.register_script(SLIDING_WINDOW)
-            wait = await script(keys=[key], args=[WINDOW_SECONDS, self.limit, str(uuid4())])
+            script = self.redis.register_script(SLIDING_WINDOWS)
+            wait = await script(keys=[one.key for one in windows], args=[str(uuid4()), *limits])
         except (RedisError, OSError, TimeoutError) as exc:
             log.warning("rate_limiter.away", error=type(exc).__name__)
             LIMITER_FALLBACKS.inc()
-            return self._take_locally(workspace)
+            return self._take_locally(windows)
         return Allowance(float(wait) if wait else None)
 
-    def _take_locally(self, workspace: WorkspaceId) -> Allowance:
+    def _take_locally(self, windows: Sequence[Window]) -> Allowance:
         now = self.clock()
-        taken = self._local.setdefault(workspace, deque())
-        self._local.move_to_end(workspace)
+        taken = [self._recent(one, now) for one in windows]
+        waits = [
+            times[0] + one.seconds - now
+            for one, times in zip(windows, taken, strict=True)
+            if len(times) >= one.limit
+        ]
+        if waits:
+            return Allowance(max(waits))
+        for times in taken:
+            times.append(now)
+        return Allowance(None)
+
+    def _recent(self, window: Window, now: float) -> deque[float]:
+        """The moments still in the window; those who were counted last are kept longest."""
+        times = self._local.setdefault(window.key, deque())
+        self._local.move_to_end(window.key)
         while len(self._local) > MOST_LOCAL:
             self._local.popitem(last=False)
-        while taken and taken[0] <= now - WINDOW_SECONDS:
-            taken.popleft()
-        if len(taken) >= self.limit:
-            return Allowance(taken[0] + WINDOW_SECONDS - now)
-        taken.append(now)
-        return Allowance(None)
+        while times and times[0] <= now - window.seconds:
+            times.popleft()
+        return times

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter, Depends
 
+from service.api.bulkhead import Bulkhead
 from service.api.context import request_id
-from service.api.dependencies import Caller, Held, Opened, body, documents
+from service.api.dependencies import Caller, Held, Opened, Places, body, documents
 from service.api.schemas import PROBLEMS, ChatRequest, ChatResponse, CitationOut, answer_fields
 from service.api.trail import recorded_chat
 from service.container import Container
@@ -25,7 +26,7 @@ from service.errors import (
     SwitchedOff,
 )
 from service.language.detect import language_of
-from service.ports import Standing
+from service.ports import Allowance, Standing
 from service.security.keys import digest
 from service.telemetry.metrics import QUERIES, QUERY_SECONDS, RATE_LIMIT_HITS
 
@@ -37,12 +38,14 @@ Asked = Annotated[ChatRequest, Depends(body(ChatRequest))]
 
 
 @router.post("/chat", responses=PROBLEMS, openapi_extra=documents(ChatRequest), operation_id="chat")
-async def chat(asked: Asked, caller: Caller, standing: Held, opened: Opened) -> ChatResponse:
+async def chat(
+    asked: Asked, caller: Caller, standing: Held, opened: Opened, bulkhead: Places
+) -> ChatResponse:
     started = time.perf_counter()
     language = language_of(asked.query)
     try:
         with QUERY_SECONDS.labels(language=language).time():
-            response = await _answer(asked, caller, standing, opened, started)
+            response = await _answer(asked, caller, standing, opened, bulkhead, started)
     except ServiceError as exc:
         QUERIES.labels(language=language, status=exc.code).inc()
         raise
@@ -51,10 +54,22 @@ async def chat(asked: Asked, caller: Caller, standing: Held, opened: Opened) -> 
 
 
 async def _answer(
-    asked: ChatRequest, caller: Principal, standing: Standing, opened: Container, started: float
+    asked: ChatRequest,
+    caller: Principal,
+    standing: Standing,
+    opened: Container,
+    bulkhead: Bulkhead,
+    started: float,
 ) -> ChatResponse:
     if not standing.enabled:
         raise SwitchedOff
+    with bulkhead.place(caller.workspace):
+        return await _answer_within(asked, caller, standing, opened, started)
+
+
+async def _answer_within(
+    asked: ChatRequest, caller: Principal, standing: Standing, opened: Container, started: float
+) -> ChatResponse:
     client, earlier = await _scope(asked, caller, opened)
     await _take_allowance(caller, opened)
     conversation = asked.conversation_id or uuid4()
@@ -136,6 +151,7 @@ async def _is_theirs(client: ClientId, caller: Principal, opened: Container) -> 
     """A local miss asks PazPaz what exists, which needs no text: a client may be a second old."""
     if await opened.store.knows_client(client, workspace=caller.workspace):
         return True
+    _require(await opened.limiter.look(user=caller.user))
     async for item in opened.notes.manifest(workspace=caller.workspace, client=client):
         if (item.entity, item.id) == ("clients", client):
             return item.state == "active"
@@ -143,7 +159,10 @@ async def _is_theirs(client: ClientId, caller: Principal, opened: Container) -> 
 
 
 async def _take_allowance(caller: Principal, opened: Container) -> None:
-    allowance = await opened.limiter.take(workspace=caller.workspace)
+    _require(await opened.limiter.take(workspace=caller.workspace, user=caller.user))
+
+
+def _require(allowance: Allowance) -> None:
     if allowance.retry_after is not None:
         RATE_LIMIT_HITS.inc()
         raise AllowanceUsed(retry_after=allowance.retry_after)

@@ -8,6 +8,8 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from service.api.bulkhead import Bulkhead
+from service.api.depth import is_too_deep
 from service.container import Container
 from service.domain.identity import Principal, TokenClaims
 from service.errors import (
@@ -67,6 +69,14 @@ async def principal(request: Request, claims: Claims, standing: Held, opened: Op
 Caller = Annotated[Principal, Depends(principal)]
 
 
+def places(request: Request) -> Bulkhead:
+    bulkhead: Bulkhead = request.state.bulkhead
+    return bulkhead
+
+
+Places = Annotated[Bulkhead, Depends(places)]
+
+
 def body(kind: type[M]) -> Callable[..., Awaitable[M]]:
     """Reads and checks a JSON body, but only for a caller whose token held: refuse cheaply first."""
 
@@ -99,6 +109,8 @@ async def read_capped(request: Request, limit: int) -> bytes:
 
 def parse(kind: type[M], raw: bytes) -> M:
     """Raises MalformedRequest, without a word of what was sent."""
+    if is_too_deep(raw):
+        raise MalformedRequest
     try:
         return kind.model_validate(json.loads(raw.decode(), parse_constant=_no_constant))
     except (ValidationError, ValueError, RecursionError):

@@ -35,7 +35,7 @@ MOST = 100
 async def conversations(
     caller: Caller,
     opened: Opened,
-    cursor: str | None = None,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> HistoryPage:
     await write(opened, caller, "history.read", {"conversation": None, "notes": []})

@@ -11,6 +11,7 @@ from pazpaz_ai_client.signing import (
     VerifiedRequest,
 )
 from service.api.dependencies import Opened, read_capped, require_json
+from service.api.depth import is_too_deep
 from service.api.schemas import PROBLEMS
 from service.container import Container
 from service.domain.identity import WorkspaceId
@@ -40,6 +41,8 @@ async def events(request: Request, opened: Opened) -> Accepted:
 
 def _read(verified: VerifiedRequest) -> Delivery:
     try:
+        if is_too_deep(verified.body):
+            raise MalformedBody
         return Delivery.model_validate(verified.json())
     except (MalformedBody, ValidationError):
         EVENTS_REFUSED.labels(reason="malformed").inc()

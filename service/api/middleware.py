@@ -15,6 +15,15 @@ from service.api.problems import problem
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+SECURITY_HEADERS = {
+    # Answers are data: nothing in them may run, load, be framed, sniffed or tell where it was linked from.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 QUIET = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -69,7 +78,7 @@ class _Answered:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
-            headers["X-Content-Type-Options"] = "nosniff"
+            headers.update(SECURITY_HEADERS)
             headers.setdefault("Cache-Control", "no-store")
         await self.send(message)
 

@@ -26,6 +26,7 @@ REFUSALS = (
     errors.ScopeFixed,
     errors.AllowanceUsed,
     errors.SwitchedOff,
+    errors.Busy,
 )
 """What is said to a caller we know. A part that is away, or a body we cannot read, is no decision about them."""
 

@@ -183,6 +183,7 @@ def _environment(
         "KEY_ENCRYPTION_KEY_FILE": str(keys.key_encryption_key),
         "DEBOUNCE_SECONDS": "0.2",
         "AI_AGENT_MAX_QUERIES_PER_HOUR": "300",
+        "AI_AGENT_MAX_QUERIES_PER_USER_PER_MINUTE": "300",
         **settings,
     }
 

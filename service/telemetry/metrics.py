@@ -33,6 +33,7 @@ LLM_TOKENS = Counter(
     "ai_agent_llm_tokens", "Tokens, as counted by the model.", ["model", "token_type"]
 )
 RATE_LIMIT_HITS = Counter("ai_agent_rate_limit_hits", "Questions beyond the allowance.")
+CHATS_SHED = Counter("ai_agent_chats_shed", "Questions refused at the bulkhead.", ["reason"])
 CITATIONS_RETURNED = Histogram(
     "ai_agent_citations_returned", "Citations of one answer.", buckets=COUNT_BUCKETS
 )

@@ -5,37 +5,49 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from service.adapters.rate_limiter import WINDOW_SECONDS, RedisRateLimiter
+from service.adapters.rate_limiter import LOOKS_PER_HOUR, RedisRateLimiter
 from service.container import open_container
 from service.demo.stage import Stage
+from service.domain.identity import UserId
 from service.ports import RateLimiter
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryRateLimiter
 
 LIMIT = 3
-HOUR = 3600
+PER_MINUTE = 2
+HOUR, MINUTE = 3600, 60
+USER, OTHER_USER = UserId(UUID(int=21)), UserId(UUID(int=22))
 NOWHERE = "redis://127.0.0.1:1/0"
 KEY = f"ai_agent_chat:{WORKSPACE}"
+KEYS = (
+    KEY,
+    f"ai_agent_chat:{OTHER_WORKSPACE}",
+    *(f"ai_agent_{kind}:{user}" for kind in ("chat_user", "look") for user in (USER, OTHER_USER)),
+)
 
 
 @dataclass
 class Limited:
-    """A limiter of three an hour, and a way to let time pass for it."""
+    """A limiter of three an hour and two a minute, and a way to let time pass for it."""
 
     limiter: RateLimiter
     later: Callable[[float], Awaitable[None]]
 
     async def take(self, times: int = 1) -> list[float | None]:
-        """What each of so many questions is told."""
-        return [(await self.limiter.take(workspace=WORKSPACE)).retry_after for _ in range(times)]
+        """What each of so many questions is told, each of another user, so that only the hour counts."""
+        return [await self.ask(UserId(uuid4())) for _ in range(times)]
+
+    async def ask(self, user: UserId) -> float | None:
+        return (await self.limiter.take(workspace=WORKSPACE, user=user)).retry_after
 
 
 def fake() -> Limited:
-    limiter = InMemoryRateLimiter(LIMIT)
+    limiter = InMemoryRateLimiter(LIMIT, per_minute=PER_MINUTE, looks=LOOKS_PER_HOUR)
 
     async def later(seconds: float) -> None:
         limiter.now += seconds
@@ -46,17 +58,18 @@ def fake() -> Limited:
 def real(redis: Redis) -> Limited:
     async def later(seconds: float) -> None:
         """Redis tells the time itself, so what it remembers is moved into the past."""
-        for member in await redis.zrange(KEY, 0, -1):
-            await redis.zincrby(KEY, -seconds, member)
+        for key in KEYS:
+            for member in await redis.zrange(key, 0, -1):
+                await redis.zincrby(key, -seconds, member)
 
-    return Limited(RedisRateLimiter(redis, LIMIT), later)
+    return Limited(RedisRateLimiter(redis, LIMIT, PER_MINUTE), later)
 
 
 def local() -> Limited:
     """The limiter as it counts when no Redis answers."""
     now = 0.0
     nowhere = Redis.from_url(NOWHERE)  # the constructor, unlike this, tries again for seconds
-    limiter = RedisRateLimiter(nowhere, LIMIT, clock=lambda: now)
+    limiter = RedisRateLimiter(nowhere, LIMIT, PER_MINUTE, clock=lambda: now)
 
     async def later(seconds: float) -> None:
         nonlocal now
@@ -67,7 +80,7 @@ def local() -> Limited:
 
 @pytest.fixture(params=["fake", "real", "local"])
 async def limited(request: pytest.FixtureRequest, redis: Redis) -> Limited:
-    await redis.delete(KEY, f"ai_agent_chat:{OTHER_WORKSPACE}")
+    await redis.delete(*KEYS)
     made = {"fake": fake, "real": lambda: real(redis), "local": local}
     return made[request.param]()
 
@@ -108,13 +121,40 @@ async def test_workspaces_have_their_own_allowance(limited: Limited) -> None:
     """One practice's questions cost another nothing."""
     await limited.take(LIMIT + 1)
 
-    assert (await limited.limiter.take(workspace=OTHER_WORKSPACE)).retry_after is None
+    said = await limited.limiter.take(workspace=OTHER_WORKSPACE, user=USER)
+    assert said.retry_after is None
+
+
+async def test_a_user_has_a_minute_of_their_own(limited: Limited) -> None:
+    """Two a minute each, however much of the practice's hour is left, and the next waits for the minute only."""
+    assert [await limited.ask(USER) for _ in range(PER_MINUTE)] == [None] * PER_MINUTE
+    assert await limited.ask(USER) == pytest.approx(MINUTE, abs=2)
+    assert await limited.ask(OTHER_USER) is None
+
+
+async def test_what_one_window_refuses_costs_the_other_nothing(limited: Limited) -> None:
+    """A question refused for its user's minute is not counted in the practice's hour, nor the other way round."""
+    for _ in range(PER_MINUTE + 5):
+        await limited.ask(USER)
+    assert await limited.ask(OTHER_USER) is None
+    assert await limited.ask(OTHER_USER) == pytest.approx(HOUR, abs=2)
+    await limited.later(HOUR + 1)
+    assert [await limited.ask(OTHER_USER) for _ in range(PER_MINUTE)] == [None] * PER_MINUTE
+
+
+async def test_looks_for_unknown_clients_are_counted_apart(limited: Limited) -> None:
+    """Whoever guesses client ids is stopped, and may still ask."""
+    for _ in range(LOOKS_PER_HOUR):
+        assert (await limited.limiter.look(user=USER)).retry_after is None
+    assert (await limited.limiter.look(user=USER)).retry_after == pytest.approx(HOUR, abs=2)
+    assert (await limited.limiter.look(user=OTHER_USER)).retry_after is None
+    assert await limited.ask(USER) is None
 
 
 async def test_a_burst_is_counted_exactly(limited: Limited) -> None:
     """Of many questions at once only so many are allowed."""
     said = await asyncio.gather(
-        *(limited.limiter.take(workspace=WORKSPACE) for _ in range(5 * LIMIT))
+        *(limited.limiter.take(workspace=WORKSPACE, user=UserId(uuid4())) for _ in range(5 * LIMIT))
     )
     assert sum(one.retry_after is None for one in said) == LIMIT
 
@@ -124,7 +164,7 @@ async def test_redis_forgets_what_no_longer_counts(redis: Redis) -> None:
     await redis.delete(KEY)
     await real(redis).take()
 
-    assert 0 < await redis.ttl(KEY) <= WINDOW_SECONDS
+    assert 0 < await redis.ttl(KEY) <= HOUR
 
 
 @asynccontextmanager
@@ -161,7 +201,8 @@ async def test_without_redis_questions_are_counted_here(
             said = []
             for _ in range(LIMIT + 1):
                 started = time.monotonic()
-                said.append((await container.limiter.take(workspace=WORKSPACE)).retry_after)
+                allowance = await container.limiter.take(workspace=WORKSPACE, user=USER)
+                said.append(allowance.retry_after)
                 assert time.monotonic() - started < 0.9
     assert said[:LIMIT] == [None] * LIMIT
     assert said[LIMIT] == pytest.approx(HOUR, abs=5)

@@ -43,6 +43,8 @@ async def house(stage: Stage) -> AsyncIterator[Stage]:
         name=f"pazpaz_kills_{os.getpid()}",
         AUDIT_ORPHAN_SECONDS=str(ORPHAN_SECONDS),
         AI_AGENT_MAX_QUERIES_PER_HOUR="1000000",
+        AI_AGENT_MAX_QUERIES_PER_USER_PER_MINUTE="1000000",
+        MAX_CONCURRENT_CHATS_PER_WORKSPACE=str(AT_ONCE),
     ) as apart:
         apart.start("monolith", "api", "worker")
         await apart.until_up(apart.monolith_url, apart.service_url)

@@ -101,12 +101,17 @@ class CountedLimiter:
 
     def __init__(self, left: int = 1_000_000, *, wait: float = 60.0) -> None:
         self.left, self.wait, self.taken = left, wait, 0
+        self.looks, self.most_looks = 0, 1_000_000
 
-    async def take(self, *, workspace: WorkspaceId) -> Allowance:
+    async def take(self, *, workspace: WorkspaceId, user: UserId) -> Allowance:
         if self.taken >= self.left:
             return Allowance(self.wait)
         self.taken += 1
         return Allowance(None)
+
+    async def look(self, *, user: UserId) -> Allowance:
+        self.looks += 1
+        return Allowance(None if self.looks <= self.most_looks else self.wait)
 
 
 @dataclass

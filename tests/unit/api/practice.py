@@ -17,6 +17,7 @@ from pazpaz_ai_client.signing import (
     RequestVerifier,
     Signer,
 )
+from service.api.bulkhead import Bulkhead
 from service.container import OUR_AUDIENCE
 from service.domain.answers import Answer, Question, SearchStatement
 from service.domain.audit import Trail, Use
@@ -107,6 +108,7 @@ class Parts:
     keys: InMemoryKeyStore = field(default_factory=InMemoryKeyStore)
     audit: RecordingAudit = field(default_factory=RecordingAudit)
     touches: list[tuple[Note, Use]] = field(default_factory=list)
+    bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(3, 2))
     answer: Answer | BaseException = field(default_factory=an_answer)
     asked: list[tuple[Question, Principal, Sequence[str]]] = field(default_factory=list)
 
@@ -145,7 +147,7 @@ _parts: list["Parts"] = []
 
 @asynccontextmanager
 async def _lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
-    yield {"container": _parts[-1]}
+    yield {"container": _parts[-1], "bulkhead": _parts[-1].bulkhead}
 
 
 APP = build_app(_lifespan)  # once: building costs more than most requests here

@@ -34,6 +34,8 @@ STATUSES = {
     errors.Unavailable: 503,
     errors.SwitchedOff: 503,
     errors.ChatAlreadyClosed: 503,
+    errors.TooManyAtOnce: 429,
+    errors.Busy: 503,
     errors.SourceUnavailable: 503,
     errors.StoreUnavailable: 503,
     errors.ModelUnavailable: 503,
