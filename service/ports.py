@@ -428,6 +428,10 @@ class Standings(Protocol):
         """Raises StoreUnavailable: a switch nobody can read must not be taken for on."""
         ...
 
+    async def now(self, workspace: WorkspaceId) -> Standing:
+        """Read anew: for work that a switch itself asked for, which must not be done by its old position."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AuditDepth:

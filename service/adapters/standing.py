@@ -59,6 +59,11 @@ class PgStandings:
                     await self._read()
         return self._standing(workspace)
 
+    async def now(self, workspace: WorkspaceId) -> Standing:
+        async with self._reading:
+            await self._read()
+        return self._standing(workspace)
+
     def _is_old(self) -> bool:
         return self._read_at is None or self.clock() - self._read_at >= MAX_AGE_SECONDS
 

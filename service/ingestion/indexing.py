@@ -102,8 +102,8 @@ class Indexer:
         return outcomes + await self._write(drafts, keys)
 
     async def _rules(self, workspace: WorkspaceId) -> IndexingRules:
-        """As they are now: a switch must not wait for the next start."""
-        standing = await self.standings.of(workspace)
+        """As they are now, after the claim: the look may be wanted by the very switch that changed them."""
+        standing = await self.standings.now(workspace)
         return IndexingRules(self.drafts, standing.require_consent)
 
     async def _draft(self, lease: Lease, note: Note, keys: WorkspaceKeys) -> Draft:

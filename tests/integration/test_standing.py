@@ -182,3 +182,14 @@ async def test_a_change_and_its_row_are_one(
     *_, put, removed = await opened.audit.rows(workspace=EVERYWHERE)
     assert put.entry.details == {"name": "allowed_roles", "value": ["owner"]}
     assert removed.entry.details == {"name": "allowed_roles", "value": None}
+
+
+async def test_work_that_a_switch_asked_for_sees_the_switch(
+    process: Process, switches: PgSwitches, workspace: WorkspaceId
+) -> None:
+    """What was read half a second ago would index by the rule that just ended."""
+    assert not (await process.standings.of(workspace)).require_consent
+    await switches.put("require_consent", True, workspace=workspace)
+    assert not (await process.standings.of(workspace)).require_consent
+    assert (await process.standings.now(workspace)).require_consent
+    assert (await process.standings.of(workspace)).require_consent

@@ -95,6 +95,9 @@ class SwitchedStandings:
             raise self.away
         return self.standing
 
+    async def now(self, workspace: WorkspaceId) -> Standing:
+        return await self.of(workspace)
+
 
 class CountedLimiter:
     """Keeps RateLimiter: so many questions, then a wait."""
