@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from redis.asyncio import Redis
@@ -268,6 +268,11 @@ def _private_key(settings: Settings) -> PrivateKey:
         return PrivateKey.from_pem(path.stem, pem)
     except (ValueError, TypeError):  # TypeError: the key is encrypted
         raise BadSettings("SIGNING_KEY_FILE: not an Ed25519 private key in PEM") from None
+
+
+def our_public_keys(settings: Settings) -> Sequence[dict[str, Any]]:
+    """The public halves of the keys we sign with, as entries of a key ring."""
+    return [_private_key(settings).public.to_dict()]
 
 
 def _their_keys(settings: Settings) -> KeyRing:

@@ -1,6 +1,6 @@
 """The audit trail in Postgres: one chain a workspace, appended to under its head's lock."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,7 +71,7 @@ class PgAuditLog:
             found = await connection.execute(query.order_by(audit.c.seq).limit(limit))
             return [_row(row) for row in found]
 
-    async def all_rows(self, *, workspace: WorkspaceId) -> AsyncIterator[AuditRow]:
+    async def all_rows(self, *, workspace: WorkspaceId) -> AsyncGenerator[AuditRow, None]:
         """The whole chain, page by page, none of them held."""
         after = 0
         while page := await self.rows(workspace=workspace, after=after):
@@ -109,14 +109,23 @@ class PgAuditLog:
             await connection.execute(_reached(workspace, "forwarded", seq))
 
     async def prune(self, *, workspace: WorkspaceId, before: datetime) -> int:
-        """Removes the rows up to the last checkpoint signed before that moment; how many. Needs the owner's login."""
+        """Removes the rows up to the last checkpoint signed before that moment, and tells it; how many.
+
+        Needs the owner's login. The checkpoint stays, so that the rest still verifies from there.
+        """
         last = select(func.max(audit_checkpoints.c.seq)).where(
             audit_checkpoints.c.workspace_id == workspace, audit_checkpoints.c.at < before
         )
         async with self.database.tenant_tx(workspace) as connection:
             through = await connection.scalar(last)
+            if through is None:
+                return 0
             old = delete(audit).where(audit.c.workspace_id == workspace, audit.c.seq <= through)
-            return (await connection.execute(old)).rowcount if through else 0
+            gone = (await connection.execute(old)).rowcount
+            if gone:
+                told = AuditEntry("audit.pruned", details={"through": through, "rows": gone})
+                await append(connection, told, workspace=workspace)
+            return gone
 
 
 _DEPTH = text(

@@ -10,8 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 
+from service.commands.progress import Tick
 from service.container import Container
-from service.demo.progress import Tick
 from service.errors import BadSettings
 
 Row = dict[str, Any]

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import typer
 
+from service.commands.progress import progress
 from service.container import open_container
 from service.demo.check import check_answers
 from service.demo.notes import DemoAdmin, read_lines, read_practice, until_searchable
-from service.demo.progress import progress
 from service.demo.stage import Stage, open_stage, passing_folder, stage_home
 from service.errors import BadSettings
 from service.retrieval import evaluation

@@ -19,6 +19,8 @@ Action = Literal[
     "switch.changed",
     "keys.changed",
     "workspace.erased",
+    "audit.exported",
+    "audit.pruned",
 ]
 Use = Literal["read", "withheld", "cited", "shown"]
 """Read: pulled to answer. Withheld: a sentence leaned on it and was not shown. Cited: in the answer.

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeGuard
 
@@ -106,26 +106,39 @@ class ChainCheck:
     keys: Mapping[str, Ed25519PublicKey]
     prunable_before: datetime
 
+    before: AuditRow | None = None
+    """The row followed last."""
+    _known: Mapping[int, Checkpoint] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._known = {point.seq: point for point in self.checkpoints}
+
     def first_bad_link(self, rows: Iterable[AuditRow]) -> BadLink | None:
-        return next(self._bad_links(rows), None)
+        """Of a whole chain."""
+        faults = (fault for row in rows if (fault := self.follow(row)))
+        return next(faults, None) or self.end()
 
-    def _bad_links(self, rows: Iterable[AuditRow]) -> Iterator[BadLink]:
-        known = {point.seq: point for point in self.checkpoints}
-        before: AuditRow | None = None
-        for row in rows:
-            yield from self._at_row(row, before, known)
-            before = row
-        yield from self._at_end(before, known)
+    def follow(self, row: AuditRow) -> BadLink | None:
+        """What is wrong with the next row, if anything; stop at the first."""
+        fault = next(self._at_row(row, self.before), None)
+        self.before = row
+        return fault
 
-    def _at_row(
-        self, row: AuditRow, before: AuditRow | None, known: Mapping[int, Checkpoint]
-    ) -> Iterator[BadLink]:
+    def end(self) -> BadLink | None:
+        """A tail that went is seen by the head's count, or by a checkpoint that knew more."""
+        last, known = self.before, self._known
+        end = last.seq if last else self.length if self._is_pruning(known.get(self.length)) else 0
+        if end < max([self.length, *known]):
+            return self._bad(end + 1, "truncated")
+        return self._bad(self.length + 1, "unlinked") if end > self.length else None
+
+    def _at_row(self, row: AuditRow, before: AuditRow | None) -> Iterator[BadLink]:
         if row.workspace != self.workspace:
             yield self._bad(row.seq, "foreign")
-        yield from self._at_link(row, before, known.get(row.seq - 1))
+        yield from self._at_link(row, before, self._known.get(row.seq - 1))
         if row.hash != _recomputed(row):
             yield self._bad(row.seq, "altered")
-        point = known.get(row.seq)
+        point = self._known.get(row.seq)
         if point and not (point.hash == row.hash and point.holds(self.keys)):
             yield self._bad(row.seq, "checkpoint")
 
@@ -146,16 +159,6 @@ class ChainCheck:
 
     def _is_pruning(self, point: Checkpoint | None) -> TypeGuard[Checkpoint]:
         return point is not None and point.at < self.prunable_before and point.holds(self.keys)
-
-    def _at_end(self, last: AuditRow | None, known: Mapping[int, Checkpoint]) -> Iterator[BadLink]:
-        """A tail that went is seen by the head's count, or by a checkpoint that knew more."""
-        point = known.get(self.length)
-        end = last.seq if last else self.length if self._is_pruning(point) else 0
-        longest = max([self.length, *known])
-        if end < longest:
-            yield self._bad(end + 1, "truncated")
-        if end > self.length:
-            yield self._bad(self.length + 1, "unlinked")
 
     def _bad(self, seq: int, fault: Fault) -> BadLink:
         return BadLink(self.workspace, seq, fault)
