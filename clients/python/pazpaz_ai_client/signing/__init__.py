@@ -1,6 +1,21 @@
 """Proves who speaks: HTTP Message Signatures (RFC 9421) in one narrow profile, for both sides."""
 
-from pazpaz_ai_client.signing.keys import KeyRing, PrivateKey, PublicKey
+from pazpaz_ai_client.signing.folder import (
+    RING,
+    Fault,
+    KeysUnusable,
+    OwnKeys,
+    read_folder,
+    read_ring,
+)
+from pazpaz_ai_client.signing.keys import (
+    AcceptedKeys,
+    KeyRing,
+    PrivateKey,
+    PublicKey,
+    SigningKeys,
+)
+from pazpaz_ai_client.signing.live import LiveKeys
 from pazpaz_ai_client.signing.messages import SignedRequest, usable_request_id
 from pazpaz_ai_client.signing.nonces import (
     MemoryNonceStore,
@@ -47,16 +62,22 @@ __all__ = [
     "MAX_PULL_BODY",
     "NONCE_TTL",
     "PULL_TAG",
+    "RING",
     "SKEW",
     "TAGS",
     "WORKSPACES_TAG",
+    "AcceptedKeys",
     "Clock",
+    "Fault",
     "Headers",
     "KeyRing",
+    "KeysUnusable",
+    "LiveKeys",
     "MalformedBody",
     "MemoryNonceStore",
     "NonceStore",
     "NonceStoreUnavailable",
+    "OwnKeys",
     "Parameters",
     "PrivateKey",
     "PublicKey",
@@ -68,7 +89,10 @@ __all__ = [
     "SignatureRefused",
     "SignedRequest",
     "Signer",
+    "SigningKeys",
     "VerifiedRequest",
+    "read_folder",
+    "read_ring",
     "response_tag",
     "usable_request_id",
 ]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from http_message_signatures import HTTPMessageSigner, MappingKeyResolver, algorithms
 
-from pazpaz_ai_client.signing.keys import PrivateKey
+from pazpaz_ai_client.signing.keys import PrivateKey, SigningKeys
 from pazpaz_ai_client.signing.messages import (
     SentRequest,
     SentResponse,
@@ -34,16 +34,11 @@ from pazpaz_ai_client.signing.profile import (
 class Signer:
     """Signs what we send; `audience` names the side that shall read it."""
 
-    def __init__(self, private_key: PrivateKey, *, audience: str, clock: Clock = time.time) -> None:
-        self._key = private_key
+    def __init__(self, keys: SigningKeys, *, audience: str, clock: Clock = time.time) -> None:
+        self._keys = keys
         self._audience = audience
         self._clock = clock
-        self._library = HTTPMessageSigner(
-            signature_algorithm=algorithms.ED25519,
-            key_resolver=MappingKeyResolver(
-                public_keys={}, private_keys={private_key.keyid: private_key.key}
-            ),
-        )
+        self._ready: tuple[PrivateKey, HTTPMessageSigner] | None = None
 
     def headers(
         self,
@@ -89,10 +84,12 @@ class Signer:
     def _sign(
         self, message: SentRequest | SentResponse, tag: str, components: Sequence[str]
     ) -> None:
-        created = datetime.fromtimestamp(int(self._clock()), UTC)
-        self._library.sign(
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        key = self._keys.at(now)
+        created = now.replace(microsecond=0)
+        self._library(key).sign(
             message,
-            key_id=self._key.keyid,
+            key_id=key.keyid,
             created=created,
             expires=created + timedelta(seconds=LIFETIME),
             nonce=secrets.token_urlsafe(16),
@@ -101,6 +98,17 @@ class Signer:
             covered_component_ids=components,
             use_existing_digest=True,
         )
+
+    def _library(self, key: PrivateKey) -> HTTPMessageSigner:
+        """The library's signer for this key, kept until another key signs."""
+        if self._ready is None or self._ready[0] is not key:
+            self._ready = (key, _library_signer(key))
+        return self._ready[1]
+
+
+def _library_signer(key: PrivateKey) -> HTTPMessageSigner:
+    resolver = MappingKeyResolver(public_keys={}, private_keys={key.keyid: key.key})
+    return HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=resolver)
 
 
 class _SigningAuth(httpx.Auth):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import httpx
 from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver, algorithms
 
-from pazpaz_ai_client.signing.keys import KeyRing, PublicKey
+from pazpaz_ai_client.signing.keys import AcceptedKeys, PublicKey
 from pazpaz_ai_client.signing.messages import (
     SentRequest,
     SentResponse,
@@ -88,7 +88,7 @@ class RequestVerifier:
     def __init__(
         self,
         *,
-        keys: KeyRing,
+        keys: AcceptedKeys,
         audience: str,
         direction: str,
         nonces: NonceStore,
@@ -157,7 +157,7 @@ class RequestVerifier:
 class ResponseVerifier:
     """Accepts an answer only when it was signed for the very request we sent."""
 
-    def __init__(self, keys: KeyRing, clock: Clock = time.time) -> None:
+    def __init__(self, keys: AcceptedKeys, clock: Clock = time.time) -> None:
         self._keys = keys
         self._clock = clock
 
@@ -242,7 +242,7 @@ def _check_tag(parameters: Parameters, tag: str) -> None:
         raise SignatureRefused("tag")
 
 
-def _find_key(keys: KeyRing, parameters: Parameters, now: float) -> PublicKey:
+def _find_key(keys: AcceptedKeys, parameters: Parameters, now: float) -> PublicKey:
     """Rule 2: the key is known here and active, and the algorithm is the key's own."""
     key = keys.find(str(parameters.get("keyid")), datetime.fromtimestamp(now, UTC))
     if parameters.get("alg") != key.algorithm:
