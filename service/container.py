@@ -1,7 +1,7 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import structlog
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import (
-    KeyRing,
-    PrivateKey,
+    KeysUnusable,
+    LiveKeys,
     RedisNonceStore,
     RequestVerifier,
     ResponseVerifier,
     Signer,
+    read_folder,
 )
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
@@ -42,6 +44,8 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from service.chat.graph import Graph
+
+log = structlog.get_logger()
 
 OUR_AUDIENCE = "pazpaz-ai"
 THEIR_AUDIENCE = "pazpaz-monolith"
@@ -70,6 +74,8 @@ class Container:
     redis: Redis
     notes: Monolith
     keys: PgKeyStore
+    signing_keys: LiveKeys
+    """Its `on_change` is free for whoever wants to tell of a rotation."""
     store: PgChunkStore
     queue: PgWorkQueue
     conversations: PgConversations
@@ -129,8 +135,7 @@ class Container:
 async def open_container(settings: Settings) -> AsyncIterator[Container]:
     """Opens everything in order and closes it in reverse; raises BadSettings before anything is served."""
     kek = _key_encryption_key(settings)
-    private_key = _private_key(settings)
-    their_keys = _their_keys(settings)
+    signing_keys = _signing_keys(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(settings.database_url.get_secret_value())
@@ -143,8 +148,8 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         notes = Monolith(
             http=http,
             base_url=str(settings.monolith_url),
-            signer=Signer(private_key, audience=THEIR_AUDIENCE),
-            verifier=ResponseVerifier(their_keys),
+            signer=Signer(signing_keys, audience=THEIR_AUDIENCE),
+            verifier=ResponseVerifier(signing_keys),
             clock=now,
             deadline=settings.request_timeout_seconds,
         )
@@ -154,6 +159,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             redis=redis,
             notes=notes,
             keys=keys,
+            signing_keys=signing_keys,
             store=PgChunkStore(database, keys),
             queue=PgWorkQueue(
                 database,
@@ -166,7 +172,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             tokens=TokenVerifier(settings.secret_key.get_secret_value(), now),
             principals=Principals(notes, now, settings.allowed_roles),
             events_verifier=RequestVerifier(
-                keys=their_keys,
+                keys=signing_keys,
                 audience=OUR_AUDIENCE,
                 direction="event",
                 nonces=RedisNonceStore(redis),
@@ -219,21 +225,27 @@ def _key_encryption_key(settings: Settings) -> KeyEncryptionKey:
     return KeyEncryptionKey.from_base64(text.decode(errors="replace"))
 
 
-def _private_key(settings: Settings) -> PrivateKey:
-    path = settings.signing_key_file
-    pem = _read("SIGNING_KEY_FILE", path)
-    try:
-        return PrivateKey.from_pem(path.stem, pem)
-    except (ValueError, TypeError):  # TypeError: the key is encrypted
-        raise BadSettings("SIGNING_KEY_FILE: not an Ed25519 private key in PEM") from None
+def _signing_keys(settings: Settings) -> LiveKeys:
+    with _named("SIGNING_KEYS_DIR"):
+        read_folder(settings.signing_keys_dir, now())
+    with _named("MONOLITH_KEYS_FILE"):
+        return LiveKeys(
+            folder=settings.signing_keys_dir,
+            ring_file=settings.monolith_keys_file,
+            on_fault=_keys_kept,
+        )
 
 
-def _their_keys(settings: Settings) -> KeyRing:
-    text = _read("MONOLITH_KEYS_FILE", settings.monolith_keys_file)
+def _keys_kept(source: str, code: str) -> None:
+    log.warning("keys.kept", source=source, code=code)
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
     try:
-        return KeyRing.from_json(text.decode())
-    except (ValueError, KeyError, TypeError):
-        raise BadSettings("MONOLITH_KEYS_FILE: not a list of public keys") from None
+        yield
+    except KeysUnusable as exc:
+        raise BadSettings(f"{setting}: {exc}") from None
 
 
 def _read(name: str, path: Path) -> bytes:

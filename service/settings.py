@@ -43,10 +43,10 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
     """PazPaz's SECRET_KEY. Whoever holds it can mint any PazPaz session."""
     monolith_url: HttpUrl
-    signing_key_file: Path
-    """Our Ed25519 private key, PEM; the file's stem is its key id (`ai-2026-11-a.pem`)."""
+    signing_keys_dir: Path
+    """Our keys: `keys.json` and a `<keyid>.pem` each, as `pazpaz-agent keys rotate` keeps them."""
     monolith_keys_file: Path
-    """PazPaz's public keys, JSON as `pazpaz-agent keys new` prints it."""
+    """PazPaz's public keys: its own `keys.json`. Both are read again when they change."""
     key_encryption_key: SecretStr | None = None
     """32 bytes, base64: wraps every workspace's keys. Or name a file."""
     key_encryption_key_file: Path | None = None
