@@ -1,7 +1,6 @@
 """pazpaz-agent: the third door, for operators and developers."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -13,6 +12,7 @@ import typer
 from service.commands.audit import app as audit_app
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
+from service.keys_cli import keys_app
 
 app = typer.Typer(
     pretty_exceptions_enable=False,
@@ -20,7 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 eval_app = typer.Typer(help="Measures quality on a set of questions.")
-keys_app = typer.Typer(help="Makes keys.")
 app.add_typer(eval_app, name="eval")
 app.add_typer(keys_app, name="keys")
 app.add_typer(switch_app, name="switch")
@@ -136,39 +135,6 @@ def eval_retrieval(
 
     _quiet_logs()
     _interruptible(run_evaluation(data, out))
-
-
-@keys_app.command("new")
-def keys_new(
-    keyid: Annotated[str, typer.Argument(help="Side, year-month, serial: ai-2026-11-a.")],
-    folder: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path(),
-) -> None:
-    """Makes a signing key: KEYID.pem for us, and its public half on standard output for the other side."""
-    from pazpaz_ai_client.signing import KeyRing, PrivateKey
-
-    path = folder / f"{keyid}.pem"
-    try:
-        key = PrivateKey.generate(keyid)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise BadSettings(f"{path} is there already; a key is never overwritten") from None
-    except OSError as exc:
-        raise BadSettings(f"{path}: cannot be written ({exc.strerror})") from None
-    except ValueError as exc:
-        raise BadSettings(f"KEYID: {exc}") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key.to_pem())
-    typer.echo(KeyRing([key.public]).to_json())
-
-
-@keys_app.command("kek")
-def keys_kek() -> None:
-    """Prints a fresh KEY_ENCRYPTION_KEY."""
-    import base64
-
-    from service.security.keys import new_key
-
-    typer.echo(base64.b64encode(new_key()).decode())
 
 
 @app.command()

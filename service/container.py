@@ -1,7 +1,7 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import structlog
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import (
-    KeyRing,
-    PrivateKey,
+    KeysUnusable,
+    LiveKeys,
     RedisNonceStore,
     RequestVerifier,
     ResponseVerifier,
     Signer,
+    read_folder,
 )
 from service.adapters.audit_log import PgAuditLog
 from service.adapters.chunk_store import PgChunkStore
@@ -47,6 +49,8 @@ from service.settings import Settings
 if TYPE_CHECKING:
     from service.chat.graph import Graph
 
+log = structlog.get_logger()
+
 OUR_AUDIENCE = "pazpaz-ai"
 THEIR_AUDIENCE = "pazpaz-monolith"
 CONNECT_SECONDS = 2.0
@@ -74,6 +78,8 @@ class Container:
     redis: Redis
     notes: Monolith
     keys: PgKeyStore
+    signing_keys: LiveKeys
+    """Its `on_change` is free for whoever wants to tell of a rotation."""
     store: PgChunkStore
     queue: PgWorkQueue
     conversations: PgConversations
@@ -83,8 +89,6 @@ class Container:
     principals: Principals
     standings: PgStandings
     events_verifier: RequestVerifier
-    signing_key: Callable[[], PrivateKey]
-    """The key we sign with at this moment."""
     models: Models
 
     @cached_property
@@ -142,8 +146,7 @@ class Container:
 async def open_container(settings: Settings) -> AsyncIterator[Container]:
     """Opens everything in order and closes it in reverse; raises BadSettings before anything is served."""
     kek = _key_encryption_key(settings)
-    private_key = _private_key(settings)
-    their_keys = _their_keys(settings)
+    signing_keys = _signing_keys(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(settings.database_url.get_secret_value())
@@ -156,8 +159,8 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         notes = Monolith(
             http=http,
             base_url=str(settings.monolith_url),
-            signer=Signer(private_key, audience=THEIR_AUDIENCE),
-            verifier=ResponseVerifier(their_keys),
+            signer=Signer(signing_keys, audience=THEIR_AUDIENCE),
+            verifier=ResponseVerifier(signing_keys),
             clock=now,
             deadline=settings.request_timeout_seconds,
         )
@@ -168,6 +171,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             redis=redis,
             notes=notes,
             keys=keys,
+            signing_keys=signing_keys,
             store=PgChunkStore(database, keys),
             queue=PgWorkQueue(
                 database,
@@ -186,14 +190,13 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             principals=principals,
             standings=PgStandings(database, _standing(settings), principals.drop),
             events_verifier=RequestVerifier(
-                keys=their_keys,
+                keys=signing_keys,
                 audience=OUR_AUDIENCE,
                 direction="event",
                 nonces=RedisNonceStore(redis),
                 # A repeated event changes nothing, so an absent nonce store need not stop it.
                 accept_without_nonce_store=True,
             ),
-            signing_key=lambda: private_key,
             models=_models(settings, http),
         )
 
@@ -261,26 +264,34 @@ def _key_encryption_key(settings: Settings) -> KeyEncryptionKey:
     return KeyEncryptionKey.from_base64(text.decode(errors="replace"))
 
 
-def _private_key(settings: Settings) -> PrivateKey:
-    path = settings.signing_key_file
-    pem = _read("SIGNING_KEY_FILE", path)
-    try:
-        return PrivateKey.from_pem(path.stem, pem)
-    except (ValueError, TypeError):  # TypeError: the key is encrypted
-        raise BadSettings("SIGNING_KEY_FILE: not an Ed25519 private key in PEM") from None
+def _signing_keys(settings: Settings) -> LiveKeys:
+    with _named("SIGNING_KEYS_DIR"):
+        read_folder(settings.signing_keys_dir, now())
+    with _named("MONOLITH_KEYS_FILE"):
+        return LiveKeys(
+            folder=settings.signing_keys_dir,
+            ring_file=settings.monolith_keys_file,
+            on_fault=_keys_kept,
+        )
 
 
 def our_public_keys(settings: Settings) -> Sequence[dict[str, Any]]:
     """The public halves of the keys we sign with, as entries of a key ring."""
-    return [_private_key(settings).public.to_dict()]
+    with _named("SIGNING_KEYS_DIR"):
+        ring = read_folder(settings.signing_keys_dir, now()).ring
+    return [key.to_dict() for key in ring.keys]
 
 
-def _their_keys(settings: Settings) -> KeyRing:
-    text = _read("MONOLITH_KEYS_FILE", settings.monolith_keys_file)
+def _keys_kept(source: str, code: str) -> None:
+    log.warning("keys.kept", source=source, code=code)
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
     try:
-        return KeyRing.from_json(text.decode())
-    except (ValueError, KeyError, TypeError):
-        raise BadSettings("MONOLITH_KEYS_FILE: not a list of public keys") from None
+        yield
+    except KeysUnusable as exc:
+        raise BadSettings(f"{setting}: {exc}") from None
 
 
 def _read(name: str, path: Path) -> bytes:

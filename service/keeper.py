@@ -1,14 +1,14 @@
 """The audit trail's keeper, beside the worker's loop: closes what was left open, hands rows on, signs checkpoints."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
-from pazpaz_ai_client.signing import PrivateKey
+from pazpaz_ai_client.signing import LiveKeys
 from service.adapters.audit_log import PgAuditLog
 from service.container import Container, now
 from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
@@ -33,10 +33,11 @@ class Keeper:
 
     audit: PgAuditLog
     sink: AuditSink
-    signing_key: Callable[[], PrivateKey]
+    signing_keys: LiveKeys
     clock: Clock
     orphan_after: timedelta
     checkpoint_every: timedelta
+    _told: object = field(default=None, repr=False)
     _failures: int = field(default=0, repr=False)
     _not_before: datetime | None = field(default=None, repr=False)
     _checkpointed_at: datetime | None = field(default=None, repr=False)
@@ -59,6 +60,7 @@ class Keeper:
     async def round(self) -> None:
         """Everything that is due now. Raises StoreUnavailable."""
         await self.close_orphans()
+        await self.tell_keys()
         heads = await self.audit.heads()
         await self._forward_when_due(heads)
         await self._checkpoint_when_due(heads)
@@ -69,6 +71,21 @@ class Keeper:
             opened_before=self.clock() - self.orphan_after, limit=SWEEP
         )
         return sum([await self._close(chat) for chat in left])
+
+    async def tell_keys(self) -> None:
+        """One row when the keys between PazPaz and us are others than the trail knows."""
+        signing, accepted = self.signing_keys.state(self.clock())
+        state = {"signing": signing, "accepted": list(accepted)}
+        if state == self._told:
+            return
+        if state != await self._last_told():
+            entry = AuditEntry("keys.changed", details=state)
+            await self.audit.append(entry, workspace=SERVICE_CHAIN)
+        self._told = state
+
+    async def _last_told(self) -> object:
+        row = await self.audit.last("keys.changed", workspace=SERVICE_CHAIN)
+        return row.entry.details if row else None
 
     async def _close(self, chat: OpenChat) -> int:
         details: dict[str, object] = {"outcome": "unknown", "model": None, "notes": []}
@@ -127,7 +144,7 @@ class Keeper:
         if not last or last[0].seq != head.seq:  # somebody cut it; `audit verify` says where
             log.error("audit.chain_short", workspace=head.workspace, seq=head.seq)
             return
-        key = self.signing_key()
+        key = self.signing_keys.at(self.clock())
         point = Checkpoint(head.workspace, head.seq, last[0].hash, self.clock(), key.keyid)
         await self.audit.keep_checkpoint(point.signed_by(key.key))
 
@@ -137,7 +154,7 @@ def keeper_of(container: Container) -> Keeper:
     return Keeper(
         audit=container.audit,
         sink=container.notes,
-        signing_key=container.signing_key,
+        signing_keys=container.signing_keys,
         clock=now,
         orphan_after=timedelta(seconds=container.settings.audit_orphan_seconds),
         checkpoint_every=timedelta(seconds=container.settings.audit_checkpoint_seconds),

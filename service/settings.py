@@ -49,10 +49,10 @@ class Settings(BaseSettings):
     """The `iss` of such a token."""
     token_audience: str = "pazpaz-ai"  # noqa: S105 - a name, no secret
     monolith_url: HttpUrl
-    signing_key_file: Path
-    """Our Ed25519 private key, PEM; the file's stem is its key id (`ai-2026-11-a.pem`)."""
+    signing_keys_dir: Path
+    """Our keys: `keys.json` and a `<keyid>.pem` each, as `pazpaz-agent keys rotate` keeps them."""
     monolith_keys_file: Path
-    """PazPaz's public keys, JSON as `pazpaz-agent keys new` prints it."""
+    """PazPaz's public keys: its own `keys.json`. Both are read again when they change."""
     key_encryption_key: SecretStr | None = None
     """32 bytes, base64: wraps every workspace's keys. Or name a file."""
     key_encryption_key_file: Path | None = None

@@ -88,10 +88,10 @@ securityContext:
 {{- if eq "cohere" (.Values.config.MODEL_PROVIDER | default "local") }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
 {{- end }}
-- name: SIGNING_KEY_FILE
-  value: /keys/{{ required "secret.signingKey: name the Secret's entry, such as ai-2026-11-a.pem" .Values.secret.signingKey }}
+- name: SIGNING_KEYS_DIR
+  value: /keys/signing
 - name: MONOLITH_KEYS_FILE
-  value: /keys/{{ .Values.secret.monolithKeys }}
+  value: /keys/monolith/{{ .Values.secret.monolithKeys }}
 {{- $_ := required "config.MONOLITH_URL: say where PazPaz is" .Values.config.MONOLITH_URL }}
 {{- range $name, $value := .Values.config }}
 - name: {{ $name }}
@@ -102,20 +102,26 @@ securityContext:
 {{- define "pazpaz-ai.mounts" -}}
 - name: tmp
   mountPath: /tmp
-- name: keys
-  mountPath: /keys
+{{- /* Whole folders: a subPath would never see a rotation. */}}
+- name: signing-keys
+  mountPath: /keys/signing
+  readOnly: true
+- name: monolith-keys
+  mountPath: /keys/monolith
   readOnly: true
 {{- end -}}
 
 {{- define "pazpaz-ai.volumes" -}}
 {{ include "pazpaz-ai.tmp" . }}
-- name: keys
+- name: signing-keys
+  secret:
+    secretName: {{ required "secret.signingKeys: name the Secret with the folder of our keys" .Values.secret.signingKeys | quote }}
+    defaultMode: 0440
+- name: monolith-keys
   secret:
     secretName: {{ .Values.secret.name | quote }}
     defaultMode: 0440
     items:
-      - key: {{ .Values.secret.signingKey | quote }}
-        path: {{ .Values.secret.signingKey | quote }}
       - key: {{ .Values.secret.monolithKeys | quote }}
         path: {{ .Values.secret.monolithKeys | quote }}
 {{- end -}}

@@ -17,7 +17,7 @@ from service.adapters.database import (
     audit_heads,
     open_chats,
 )
-from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
+from service.domain.audit import SERVICE_CHAIN, Action, AuditEntry, AuditRow
 from service.domain.identity import UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed
 from service.ports import AuditDepth, AuditHead, OpenChat
@@ -70,6 +70,14 @@ class PgAuditLog:
         async with self.database.tenant_tx(workspace) as connection:
             found = await connection.execute(query.order_by(audit.c.seq).limit(limit))
             return [_row(row) for row in found]
+
+    async def last(self, action: Action, *, workspace: WorkspaceId) -> AuditRow | None:
+        """The newest row of its kind."""
+        query = select(audit).where(audit.c.workspace_id == workspace, audit.c.action == action)
+        async with self.database.tenant_tx(workspace) as connection:
+            found = await connection.execute(query.order_by(audit.c.seq.desc()).limit(1))
+            row = found.one_or_none()
+        return _row(row) if row else None
 
     async def all_rows(self, *, workspace: WorkspaceId) -> AsyncGenerator[AuditRow, None]:
         """The whole chain, page by page, none of them held."""

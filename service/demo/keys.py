@@ -4,22 +4,20 @@ import base64
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pazpaz_ai_client.signing import KeyRing, PrivateKey
+from pazpaz_ai_client.signing import RING
+from pazpaz_ai_client.signing.rotation import MIN_OVERLAP, Side, rotate
 from service.security.keys import new_key
-
-OURS, THEIRS = "ai-stage-a", "ml-stage-a"
 
 
 @dataclass(frozen=True, slots=True)
 class StageKeys:
-    """Files and secrets; the two sides hold their own private key and the other's public one."""
+    """Folders, files and secrets; each side signs with its own folder and reads the other's ring."""
 
-    our_key: Path
-    our_public_keys: Path
-    their_key: Path
-    their_public_keys: Path
+    our_keys: Path
+    their_keys: Path
     key_encryption_key: Path
     secret_key: str
     admin_token: str
@@ -28,27 +26,29 @@ class StageKeys:
 def stage_keys(folder: Path) -> StageKeys:
     """Makes what is missing, readable for us alone."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for keyid in (OURS, THEIRS):
-        _once(folder / f"{keyid}.pem", lambda: PrivateKey.generate(keyid).to_pem())  # noqa: B023
-        _once(folder / f"{keyid}.public.json", lambda: _public(folder, keyid))  # noqa: B023
     return StageKeys(
-        our_key=folder / f"{OURS}.pem",
-        our_public_keys=folder / f"{OURS}.public.json",
-        their_key=folder / f"{THEIRS}.pem",
-        their_public_keys=folder / f"{THEIRS}.public.json",
+        our_keys=_key_folder(folder / "ai", "ai"),
+        their_keys=_key_folder(folder / "ml", "ml"),
         key_encryption_key=_once(folder / "kek", lambda: base64.b64encode(new_key())),
         secret_key=_once(folder / "secret_key", _token).read_text(),
         admin_token=_once(folder / "admin_token", _token).read_text(),
     )
 
 
+def _key_folder(folder: Path, side: Side) -> Path:
+    if not (folder / RING).exists():
+        rotate(
+            folder,
+            side=side,
+            now=datetime.now(UTC),
+            switch_after=timedelta(),
+            overlap=MIN_OVERLAP,
+        )
+    return folder
+
+
 def _token() -> bytes:
     return secrets.token_hex(32).encode()
-
-
-def _public(folder: Path, keyid: str) -> bytes:
-    private = PrivateKey.from_pem(keyid, (folder / f"{keyid}.pem").read_bytes())
-    return KeyRing([private.public]).to_json().encode()
 
 
 def _once(path: Path, make: Callable[[], bytes]) -> Path:

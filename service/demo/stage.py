@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from pazpaz_ai_client.signing import RING
 from service.demo.databases import Databases, drop_databases, make_databases
 from service.demo.embedded import open_to_others, start_postgres, start_redis
 from service.demo.keys import StageKeys, stage_keys
@@ -178,8 +179,8 @@ def _environment(
         "REDIS_URL": servers.redis_url,
         "SECRET_KEY": keys.secret_key,
         "MONOLITH_URL": f"http://127.0.0.1:{monolith_port}",
-        "SIGNING_KEY_FILE": str(keys.our_key),
-        "MONOLITH_KEYS_FILE": str(keys.their_public_keys),
+        "SIGNING_KEYS_DIR": str(keys.our_keys),
+        "MONOLITH_KEYS_FILE": str(keys.their_keys / RING),
         "KEY_ENCRYPTION_KEY_FILE": str(keys.key_encryption_key),
         "DEBOUNCE_SECONDS": "0.2",
         "AI_AGENT_MAX_QUERIES_PER_HOUR": "300",
@@ -196,8 +197,8 @@ def _monolith_environment(
         "REDIS_URL": common["REDIS_URL"],
         "SECRET_KEY": common["SECRET_KEY"],
         "AI_SERVICE_URL": f"http://127.0.0.1:{api_port}",
-        "DEMO_SIGNING_KEY_FILE": str(keys.their_key),
-        "DEMO_SERVICE_PUBLIC_KEYS_FILE": str(keys.our_public_keys),
+        "DEMO_SIGNING_KEYS_DIR": str(keys.their_keys),
+        "DEMO_SERVICE_KEYS_FILE": str(keys.our_keys / RING),
         "DEMO_PORT": common["MONOLITH_URL"].rpartition(":")[2],
         "DEMO_ADMIN_TOKEN": keys.admin_token,
         "DEMO_DIE_WITH_PARENT": "1",

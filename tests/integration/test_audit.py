@@ -17,7 +17,7 @@ from service.adapters.database import audit, audit_heads, open_database
 from service.container import Container, now, our_public_keys
 from service.demo.databases import Databases
 from service.demo.stage import Stage
-from service.domain.audit import AuditEntry
+from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed
 from service.keeper import Keeper, keeper_of
@@ -333,7 +333,7 @@ async def _an_old_chain(
             row = linked(entry, workspace=workspace, seq=seq, at=at, previous=previous)
             previous = row.hash
             await connection.execute(insert(audit).values(_values(row)))
-    key = opened.signing_key()
+    key = opened.signing_keys.at(now())
     point = Checkpoint(workspace, 3, previous, at, key.keyid).signed_by(key.key)
     await opened.audit.keep_checkpoint(point)
     await opened.audit.append(entry, workspace=workspace)
@@ -359,3 +359,15 @@ def test_a_wrong_word_is_one_line_and_2(
             cli.main()
     said = capsys.readouterr()
     assert (ended.value.code, len(said.err.strip().splitlines()), said.out) == (2, 1, "")
+
+
+async def test_other_keys_are_told_once_by_whichever_worker(opened: Container) -> None:
+    """What we sign with and whom we accept: a row when it differs from what the trail knows, else none."""
+    await keeper_of(opened).tell_keys()
+    told = await opened.audit.last("keys.changed", workspace=SERVICE_CHAIN)
+    assert told is not None
+    signing, accepted = opened.signing_keys.state(now())
+    assert told.entry.details == {"signing": signing, "accepted": list(accepted)}
+
+    await keeper_of(opened).tell_keys()
+    assert await opened.audit.last("keys.changed", workspace=SERVICE_CHAIN) == told

@@ -2,12 +2,13 @@
 
 import asyncio
 import signal
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from pazpaz_ai_client.signing import EVENT_TAG, PrivateKey, Signer
+from pazpaz_ai_client.signing import EVENT_TAG, PrivateKey, Signer, read_folder
 from service.container import OUR_AUDIENCE, Container
 from service.demo.stage import Stage
 from tests.journeys.practice import Practice, eventually
@@ -111,7 +112,8 @@ async def test_events_need_our_partners_signature_and_count_once(
     running: Stage, container: Container
 ) -> None:
     """Unsigned, foreign-signed and replayed events are 401; a resent event with a new nonce is 202 again."""
-    theirs = PrivateKey.from_pem(running.keys.their_key.stem, running.keys.their_key.read_bytes())
+    now = datetime.now(UTC)
+    theirs = read_folder(running.keys.their_keys, now).at(now)
     stranger = PrivateKey.generate(theirs.keyid)
     event = {
         "id": str(uuid4()),

@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +56,9 @@ def run(capsys, monkeypatch):
         ("demo", "--port", "0"),
         ("keys",),
         ("keys", "nope"),
-        ("keys", "new"),
+        ("keys", "rotate"),
+        ("keys", "retire", "ai-2026-11-a"),
+        ("keys", "rotate", "--folder", "x", "--overlap", "soon"),
         ("eval", "retrieval"),
     ],
     ids=" ".join,
@@ -94,7 +95,7 @@ def test_missing_settings_are_one_line_and_exit_code_2(run, command, variable):
         ("REDIS_URL", "canary"),
         ("ALLOWED_ROLES", "canary"),
         ("KEY_ENCRYPTION_KEY", "canary"),
-        ("SIGNING_KEY_FILE", "/no/such/file"),
+        ("SIGNING_KEYS_DIR", "/no/such/folder"),
     ],
 )
 def test_a_bad_setting_is_one_line_that_does_not_show_it(run, name, value, monkeypatch):
@@ -171,26 +172,54 @@ def test_the_openapi_document_is_json(run):
     assert "/api/v1/ai/agent/chat" in json.loads(outcome.out)["paths"]
 
 
-def test_a_new_key_is_private_and_never_overwritten(run, tmp_path):
-    """The file is its owner's alone, the public half is printed, and a second try is refused."""
-    made = run("keys", "new", "ai-2026-11-a", "--folder", str(tmp_path))
-    file = tmp_path / "ai-2026-11-a.pem"
-    secret = file.read_bytes()
-    assert made.code == 0
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert [key["keyid"] for key in json.loads(made.out)["keys"]] == ["ai-2026-11-a"]
-    assert "PRIVATE" not in made.out
+def test_keys_are_made_rotated_and_shown(run, tmp_path):
+    """The lines say what happens when and what to hand over; no private half is printed."""
+    folder = ("--folder", str(tmp_path / "keys"))
+    made = run("keys", "rotate", *folder)
+    rotated = run("keys", "rotate", *folder, "--switch-after", "1h", "--overlap", "2h")
+    shown = run("keys", "show", *folder)
 
-    again = run("keys", "new", "ai-2026-11-a", "--folder", str(tmp_path))
-    assert (again.code, again.is_one_line) == (2, True)
-    assert file.read_bytes() == secret
+    assert [made.code, rotated.code, shown.code] == [0, 0, 0]
+    names = [key["keyid"] for key in json.loads((tmp_path / "keys/keys.json").read_text())["keys"]]
+    assert [name[:3] + name[-1] for name in names] == ["ai-a", "ai-b"]
+    assert made.out.startswith(f"{names[0]} is made and signs from now on.\n")
+    assert f"{names[0]} signs, from then on {names[1]}." in rotated.out
+    assert "keys.json to the other side before the switch." in rotated.out
+    assert [line.split()[:2] for line in shown.out.splitlines()] == [
+        ["keyid", "state"],
+        [names[0], "signing"],
+        [names[1], "next"],
+    ]
+    assert "PRIVATE" not in made.out + rotated.out + shown.out
 
 
-@pytest.mark.parametrize("keyid", ["Key!", "../key", "", "KEY"])
-def test_a_key_has_a_plain_name(run, tmp_path, keyid):
-    """A name that is no key id makes no file."""
-    outcome = run("keys", "new", keyid, "--folder", str(tmp_path))
-    assert (outcome.code, outcome.is_one_line) == (2, True)
+def test_a_key_can_be_retired_in_an_emergency(run, tmp_path):
+    """The only key cannot; after a switch at once, the old one can."""
+    folder = ("--folder", str(tmp_path))
+    first = run("keys", "rotate", *folder, "--side", "ml").out.split()[0]
+    refused = run("keys", "retire", first, *folder)
+    assert (refused.code, refused.is_one_line, refused.out) == (2, True, "")
+
+    second = run("keys", "rotate", *folder, "--now").out.split()[0]
+    retired = run("keys", "retire", first, *folder)
+    assert retired.code == 0
+    assert retired.out.startswith(f"{first} is retired now; {second} signs.\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rotate", "--overlap", "179s"),
+        ("rotate", "--side", "xx"),
+        ("retire", "ai-2026-01-a"),
+        ("show",),
+    ],
+    ids=" ".join,
+)
+def test_what_keys_cannot_do_is_one_line(run, tmp_path, words):
+    """A refusal leaves the folder as it was."""
+    outcome = run("keys", *words, "--folder", str(tmp_path))
+    assert (outcome.code, outcome.is_one_line, outcome.out) == (2, True, "")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import SecretStr
 
-from pazpaz_ai_client.signing import KeyRing, PrivateKey
+from pazpaz_ai_client.signing import RING, KeyRing, PrivateKey
 from service.container import open_container
 from service.errors import BadSettings
 
@@ -25,12 +25,16 @@ KEK = base64.b64encode(bytes(32)).decode()
 @pytest.fixture
 def keys(tmp_path: Path) -> SimpleNamespace:
     """The settings that name keys, all good."""
-    (tmp_path / "ai-2026-11-a.pem").write_bytes(PrivateKey.generate("ai-2026-11-a").to_pem())
+    key = PrivateKey.generate("ai-2026-11-a")
+    folder = tmp_path / "signing"
+    folder.mkdir()
+    (folder / f"{key.keyid}.pem").write_bytes(key.to_pem())
+    (folder / RING).write_text(KeyRing([key.public]).to_json())
     ring = KeyRing([PrivateKey.generate("ml-2026-11-a").public])
     (tmp_path / "ml.json").write_text(ring.to_json())
     (tmp_path / "kek").write_text(KEK + "\n")
     return SimpleNamespace(
-        signing_key_file=tmp_path / "ai-2026-11-a.pem",
+        signing_keys_dir=folder,
         monolith_keys_file=tmp_path / "ml.json",
         key_encryption_key=None,
         key_encryption_key_file=tmp_path / "kek",
@@ -64,9 +68,24 @@ def an_rsa_pem() -> bytes:
 )
 async def test_a_signing_key_of_another_kind_stops_the_start(keys, content):
     """Whatever stands in the file, the line names the setting and not the content."""
-    keys.signing_key_file.write_bytes(content)
+    (keys.signing_keys_dir / "ai-2026-11-a.pem").write_bytes(content)
     said = await complaint(keys)
-    assert said == "SIGNING_KEY_FILE: not an Ed25519 private key in PEM"
+    assert said == "SIGNING_KEYS_DIR: ai-2026-11-a.pem is not an Ed25519 private key in PEM"
+
+
+async def test_a_private_key_of_another_pair_stops_the_start(keys):
+    """What we sign must be what the other side can check."""
+    other = PrivateKey.generate("ai-2026-11-a")
+    (keys.signing_keys_dir / "ai-2026-11-a.pem").write_bytes(other.to_pem())
+    said = await complaint(keys)
+    assert said == "SIGNING_KEYS_DIR: ai-2026-11-a.pem does not belong to its entry in keys.json"
+
+
+async def test_a_key_folder_without_its_ring_stops_the_start(keys):
+    """A private key alone is not enough: the ring says which one signs."""
+    (keys.signing_keys_dir / RING).unlink()
+    said = await complaint(keys)
+    assert said == "SIGNING_KEYS_DIR: keys.json cannot be read (No such file or directory)"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +96,7 @@ async def test_a_signing_key_of_another_kind_stops_the_start(keys, content):
 async def test_a_key_list_of_another_shape_stops_the_start(keys, content):
     """PazPaz's keys are a ring as our own command prints it."""
     keys.monolith_keys_file.write_bytes(content)
-    assert await complaint(keys) == "MONOLITH_KEYS_FILE: not a list of public keys"
+    assert await complaint(keys) == "MONOLITH_KEYS_FILE: ml.json is not a list of public keys"
 
 
 @pytest.mark.parametrize(
@@ -89,10 +108,10 @@ async def test_a_wrapping_key_of_another_shape_stops_the_start(keys, content):
     assert await complaint(keys) == "KEY_ENCRYPTION_KEY: must be 32 bytes, base64"
 
 
-@pytest.mark.parametrize(
-    "name", ["signing_key_file", "monolith_keys_file", "key_encryption_key_file"]
-)
+@pytest.mark.parametrize("name", ["monolith_keys_file", "key_encryption_key_file"])
 async def test_a_file_that_is_not_there_is_named_by_its_setting(keys, name):
     """An operator learns which file is missing before anything listens."""
     getattr(keys, name).unlink()
-    assert await complaint(keys) == f"{name.upper()}: cannot be read (No such file or directory)"
+    said = await complaint(keys)
+    assert said.startswith(f"{name.upper()}: ")
+    assert said.endswith("cannot be read (No such file or directory)")

@@ -13,7 +13,7 @@ GOOD = {
     "REDIS_URL": "redis://:password@redis.example/0",
     "SECRET_KEY": "a-secret-key-of-pazpaz-with-32-letters",
     "MONOLITH_URL": "http://pazpaz.example",
-    "SIGNING_KEY_FILE": "/keys/ai-2026-11-a.pem",
+    "SIGNING_KEYS_DIR": "/keys/signing",
     "MONOLITH_KEYS_FILE": "/keys/ml.json",
     "KEY_ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
 }

@@ -54,13 +54,13 @@ def _add_routes(app: FastAPI, resources: Resources) -> None:
         create_internal_router(
             DemoLoader(resources.sessions, resources.sign_ins),
             verifier=RequestVerifier(
-                keys=settings.service_keys,
+                keys=settings.keys,
                 audience=US,
                 direction="pull",
                 nonces=RedisNonceStore(resources.redis),
                 accept_without_nonce_store=False,
             ),
-            signer=Signer(settings.signing_key, audience=THEM),
+            signer=Signer(settings.keys, audience=THEM),
         )
     )
     if settings.admin_token:
@@ -107,7 +107,7 @@ async def _send_outbox(resources: Resources, stop: asyncio.Event) -> None:
         outbox_model=AiOutbox,
         client=resources.http,
         service_url=resources.settings.service_url,
-        signer=Signer(resources.settings.signing_key, audience=THEM),
+        signer=Signer(resources.settings.keys, audience=THEM),
     )
     await sender.run(stop)
 

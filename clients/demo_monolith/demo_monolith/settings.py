@@ -1,11 +1,12 @@
 """What the stand-in is told by its environment; only the entry point reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from pazpaz_ai_client.signing import KeyRing, PrivateKey
+from pazpaz_ai_client.signing import KeysUnusable, LiveKeys, read_ring
 
 MIN_SECRET_BYTES = 32  # RFC 7518: an HS256 key is at least as long as its digest.
 
@@ -22,8 +23,8 @@ class Settings:
     redis_url: str
     secret_key: str = field(repr=False)
     service_url: str
-    signing_key: PrivateKey = field(repr=False)
-    service_keys: KeyRing
+    keys: LiveKeys = field(repr=False)
+    """Signs our events and answers, and knows the service's keys; follows rotations of both."""
     port: int = 8800
     session_idle: timedelta = timedelta(minutes=30)
     admin_token: str | None = field(default=None, repr=False)
@@ -37,8 +38,7 @@ class Settings:
             redis_url=_required(env, "REDIS_URL"),
             secret_key=_secret_key(env),
             service_url=_required(env, "AI_SERVICE_URL").rstrip("/"),
-            signing_key=_signing_key(env),
-            service_keys=_service_keys(env),
+            keys=_keys(env),
             port=_number(env, "DEMO_PORT", default=8800, lowest=1, highest=65535),
             session_idle=timedelta(
                 minutes=_number(env, "DEMO_SESSION_IDLE_MINUTES", default=30, lowest=1, highest=480)
@@ -76,23 +76,18 @@ def _number(env: Mapping[str, str], name: str, *, default: int, lowest: int, hig
     return int(text)
 
 
-def _signing_key(env: Mapping[str, str]) -> PrivateKey:
-    """The key that signs events and answers; its id is the file's name unless given."""
-    path = Path(_required(env, "DEMO_SIGNING_KEY_FILE"))
-    try:
-        return PrivateKey.from_pem(env.get("DEMO_SIGNING_KEYID") or path.stem, path.read_bytes())
-    except (OSError, ValueError, TypeError):
-        # `from None`: a parser's message could repeat part of the key.
-        raise SettingsError(
-            f"DEMO_SIGNING_KEY_FILE: {path} is not a readable Ed25519 PEM key"
-        ) from None
+def _keys(env: Mapping[str, str]) -> LiveKeys:
+    ring_file = Path(_required(env, "DEMO_SERVICE_KEYS_FILE"))
+    folder = Path(_required(env, "DEMO_SIGNING_KEYS_DIR"))
+    with _named("DEMO_SERVICE_KEYS_FILE"):
+        read_ring(ring_file)
+    with _named("DEMO_SIGNING_KEYS_DIR"):
+        return LiveKeys(folder=folder, ring_file=ring_file)
 
 
-def _service_keys(env: Mapping[str, str]) -> KeyRing:
-    path = Path(_required(env, "DEMO_SERVICE_PUBLIC_KEYS_FILE"))
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
     try:
-        return KeyRing.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise SettingsError(
-            f"DEMO_SERVICE_PUBLIC_KEYS_FILE: {path} is not a readable key ring"
-        ) from exc
+        yield
+    except KeysUnusable as exc:
+        raise SettingsError(f"{setting}: {exc}") from None

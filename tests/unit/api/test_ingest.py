@@ -9,7 +9,7 @@ import pytest
 from pazpaz_ai_client.signing import MAX_EVENT_BODY, PrivateKey, Signer
 from service.container import OUR_AUDIENCE
 from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE
-from tests.unit.api.practice import EVENTS, ask, is_problem
+from tests.unit.api.practice import EVENTS, KEY, ask, is_problem
 from tests.unit.doubles import USER
 
 JSON = {"Content-Type": "application/json"}
@@ -70,7 +70,7 @@ async def test_a_signature_of_another_kind_key_or_age_is_refused(http, parts):
         PrivateKey.generate("ml-2026-11-a"), audience=OUR_AUDIENCE, clock=parts.seconds
     )
     elsewhere = Signer(PrivateKey.generate("xx-1"), audience="pazpaz-monolith", clock=parts.seconds)
-    stale = Signer(parts.signer()._key, audience=OUR_AUDIENCE, clock=lambda: parts.seconds() - 120)
+    stale = Signer(KEY, audience=OUR_AUDIENCE, clock=lambda: parts.seconds() - 120)
     auths = [stranger.auth("pp-event/1"), elsewhere.auth("pp-event/1"), stale.auth("pp-event/1")]
     for auth in [*auths, parts.signer().auth("pp-pull/1")]:
         response = await http.post(EVENTS, content=a_delivery(), headers=JSON, auth=auth)
