@@ -104,7 +104,7 @@ def _signed(token: str, key: Any, algorithm: str) -> dict[str, Any]:
 
 
 def _require_strings(payload: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    if any(not isinstance(payload[name], str) for name in names):
+    if any(not isinstance(payload[name], str) or not payload[name] for name in names):
         raise TypeError("claim")
 
 

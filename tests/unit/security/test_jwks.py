@@ -1,0 +1,192 @@
+"""PazPaz's key set: which sets count, when they are read, and what holds when they cannot be."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from service.adapters.jwks import KEEP, MAX_BYTES, REFRESH, RETRY, FileSource, Jwks, UrlSource
+from service.errors import SourceUnavailable
+from service.security.jwks import parse_jwks
+from tests.unit.doubles import ManualClock
+from tests.unit.security.token_bench import KIDS, OTHERS, PRIVATE, SET, jwk, jwks
+
+GOOD = jwk("EdDSA", PRIVATE["EdDSA"], "ed-1")
+
+
+def test_a_good_set_is_read():
+    """Each key with its id and its one algorithm."""
+    keys = parse_jwks(SET)
+    assert {key.id: key.algorithm for key in keys.values()} == {
+        kid: name for name, kid in KIDS.items()
+    }
+    assert parse_jwks(jwks({**GOOD, "key_ops": ["verify"], "extra": 1})).keys() == {"ed-1"}
+
+
+def weak_rsa(bits: int = 1024, e: int = 65537) -> dict[str, object]:
+    return jwk("RS256", rsa.generate_private_key(e, bits), "rsa-9")
+
+
+ODD = {
+    "no kid": {**GOOD, "kid": None},
+    "a kid that is no string": {**GOOD, "kid": 1},
+    "no use": {k: v for k, v in GOOD.items() if k != "use"},
+    "for encryption": {**GOOD, "use": "enc"},
+    "no algorithm": {k: v for k, v in GOOD.items() if k != "alg"},
+    "none": {**GOOD, "alg": "none"},
+    "another algorithm": {**GOOD, "alg": "ES256"},
+    "for signing": {**GOOD, "key_ops": ["sign"]},
+    "for verifying and more": {**GOOD, "key_ops": ["verify", "encrypt"]},
+    "private": {**GOOD, "d": "AAAA"},
+    "symmetric": {"kty": "oct", "k": "AAAA", "kid": "o", "alg": "HS256", "use": "sig"},
+    "symmetric, called EdDSA": {**GOOD, "kty": "oct", "k": "AAAA"},
+    "another curve": {**GOOD, "crv": "Ed448"},
+    "a point that is none": {**jwk("ES256", PRIVATE["ES256"], "ec-1"), "x": GOOD["x"]},
+    "a curve of another size": {
+        **jwk("ES256", ec.generate_private_key(ec.SECP384R1()), "ec-1"),
+        "crv": "P-256",
+    },
+    "short": {**GOOD, "x": "AAAA"},
+    "weak RSA": weak_rsa(),
+    "RSA with exponent 3": weak_rsa(2048, 3),
+    "no object": "ed-1",
+    "the same id again": GOOD,
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_key_spoils_the_set(odd):
+    """A set in which one key is not what it should be is no set to trust the others of."""
+    with pytest.raises(ValueError, match=r".*"):
+        parse_jwks(jwks(GOOD, ODD[odd]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(b"", b"{}", b"[]", b"null", b"\xff", SET[:-1], b"[" * 5000, jwks(*[GOOD] * 21)),
+        *(b'{"keys": []}', b'{"keys": {}}', b'{"keys": 1}', b'{"keys": [], "keys": []}'),
+    ],
+)
+def test_what_is_no_set_is_refused(raw):
+    """Empty, cut, doubled, deep or too long."""
+    with pytest.raises(ValueError, match=r".*"):
+        parse_jwks(raw)
+
+
+class Served:
+    """An address whose document a test changes; counts how often it was read."""
+
+    def __init__(self) -> None:
+        self.body, self.status, self.reads = SET, 200, 0
+        self.error: Exception | None = None
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.reads += 1
+        if self.error:
+            raise self.error
+        headers = {"Location": "https://evil.example/jwks.json"}
+        return httpx.Response(self.status, content=self.body, headers=headers)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.served, self.clock = Served(), ManualClock()
+        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.served))
+        self.keys = Jwks(UrlSource(self.http, "https://pazpaz.example/jwks.json"), self.clock)
+
+    async def knows(self, kid: str = "ed-1") -> bool:
+        return await self.keys.find(kid) is not None
+
+    def later(self, time: timedelta) -> None:
+        self.clock.forward(time.total_seconds())
+
+
+@pytest.fixture
+async def bench():
+    made = Bench()
+    yield made
+    await made.http.aclose()
+
+
+async def test_the_set_is_read_at_first_need_and_remembered(bench):
+    """One read for many tokens, and for many at once."""
+    assert await bench.knows()
+    assert all(await asyncio.gather(*(bench.knows() for _ in range(20))))
+    assert bench.served.reads == 1
+
+
+async def test_a_rotated_key_is_known_without_a_restart(bench):
+    """A new key id makes us look; the old one holds as long as it is published."""
+    await bench.knows()
+    bench.served.body = jwks(GOOD, jwk("EdDSA", OTHERS["EdDSA"], "ed-2"))
+    bench.later(RETRY)
+    assert await bench.knows("ed-2")
+    assert await bench.knows("ed-1")
+    bench.served.body = jwks(jwk("EdDSA", OTHERS["EdDSA"], "ed-2"))
+    bench.later(REFRESH)
+    assert not await bench.knows("ed-1")
+
+
+async def test_invented_key_ids_cost_one_look_in_thirty_seconds(bench):
+    """Whoever sends a thousand made-up ids moves PazPaz once."""
+    await bench.knows()
+    bench.later(RETRY)
+    for n in range(1000):
+        assert not await bench.knows(f"evil-{n}")
+    assert bench.served.reads == 2
+
+
+@pytest.mark.parametrize(
+    "trouble", ["status", "redirect", "garbage", "too large", "away", "odd key"]
+)
+async def test_the_last_good_set_holds_for_a_day(bench, trouble):
+    """Whatever comes instead of a good set changes nothing, until a day is over: then nobody can be judged."""
+    await bench.knows()
+    said = {
+        "status": lambda: setattr(bench.served, "status", 500),
+        "redirect": lambda: setattr(bench.served, "status", 302),
+        "garbage": lambda: setattr(bench.served, "body", b"<html>"),
+        "too large": lambda: setattr(bench.served, "body", SET[:-1] + b" " * MAX_BYTES + b"}"),
+        "away": lambda: setattr(bench.served, "error", httpx.ConnectError("")),
+        "odd key": lambda: setattr(bench.served, "body", jwks(GOOD, weak_rsa())),
+    }
+    said[trouble]()
+    bench.later(REFRESH)
+    assert await bench.knows()
+    assert bench.served.reads == 2
+    bench.later(KEEP - REFRESH)
+    assert await bench.knows()
+    bench.later(timedelta(seconds=1))
+    with pytest.raises(SourceUnavailable):
+        await bench.knows()
+
+
+async def test_without_any_set_nobody_is_signed_out(bench):
+    """503, not 401: a therapist must not lose their session because a key set is late."""
+    bench.served.status = 503
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable):
+            await bench.knows()
+    assert bench.served.reads == 1
+    bench.served.status = 200
+    bench.later(RETRY)
+    assert await bench.knows()
+
+
+async def test_a_file_is_followed(tmp_path):
+    """Replaced, it is read at once; gone or broken, the last good set holds."""
+    path = tmp_path / "jwks.json"
+    path.write_bytes(SET)
+    keys = Jwks(FileSource(path), ManualClock())
+    assert await keys.find("ed-1") is not None
+    path.write_bytes(jwks(jwk("EdDSA", OTHERS["EdDSA"], "ed-2")))
+    assert await keys.find("ed-2") is not None
+    assert await keys.find("ed-1") is None
+    path.write_text(json.dumps({"keys": []}))
+    assert await keys.find("ed-2") is not None
+    path.unlink()
+    assert await keys.find("ed-2") is not None
