@@ -1,0 +1,596 @@
+"""What can be done to the service, each against the model: a registry that a new store method must join."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import jwt
+from sqlalchemy import text
+
+from pazpaz_ai_client.signing import EVENT_TAG, PrivateKey, Signer
+from service.adapters.standing import PgSwitches
+from service.api.bulkhead import Bulkhead
+from service.container import OUR_AUDIENCE, now
+from service.domain.answers import Question
+from service.domain.audit import AuditEntry, Trail
+from service.domain.identity import TokenClaims, UserId
+from service.domain.notes import ManifestItem, NoteRef
+from service.domain.turns import Sentence, Turn
+from service.errors import ConversationNotFound, NotAuthenticated
+from service.ingestion.indexing import bag_of
+from service.language.chunking import chunk_note
+from service.main import build_app
+from service.ports import Event, IndexedNote, Lease
+from service.security.chain import Checkpoint
+from service.security.keys import digest
+from tests.fakes import NOW
+from tests.fuzz.builds import Build
+from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, SESSIONS, Practice, World, ref
+
+CHAT, HISTORY = "/api/v1/ai/agent/chat", "/api/v1/ai/agent/history"
+EVENTS = "/internal/v1/events"
+Operation = Callable[["Run"], Awaitable[None]]
+REGISTRY: dict[Operation, tuple[int, tuple[str, ...]]] = {}
+"""Each operation with its weight and what it exercises."""
+
+
+def covers(*names: str, weight: int = 3) -> Callable[[Operation], Operation]:
+    """Puts an operation into the draw."""
+
+    def register(operation: Operation) -> Operation:
+        REGISTRY[operation] = (weight, names)
+        return operation
+
+    return register
+
+
+class Leak(AssertionError):
+    """The service said or kept something that the model of this practice alone does not."""
+
+
+class Run:
+    """A build beside its model, and an HTTP caller of the app around it."""
+
+    def __init__(
+        self, build: Build, world: World, http: httpx.AsyncClient, key: PrivateKey
+    ) -> None:
+        self.build, self.world, self.http = build, world, http
+        self.chance = world.chance
+        self.parts = build.container
+        self.signer = Signer(key, audience=OUR_AUDIENCE)
+
+    def same(self, said: Any, expected: Any) -> None:
+        if said != expected:
+            raise Leak(f"{said!r:.400} is not {expected!r:.400}")
+
+    def clean(self, said: Any, practice: Practice) -> None:
+        """Nothing of another practice, however deep inside."""
+        told = said if isinstance(said, str) else repr(said)
+        for mark in self.world.strangers_marks(practice):
+            if mark in told:
+                raise Leak(f"practice {practice.number} was told {mark}")
+
+    async def key(self, practice: Practice) -> bytes:
+        """The practice's index key: always the same one, and nobody else's."""
+        keys = await self.parts.keys.keys(workspace=practice.id)
+        if practice.keys is None:
+            practice.keys, practice.audit = keys.index, practice.audit + 1
+        self.same((keys.workspace, keys.index), (practice.id, practice.keys))
+        return keys.index
+
+    async def lease(self, of: NoteRef, *, kind: Any = None) -> Lease:
+        """The one lease there is: nothing else is open between operations."""
+        await self.parts.queue.accept(
+            [Event(uuid4(), of.workspace, kind or of.entity, of.id, "upserted")]
+        )
+        (lease,) = await self.parts.queue.claim(limit=4)
+        self.same((lease.key, lease.workspace), (of.id, of.workspace))
+        return lease
+
+    async def embed(self, words: str, practice: Practice) -> Any:
+        key = await self.key(practice)
+        return await self.parts.models.embedder.embed([words], purpose="query", key=key)
+
+    async def indexed(self, note: Any, practice: Practice) -> IndexedNote:
+        key = await self.key(practice)
+        chunks = chunk_note(note)
+        embedder = self.parts.models.embedder
+        texts = [chunk.text for chunk in chunks]
+        return IndexedNote(
+            note=note,
+            model=embedder.model,
+            kept=frozenset(),
+            chunks=chunks,
+            vectors=await embedder.embed(texts, purpose="document", key=key),
+            bag=bag_of(note, key=key),
+            digests={name: digest(key, value) for name, value in note.fields.items()},
+        )
+
+    async def epochs(self, *but: Practice) -> dict[UUID, int]:
+        rows = await self.build.owner.fetch("SELECT workspace_id, epoch FROM index_epoch")
+        return {row[0]: row[1] for row in rows if row[0] not in {one.id for one in but}}
+
+
+def app_for(build: Build) -> Any:
+    app = build_app()
+    state = {"container": build.container, "bulkhead": Bulkhead(50, 50)}
+
+    async def with_state(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "state": dict(state)}, receive, send)
+
+    return with_state
+
+
+# Chunks
+
+
+@covers("PgChunkStore.replace", "PgWorkQueue.accept", "PgWorkQueue.claim", weight=12)
+async def index_a_note(run: Run) -> None:
+    at = run.world.any()
+    session, client = run.chance.choice(SESSIONS), run.chance.choice(CLIENTS)
+    note = at.note(session, client, run.chance)
+    at.source.take(note)
+    indexed, before = await run.indexed(note, at), await run.epochs(at)
+    lease = await run.lease(note.ref)
+    run.same(await run.parts.store.replace(indexed, lease=lease), await at.store.replace(indexed))
+    run.same(await run.epochs(at), before)
+
+
+@covers("PgChunkStore.forget")
+async def forget_a_note(run: Run) -> None:
+    at, erase = run.world.any(), run.chance.random() < 0.5
+    gone, before = ref(at, run.chance.choice(SESSIONS)), await run.epochs(at)
+    at.source.sessions.pop(gone.id, None)
+    said = await run.parts.store.forget(gone, lease=await run.lease(gone), erase=erase)
+    run.same(said, await at.store.forget(gone, erase=erase))
+    run.same(await run.epochs(at), before)
+
+
+@covers("PgChunkStore.put_client")
+async def put_a_client(run: Run) -> None:
+    at = run.world.any()
+    client = at.client(run.chance.choice(CLIENTS))
+    indexed = await run.indexed(client.profile, at) if run.chance.random() < 0.8 else None
+    lease = await run.lease(client.profile.ref)
+    said = await run.parts.store.put_client(client, indexed, lease=lease)
+    run.same(said, await at.store.put_client(client, indexed))
+
+
+@covers("PgChunkStore.forget_client", weight=1)
+async def forget_a_client(run: Run) -> None:
+    at, erase = run.world.any(), run.chance.random() < 0.5
+    gone = NoteRef(at.id, "clients", run.chance.choice(CLIENTS))
+    said = await run.parts.store.forget_client(gone, lease=await run.lease(gone), erase=erase)
+    run.same(said, await at.store.forget_client(gone, erase=erase))
+
+
+@covers("PgChunkStore.search", weight=14)
+async def search(run: Run) -> None:
+    await _search(run, run.world.any())
+
+
+async def _search(run: Run, at: Practice) -> None:
+    scope = run.chance.choice([None, *CLIENTS])
+    [vector] = await run.embed(f"{run.chance.choice(BAIT)} {run.world.any().mark}", at)
+    asked = {"workspace": at.id, "model": run.parts.models.embedder.model, "client": scope}
+    said = await run.parts.store.search(vector, **asked, limit=500)
+    expected = await at.store.search(vector, **asked, limit=500)
+
+    def places(hits: Any) -> Any:
+        return sorted((str(hit.ref), str(hit.client), hit.field, hit.ordinal) for hit in hits)
+
+    run.same(places(said), places(expected))
+
+
+@covers("PgChunkStore.digests", "PgChunkStore.knows_client", "PgChunkStore.coverage", weight=8)
+async def look_into_the_catalogue(run: Run) -> None:
+    at, client = run.world.any(), run.chance.choice(CLIENTS)
+    one = ref(at, run.chance.choice(SESSIONS))
+    real, model = run.parts.store, at.store
+    run.same(await real.digests(one), await model.digests(one))
+    run.same(
+        await real.knows_client(client, workspace=at.id),
+        await model.knows_client(client, workspace=at.id),
+    )
+    scope = run.chance.choice([None, client])
+    said = await real.coverage(workspace=at.id, client=scope)
+    run.same(said, await model.coverage(workspace=at.id, client=scope))
+
+
+@covers("PgChunkStore.bags", "PgChunkStore.epoch", weight=8)
+async def read_bags(run: Run) -> None:
+    at = run.world.any()
+    epoch, bags = await run.parts.store.bags(workspace=at.id)
+    _, expected = await at.store.bags(workspace=at.id)
+
+    def told(some: Any) -> Any:
+        return sorted((str(bag.ref), str(bag.client), list(bag.features)) for bag in some)
+
+    run.same(told(bags), told(expected))
+    run.same(await run.parts.store.epoch(workspace=at.id), epoch)
+
+
+@covers("LexicalIndex.search", weight=12)
+async def search_words(run: Run) -> None:
+    """The cache is hot for three practices of twenty, so nearly every look evicts somebody."""
+    at, words = run.world.any(), f"{run.chance.choice(BAIT)} {run.world.any().canary}"
+    scope = run.chance.choice([None, *CLIENTS])
+    asked = {"key": await run.key(at), "workspace": at.id, "client": scope, "limit": 100}
+    said = await run.build.finder.lexical.search(words, **asked)
+    held = {note.note.ref for note in at.store.indexed.values() if note.bag.features}
+    if not {one.ref for one in said} <= held:
+        raise Leak("lexical search found a note that is not here")
+    own = {i.note.ref for i in at.store.indexed.values() if scope in {None, i.note.client}}
+    found = await run.build.finder.lexical.search(at.mark, **asked)
+    run.same({one.ref for one in found}, own)
+
+
+@covers("Finder.find", weight=6)
+async def find_passages(run: Run) -> None:
+    at = run.world.any()
+    scope = run.chance.choice([None, *CLIENTS])
+    await run.key(at)
+    trail = Trail()
+    found = await run.build.finder.find(
+        Question(run.chance.choice(BAIT), "en", client=scope, min_similarity=0.0),
+        workspace=at.id,
+        actor=at.asker,
+        trail=trail,
+    )
+    run.clean(found, at)
+    run.clean(trail, at)
+
+
+# Conversations
+
+
+@covers("PgConversations.add_turn", weight=8)
+async def say(run: Run) -> None:
+    at = run.world.any()
+    user, conversation = run.chance.choice(at.users), run.chance.choice(CONVERSATIONS)
+    client = run.chance.choice([None, *CLIENTS])
+    sources = {
+        indexed.note.ref: indexed.note.client
+        for indexed in run.chance.sample(
+            list(at.store.indexed.values()), min(1, len(at.store.indexed))
+        )
+    }
+    said = Sentence(f"It was {at.canary}.", [{"quote": at.canary}], sources)
+    # To the microsecond, as Postgres keeps it; never twice the same, so that the order is certain.
+    moment = NOW + timedelta(microseconds=run.chance.randrange(10**12))
+    turn = Turn(uuid4(), f"What of {at.canary}?", [said], {"status": "answered"}, moment)
+    await run.key(at)
+    outcomes = []
+    for conversations in (run.parts.conversations, at.conversations):
+        named = {"conversation": conversation, "client": client, "user": user}
+        try:
+            outcomes.append(await conversations.add_turn(**named, workspace=at.id, turn=turn))
+        except ConversationNotFound:
+            outcomes.append("not theirs")
+    run.same(outcomes[0], outcomes[1])
+
+
+@covers("PgConversations.head", "PgConversations.turns", "PgConversations.page", weight=12)
+async def read_conversations(run: Run) -> None:
+    at = run.world.any()
+    user, conversation = run.chance.choice(at.users), run.chance.choice(CONVERSATIONS)
+    await run.key(at)
+    mine = {"user": user, "workspace": at.id}
+    real, model = run.parts.conversations, at.conversations
+    run.same(await real.head(conversation, **mine), await model.head(conversation, **mine))
+    turns = await real.turns(conversation, **mine)
+    run.same(list(turns), list(await model.turns(conversation, **mine)))
+    run.clean(turns, at)
+    page = await real.page(**mine, before=None, limit=50)
+    run.same(list(page), list(await model.page(**mine, before=None, limit=50)))
+
+
+@covers("PgConversations.delete")
+async def delete_a_conversation(run: Run) -> None:
+    at, conversation = run.world.any(), run.chance.choice(CONVERSATIONS)
+    mine = {"user": run.chance.choice(at.users), "workspace": at.id}
+    said = await run.parts.conversations.delete(conversation, **mine)
+    run.same(said, await at.conversations.delete(conversation, **mine))
+
+
+# Keys, work, erasure
+
+
+@covers("PgKeyStore.keys", weight=6)
+async def open_keys(run: Run) -> None:
+    at = run.world.any()
+    if run.chance.random() < 0.5:
+        run.parts.keys.drop(at.id)
+    await run.key(at)
+    others = [one.keys for one in run.world.practices if one is not at and one.keys]
+    if at.keys in others:
+        raise Leak("two practices have one key")
+
+
+@covers(
+    "PgWorkQueue.want",
+    "PgWorkQueue.done",
+    "PgWorkQueue.release",
+    "PgWorkQueue.failed",
+    "PgWorkQueue.purged",
+    "PgWorkQueue.depth",
+    weight=4,
+)
+async def work(run: Run) -> None:
+    """The same ids wanted in two practices are two pieces of work, and a lease is of one."""
+    wanted = {
+        (at.id, session)
+        for at in run.chance.sample(run.world.practices, 2)
+        for session in run.chance.sample(SESSIONS, 2)
+    }
+    queue = run.parts.queue
+    for workspace, session in wanted:
+        item = ManifestItem("sessions", session, CLIENTS[0], "active", NOW)
+        await queue.want([item], workspace=workspace)
+    run.same((await queue.depth()).waiting, len(wanted))
+    claimed = set()
+    while leases := await queue.claim(limit=16):
+        run.same(len({lease.workspace for lease in leases}), 1)
+        claimed |= {(lease.workspace, lease.key) for lease in leases}
+        for lease in leases:
+            run.same(await queue.purged(lease), False)
+            await queue.done(lease)
+            await queue.failed(lease, code="internal", retry_after=None)
+        await queue.release(leases)
+    run.same(claimed, wanted)
+    await run.build.owner.execute("UPDATE work SET not_before = now(), attempts = 0")
+
+
+@covers("PgEraser.erase", "PgEraser.forget_index", "PgEraser.reopen", weight=1)
+async def shut_a_practice(run: Run) -> None:
+    at, before = run.world.any(), await run.epochs()
+    await run.key(at)
+    lease = await run.lease(NoteRef(at.id, "clients", at.id), kind="workspaces")
+    eraser = run.parts.indexer.eraser
+    if run.chance.random() < 0.5:
+        run.same(await eraser.erase(lease), True)
+        at.forget_everything()
+        at.audit += 1
+    else:
+        run.same(await eraser.forget_index(lease), True)
+        at.store.indexed.clear()
+        at.store.archived.clear()
+    await eraser.reopen(workspace=at.id)
+    after = await run.epochs(at)
+    run.same(after, {key: epoch for key, epoch in before.items() if key != at.id})
+
+
+# The audit trail, switches, allowances
+
+
+@covers("PgAuditLog.append", "PgAuditLog.rows", "PgAuditLog.all_rows", "PgAuditLog.last", weight=6)
+async def tell(run: Run) -> None:
+    at = run.world.any()
+    entry = AuditEntry("history.read", user=at.asker, details={"mark": at.mark})
+    at.audit += 1
+    run.same(await run.parts.audit.append(entry, workspace=at.id), at.audit)
+    last = await run.parts.audit.last("history.read", workspace=at.id)
+    run.same(last and last.entry, entry)
+    rows = await run.parts.audit.rows(workspace=at.id, after=at.audit - 3)
+    run.clean(rows, at)
+    run.same([row.seq for row in rows], list(range(max(at.audit - 2, 1), at.audit + 1)))
+
+
+@covers(
+    "PgAuditLog.heads",
+    "PgAuditLog.checkpoints",
+    "PgAuditLog.keep_checkpoint",
+    "PgAuditLog.forwarded",
+    "PgAuditLog.depth",
+    "PgAuditLog.open_chats",
+    weight=2,
+)
+async def sign_and_forward(run: Run) -> None:
+    at, trail = run.world.any(), run.parts.audit
+    heads = {head.workspace: head for head in await trail.heads()}
+    run.same(heads[at.id].seq if at.id in heads else 0, at.audit)
+    if not at.audit:
+        return
+    point = Checkpoint(at.id, at.audit, bytes(32), NOW, at.mark, b"x" * 64)
+    await trail.keep_checkpoint(point)
+    await trail.forwarded(workspace=at.id, seq=at.audit)
+    points = await trail.checkpoints(workspace=at.id)
+    run.clean(points, at)
+    run.same(at.mark in {one.keyid for one in points}, True)
+    now_heads = {head.workspace: head for head in await trail.heads()}
+    run.same(
+        {key: head for key, head in now_heads.items() if key != at.id},
+        {key: head for key, head in heads.items() if key != at.id},
+    )
+    run.same(len(await trail.open_chats(opened_before=now(), limit=10)), (await trail.depth()).open)
+
+
+@covers(
+    "PgStandings.of", "PgStandings.now", "PgSwitches.put", "PgSwitches.remove", "PgSwitches.all"
+)
+async def switch(run: Run) -> None:
+    """One practice off is one practice off."""
+    at, switches = run.world.any(), PgSwitches(run.parts.database)
+    await switches.put("assistant", False, workspace=at.id)
+    run.same((await run.parts.standings.now(at.id)).enabled, False)
+    other = run.world.any()
+    run.same((await run.parts.standings.of(other.id)).enabled, other is not at)
+    run.same([one.workspace for one in await switches.all()], [at.id])
+    run.same(await switches.remove("assistant", workspace=at.id), True)
+    await run.parts.standings.now(at.id)
+    at.audit += 2
+
+
+@covers("RedisRateLimiter.take", "RedisRateLimiter.look", weight=2)
+async def use_an_allowance(run: Run) -> None:
+    """One practice at its limit is no other's limit."""
+    at, other = run.chance.sample(run.world.practices, 2)
+    narrow = replace(run.parts.limiter, per_hour=1, per_minute=1)
+    keys = [f"ai_agent_chat:{one.id}" for one in (at, other)]
+    keys += [f"ai_agent_chat_user:{one.asker}" for one in (at, other)]
+    await run.parts.redis.delete(*keys)
+    for one in (at, other):
+        said = await narrow.take(workspace=one.id, user=one.asker)
+        run.same(said.retry_after, None)
+    run.same((await narrow.look(user=at.asker)).retry_after, None)
+    refused = await narrow.take(workspace=at.id, user=UserId(uuid4()))
+    run.same(refused.retry_after is None, False)
+    await run.parts.redis.delete(*keys, f"ai_agent_look:{at.asker}")
+
+
+@covers("Principals.confirm", weight=6)
+async def confirm_a_login(run: Run) -> None:
+    """Also one whose token names another practice than PazPaz does, before and after the true one."""
+    at, other = run.chance.sample(run.world.practices, 2)
+    session = run.world.session_of(at, at.asker)
+    if run.chance.random() < 0.3:
+        run.parts.principals.drop(at.id)
+    for workspace in (at.id, other.id, at.id):
+        claims = TokenClaims(at.asker, workspace, session)
+        try:
+            confirmed: Any = (await run.parts.principals.confirm(claims)).workspace
+        except NotAuthenticated:
+            confirmed = None
+        run.same(confirmed, at.id if workspace == at.id else None)
+
+
+# Over HTTP
+
+
+def bearer(run: Run, at: Practice, *, workspace: UUID | None = None) -> dict[str, str]:
+    second = int(now().timestamp())
+    user = str(at.asker)
+    claims = {"sub": user, "user_id": user, "workspace_id": str(workspace or at.id)}
+    claims |= {"jti": run.world.session_of(at, at.asker), "email": "a@example.org"}
+    times = {"iat": second - 5, "exp": second + 600}
+    settings = run.parts.settings
+    assert settings.secret_key is not None
+    secret = settings.secret_key.get_secret_value()
+    token = jwt.encode({**claims, **times}, secret, algorithm="HS256")
+    return {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
+
+
+@covers("POST /api/v1/ai/agent/chat", weight=6)
+async def ask(run: Run) -> None:
+    at = run.world.any()
+    client = run.chance.choice([None, *CLIENTS, UUID(int=9), run.world.any().id])
+    continued = run.chance.choice([None, *run.world.any().asked])
+    body = {"query": f"What of {run.chance.choice(BAIT)}?", "max_results": 10, "min_similarity": 0}
+    body |= {"client_id": str(client)} if client else {}
+    body |= {"conversation_id": str(continued)} if continued else {}
+    response = await run.http.post(CHAT, json=body, headers=bearer(run, at))
+    run.clean(response.text, at)
+    told = response.json()
+    if response.status_code == 200:
+        if at.keys is None:  # the question made them
+            at.keys, at.audit = (await run.parts.keys.keys(workspace=at.id)).index, at.audit + 1
+        at.audit += 2
+        at.asked.add(UUID(told["conversation_id"]))
+        here = {str(one.ref.id) for one in (i.note for i in at.store.indexed.values())}
+        cited = {one["session_id"] or one["client_id"] for one in told["citations"]}
+        run.same(cited <= here, True)
+    else:
+        run.same(response.status_code in {404, 409}, True)
+        at.audit += 1
+    run.same(response.status_code == 404, _is_nobodys(at, client, continued))
+
+
+def _is_nobodys(at: Practice, client: UUID | None, continued: UUID | None) -> bool:
+    if continued is not None and continued not in at.asked:
+        return True
+    return continued is None and client is not None and client not in CLIENTS
+
+
+@covers("GET /api/v1/ai/agent/history", weight=5)
+async def list_history(run: Run) -> None:
+    at = run.world.any()
+    response = await run.http.get(HISTORY, params={"limit": 100}, headers=bearer(run, at))
+    at.audit += 1
+    run.clean(response.text, at)
+    listed = {UUID(one["conversation_id"]) for one in response.json()["conversations"]}
+    run.same(listed <= at.asked and (len(at.asked) > 100 or listed == at.asked), True)
+
+
+@covers(
+    "GET /api/v1/ai/agent/history/{conversation_id}",
+    "GET /api/v1/ai/agent/history/{conversation_id}/export",
+    "DELETE /api/v1/ai/agent/history/{conversation_id}",
+    weight=8,
+)
+async def open_a_conversation(run: Run) -> None:
+    """One's own, a neighbour's, or one that a colleague had: only the first is there."""
+    at, whose = run.world.any(), run.world.any()
+    wanted = run.chance.choice([*CONVERSATIONS, *(whose.asked or at.asked or [uuid4()])])
+    method, end = run.chance.choice([("GET", ""), ("GET", "/export"), ("GET", ""), ("DELETE", "")])
+    response = await run.http.request(method, f"{HISTORY}/{wanted}{end}", headers=bearer(run, at))
+    at.audit += 1
+    run.clean(response.text, at)
+    run.same(response.status_code != 404, wanted in at.asked)
+    if method == "DELETE":
+        at.asked.discard(wanted)
+
+
+@covers("POST /api/v1/ai/agent/chat", "GET /api/v1/ai/agent/history", weight=2)
+async def come_with_a_foreign_token(run: Run) -> None:
+    at, other = run.chance.sample(run.world.practices, 2)
+    headers = bearer(run, at, workspace=other.id)
+    for response in (
+        await run.http.post(CHAT, json={"query": "?"}, headers=headers),
+        await run.http.get(HISTORY, headers=headers),
+    ):
+        run.same(response.status_code, 401)
+        run.clean(response.text, at)
+
+
+@covers("POST /internal/v1/events", weight=3)
+async def send_events(run: Run) -> None:
+    at = run.world.any()
+    event = {
+        "id": str(uuid4()),
+        "workspace_id": str(at.id),
+        "entity": "users",
+        "entity_id": str(at.asker),
+        "kind": "status",
+        "occurred_at": "2026-11-01T10:00:00Z",
+    }
+    body = {"delivery_id": str(uuid4()), "events": [event]}
+    response = await run.http.post(EVENTS, json=body, auth=run.signer.auth(EVENT_TAG))
+    run.same(response.status_code, 202)
+    run.same((await run.parts.queue.depth()).waiting, 0)
+
+
+@covers("GET /healthz", "GET /readyz", "GET /metrics", weight=1)
+async def look_as_an_operator(run: Run) -> None:
+    """What anybody may read names no practice."""
+    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+        said = (await run.http.get(path)).text
+        for at in run.world.practices:
+            run.same(any(mark in said for mark in (at.mark, str(at.id), str(at.asker))), False)
+
+
+# Many at once
+
+
+@covers("many at once", weight=6)
+async def read_at_once_and_hang_up(run: Run) -> None:
+    """Reads of several practices on one small pool, some of them cut off; then nobody's setting is left on it."""
+    practices = run.chance.sample(run.world.practices, 5)
+    for at in practices:
+        await run.key(at)
+    tasks = [asyncio.create_task(_search(run, at)) for at in practices]
+    for task in tasks:
+        if run.chance.random() < 0.4:
+            await asyncio.sleep(run.chance.random() * 0.004)
+            task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
+    query = text("SELECT coalesce(current_setting('app.workspace_id', true), '')")
+    for _ in range(3):
+        async with run.parts.database.system_tx() as connection:
+            run.same(await connection.scalar(query), "")

@@ -1,0 +1,98 @@
+"""What a process remembers between requests: each memory has a wall, a bound and somebody who empties it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import service
+
+HOUSE = Path(service.__file__).parent
+MEMORIES = (
+    "dict[",
+    "OrderedDict[",
+    "WeakValueDictionary[",
+    "Counter[",
+    "deque[",
+    "set[",
+    "Mapping[",
+    "list[",
+)
+KNOWN = {
+    # place: whose it is · its bound · what drops it
+    "adapters/jwks.py:_keys": "nobody's: PazPaz's public keys · 20 · the next reading",
+    "adapters/key_store.py:_open": "by workspace · 1,000 and 5 minutes · drop() on erasure and on a missing row",
+    "adapters/rate_limiter.py:_local": "by workspace or user in the key · 10,000 · time",
+    "adapters/standing.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
+    "adapters/standing.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
+    "api/bulkhead.py:_inside": "by workspace; counts only · questions under way · their end",
+    "retrieval/lexical.py:_open": "by workspace · 64 and 256 MiB · another epoch, which an erasure makes",
+    "retrieval/lexical.py:_building": "by workspace; locks only · who waits · their end",
+    "security/principals.py:_confirmed": "by user, workspace and login · 10,000 and 75 s · drop() by events",
+    "security/chain.py:_known": "one chain's, for one command · its checkpoints · the command's end",
+    # of one request or one command, never kept
+    "chat/synthesize.py:citations": "one answer's",
+    "domain/audit.py:uses": "one question's trail",
+    "domain/audit.py:details": "one row's",
+    "worker.py:stranded": "leases in hand: ids only · one batch · the next round",
+}
+
+
+def _memories() -> Iterator[str]:
+    """Fields and attributes that begin empty and grow: `x: dict[...] = field(default_factory=...)`, `self.x: ... =`."""
+    for path in sorted(HOUSE.rglob("*.py")):
+        if path.is_relative_to(HOUSE / "demo"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.AnnAssign) or not _grows(node):
+                continue
+            if any(kind in ast.unparse(node.annotation) for kind in MEMORIES):
+                yield f"{path.relative_to(HOUSE).as_posix()}:{_name(node.target)}"
+
+
+def _grows(node: ast.AnnAssign) -> bool:
+    on_self = isinstance(node.target, ast.Attribute)
+    made = node.value is not None and ast.unparse(node.value).startswith("field(")
+    return on_self or made
+
+
+def _name(target: ast.expr) -> str:
+    return target.attr if isinstance(target, ast.Attribute) else ast.unparse(target)
+
+
+def test_every_memory_is_known() -> None:
+    """A new cache must say here whose it is, how large it gets and what empties it."""
+    assert set(_memories()) == set(KNOWN)
+
+
+def test_no_function_remembers_by_itself() -> None:
+    """No functools.cache over anything that a practice said: a decorator's memory has no wall and no end."""
+    for path in HOUSE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        functions = [
+            n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
+        for function in functions:
+            decorators = {ast.unparse(one).partition("(")[0] for one in function.decorator_list}
+            remembering = decorators & {
+                "cache",
+                "lru_cache",
+                "functools.cache",
+                "functools.lru_cache",
+            }
+            where = f"{path.relative_to(HOUSE).as_posix()}:{function.name}"
+            assert not remembering or where in PURE, where
+
+
+PURE = {"language/text.py:normalise", "language/features.py:stem"}
+"""Pure functions of a word or less, whose memory may be anybody's."""
+
+
+def test_one_file_opens_connections() -> None:
+    """`tenant_tx` and `system_tx` are the only ways to a connection: nobody else touches an engine."""
+    for path in HOUSE.rglob("*.py"):
+        if path.name == "database.py" or path.is_relative_to(HOUSE / "demo"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in {"engine", "create_async_engine"}, path
+                assert ast.unparse(node) not in {"asyncpg.connect", "asyncpg.create_pool"}, path
