@@ -209,7 +209,7 @@ def _write(path: Path, content: bytes, *, mode: int, replaces: bool) -> None:
     """All of it or nothing, and on the disk when this returns."""
     if not replaces and path.exists():
         raise Refused(f"{path.name} is there already; a key is never overwritten")
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}")
+    temporary = path.with_name(f"{_TEMPORARY}{path.stem}")  # no .pem, and no ring
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -1,0 +1,457 @@
+"""Keys that rotate: the folder, the command's decisions, and processes that follow."""
+
+import fcntl
+import json
+import os
+import stat
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pazpaz_ai_client.signing import (
+    RING,
+    KeyRing,
+    KeysUnusable,
+    LiveKeys,
+    PrivateKey,
+    PublicKey,
+    SignatureRefused,
+    read_folder,
+    rotation,
+)
+from pazpaz_ai_client.signing.rotation import Refused, retire, rotate, survey
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+SWITCH, OVERLAP = timedelta(minutes=10), timedelta(hours=1)
+A, B, C = (f"ai-2026-11-{letter}" for letter in "abc")
+
+
+def rotated(folder, now=NOW, **changes):
+    return rotate(folder, **{"now": now, "switch_after": SWITCH, "overlap": OVERLAP} | changes)
+
+
+def signs(folder, now):
+    return read_folder(folder, now).at(now).keyid
+
+
+def states(folder, now):
+    return {line.key.keyid: line.state for line in survey(folder, now=now).keys}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """One key, which signs."""
+    rotated(tmp_path / "ai")
+    return tmp_path / "ai"
+
+
+# The command
+
+
+def test_the_first_key_signs_at_once(folder):
+    """There is nobody to overlap with; the private half is its owner's alone, the ring is public."""
+    assert signs(folder, NOW) == A
+    assert stat.S_IMODE((folder / f"{A}.pem").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert "PRIVATE" not in (folder / RING).read_text()
+    assert sorted(path.name for path in folder.iterdir()) == [f"{A}.pem", RING]
+
+
+def test_a_rotation_switches_then_ends_the_old_key(folder):
+    """Accepted at once, signing after the switch; the old key is accepted until the overlap is over."""
+    done = rotated(folder)
+    switch, end = NOW + SWITCH, NOW + SWITCH + OVERLAP
+    second = timedelta(seconds=1)
+
+    assert (done.new.keyid, done.switch) == (B, switch)
+    assert (done.old.keyid, done.old.retired_at) == (A, end)
+    assert [signs(folder, t) for t in (NOW, switch - second, switch)] == [A, A, B]
+    assert states(folder, NOW) == {A: "signing", B: "next"}
+    assert states(folder, switch) == {A: "accepted", B: "signing"}
+    assert states(folder, end) == {A: "retired", B: "signing"}
+    ring = read_folder(folder, NOW).ring
+    assert ring.accepted(NOW) == ring.accepted(end - second) == (A, B)
+    assert ring.accepted(end) == (B,)
+
+
+def test_a_rotation_keeps_what_was_there(folder):
+    """Private keys are never rewritten, and each retired key keeps its line and its own end."""
+    secret = (folder / f"{A}.pem").read_bytes()
+    first = rotated(folder)
+    rotated(folder, NOW + SWITCH)
+
+    ring = {key.keyid: key for key in read_folder(folder, NOW).ring.keys}
+    assert list(ring) == [A, B, C]
+    assert ring[A].retired_at == first.old.retired_at
+    assert ring[B].retired_at == NOW + 2 * SWITCH + OVERLAP
+    assert (folder / f"{A}.pem").read_bytes() == secret
+
+
+def test_a_second_rotation_waits_for_the_first(folder):
+    """With a key waiting, another would leave the plan told to the operator untrue."""
+    rotated(folder)
+
+    with pytest.raises(Refused, match=f"{B} waits to sign from 2026-11-23 10:10:00 UTC"):
+        rotated(folder)
+
+
+def test_rotating_twice_in_one_second_signs_with_the_newest(folder):
+    """At equal times the later entry counts."""
+    rotated(folder, switch_after=timedelta())
+
+    assert signs(folder, NOW) == B
+
+
+def test_an_overlap_shorter_than_a_signatures_life_is_refused(folder):
+    """60 s of life and twice 30 s of skew must fit, or a request on its way would be refused."""
+    before = (folder / RING).read_bytes()
+    with pytest.raises(Refused, match="180"):
+        rotated(folder, overlap=timedelta(seconds=179))
+
+    assert (folder / RING).read_bytes() == before
+
+
+def test_a_folder_belongs_to_one_side(folder, tmp_path):
+    """A key id tells who signs, so sides do not mix."""
+    with pytest.raises(Refused, match="keys of ai, not of ml"):
+        rotated(folder, side="ml")
+    assert rotated(tmp_path / "ml", side="ml").new.keyid == "ml-2026-11-a"
+    assert rotated(tmp_path / "ml").new.keyid == "ml-2026-11-b"
+
+
+def test_names_run_out_in_words(folder):
+    """26 keys a month are enough; the 27th is refused and not wrapped around."""
+    for number in range(25):
+        rotated(folder, NOW + timedelta(seconds=number), switch_after=timedelta())
+
+    with pytest.raises(Refused, match="all 26 names"):
+        rotated(folder, NOW + timedelta(minutes=1))
+    assert rotated(folder, NOW + timedelta(days=30)).new.keyid == "ai-2026-12-a"
+
+
+def test_one_command_at_a_time(folder):
+    """Two operators cannot write over each other."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with pytest.raises(Refused, match="another command"):
+        rotated(folder)
+    os.close(descriptor)
+
+    assert rotated(folder).new.keyid == B
+
+
+# Cut off
+
+
+class PowerCut(BaseException):
+    """Like kill -9: nothing of ours runs after it."""
+
+
+@pytest.mark.parametrize(
+    ("step", "count"), [*(("fsync", n) for n in (1, 2, 3, 4)), ("rename", 1), ("rename", 2)]
+)
+def test_a_command_cut_off_anywhere_leaves_a_folder_that_works(folder, monkeypatch, step, count):
+    """At each write to the disk: the ring is the old one or the new one, whole, and the next try goes on."""
+    true, seen = getattr(os, step), []
+
+    def cut(*args):
+        seen.append(args)
+        if len(seen) == count:
+            raise PowerCut
+        return true(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rotation.os, step, cut)
+        with suppress(PowerCut):
+            rotated(folder)
+
+    assert len(seen) == count
+    at_switch = NOW + SWITCH
+    names = [key.keyid for key in read_folder(folder, NOW).ring.keys]
+    assert signs(folder, NOW) == A
+    assert names in ([A], [A, B])
+    assert signs(folder, at_switch) == names[-1]
+    left = survey(folder, now=NOW).strays
+    assert left in ([], [f"{B}.pem"])
+    again = rotated(folder, at_switch)
+    assert signs(folder, at_switch + SWITCH) == again.new.keyid
+    assert again.strays == left
+    assert not list(folder.glob(".new-*"))
+
+
+def test_a_private_key_no_ring_names_is_told_and_its_name_not_reused(folder):
+    """It is harmless, and never overwritten."""
+    (folder / f"{B}.pem").write_bytes(b"left over")
+    done = rotated(folder)
+
+    assert (done.new.keyid, done.strays) == (C, [f"{B}.pem"])
+    assert survey(folder, now=NOW).strays == [f"{B}.pem"]
+    assert (folder / f"{B}.pem").read_bytes() == b"left over"
+
+
+# Emergencies
+
+
+def test_the_only_key_cannot_be_retired(folder):
+    """Somebody must sign."""
+    with pytest.raises(Refused, match="only key"):
+        retire(folder, A, now=NOW)
+
+
+def test_a_retired_key_hands_over_to_the_one_that_waited(folder):
+    """The next key signs at once, before its time."""
+    rotated(folder)
+    done = retire(folder, A, now=NOW)
+
+    assert (done.retired.retired_at, done.heir.keyid) == (NOW, B)
+    assert signs(folder, NOW) == B
+    assert states(folder, NOW) == {A: "retired", B: "signing"}
+
+
+def test_a_retired_next_key_leaves_the_old_one_without_an_end(folder):
+    """The rotation is taken back: otherwise the old key would end with nobody after it."""
+    rotated(folder)
+    retire(folder, B, now=NOW)
+
+    assert states(folder, NOW + 2 * OVERLAP) == {A: "signing", B: "retired"}
+
+
+@pytest.mark.parametrize("keyid", [B, "", "../x"])
+def test_an_unknown_key_is_not_retired(folder, keyid):
+    """A mistyped name changes nothing."""
+    with pytest.raises(Refused, match="no key here"):
+        retire(folder, keyid, now=NOW)
+
+
+def test_a_key_is_retired_once(folder):
+    """A second try does not move the moment."""
+    rotated(folder, switch_after=timedelta())
+    retire(folder, A, now=NOW)
+
+    with pytest.raises(Refused, match="retired already"):
+        retire(folder, A, now=NOW + OVERLAP)
+
+
+def test_old_private_keys_are_listed_as_removable_and_not_missed(folder):
+    """Once nothing they signed can be on its way, their files may go."""
+    rotated(folder, switch_after=timedelta())
+    end = NOW + OVERLAP
+    assert survey(folder, now=end).removable == []
+    late = end + rotation.MIN_OVERLAP
+    assert survey(folder, now=late).removable == [f"{A}.pem"]
+
+    (folder / f"{A}.pem").unlink()
+    assert signs(folder, late) == B
+
+
+# A folder made by hand
+
+
+def test_a_gap_made_by_hand_is_bridged_by_the_next_key(tmp_path):
+    """The other side accepts a key before its time, so signing early is better than not at all."""
+    old, new = PrivateKey.generate(A), PrivateKey.generate(B)
+    for key in (old, new):
+        (tmp_path / f"{key.keyid}.pem").write_bytes(key.to_pem())
+    entries = [
+        PublicKey(A, old.public.key, retired_at=NOW + SWITCH),
+        PublicKey(B, new.public.key, sign_from=NOW + OVERLAP),
+    ]
+    (tmp_path / RING).write_text(KeyRing(entries).to_json())
+    keys = read_folder(tmp_path, NOW)
+
+    assert [keys.at(NOW + t).keyid for t in (timedelta(), SWITCH, OVERLAP)] == [A, B, B]
+
+
+def _forget_ends(path):
+    text = path.read_text().replace('"retired_at": null', '"retired_at": "2027-01-01T00:00:00Z"')
+    path.write_text(text)
+
+
+BROKEN = {
+    "no ring": (lambda f: (f / RING).unlink(), "unreadable"),
+    "half a ring": (lambda f: (f / RING).write_text((f / RING).read_text()[:40]), "broken_ring"),
+    "empty ring": (lambda f: (f / RING).write_text('{"keys": []}'), "broken_ring"),
+    "binary ring": (lambda f: (f / RING).write_bytes(b"\xff\xfe"), "broken_ring"),
+    "list in a ring": (lambda f: (f / RING).write_text('{"keys": ["x"]}'), "broken_ring"),
+    "text as a key": (
+        lambda f: (f / RING).write_text('{"keys": [{"keyid": 1, "public_key": 2}]}'),
+        "broken_ring",
+    ),
+    "no private key": (lambda f: (f / f"{A}.pem").unlink(), "unreadable"),
+    "half a private key": (lambda f: (f / f"{A}.pem").write_bytes(b"-----"), "broken_private_key"),
+    "another pair": (
+        lambda f: (f / f"{A}.pem").write_bytes(PrivateKey.generate(A).to_pem()),
+        "another_pair",
+    ),
+    "every key ends": (lambda f: _forget_ends(f / RING), "no_lasting_key"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_folder_is_named_and_never_shown(folder, how):
+    """Whatever is wrong, it is one error with a code, and no command makes it worse."""
+    harm, fault = BROKEN[how]
+    harm(folder)
+    with pytest.raises(KeysUnusable) as caught:
+        read_folder(folder, NOW)
+
+    assert caught.value.fault == fault
+    assert "\n" not in str(caught.value)
+    if how != "no ring":  # then it looks like a first rotation that was cut off
+        with pytest.raises(KeysUnusable):
+            rotated(folder)
+
+
+# Running processes
+
+
+class Process:
+    """LiveKeys with clocks that only a test moves, and everything it told."""
+
+    def __init__(self, folder, ring_file):
+        self.now, self.passed, self.changes, self.faults = NOW, 0.0, [], []
+        self.keys = LiveKeys(
+            folder=folder,
+            ring_file=ring_file,
+            on_change=lambda *state: self.changes.append(state),
+            on_fault=lambda *fault: self.faults.append(fault),
+            clock=lambda: self.now.timestamp(),
+            monotonic=lambda: self.passed,
+        )
+
+    def after(self, seconds):
+        self.passed += seconds
+        self.now += timedelta(seconds=seconds)
+        return self
+
+    @property
+    def signs(self):
+        return self.keys.at(self.now).keyid
+
+    def accepts(self, keyid):
+        try:
+            return self.keys.find(keyid, self.now).keyid == keyid
+        except SignatureRefused:
+            return False
+
+
+@pytest.fixture
+def both(tmp_path, folder):
+    """Two processes, each with its own folder and the other's ring."""
+    theirs = tmp_path / "ml"
+    rotated(theirs, side="ml")
+    return Process(folder, theirs / RING), Process(theirs, folder / RING)
+
+
+def test_a_running_process_adopts_a_rotation(both, folder):
+    """Both sides learn the new key within two seconds, and switch at the agreed moment."""
+    ours, theirs = both
+    rotated(folder, switch_after=timedelta(seconds=10))
+
+    assert theirs.after(1).accepts(B) is False
+    assert theirs.after(1).accepts(B) is True
+    assert [ours.after(seconds).signs for seconds in (2, 7, 1)] == [A, A, B]
+    assert theirs.after(10 + OVERLAP.total_seconds()).accepts(A) is False
+    assert (ours.faults, theirs.faults) == ([], [])
+
+
+def test_a_change_is_told_once_with_what_is_used_now(both, folder, tmp_path):
+    """Whoever keeps an audit trail hears the key that signs and the keys that are accepted."""
+    ours, theirs = both
+    rotated(folder, switch_after=timedelta(seconds=10))
+    rotated(tmp_path / "ml", switch_after=timedelta(seconds=10))
+    for _ in range(8):
+        assert ours.after(2).signs
+        assert theirs.after(2).signs
+
+    ml_a, ml_b = "ml-2026-11-a", "ml-2026-11-b"
+    assert ours.changes == [(A, (ml_a, ml_b)), (B, (ml_a, ml_b))]
+    assert theirs.changes == [(ml_a, (A, B)), (ml_b, (A, B))]
+
+
+def test_a_listener_that_fails_stops_no_signature(both, folder):
+    """An audit row that cannot be written is no reason to be silent towards PazPaz."""
+    ours, _ = both
+
+    def fail(*_):
+        raise OSError
+
+    ours.keys.on_change = fail
+    rotated(folder, switch_after=timedelta())
+
+    assert ours.after(2).signs == B
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_folder_that_breaks_keeps_the_last_good_keys(both, folder, how):
+    """It is told once, and a repair is adopted."""
+    ours, theirs = both
+    good = {path.name: path.read_bytes() for path in folder.iterdir()}
+    harm, fault = BROKEN[how]
+    harm(folder)
+    os.utime(folder)  # as a rename in it would
+    for _ in range(3):
+        assert ours.after(2).signs == A
+        assert theirs.after(2).accepts(A)
+    assert ours.faults == [("own", fault)]
+
+    for name, content in good.items():
+        (folder / name).write_bytes(content)
+    rotated(folder, switch_after=timedelta())
+    assert ours.after(2).signs == B
+    assert theirs.after(2).accepts(B)
+    assert ours.faults == [("own", fault)]
+
+
+def test_files_are_looked_at_every_two_seconds_and_read_when_they_changed(both, monkeypatch):
+    """A thousand requests cost no more of the disk than one."""
+    ours, _ = both
+    stats, reads = [], []
+    true = os.stat
+    monkeypatch.setattr(
+        "pazpaz_ai_client.signing.live.os.stat", lambda path: stats.append(path) or true(path)
+    )
+    monkeypatch.setattr("pazpaz_ai_client.signing.folder._read", reads.append)
+    for _ in range(1000):
+        assert ours.after(0.0019).signs == A
+        assert ours.accepts("ml-2026-11-a")
+
+    assert reads == []
+    assert len(stats) == 0
+    assert ours.after(0.2).signs == A
+    assert len(stats) == 3
+
+
+def test_a_mounted_secret_is_followed(tmp_path, folder):
+    """Kubernetes swaps one link and leaves every path as it was."""
+    rotated(tmp_path / "ml", side="ml")
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    first, second = mount / "..1", mount / "..2"
+    for version in (first, second):
+        version.mkdir()
+        for path in folder.iterdir():
+            (version / path.name).write_bytes(path.read_bytes())
+    (mount / "..data").symlink_to("..1")
+    (mount / RING).symlink_to(f"..data/{RING}")
+    (mount / f"{A}.pem").symlink_to(f"..data/{A}.pem")
+    process = Process(mount, tmp_path / "ml" / RING)
+
+    rotated(second, switch_after=timedelta())
+    (mount / "..new").symlink_to("..2")
+    (mount / f"{B}.pem").symlink_to(f"..data/{B}.pem")
+    (mount / "..new").rename(mount / "..data")
+
+    assert process.after(2).signs == B
+
+
+def test_what_is_handed_over_is_the_file_itself(folder):
+    """The ring holds what the other side reads, and no member it would stumble over."""
+    rotated(folder)
+    entries = json.loads((folder / RING).read_text())["keys"]
+
+    assert [set(entry) for entry in entries] == [
+        {"keyid", "public_key", "retired_at", "sign_from"}
+    ] * 2
+    assert entries[1]["retired_at"] is None
