@@ -83,7 +83,10 @@ def test_no_function_remembers_by_itself() -> None:
             assert not remembering or where in PURE, where
 
 
-PURE = {"language/text.py:normalise", "language/features.py:stem"}
+PURE = {
+    f"language/{name}"
+    for name in ("text.py:normalise", "features.py:stem", "features.py:features_of_word")
+}
 """Pure functions of a word or less, whose memory may be anybody's."""
 
 
