@@ -4,9 +4,8 @@ import asyncio
 import csv
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,7 +14,7 @@ from uuid import UUID
 import typer
 
 from service.domain.audit import AuditEntry, AuditRow
-from service.domain.identity import WorkspaceId
+from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.errors import BadSettings
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
@@ -74,34 +73,17 @@ async def _first_bad_link(
         checkpoints=await trail.checkpoints(workspace=head.workspace),
         keys=keys,
         prunable_before=_now() - LEAST_MONTHS * MONTH,
+        forwarded=head.forwarded,
+        checkpointed=head.checkpointed,
     )
     # Rows that came after the head was read are not judged by it.
     async with aclosing(trail.all_rows(workspace=head.workspace)) as rows:
         async for row in rows:
             if row.seq > head.seq:
                 break
-            if (link := check.follow(row)) is not None:
+            if (link := check.step(row)) is not None:
                 return link
     return check.end()
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows an export shows."""
-
-    client: UUID | None
-    user: UUID | None
-    since: datetime | None
-    until: datetime | None
-
-    def takes(self, row: AuditRow) -> bool:
-        if self.user is not None and row.entry.user != self.user:
-            return False
-        if self.since is not None and row.at < self.since:
-            return False
-        if self.until is not None and row.at >= self.until:
-            return False
-        return self.client is None or str(self.client) in _clients(row.entry)
 
 
 @app.command()
@@ -116,89 +98,60 @@ def export(
     format: Annotated[Literal["jsonl", "csv"], typer.Option(help="A row a line.")] = "jsonl",
 ) -> None:
     """Writes a workspace's rows: times, people, ids and versions of notes, outcomes; and is a row itself."""
-    wanted = Filter(client, user, _utc(since), _utc(until))
 
     async def write(trail: "PgAuditLog") -> int:
         scope = WorkspaceId(workspace)
         told = {"client": str(client) if client else None, "user": str(user) if user else None}
         await trail.append(AuditEntry("audit.exported", details=told), workspace=scope)
-        out = _Csv() if format == "csv" else _Lines()
-        return await out.write(_joined(trail, scope), wanted)
+        rows = await trail.about(
+            workspace=scope,
+            client=ClientId(client) if client else None,
+            user=UserId(user) if user else None,
+            since=_utc(since),
+            until=_utc(until),
+        )
+        _write_csv(rows, client) if format == "csv" else _write_lines(rows)
+        return len(rows)
 
     count = _with_trail(write)
     typer.echo(f"{count} rows", err=True)
 
 
-async def _joined(trail: "PgAuditLog", workspace: WorkspaceId) -> AsyncIterator[AuditRow]:
-    """Every row of the chain; a closing row also knows the client its question was about."""
-    scopes: dict[UUID, Any] = {}
-    async for row in trail.all_rows(workspace=workspace):
-        chat = row.entry.chat
-        if chat is not None and row.entry.action == "chat.opened":
-            scopes[chat] = row.entry.details.get("client")
-        yield row if chat is None else _about(row, scopes.get(chat))
+def _write_lines(rows: Sequence[AuditRow]) -> None:
+    for row in rows:
+        typer.echo(json.dumps(_told(row), ensure_ascii=False))
 
 
-def _about(row: AuditRow, client: Any) -> AuditRow:
-    from dataclasses import replace
-
-    details = {"client": client, **row.entry.details}
-    return replace(row, entry=replace(row.entry, details=details))
-
-
-def _clients(entry: AuditEntry) -> set[Any]:
-    """Everybody a row is about: the scope of the question, and whose notes it touched."""
-    notes = entry.details.get("notes") or []
-    return {entry.details.get("client"), *(note["client"] for note in notes)}
-
-
-class _Lines:
-    """JSON Lines."""
-
-    async def write(self, rows: AsyncIterator[AuditRow], wanted: Filter) -> int:
-        count = 0
-        async for row in rows:
-            if wanted.takes(row):
-                typer.echo(json.dumps(_told(row), ensure_ascii=False))
-                count += 1
-        return count
+COLUMNS = (
+    "at",
+    "seq",
+    "user",
+    "action",
+    "chat",
+    "outcome",
+    "entity",
+    "id",
+    "client",
+    "version",
+    "use",
+)
 
 
-class _Csv:
+def _write_csv(rows: Sequence[AuditRow], client: UUID | None) -> None:
     """One line a note touched, so that a spreadsheet can filter by it."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerows(_notes(row, client))
 
-    COLUMNS = (
-        "at",
-        "seq",
-        "user",
-        "action",
-        "chat",
-        "outcome",
-        "entity",
-        "id",
-        "client",
-        "version",
-        "use",
-    )
 
-    async def write(self, rows: AsyncIterator[AuditRow], wanted: Filter) -> int:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(self.COLUMNS)
-        count = 0
-        async for row in rows:
-            if wanted.takes(row):
-                writer.writerows(self._lines(row, wanted))
-                count += 1
-        return count
-
-    def _lines(self, row: AuditRow, wanted: Filter) -> Iterator[Sequence[Any]]:
-        told = _told(row)
-        outcome = row.entry.details.get("outcome") or row.entry.details.get("code")
-        begin = [told["at"], row.seq, told["user"], told["action"], told["chat"], outcome]
-        notes = row.entry.details.get("notes") or [{"client": row.entry.details.get("client")}]
-        for note in notes:
-            if wanted.client is None or note["client"] == str(wanted.client):
-                yield [*begin, *(note.get(name) for name in self.COLUMNS[len(begin) :])]
+def _notes(row: AuditRow, client: UUID | None) -> Iterator[Sequence[Any]]:
+    told, details = _told(row), row.entry.details
+    outcome = details.get("outcome") or details.get("code")
+    begin = [told["at"], row.seq, told["user"], told["action"], told["chat"], outcome]
+    for note in details.get("notes") or [{"client": details.get("client")}]:
+        if client is None or note["client"] in {None, str(client)}:
+            yield [*begin, *(note.get(name) for name in COLUMNS[len(begin) :])]
 
 
 def _told(row: AuditRow) -> dict[str, Any]:

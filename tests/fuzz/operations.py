@@ -388,6 +388,9 @@ async def tell(run: Run) -> None:
     "PgAuditLog.forwarded",
     "PgAuditLog.depth",
     "PgAuditLog.open_chats",
+    "PgAuditLog.head",
+    "PgAuditLog.last_checkpoint",
+    "PgAuditLog.about",
     weight=2,
 )
 async def sign_and_forward(run: Run) -> None:
@@ -399,6 +402,9 @@ async def sign_and_forward(run: Run) -> None:
     point = Checkpoint(at.id, at.audit, bytes(32), NOW, at.mark, b"x" * 64)
     await trail.keep_checkpoint(point)
     await trail.forwarded(workspace=at.id, seq=at.audit)
+    head, last = await trail.head(workspace=at.id), await trail.last_checkpoint(workspace=at.id)
+    run.same((head and head.forwarded, last and last.seq), (at.audit, at.audit))
+    run.clean(await trail.about(workspace=at.id), at)
     points = await trail.checkpoints(workspace=at.id)
     run.clean(points, at)
     run.same(at.mark in {one.keyid for one in points}, True)

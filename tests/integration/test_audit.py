@@ -288,12 +288,13 @@ async def test_export_tells_who_read_a_clients_notes(
     asked = ["audit", "export", "--workspace", str(here), "--client", str(CLIENT)]
     assert await asyncio.to_thread(_run, opened, asked) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["action"] for line in lines] == ["chat.closed", "audit.exported"]
-    assert lines[0]["user"] == str(USER)
-    assert lines[0]["details"]["notes"] == [note]
+    assert [line["action"] for line in lines] == ["chat.opened", "chat.closed", "audit.exported"]
+    assert {line["chat"] for line in lines[:2]} == {str(about)}
+    assert lines[1]["user"] == str(USER)
+    assert lines[1]["details"]["notes"] == [note]
 
     assert await asyncio.to_thread(_run, opened, [*asked, "--format", "csv"]) == 0
-    header, line, *_ = capsys.readouterr().out.splitlines()
+    header, _, line, *_ = capsys.readouterr().out.splitlines()
     assert header.startswith("at,seq,user,action,chat,outcome,entity,id,client,version,use")
     assert line.endswith(f"answered,sessions,{note['id']},{CLIENT},3,cited")
 

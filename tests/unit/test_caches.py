@@ -28,7 +28,7 @@ KNOWN = {
     "retrieval/lexical.py:_open": "by workspace · 64 and 256 MiB · another epoch, which an erasure makes",
     "retrieval/lexical.py:_building": "by workspace; locks only · who waits · their end",
     "security/principals.py:_confirmed": "by user, workspace and login · 10,000 and 75 s · drop() by events",
-    "security/chain.py:_known": "one chain's, for one command · its checkpoints · the command's end",
+    "security/chain.py:_points": "one chain's, for one command · its checkpoints · the command's end",
     # of one request or one command, never kept
     "chat/synthesize.py:citations": "one answer's",
     "domain/audit.py:uses": "one question's trail",

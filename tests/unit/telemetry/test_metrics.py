@@ -10,6 +10,7 @@ CLOSED = {
     "model",
     "error_type",
     "token_type",
+    "action",
     "reason",
     "stage",
     "entity",
