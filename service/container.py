@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,7 +219,8 @@ def _access_tokens(settings: Settings, http: httpx.AsyncClient) -> AccessTokens 
     else:
         return None
     assert settings.token_issuer is not None  # noqa: S101 - the settings saw to it
-    return AccessTokens(Jwks(source, now), settings.token_issuer, settings.token_audience)
+    keys = Jwks(source, now, retry=timedelta(seconds=settings.jwks_retry_seconds))
+    return AccessTokens(keys, settings.token_issuer, settings.token_audience)
 
 
 def _models(settings: Settings, http: httpx.AsyncClient) -> Models:

@@ -27,8 +27,16 @@ def _redis_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _private_address(value: HttpUrl) -> HttpUrl:
+    """Whoever can change the answer on its way chooses who may sign in."""
+    if value.scheme != "https" and value.host not in {"127.0.0.1", "localhost"}:
+        raise ValueError("must be https; inside a cluster without TLS, mount a JWKS_FILE")
+    return value
+
+
 PostgresUrl = Annotated[SecretStr, AfterValidator(_asyncpg_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+KeySetUrl = Annotated[HttpUrl, AfterValidator(_private_address)]
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -42,9 +50,11 @@ class Settings(BaseSettings):
     redis_url: RedisUrl
     secret_key: SecretStr | None = Field(default=None, min_length=MIN_SECRET_LENGTH)
     """PazPaz's SECRET_KEY; unset switches HS256 tokens off. Whoever holds it can mint any PazPaz session."""
-    jwks_url: HttpUrl | None = None
+    jwks_url: KeySetUrl | None = None
     """Where PazPaz publishes the keys of its short asymmetric tokens. Or name a file."""
     jwks_file: Path | None = None
+    jwks_retry_seconds: float = Field(default=30.0, ge=1)
+    """An unknown key id, or a failure, makes us read the set again this often at most."""
     token_issuer: str | None = None
     """The `iss` of such a token."""
     token_audience: str = "pazpaz-ai"  # noqa: S105 - a name, no secret

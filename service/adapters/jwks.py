@@ -48,10 +48,14 @@ class UrlSource:
         return False
 
     async def read(self) -> bytes:
+        plain = {"Accept": "application/json", "Accept-Encoding": "identity"}
         async with asyncio.timeout(DEADLINE_SECONDS):
-            async with self.http.stream("GET", self.url, follow_redirects=False) as response:
-                if response.status_code != 200:
-                    raise httpx.DecodingError("status")
+            async with self.http.stream(
+                "GET", self.url, headers=plain, follow_redirects=False
+            ) as response:
+                # A few compressed bytes could be gigabytes by the time we count them.
+                if response.status_code != 200 or "content-encoding" in response.headers:
+                    raise httpx.DecodingError("status or encoding")
                 return await _capped(response)
 
 
@@ -77,7 +81,10 @@ class FileSource:
     async def read(self) -> bytes:
         self._seen = self._stamp()
         with self.path.open("rb") as file:  # at most 64 KiB, and only when it changed
-            return file.read(MAX_BYTES)
+            body = file.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise ValueError("too large")
+        return body
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
@@ -93,6 +100,7 @@ class Jwks:
 
     source: KeySetSource
     clock: Clock
+    retry: timedelta = RETRY
     _keys: dict[str, VerificationKey] = field(default_factory=dict, repr=False)
     _read_at: datetime | None = field(default=None, repr=False)
     _tried_at: datetime | None = field(default=None, repr=False)
@@ -103,12 +111,14 @@ class Jwks:
             await self._read(kid)
         if self._read_at is None or self.clock() - self._read_at > KEEP:
             raise SourceUnavailable
+        if kid not in self._keys and self._tried_at != self._read_at:
+            raise SourceUnavailable  # it may be in the set that we could not read
         return self._keys.get(kid)
 
     def _should_read(self, kid: str) -> bool:
         if self.source.changed():
             return True
-        if self._tried_at is not None and self.clock() - self._tried_at < RETRY:
+        if self._tried_at is not None and self.clock() - self._tried_at < self.retry:
             return False
         return kid not in self._keys or self._is_old()
 

@@ -1,5 +1,6 @@
 """A JSON Web Key Set, read strictly: one odd key spoils the set. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,15 +8,16 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from service.ports import VerificationKey
-from service.security.strict import json_object
+from service.security.strict import base64url, json_object
 
 KINDS = {"EdDSA": ("OKP", "Ed25519"), "ES256": ("EC", "P-256"), "RS256": ("RSA", None)}
 """The one key type, and curve, of each algorithm we take."""
 PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-MIN_RSA_BITS, MAX_RSA_BITS = (
-    2048,
-    8192,
-)  # below: RFC 7518 section 3.3; above: a key that costs more than it protects
+NUMBERS = ("x", "y", "n", "e")
+KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
+MAX_RSA_BITS = 8192  # beyond it a key costs more than it protects
+RSA_EXPONENT = 65537  # what everybody uses; a key with another one is odd
 MOST_KEYS = 20
 
 
@@ -37,6 +39,8 @@ def _key(entry: Any) -> VerificationKey:
     kid, algorithm = entry.get("kid"), entry.get("alg")
     if not isinstance(kid, str) or not isinstance(algorithm, str) or entry.get("use") != "sig":
         raise ValueError("kid, alg or use")
+    if not KEY_ID.fullmatch(kid):
+        raise ValueError("a kid that no token can name")
     if (entry.get("kty"), entry.get("crv")) != KINDS.get(algorithm):
         raise ValueError("kty")
     if entry.get("key_ops", ["verify"]) != ["verify"]:
@@ -45,12 +49,15 @@ def _key(entry: Any) -> VerificationKey:
 
 
 def _public_key(entry: dict[str, Any]) -> Any:
+    """PyJWT reads the numbers; it would also take padding and blanks in them."""
     try:
+        for name in entry.keys() & set(NUMBERS):
+            base64url(entry[name])
         key = jwt.PyJWK(entry).key
-    except jwt.PyJWTError as exc:
+    except (jwt.PyJWTError, TypeError) as exc:
         raise ValueError("key") from exc
     if isinstance(key, RSAPublicKey):
-        exponent = key.public_numbers().e
-        if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS or exponent < 65537:
+        usual = key.public_numbers().e == RSA_EXPONENT
+        if not usual or not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
             raise ValueError("RSA")
     return key

@@ -15,6 +15,7 @@ import jwt
 from service.domain.identity import Role, TokenClaims, UserId, WorkspaceId
 from service.errors import NotAuthenticated
 from service.ports import Clock, VerificationKeys
+from service.security.jwks import KEY_ID
 from service.security.strict import base64url, json_object
 
 MAX_TOKEN_BYTES = 4096
@@ -25,7 +26,6 @@ SESSION_CLAIMS = ("sub", "user_id", "workspace_id", "email", "jti")
 ACCESS_CLAIMS = ("sub", "user_id", "workspace_id", "role", "sid", "jti", "iss", "aud")
 ROLES: dict[str, Role] = {"owner": "owner", "assistant": "assistant"}
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +53,46 @@ class TokenVerifier:
         """
         try:
             header = _header(token)
-            now = int(self.clock().timestamp())
             if header["alg"] == "HS256":
-                return self._session_token(token, header, now=now)
-            return await self._access_token(token, header, now=now)
+                return self._session_token(token, header)
+            return await self._access_token(token, header)
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             raise NotAuthenticated from None
 
-    def _session_token(self, token: str, header: Mapping[str, Any], *, now: int) -> TokenClaims:
+    def _session_token(self, token: str, header: Mapping[str, Any]) -> TokenClaims:
         if self.secret is None or header.keys() - {"alg", "typ"}:
             raise ValueError("mode")
         if header.get("typ", "JWT") != "JWT":
             raise ValueError("typ")
         payload = _signed(token, self.secret, "HS256")
         _require_strings(payload, SESSION_CLAIMS)
-        _check_times(payload, now=now, longest=MAX_SESSION_SECONDS)
+        self._check_times(payload, longest=MAX_SESSION_SECONDS)
         if "aud" in payload or "iss" in payload:
             raise ValueError("claims of another kind of token")
         return _claims(payload, session=payload["jti"], role=None)
 
-    async def _access_token(
-        self, token: str, header: Mapping[str, Any], *, now: int
-    ) -> TokenClaims:
+    async def _access_token(self, token: str, header: Mapping[str, Any]) -> TokenClaims:
         if self.access is None or header.keys() != {"alg", "typ", "kid"}:
             raise ValueError("mode")
-        if header["typ"] != "at+jwt" or not _KID.fullmatch(header["kid"]):
+        if header["typ"] != "at+jwt" or not KEY_ID.fullmatch(header["kid"]):
             raise ValueError("typ")
         key = await self.access.keys.find(header["kid"])
         if key is None or key.algorithm != header["alg"]:
             raise ValueError("key")
         payload = _signed(token, key.key, key.algorithm)
         _require_strings(payload, ACCESS_CLAIMS)
-        _check_times(payload, now=now, longest=MAX_ACCESS_SECONDS)
+        self._check_times(payload, longest=MAX_ACCESS_SECONDS)
         if (payload["iss"], payload["aud"]) != (self.access.issuer, self.access.audience):
             raise ValueError("parties")
         return _claims(payload, session=payload["sid"], role=ROLES[payload["role"]])
+
+    def _check_times(self, payload: Mapping[str, Any], *, longest: int) -> None:
+        """Against the time at this moment: looking for the key may have taken seconds."""
+        iat, exp, now = payload["iat"], payload["exp"], int(self.clock().timestamp())
+        if type(iat) is not int or type(exp) is not int or "nbf" in payload:
+            raise TypeError("times")
+        if exp <= now or iat > now + SKEW_SECONDS or not 0 < exp - iat <= longest:
+            raise ValueError("times")
 
 
 def _header(token: str) -> dict[str, Any]:
@@ -106,14 +111,6 @@ def _signed(token: str, key: Any, algorithm: str) -> dict[str, Any]:
 def _require_strings(payload: Mapping[str, Any], names: tuple[str, ...]) -> None:
     if any(not isinstance(payload[name], str) or not payload[name] for name in names):
         raise TypeError("claim")
-
-
-def _check_times(payload: Mapping[str, Any], *, now: int, longest: int) -> None:
-    iat, exp = payload["iat"], payload["exp"]
-    if type(iat) is not int or type(exp) is not int or "nbf" in payload:
-        raise TypeError("times")
-    if exp <= now or iat > now + SKEW_SECONDS or not 0 < exp - iat <= longest:
-        raise ValueError("times")
 
 
 def _claims(payload: Mapping[str, Any], *, session: str, role: Role | None) -> TokenClaims:

@@ -90,6 +90,8 @@ BAD = {
     "REQUEST_TIMEOUT_SECONDS": "0",
     "LEASE_SECONDS": "canary",
     "COHERE_BASE_URL": "canary",
+    "JWKS_URL": "http://canary.example/jwks.json",
+    "JWKS_RETRY_SECONDS": "0",
 }
 
 
@@ -115,7 +117,7 @@ def test_a_set_that_is_no_json_is_named_like_any_other(environment, value):
     [
         ({}, "set SECRET_KEY, or JWKS_URL or JWKS_FILE, or both modes"),
         (
-            {"JWKS_URL": "http://pazpaz.example/jwks.json", "JWKS_FILE": "/keys/jwks.json"},
+            {"JWKS_URL": "https://pazpaz.example/jwks.json", "JWKS_FILE": "/keys/jwks.json"},
             "set one of JWKS_URL and JWKS_FILE",
         ),
         ({"JWKS_FILE": "/keys/jwks.json"}, "JWKS_URL and JWKS_FILE need TOKEN_ISSUER"),
@@ -133,6 +135,15 @@ def test_hs256_can_be_switched_off(environment):
     settings = load(Settings)
     assert settings.secret_key is None
     assert settings.token_audience == "pazpaz-ai"
+
+
+@pytest.mark.parametrize(
+    "address", ["https://pazpaz.example/jwks.json", "http://127.0.0.1:8800/jwks.json"]
+)
+def test_a_key_set_is_read_where_nobody_can_change_it(environment, address):
+    """Over TLS, or without leaving the machine."""
+    environment(SECRET_KEY=None, JWKS_URL=address, TOKEN_ISSUER="https://pazpaz.example")
+    assert str(load(Settings).jwks_url) == address
 
 
 def test_roles_are_read_from_json(environment):

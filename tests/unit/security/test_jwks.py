@@ -1,7 +1,9 @@
 """PazPaz's key set: which sets count, when they are read, and what holds when they cannot be."""
 
 import asyncio
+import gzip
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -52,6 +54,13 @@ ODD = {
     "short": {**GOOD, "x": "AAAA"},
     "weak RSA": weak_rsa(),
     "RSA with exponent 3": weak_rsa(2048, 3),
+    "RSA with a long exponent": {**jwk("RS256", PRIVATE["RS256"], "r"), "e": "AQABAAEAAQAB"},
+    "RSA with a blank in its exponent": {**jwk("RS256", PRIVATE["RS256"], "r"), "e": "AQ\nAB"},
+    "a padded number": {**GOOD, "kid": "p", "x": str(GOOD["x"]) + "="},
+    "a number that is one": {**GOOD, "kid": "p", "x": 5},
+    "a kid no token can name": {**GOOD, "kid": "a b"},
+    "a kid that is a path": {**GOOD, "kid": "../../dev/null"},
+    "an endless kid": {**GOOD, "kid": "x" * 65},
     "no object": "ed-1",
     "the same id again": GOOD,
 }
@@ -83,12 +92,13 @@ class Served:
     def __init__(self) -> None:
         self.body, self.status, self.reads = SET, 200, 0
         self.error: Exception | None = None
+        self.encoding: dict[str, str] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.reads += 1
         if self.error:
             raise self.error
-        headers = {"Location": "https://evil.example/jwks.json"}
+        headers = {"Location": "https://evil.example/jwks.json"} | self.encoding
         return httpx.Response(self.status, content=self.body, headers=headers)
 
 
@@ -100,6 +110,10 @@ class Bench:
 
     async def knows(self, kid: str = "ed-1") -> bool:
         return await self.keys.find(kid) is not None
+
+    def compress(self) -> None:
+        self.served.body = gzip.compress(SET)
+        self.served.encoding = {"Content-Encoding": "gzip"}
 
     def later(self, time: timedelta) -> None:
         self.clock.forward(time.total_seconds())
@@ -113,9 +127,9 @@ async def bench():
 
 
 async def test_the_set_is_read_at_first_need_and_remembered(bench):
-    """One read for many tokens, and for many at once."""
-    assert await bench.knows()
+    """One read for many tokens that come at once, and for all after them."""
     assert all(await asyncio.gather(*(bench.knows() for _ in range(20))))
+    assert await bench.knows()
     assert bench.served.reads == 1
 
 
@@ -141,7 +155,7 @@ async def test_invented_key_ids_cost_one_look_in_thirty_seconds(bench):
 
 
 @pytest.mark.parametrize(
-    "trouble", ["status", "redirect", "garbage", "too large", "away", "odd key"]
+    "trouble", ["status", "redirect", "garbage", "too large", "away", "odd key", "compressed"]
 )
 async def test_the_last_good_set_holds_for_a_day(bench, trouble):
     """Whatever comes instead of a good set changes nothing, until a day is over: then nobody can be judged."""
@@ -152,6 +166,7 @@ async def test_the_last_good_set_holds_for_a_day(bench, trouble):
         "garbage": lambda: setattr(bench.served, "body", b"<html>"),
         "too large": lambda: setattr(bench.served, "body", SET[:-1] + b" " * MAX_BYTES + b"}"),
         "away": lambda: setattr(bench.served, "error", httpx.ConnectError("")),
+        "compressed": lambda: bench.compress(),
         "odd key": lambda: setattr(bench.served, "body", jwks(GOOD, weak_rsa())),
     }
     said[trouble]()
@@ -177,6 +192,35 @@ async def test_without_any_set_nobody_is_signed_out(bench):
     assert await bench.knows()
 
 
+async def test_an_id_that_a_lost_set_may_have_is_not_judged(bench):
+    """PazPaz rotates while its set cannot be had: a new id is 503 then, and 401 once a fresh set lacks it."""
+    await bench.knows()
+    bench.served.status = 500
+    bench.later(RETRY)
+    with pytest.raises(SourceUnavailable):
+        await bench.knows("ed-2")
+    assert await bench.knows("ed-1")
+    bench.served.status = 200
+    bench.later(RETRY)
+    assert not await bench.knows("ed-2")
+
+
+async def trickling() -> AsyncIterator[bytes]:
+    """A byte, and then nothing for as long as one waits."""
+    yield b"{"
+    await asyncio.Event().wait()
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(monkeypatch):
+    """The whole read has a deadline; a byte now and then does not lengthen it."""
+    monkeypatch.setattr("service.adapters.jwks.DEADLINE_SECONDS", 0.01)
+    slow = httpx.MockTransport(lambda _: httpx.Response(200, content=trickling()))
+    async with httpx.AsyncClient(transport=slow) as http:
+        keys = Jwks(UrlSource(http, "https://pazpaz.example/jwks.json"), ManualClock())
+        with pytest.raises(SourceUnavailable):
+            await asyncio.wait_for(keys.find("ed-1"), 1)
+
+
 async def test_a_file_is_followed(tmp_path):
     """Replaced, it is read at once; gone or broken, the last good set holds."""
     path = tmp_path / "jwks.json"
@@ -187,6 +231,8 @@ async def test_a_file_is_followed(tmp_path):
     assert await keys.find("ed-2") is not None
     assert await keys.find("ed-1") is None
     path.write_text(json.dumps({"keys": []}))
+    assert await keys.find("ed-2") is not None
+    path.write_bytes(SET + b" " * MAX_BYTES)
     assert await keys.find("ed-2") is not None
     path.unlink()
     assert await keys.find("ed-2") is not None

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from service.domain.identity import TokenClaims, UserId, WorkspaceId
 from service.errors import NotAuthenticated
 from service.security.principals import Principals
+from service.security.tokens import AccessTokens
 from tests.fakes import OTHER_WORKSPACE
 from tests.unit.api.practice import APP, served
 from tests.unit.api.practice import Parts as AppParts
@@ -21,6 +23,7 @@ from tests.unit.api.practice import a_token as app_token
 from tests.unit.doubles import ManualClock, ScriptedPrincipals, an_introspection
 from tests.unit.security.token_bench import (
     ALGORITHMS,
+    AUDIENCE,
     ISSUER,
     KIDS,
     OTHERS,
@@ -173,6 +176,20 @@ async def test_times_hold_to_the_second():
     assert await passes(access_token(exp=SECOND + 1)) is not None
     assert await passes(access_token(iat=SECOND - 60, exp=SECOND + 60)) is not None
     assert await passes(access_token(iat=SECOND + 30, exp=SECOND + 80)) is not None
+
+
+async def test_a_token_that_ends_while_its_key_is_looked_up_is_refused():
+    """The time that counts is that of the judgement, not of the question."""
+    slow = verifier()
+    keys: Any = slow.access.keys if slow.access else None
+
+    class Slow:
+        async def find(self, kid: str) -> Any:
+            slow.clock.forward(3)  # type: ignore[attr-defined]
+            return await keys.find(kid)
+
+    late = replace(slow, access=AccessTokens(Slow(), ISSUER, AUDIENCE))
+    assert await passes(access_token(exp=SECOND + 2), late) is None
 
 
 @pytest.mark.parametrize(
