@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from service.api import chat, history, ingest, operations
 from service.api.bulkhead import Bulkhead
+from service.api.document import install_document
 from service.api.doors import Doors
 from service.api.middleware import RequestContext
 from service.api.problems import install_problems
@@ -43,6 +44,7 @@ def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> Fast
     for room in (chat, history, ingest, operations):
         app.include_router(room.router)
     install_problems(app)
+    install_document(app)
     if internal_port is not None:
         app.add_middleware(Doors, internal_port=internal_port)
     app.add_middleware(RequestContext)  # added last, so it surrounds the doors and their 404s

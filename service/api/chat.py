@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends
 
 from service.api.bulkhead import Bulkhead
 from service.api.context import request_id
-from service.api.dependencies import Caller, Held, Opened, Places, body, documents
-from service.api.schemas import PROBLEMS, ChatRequest, ChatResponse, CitationOut, answer_fields
+from service.api.dependencies import Caller, Held, Opened, Places, body
+from service.api.document import documents
+from service.api.schemas import ChatRequest, ChatResponse, CitationOut, answer_fields, problems
 from service.api.trail import recorded_chat
 from service.container import Container
 from service.domain.answers import Answer, Citation, Question
@@ -37,7 +38,12 @@ EARLIER = 3  # questions of the conversation that understanding may look at
 Asked = Annotated[ChatRequest, Depends(body(ChatRequest))]
 
 
-@router.post("/chat", responses=PROBLEMS, openapi_extra=documents(ChatRequest), operation_id="chat")
+@router.post(
+    "/chat",
+    responses=problems(401, 403, 404, 409, 413, 415, 422, 429, 503),
+    openapi_extra=documents(ChatRequest),
+    operation_id="chat",
+)
 async def chat(
     asked: Asked, caller: Caller, standing: Held, opened: Opened, bulkhead: Places
 ) -> ChatResponse:

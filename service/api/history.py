@@ -11,11 +11,11 @@ from fastapi import APIRouter, Query, Response
 
 from service.api.dependencies import Caller, Opened
 from service.api.schemas import (
-    PROBLEMS,
     ConversationOut,
     ConversationTurns,
     HistoryPage,
     TurnOut,
+    problems,
 )
 from service.api.trail import write
 from service.container import Container
@@ -25,13 +25,14 @@ from service.domain.turns import Sentence, Turn
 from service.errors import ConversationNotFound, MalformedRequest
 from service.ports import ConversationHead
 
-router = APIRouter(prefix="/api/v1/ai/agent/history", tags=["history"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1/ai/agent/history", tags=["history"])
 
+OF_ONE = problems(401, 403, 404, 422, 503)
 PAGE = 20
 MOST = 100
 
 
-@router.get("", operation_id="list_conversations")
+@router.get("", operation_id="list_conversations", responses=problems(401, 403, 422, 503))
 async def conversations(
     caller: Caller,
     opened: Opened,
@@ -53,12 +54,12 @@ async def conversations(
     )
 
 
-@router.get("/{conversation_id}", operation_id="read_conversation")
+@router.get("/{conversation_id}", operation_id="read_conversation", responses=OF_ONE)
 async def conversation(conversation_id: UUID, caller: Caller, opened: Opened) -> ConversationTurns:
     return await _opened("history.read", conversation_id, caller, opened)
 
 
-@router.get("/{conversation_id}/export", operation_id="export_conversation")
+@router.get("/{conversation_id}/export", operation_id="export_conversation", responses=OF_ONE)
 async def export(
     conversation_id: UUID, caller: Caller, opened: Opened, response: Response
 ) -> ConversationTurns:
@@ -87,7 +88,9 @@ async def _opened(
     )
 
 
-@router.delete("/{conversation_id}", status_code=204, operation_id="delete_conversation")
+@router.delete(
+    "/{conversation_id}", status_code=204, operation_id="delete_conversation", responses=OF_ONE
+)
 async def delete(conversation_id: UUID, caller: Caller, opened: Opened) -> Response:
     head = await _head(conversation_id, caller, opened)
     # Told first: a deletion that nobody recorded is worse than a record of one that then failed.

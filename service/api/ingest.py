@@ -12,20 +12,27 @@ from pazpaz_ai_client.signing import (
 )
 from service.api.dependencies import Opened, read_capped, require_json
 from service.api.depth import is_too_deep
-from service.api.schemas import PROBLEMS
+from service.api.document import documents
+from service.api.schemas import problems
 from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import MalformedRequest, NotAuthenticated
 from service.ingestion.events import Accepted, Delivery, EventRow
 from service.telemetry.metrics import EVENTS_ACCEPTED, EVENTS_REFUSED
 
-router = APIRouter(prefix="/internal/v1", tags=["ingest"], responses=PROBLEMS)
+router = APIRouter(prefix="/internal/v1", tags=["ingest"])
 log = structlog.get_logger()
 
 TAG = "pp-event/1"
 
 
-@router.post("/events", status_code=202, operation_id="accept_events")
+@router.post(
+    "/events",
+    status_code=202,
+    operation_id="accept_events",
+    responses=problems(401, 413, 415, 422, 503),
+    openapi_extra=documents(Delivery),
+)
 async def events(request: Request, opened: Opened) -> Accepted:
     require_json(request)
     verified = await _verify(request, await read_capped(request, MAX_EVENT_BODY), opened)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.dependencies import Opened
@@ -40,7 +41,12 @@ async def readyz(opened: Opened, response: Response) -> dict[str, str]:
     return {"status": "ready", "postgres": "ok"}
 
 
-@router.get("/metrics", operation_id="metrics")
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(opened: Opened) -> Response:
     """The worker serves no page, so the state of its work is read here; Postgres away leaves the last values."""
     with suppress(StoreUnavailable, TimeoutError):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from service.domain.answers import Answer, AnswerStatus, Citation, Language, Mode, SearchStatement
 from service.ports import ConversationHead
@@ -17,6 +17,11 @@ def _instant(value: datetime) -> str:
 Instant = Annotated[datetime, PlainSerializer(_instant, return_type=str)]
 
 
+_SIGN = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f]"
+_READABLE = rf"^{_SIGN}*[^\s\u0000-\u001f]{_SIGN}*$"
+"""What `_readable` asks for, as far as a pattern can say it."""
+
+
 def _readable(text: str) -> str:
     """A question of text: no NUL or other control characters but line breaks and tabs, and not blank."""
     if not text.strip() or any(ord(sign) < 32 and sign not in "\n\r\t" for sign in text):
@@ -24,15 +29,24 @@ def _readable(text: str) -> str:
     return text
 
 
+def _whole(value: Any) -> Any:
+    """1.0 is an integer in JSON; "1" and true are none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class ChatRequest(BaseModel):
     """A question. There is no workspace field: the token names it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    query: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_readable)]
+    query: Annotated[
+        str,
+        Field(min_length=1, max_length=2000, json_schema_extra={"pattern": _READABLE}),
+        AfterValidator(_readable),
+    ]
     conversation_id: UUID | None = None
     client_id: UUID | None = None
-    max_results: int = Field(default=5, ge=1, le=10, strict=True)
+    max_results: Annotated[int, Field(ge=1, le=10, strict=True), BeforeValidator(_whole)] = 5
     min_similarity: float = Field(default=0.3, ge=0, le=1, strict=True)
     mode: Mode = "ask"
 
@@ -177,10 +191,39 @@ class Problem(BaseModel):
     request_id: str
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}}
-    for status in (401, 403, 404, 409, 413, 415, 422, 429, 503)
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
 }
+_ON_401 = {"WWW-Authenticate": {"schema": {"type": "string", "enum": ["Bearer"]}}}
+_MEANING = {
+    401: "Nobody we know: sign in again.",
+    403: "Known, and not allowed: role, workspace or consent.",
+    404: "Not there, or not theirs.",
+    409: "The conversation has another scope.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "Not of the expected shape.",
+    429: "An allowance is used up.",
+    503: "Switched off, busy, or a part is away.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI document: exactly the refusals a route can give, each a problem document."""
+    return {status: _documented(status) for status in statuses}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    headers = _RETRY_AFTER if status in {429, 503} else _ON_401 if status == 401 else {}
+    return {
+        "description": _MEANING[status],
+        "content": {"application/problem+json": {"schema": schema}},
+        **({"headers": headers} if headers else {}),
+    }
 
 
 def answer_fields(answer: Answer) -> dict[str, Any]:

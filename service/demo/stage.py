@@ -183,8 +183,8 @@ def _environment(
         "MONOLITH_KEYS_FILE": str(keys.their_keys / RING),
         "KEY_ENCRYPTION_KEY_FILE": str(keys.key_encryption_key),
         "DEBOUNCE_SECONDS": "0.2",
-        "AI_AGENT_MAX_QUERIES_PER_HOUR": "300",
-        "AI_AGENT_MAX_QUERIES_PER_USER_PER_MINUTE": "300",
+        "AI_AGENT_MAX_QUERIES_PER_HOUR": "3000",
+        "AI_AGENT_MAX_QUERIES_PER_USER_PER_MINUTE": "3000",
         **settings,
     }
 

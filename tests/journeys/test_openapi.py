@@ -1,0 +1,82 @@
+"""The OpenAPI document held against the running service: every answer is one the document tells of."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    negative_data_rejection,
+    positive_data_acceptance,
+)
+
+from service.demo.stage import Stage
+from tests.journeys.practice import Practice
+
+EXAMPLES = 25  # for each route and each of good and bad data
+
+
+async def test_no_answer_is_undocumented(practice: Practice, running: Stage) -> None:
+    """Good and bad data on every route: no 5xx, no status, header, media type or shape the document does not have."""
+    client = await practice.client()
+    await practice.note(client, subjective="התחילה לרוץ שוב ביום שלישי, שני קילומטרים.")
+    token = practice.therapist.http.cookies.get("access_token")
+    tried = await asyncio.to_thread(_try_everything, running.service_url, token)
+    assert set(tried) == {
+        ("POST", "/api/v1/ai/agent/chat"),
+        ("GET", "/api/v1/ai/agent/history"),
+        ("GET", "/api/v1/ai/agent/history/{conversation_id}"),
+        ("GET", "/api/v1/ai/agent/history/{conversation_id}/export"),
+        ("DELETE", "/api/v1/ai/agent/history/{conversation_id}"),
+        ("POST", "/internal/v1/events"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+    }
+    assert 200 in tried["POST", "/api/v1/ai/agent/chat"]
+    assert 422 in tried["POST", "/api/v1/ai/agent/chat"]
+
+
+def _try_everything(url: str, token: str | None) -> dict[tuple[str, str], set[int]]:
+    """The statuses that each route answered with; raises what the document does not allow."""
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    return {
+        (found.ok().method.upper(), found.ok().path): _try(found.ok(), token)
+        for found in schema.get_all_operations()
+    }
+
+
+def _try(operation: Any, token: str | None) -> set[int]:
+    statuses: set[int] = set()
+    headers = {"Authorization": f"Bearer {token}"}
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        try:
+            strategy = operation.as_strategy(generation_mode=mode)
+        except schemathesis.errors.InvalidSchema:
+            continue
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategy)
+        def holds(case: Any) -> None:
+            response = case.call(headers=headers)
+            statuses.add(response.status_code)
+            case.validate_response(response, headers=headers, excluded_checks=_excluded(case))
+
+        with suppress(Unsatisfiable):  # a route that takes nothing has no bad data
+            holds()
+    return statuses
+
+
+def _excluded(case: Any) -> list[Any]:
+    """What no schema can say: which strings are a cursor of ours; and that names we do not know are passed over."""
+    excluded = [positive_data_acceptance] if "cursor" in (case.query or {}) else []
+    return excluded if case.method == "POST" else [*excluded, negative_data_rejection]
