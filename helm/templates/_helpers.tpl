@@ -83,7 +83,18 @@ securityContext:
 {{/* What the api and the worker are told, but for their logins. What is no string goes in as JSON, as the service reads it. */}}
 {{- define "pazpaz-ai.env" -}}
 {{ include "pazpaz-ai.secret" (list . "REDIS_URL") }}
+{{- if .Values.secret.hs256 }}
 {{ include "pazpaz-ai.secret" (list . "SECRET_KEY") }}
+{{- end }}
+{{- if .Values.secret.jwks }}
+- name: JWKS_FILE
+  value: /keys/monolith/{{ .Values.secret.jwks }}
+{{- end }}
+{{- if or .Values.secret.jwks .Values.config.JWKS_URL }}
+{{- $_ := required "config.TOKEN_ISSUER: say who issues the tokens of this JWKS" .Values.config.TOKEN_ISSUER }}
+{{- else if not .Values.secret.hs256 }}
+{{- fail "no token mode: set secret.hs256, secret.jwks or config.JWKS_URL" }}
+{{- end }}
 {{ include "pazpaz-ai.secret" (list . "KEY_ENCRYPTION_KEY") }}
 {{- if eq "cohere" (.Values.config.MODEL_PROVIDER | default "local") }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
@@ -124,4 +135,8 @@ securityContext:
     items:
       - key: {{ .Values.secret.monolithKeys | quote }}
         path: {{ .Values.secret.monolithKeys | quote }}
+      {{- with .Values.secret.jwks }}
+      - key: {{ . | quote }}
+        path: {{ . | quote }}
+      {{- end }}
 {{- end -}}

@@ -18,6 +18,7 @@ class StageKeys:
 
     our_keys: Path
     their_keys: Path
+    their_token_keys: Path
     key_encryption_key: Path
     secret_key: str
     admin_token: str
@@ -29,6 +30,7 @@ def stage_keys(folder: Path) -> StageKeys:
     return StageKeys(
         our_keys=_key_folder(folder / "ai", "ai"),
         their_keys=_key_folder(folder / "ml", "ml"),
+        their_token_keys=_key_folder(folder / "tokens", "ml"),
         key_encryption_key=_once(folder / "kek", lambda: base64.b64encode(new_key())),
         secret_key=_once(folder / "secret_key", _token).read_text(),
         admin_token=_once(folder / "admin_token", _token).read_text(),

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -21,6 +21,7 @@ from service.errors import BadSettings
 from service.settings import Settings, load
 
 START_SECONDS = 60
+ISSUER = "pazpaz-stage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,28 @@ class Stage:
     @property
     def monolith_url(self) -> str:
         return f"http://127.0.0.1:{self.monolith_environment['DEMO_PORT']}"
+
+    def with_short_tokens(self) -> "Stage":
+        """The same stage with another monolith and API, in which only PazPaz's short tokens count.
+
+        This API knows no SECRET_KEY; the worker, which judges no tokens, stays the one there is.
+        """
+        monolith, api = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        service = {name: value for name, value in self.environment.items() if name != "SECRET_KEY"}
+        return replace(
+            self,
+            environment=service
+            | _judging_short_tokens(monolith)
+            | {"PORT": api.rpartition(":")[2]},
+            monolith_environment={
+                **self.monolith_environment,
+                "DEMO_PORT": monolith.rpartition(":")[2],
+                "AI_SERVICE_URL": api,
+                "DEMO_TOKEN_KEYS_DIR": str(self.keys.their_token_keys),
+                "DEMO_TOKEN_ISSUER": ISSUER,
+            },
+            children={},
+        )
 
     def settings(self) -> Settings:
         """For parts of the service that run in this process: the worker's view."""
@@ -202,6 +225,15 @@ def _monolith_environment(
         "DEMO_PORT": common["MONOLITH_URL"].rpartition(":")[2],
         "DEMO_ADMIN_TOKEN": keys.admin_token,
         "DEMO_DIE_WITH_PARENT": "1",
+    }
+
+
+def _judging_short_tokens(monolith_url: str) -> dict[str, str]:
+    return {
+        "MONOLITH_URL": monolith_url,
+        "JWKS_URL": f"{monolith_url}/.well-known/jwks.json",
+        "JWKS_RETRY_SECONDS": "1",
+        "TOKEN_ISSUER": ISSUER,
     }
 
 

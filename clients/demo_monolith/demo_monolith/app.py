@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
@@ -18,9 +19,10 @@ from demo_monolith.resources import Resources, Transaction
 from demo_monolith.settings import Settings
 from demo_monolith.tables import AiOutbox, Base
 from pazpaz_ai_client.internal_api import create_internal_router
-from pazpaz_ai_client.proxy import create_proxy_router
+from pazpaz_ai_client.proxy import Bearer, create_proxy_router
 from pazpaz_ai_client.sender import OutboxSender
 from pazpaz_ai_client.signing import RedisNonceStore, RequestVerifier, Signer
+from pazpaz_ai_client.tokens import TokenMinter, create_jwks_router
 
 PAGE = Path(__file__).parent / "page"
 US, THEM = "pazpaz-monolith", "pazpaz-ai"
@@ -47,7 +49,7 @@ def _add_routes(app: FastAPI, resources: Resources) -> None:
         app.include_router(router)
     app.include_router(
         create_proxy_router(
-            service_url=settings.service_url, client=resources.http, bearer=_cookie_as_bearer
+            service_url=settings.service_url, client=resources.http, bearer=_bearer_for(settings)
         )
     )
     app.include_router(
@@ -63,11 +65,31 @@ def _add_routes(app: FastAPI, resources: Resources) -> None:
             signer=Signer(settings.keys, audience=THEM),
         )
     )
+    if settings.token_keys:
+        app.include_router(create_jwks_router(settings.token_keys))
     if settings.admin_token:
         app.include_router(create_admin_router(settings.admin_token))
     app.get("/healthz")(healthz)
     app.get("/", include_in_schema=False)(page)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
+
+
+def _bearer_for(settings: Settings) -> Bearer:
+    """What the proxy forwards: a short token where there are keys for one, else the cookie's own."""
+    if settings.token_keys is None:
+        return _cookie_as_bearer
+    minter = TokenMinter(settings.token_keys, issuer=settings.token_issuer)
+
+    async def exchange(request: Request) -> str:
+        user = await auth.get_current_user(request)
+        return minter.mint(
+            user_id=user.id,
+            workspace_id=user.workspace_id,
+            role=user.role,
+            sid=UUID(user.sign_in.jti),
+        )
+
+    return exchange
 
 
 async def _cookie_as_bearer(request: Request) -> str:

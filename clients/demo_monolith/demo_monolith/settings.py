@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pazpaz_ai_client.signing import KeysUnusable, LiveKeys, read_ring
+from pazpaz_ai_client.tokens import TokenKeys
 
 MIN_SECRET_BYTES = 32  # RFC 7518: an HS256 key is at least as long as its digest.
 
@@ -25,6 +26,9 @@ class Settings:
     service_url: str
     keys: LiveKeys = field(repr=False)
     """Signs our events and answers, and knows the service's keys; follows rotations of both."""
+    token_keys: TokenKeys | None = field(default=None, repr=False)
+    """Set, the proxy sends short tokens signed with these, and not the cookie's own."""
+    token_issuer: str = "pazpaz-demo"  # noqa: S105 - a name, no secret
     port: int = 8800
     session_idle: timedelta = timedelta(minutes=30)
     admin_token: str | None = field(default=None, repr=False)
@@ -39,6 +43,8 @@ class Settings:
             secret_key=_secret_key(env),
             service_url=_required(env, "AI_SERVICE_URL").rstrip("/"),
             keys=_keys(env),
+            token_keys=_token_keys(env),
+            token_issuer=env.get("DEMO_TOKEN_ISSUER") or "pazpaz-demo",
             port=_number(env, "DEMO_PORT", default=8800, lowest=1, highest=65535),
             session_idle=timedelta(
                 minutes=_number(env, "DEMO_SESSION_IDLE_MINUTES", default=30, lowest=1, highest=480)
@@ -83,6 +89,14 @@ def _keys(env: Mapping[str, str]) -> LiveKeys:
         read_ring(ring_file)
     with _named("DEMO_SIGNING_KEYS_DIR"):
         return LiveKeys(folder=folder, ring_file=ring_file)
+
+
+def _token_keys(env: Mapping[str, str]) -> TokenKeys | None:
+    folder = env.get("DEMO_TOKEN_KEYS_DIR")
+    if not folder:
+        return None
+    with _named("DEMO_TOKEN_KEYS_DIR"):
+        return TokenKeys(Path(folder))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def _log_fault(source: str, fault: Fault) -> None:
+def log_fault(source: str, fault: Fault) -> None:
     log.warning("keys kept as they were: source=%s code=%s", source, fault)
 
 
@@ -48,16 +48,16 @@ class LiveKeys:
         folder: Path,
         ring_file: Path,
         on_change: OnChange | None = None,
-        on_fault: OnFault = _log_fault,
+        on_fault: OnFault = log_fault,
         clock: Clock = time.time,
         monotonic: Clock = time.monotonic,
     ) -> None:
         self.on_change = on_change
         self._monotonic = monotonic
-        self._own: _Watched[OwnKeys] = _Watched(
+        self._own: Watched[OwnKeys] = Watched(
             "own", (folder / RING, folder), lambda: read_folder(folder, _moment(clock)), on_fault
         )
-        self._theirs: _Watched[KeyRing] = _Watched(
+        self._theirs: Watched[KeyRing] = Watched(
             "theirs", (ring_file,), lambda: read_ring(ring_file), on_fault
         )
         self._adopted = self.state(_moment(clock))
@@ -98,7 +98,7 @@ class LiveKeys:
             log.error("listener to keys failed: error=%s", type(exc).__name__)
 
 
-class _Watched(Generic[T]):
+class Watched(Generic[T]):
     """What was last read well from files, and when these looked otherwise last."""
 
     def __init__(
