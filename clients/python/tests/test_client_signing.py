@@ -1,9 +1,7 @@
-"""The profile, attacked."""
+"""What the profile accepts, and the parts it is made of; test_signature_attacks.py has what it refuses."""
 
 import asyncio
-import base64
 import json
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import httpx
@@ -13,10 +11,28 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from signed_messages import (
+    ANSWER_KEY,
+    BODY,
+    KEY,
+    NONCE,
+    NOW,
+    OTHER_KEY,
+    PATH,
+    a_request,
+    a_signer,
+    a_verifier,
+    an_answer,
+    answer,
+    at_once,
+    check,
+    refused,
+    signed_by_oracle,
+    verify,
+)
 
 from pazpaz_ai_client import signing
 from pazpaz_ai_client.signing import (
-    CHANGES_TAG,
     PULL_TAG,
     KeyRing,
     MalformedBody,
@@ -25,137 +41,9 @@ from pazpaz_ai_client.signing import (
     PrivateKey,
     PublicKey,
     RedisNonceStore,
-    RequestVerifier,
-    ResponseVerifier,
     SignatureRefused,
-    Signer,
     VerifiedRequest,
 )
-
-NOW = 1_795_400_000.0
-PATH = "/internal/ai/v1/records/batch-get"
-BODY = b'{"workspace_id":"0190f2c1-7c1e-7a3b-9d2e-3f1f6a7b8c9d"}'
-NONCE = "AAECAwQFBgcICQoLDA0ODw"
-KEY = PrivateKey.generate("ai-2026-11-a")
-OTHER_KEY = PrivateKey.generate("ai-2026-12-a")
-ANSWER_KEY = PrivateKey.generate("ml-2026-11-a")
-
-
-class AwayNonceStore:
-    """A store that nobody reaches."""
-
-    async def remember(self, direction, keyid, nonce, ttl_seconds):
-        raise NonceStoreUnavailable
-
-
-@dataclass(frozen=True)
-class Received:
-    """A request as a server sees it."""
-
-    headers: list = field(default_factory=list)
-    method: str = "POST"
-    raw_path: bytes = PATH.encode()
-    query_string: bytes = b""
-    body: bytes = BODY
-
-    def value(self, name):
-        return next(v.decode() for k, v in self.headers if k == name.encode())
-
-    def with_header(self, name, value):
-        """The same request with another value in one field, in its place."""
-        value = value if isinstance(value, bytes) else value.encode("latin-1")
-        return replace(
-            self, headers=[(k, value if k == name.encode() else v) for k, v in self.headers]
-        )
-
-    def without(self, name):
-        return replace(self, headers=[(k, v) for k, v in self.headers if k != name.encode()])
-
-    def adding(self, name, value):
-        return replace(self, headers=[*self.headers, (name.encode(), value.encode())])
-
-    def editing(self, name, old, new):
-        assert old in self.value(name)
-        return self.with_header(name, self.value(name).replace(old, new, 1))
-
-
-def a_signer(key=KEY, *, audience="pazpaz-monolith", now=NOW):
-    return Signer(key, audience=audience, clock=lambda: now)
-
-
-def a_request(*, signer=None, path=PATH, query="", body=BODY, tag=PULL_TAG, request_id="r-1"):
-    headers = (signer or a_signer()).headers(
-        method="POST",
-        path=path,
-        query=query,
-        body=body,
-        content_type="application/json",
-        tag=tag,
-        request_id=request_id,
-    )
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    return Received(headers=raw, raw_path=path.encode(), query_string=query.encode(), body=body)
-
-
-def a_verifier(*, keys=(KEY.public,), nonces=None, accept=False, now=NOW):
-    return RequestVerifier(
-        keys=KeyRing(keys),
-        audience="pazpaz-monolith",
-        direction="pull",
-        nonces=nonces or MemoryNonceStore(clock=lambda: now),
-        accept_without_nonce_store=accept,
-        clock=lambda: now,
-    )
-
-
-def at_once(coroutine):
-    """Run a coroutine that never waits."""
-    with pytest.raises(StopIteration) as stop:
-        coroutine.send(None)
-    return stop.value.value
-
-
-def verify(received, *, verifier=None, tag=PULL_TAG):
-    step = (verifier or a_verifier()).verify(
-        method=received.method,
-        raw_path=received.raw_path,
-        query_string=received.query_string,
-        headers=received.headers,
-        body=received.body,
-        tag=tag,
-    )
-    try:
-        step.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("the verifier waited")
-
-
-def refused(received, *, verifier=None, tag=PULL_TAG):
-    with pytest.raises(SignatureRefused) as refusal:
-        verify(received, verifier=verifier, tag=tag)
-    return refusal.value.rule
-
-
-def signed_by_oracle(*, components=oracle.REQUEST, key=KEY, text=None, path=PATH, query=""):
-    """A request that the second implementation signed, with any parameters."""
-    text = text or oracle.parameters(
-        created=int(NOW), expires=int(NOW) + 60, nonce=NONCE, keyid=key.keyid, tag=PULL_TAG
-    )
-    fields = {
-        "content-digest": oracle.digest(BODY),
-        "content-type": "application/json",
-        "pp-audience": "pazpaz-monolith",
-        "pp-request-id": "r-1",
-    }
-    base = oracle.request_base("POST", path, query, fields, text)
-    fields |= {
-        "signature-input": f"pp={components}{text}",
-        "signature": oracle.sign(key.key, base),
-    }
-    raw = [(name.encode(), value.encode()) for name, value in fields.items()]
-    return Received(headers=raw, raw_path=path.encode(), query_string=query.encode())
-
 
 # What is accepted
 
@@ -194,224 +82,7 @@ def test_clocks_may_differ_by_the_skew(now):
     assert verify(a_request(), verifier=a_verifier(now=now))
 
 
-@pytest.mark.parametrize("now", [NOW - 31, NOW + 91, NOW + 86_400])
-def test_old_and_future_signatures_are_refused(now):
-    """Outside its minute and the skew a signature is worth nothing."""
-    assert refused(a_request(), verifier=a_verifier(now=now)) == "window"
-
-
-# What is refused
-
-
-ATTACKS = {
-    "changed body": (lambda r: replace(r, body=BODY.replace(b"0", b"1")), "digest"),
-    "changed body and digest": (
-        lambda r: replace(r, body=b"{}").with_header("content-digest", oracle.digest(b"{}")),
-        "signature",
-    ),
-    "changed type": (lambda r: r.with_header("content-type", "text/plain"), "signature"),
-    "changed method": (lambda r: replace(r, method="PUT"), "method"),
-    "small method": (lambda r: replace(r, method="post"), "method"),
-    "changed path": (lambda r: replace(r, raw_path=b"/internal/ai/v1/changes"), "signature"),
-    "added query": (lambda r: replace(r, query_string=b"a=1"), "signature"),
-    "percent path": (lambda r: replace(r, raw_path=b"/internal/a%69/v1/changes"), "target"),
-    "double slash": (lambda r: replace(r, raw_path=b"//internal/ai/v1/changes"), "target"),
-    "dot segment": (lambda r: replace(r, raw_path=b"/internal/../ai/v1"), "target"),
-    "relative path": (lambda r: replace(r, raw_path=b"internal"), "target"),
-    "empty path": (lambda r: replace(r, raw_path=b""), "target"),
-    "line end in path": (lambda r: replace(r, raw_path=r.raw_path + b"\n"), "target"),
-    "high byte in path": (lambda r: replace(r, raw_path=b"/\xe9"), "target"),
-    "percent query": (lambda r: replace(r, query_string=b"a=%31"), "target"),
-    "question mark in query": (lambda r: replace(r, query_string=b"?"), "target"),
-    "content encoding": (lambda r: r.adding("content-encoding", "gzip"), "content_encoding"),
-    "identity encoding": (lambda r: r.adding("Content-Encoding", "identity"), "content_encoding"),
-    "two digests": (
-        lambda r: r.with_header("content-digest", f"{oracle.digest(BODY)}, sha-512=:AA==:"),
-        "digest",
-    ),
-    "digest of another kind": (
-        lambda r: r.with_header("content-digest", "sha-512=:AA=:"),
-        "digest",
-    ),
-    "other audience": (lambda r: r.with_header("pp-audience", "pazpaz-ai"), "audience"),
-    "changed request id": (lambda r: r.with_header("pp-request-id", "r-2"), "signature"),
-    "long request id": (lambda r: r.with_header("pp-request-id", "r" * 129), "header_malformed"),
-    "split request id": (lambda r: r.with_header("pp-request-id", "r\nx"), "header_malformed"),
-    "hebrew request id": (
-        lambda r: r.with_header("pp-request-id", b"\xd7\x90"),
-        "header_malformed",
-    ),
-    "empty signature": (lambda r: r.with_header("signature", ""), "header_malformed"),
-    "short signature": (lambda r: r.with_header("signature", "pp=:AAAA:"), "header_malformed"),
-    "signature of zeros": (
-        lambda r: r.with_header("signature", f"pp=:{base64.b64encode(bytes(64)).decode()}:"),
-        "signature",
-    ),
-    "other label": (lambda r: r.editing("signature", "pp=", "qq="), "header_malformed"),
-    "other input label": (lambda r: r.editing("signature-input", "pp=", "qq="), "header_malformed"),
-    "two signatures": (
-        lambda r: r.with_header("signature", r.value("signature") + ", x=:AAAA:"),
-        "header_malformed",
-    ),
-    "two labels": (
-        lambda r: r.with_header(
-            "signature-input",
-            f"{r.value('signature-input')}, {r.value('signature-input').replace('pp=', 'x=')}",
-        ),
-        "header_malformed",
-    ),
-    "huge input": (
-        lambda r: r.with_header("signature-input", "pp=(" + "a" * 5000),
-        "header_malformed",
-    ),
-    "two spaces": (lambda r: r.editing("signature-input", '" "', '"  "'), "components"),
-    "no component": (lambda r: r.editing("signature-input", ' "pp-request-id"', ""), "components"),
-    "extra component": (
-        lambda r: r.editing("signature-input", '"pp-request-id"', '"pp-request-id" "x"'),
-        "components",
-    ),
-    "other order": (
-        lambda r: r.editing("signature-input", '"@method" "@path"', '"@path" "@method"'),
-        "components",
-    ),
-    "twice a component": (
-        lambda r: r.editing("signature-input", '"@method"', '"@method" "@method"'),
-        "components",
-    ),
-    "component with parameter": (
-        lambda r: r.editing("signature-input", '"content-type"', '"content-type";sf'),
-        "components",
-    ),
-    "extra parameter": (
-        lambda r: r.with_header("signature-input", r.value("signature-input") + ";x=1"),
-        "parameters",
-    ),
-    "twice a parameter": (
-        lambda r: r.with_header("signature-input", r.value("signature-input") + ";created=1"),
-        "parameters",
-    ),
-    "flag parameter": (
-        lambda r: r.with_header("signature-input", r.value("signature-input") + ";x"),
-        "header_malformed",
-    ),
-    "text as time": (
-        lambda r: r.editing("signature-input", "created=1795400000", 'created="1795400000"'),
-        "parameters",
-    ),
-    "fractional time": (
-        lambda r: r.editing("signature-input", "created=1795400000", "created=1795400000.5"),
-        "header_malformed",
-    ),
-    "negative time": (
-        lambda r: r.editing("signature-input", "created=1", "created=-1"),
-        "header_malformed",
-    ),
-    "long life": (lambda r: r.editing("signature-input", "1795400060", "1795400061"), "window"),
-    "no life": (lambda r: r.editing("signature-input", "1795400060", "1795400000"), "window"),
-    "other algorithm": (
-        lambda r: r.editing("signature-input", '"ed25519"', '"hmac-sha256"'),
-        "algorithm",
-    ),
-    "other tag": (lambda r: r.editing("signature-input", PULL_TAG, CHANGES_TAG), "tag"),
-    "other key name": (lambda r: r.editing("signature-input", KEY.keyid, "ai-x"), "unknown_key"),
-    "key name as number": (
-        lambda r: r.editing("signature-input", f'"{KEY.keyid}"', "5"),
-        "unknown_key",
-    ),
-}
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_an_altered_request_is_refused(attack):
-    """Every change of a signed request is refused, by the rule that names it."""
-    alter, rule = ATTACKS[attack]
-
-    assert refused(alter(a_request())) == rule
-
-
-FIELDS = [
-    "signature-input",
-    "signature",
-    "content-digest",
-    "content-type",
-    "pp-audience",
-    "pp-request-id",
-]
-
-
-@pytest.mark.parametrize("name", FIELDS)
-def test_a_missing_field_is_refused(name):
-    """Each field of the profile must be there."""
-    assert refused(a_request().without(name)) == "header_missing"
-
-
-@pytest.mark.parametrize("name", FIELDS)
-def test_a_repeated_field_is_refused(name):
-    """Two equal lines, or two spellings of one name, are one too many."""
-    request = a_request()
-
-    assert refused(request.adding(name, request.value(name))) == "header_repeated"
-    assert refused(request.adding(name.title(), "x")) == "header_repeated"
-
-
-@pytest.mark.parametrize("name", ["created", "expires", "nonce", "keyid", "alg", "tag"])
-def test_a_missing_parameter_is_refused(name):
-    """None of the six parameters can be left out, even by a holder of the key."""
-    text = oracle.parameters(
-        created=int(NOW), expires=int(NOW) + 60, nonce=NONCE, keyid=KEY.keyid, tag=PULL_TAG
-    )
-    kept = ";".join(p for p in text.split(";") if not p.startswith(f"{name}="))
-    rules = {"keyid": "unknown_key", "alg": "algorithm", "tag": "tag"}
-
-    assert refused(signed_by_oracle(text=kept)) == rules.get(name, "parameters")
-
-
-def test_a_short_nonce_is_refused():
-    """A holder of the key cannot weaken the nonce."""
-    text = oracle.parameters(
-        created=int(NOW), expires=int(NOW) + 60, nonce="AAAA", keyid=KEY.keyid, tag=PULL_TAG
-    )
-
-    assert refused(signed_by_oracle(text=text)) == "parameters"
-
-
-def test_an_unused_bit_cannot_make_a_second_spelling():
-    """Base64 that decodes to the same signature but reads differently is refused."""
-    request = a_request()
-    value = request.value("signature")
-    last = value[-4]
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    twin = value[:-4] + alphabet[alphabet.index(last) + 1] + value[-3:]
-
-    assert base64.b64decode(twin[4:-1]) == base64.b64decode(value[4:-1])
-    assert refused(request.with_header("signature", twin)) == "header_malformed"
-
-
-def test_an_empty_body_is_refused():
-    """Every call has a body, so there is no branch without a digest."""
-    request = a_request().with_header("content-digest", oracle.digest(b""))
-
-    assert refused(replace(request, body=b"")) == "method"
-
-
-def test_a_request_for_another_route_is_refused():
-    """A signature made for one route is worth nothing at another."""
-    assert refused(a_request(), tag=CHANGES_TAG) == "tag"
-
-
 # Keys
-
-
-def test_a_stranger_is_refused():
-    """A good signature by a key nobody registered is refused."""
-    assert refused(a_request(signer=a_signer(OTHER_KEY))) == "unknown_key"
-
-
-def test_a_known_name_on_a_strange_key_is_refused():
-    """Claiming the name of a known key does not help."""
-    impostor = PrivateKey(KEY.keyid, OTHER_KEY.key)
-
-    assert refused(a_request(signer=a_signer(impostor))) == "signature"
 
 
 def test_rotation_refuses_nothing_until_the_overlap_ends():
@@ -483,36 +154,6 @@ def test_only_ed25519_keys_are_read():
 
 
 # Nonces
-
-
-def test_a_replay_is_refused():
-    """The same request counts once."""
-    verifier, request = a_verifier(), a_request()
-
-    assert verify(request, verifier=verifier)
-    assert refused(request, verifier=verifier) == "replay"
-
-
-def test_a_refused_request_leaves_no_nonce():
-    """A forged copy cannot burn the nonce of the true request."""
-    verifier, request = a_verifier(), a_request()
-
-    assert refused(request.with_header("pp-request-id", "r-2"), verifier=verifier) == "signature"
-    assert verify(request, verifier=verifier)
-
-
-def test_a_pull_waits_while_the_nonce_store_is_away():
-    """Where a replay would be answered with health data, no store means no answer."""
-    with pytest.raises(NonceStoreUnavailable):
-        verify(a_request(), verifier=a_verifier(nonces=AwayNonceStore()))
-
-
-def test_an_event_is_accepted_while_the_nonce_store_is_away():
-    """Where a replay changes nothing, no store is no obstacle, but the signature still is."""
-    verifier = a_verifier(nonces=AwayNonceStore(), accept=True)
-
-    assert verify(a_request(), verifier=verifier)
-    assert refused(replace(a_request(), body=b"{}"), verifier=verifier) == "digest"
 
 
 def test_memory_forgets_what_is_over():
@@ -622,56 +263,10 @@ def test_the_signer_refuses_what_no_verifier_would_take(change):
         a_signer().headers(**(call | change))
 
 
-def answer(request, *, status=200, body=b'{"ok":1}', tag=PULL_TAG, key=ANSWER_KEY, now=NOW):
-    """What the other side answers to a request it verified."""
-    headers = a_signer(key, audience="-", now=now).response_headers(
-        status=status, body=body, content_type="application/json", request=request, tag=tag
-    )
-    return httpx.Response(status, headers=headers, content=body)
-
-
-def exchange(**options):
-    """Send one signed request through httpx; return what was sent and the signed answer."""
-    verifier = a_verifier()
-
-    def serve(sent):
-        path, _, query = sent.url.raw_path.partition(b"?")
-        received = Received(
-            headers=sent.headers.raw,
-            method=sent.method,
-            raw_path=path,
-            query_string=query,
-            body=sent.content,
-        )
-        return answer(verify(received, verifier=verifier), **options)
-
-    with httpx.Client(transport=httpx.MockTransport(serve), base_url="http://ml") as client:
-        return client.post(PATH, params={"a": "1"}, json={"x": 1}, auth=a_signer().auth(PULL_TAG))
-
-
-def check(response, *, request=None, tag=PULL_TAG, now=NOW, **changes):
-    ResponseVerifier(KeyRing([ANSWER_KEY.public]), clock=lambda: now).verify(
-        **{
-            "request": request or response.request,
-            "status": response.status_code,
-            "headers": response.headers,
-            "body": response.content,
-            "tag": tag,
-        }
-        | changes
-    )
-
-
-def refused_answer(response, **changes):
-    with pytest.raises(SignatureRefused) as refusal:
-        check(response, **changes)
-    return refusal.value.rule
-
-
 @pytest.mark.parametrize("status", [200, 202, 403, 422, 503])
 def test_an_answer_of_any_status_can_be_trusted(status):
     """What was signed for this request, of whatever status, holds."""
-    check(exchange(status=status))
+    check(an_answer(status=status))
 
 
 def test_httpx_signs_each_attempt_anew():
@@ -706,50 +301,6 @@ def test_an_odd_request_id_is_replaced(given):
     client.post(PATH, json={}, headers={"Pp-Request-Id": given}, auth=a_signer().auth(PULL_TAG))
 
     assert len(seen["pp-request-id"]) == 36
-
-
-def test_an_answer_to_another_request_is_refused():
-    """A recorded answer cannot be given to a second request, even an equal one."""
-    first, second = exchange(), exchange()
-
-    assert refused_answer(first, request=second.request) == "signature"
-
-
-@pytest.mark.parametrize(
-    ("change", "rule"),
-    [
-        ({"status": 201}, "signature"),
-        ({"body": b'{"ok":2}'}, "digest"),
-        ({"body": b""}, "digest"),
-        ({"headers": []}, "header_missing"),
-        ({"tag": CHANGES_TAG}, "tag"),
-        ({"now": NOW + 91}, "window"),
-        ({"now": NOW - 31}, "window"),
-    ],
-)
-def test_an_altered_answer_is_refused(change, rule):
-    """Status, body, route and time of an answer are all bound."""
-    assert refused_answer(exchange(), **change) == rule
-
-
-def test_an_answer_by_an_unknown_key_is_refused():
-    """Our own key cannot answer for the other side."""
-    assert refused_answer(exchange(key=KEY)) == "unknown_key"
-
-
-def test_a_request_signature_is_no_answer():
-    """The fields of a request, sent back as an answer, are refused."""
-    response = exchange()
-
-    assert refused_answer(response, headers=response.request.headers) == "components"
-
-
-def test_a_compressed_answer_is_refused():
-    """A digest is of bytes as sent, so nobody may have encoded them."""
-    response = exchange()
-    headers = [*response.headers.raw, (b"Content-Encoding", b"gzip")]
-
-    assert refused_answer(response, headers=headers) == "content_encoding"
 
 
 # The second implementation
@@ -794,51 +345,6 @@ def test_both_implementations_read_our_answers_alike(status, body, path, query):
     )
 
     assert oracle.holds(ANSWER_KEY.public.key, headers["signature"], base)
-
-
-# Noise
-
-
-@given(name=st.sampled_from(FIELDS), value=st.binary(max_size=1500))
-@settings(max_examples=600, deadline=None)
-def test_noise_in_a_field_is_only_ever_a_refusal(name, value):
-    """No bytes in any field raise anything but a refusal."""
-    request = a_request()
-    if value.decode("latin-1") != request.value(name):
-        refused(request.with_header(name, value))
-
-
-@st.composite
-def edits(draw):
-    """One small change somewhere in one of the structured fields."""
-    name = draw(st.sampled_from(["signature-input", "signature", "content-digest"]))
-    at = draw(st.integers(0, 400))
-    cut = draw(st.integers(0, 3))
-    put = draw(st.text(st.characters(max_codepoint=255), max_size=4) | st.sampled_from(TOKENS))
-    return name, at, cut, put
-
-
-TOKENS = [';tag="x"', ",", "pp=", "()", '"', ";", "=:", ";created=1", "?1", ";req", '\\"', " ", "@"]
-
-
-@given(edit=edits())
-@settings(max_examples=1500, deadline=None)
-def test_a_small_edit_is_only_ever_a_refusal(edit):
-    """Near misses of the true grammar are refused like noise, never with another error."""
-    name, at, cut, put = edit
-    request = a_request()
-    value = request.value(name)
-    at %= len(value) + 1
-    edited = value[:at] + put + value[at + cut :]
-    if edited != value:
-        refused(request.with_header(name, edited))
-
-
-@given(path=st.binary(max_size=60), query=st.binary(max_size=60))
-@settings(max_examples=300, deadline=None)
-def test_noise_in_the_target_is_only_ever_a_refusal(path, query):
-    """No path and no query raise anything but a refusal."""
-    refused(replace(a_request(), raw_path=b"/x" + path, query_string=query))
 
 
 def test_the_lifetime_of_a_nonce_covers_the_lifetime_of_a_signature():
