@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service.commands.audit import app as audit_app
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
 
@@ -23,6 +24,7 @@ keys_app = typer.Typer(help="Makes keys.")
 app.add_typer(eval_app, name="eval")
 app.add_typer(keys_app, name="keys")
 app.add_typer(switch_app, name="switch")
+app.add_typer(audit_app, name="audit")
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 

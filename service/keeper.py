@@ -1,7 +1,7 @@
 """The audit trail's keeper, beside the worker's loop: closes what was left open, hands rows on, signs checkpoints."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,18 +12,20 @@ from pazpaz_ai_client.signing import PrivateKey
 from service.adapters.audit_log import PgAuditLog
 from service.container import Container, now
 from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
+from service.domain.identity import WorkspaceId
 from service.errors import ChatAlreadyClosed, SourceUnavailable, StoreUnavailable
 from service.ports import AuditHead, AuditSink, Clock, OpenChat
-from service.security.chain import Checkpoint
-from service.telemetry.metrics import (
-    AUDIT_FORWARDED,
-    AUDIT_ORPHANS,
-)
+from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint
+from service.telemetry.metrics import AUDIT_BROKEN, AUDIT_FORWARDED, AUDIT_ORPHANS
 
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
 SWEEP = 100  # chats a round; the rest waits a second
+FORWARD_ROWS = 100  # of one workspace, before it is the next one's turn
+FORWARD_SECONDS = (
+    5.0  # of one round: after a long outage the other chores must not wait for all of it
+)
 MAX_PAUSE_SECONDS = 60.0
 
 
@@ -39,29 +41,26 @@ class Keeper:
     checkpoint_every: timedelta
     _failures: int = field(default=0, repr=False)
     _not_before: datetime | None = field(default=None, repr=False)
+    _served: WorkspaceId = field(default=SERVICE_CHAIN, repr=False)
+    """Whose rows were handed on last: the next round begins behind it, so that nobody's trouble holds up the others."""
     _checkpointed_at: datetime | None = field(default=None, repr=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps until `stop`; then finishes the round in hand."""
         while not stop.is_set():
-            await self._round_or_pause()
+            for chore in (self.close_orphans, self.forward_when_due, self.checkpoint_when_due):
+                await self._guarded(chore)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK_SECONDS)
 
-    async def _round_or_pause(self) -> None:
+    async def _guarded(self, chore: Callable[[], Awaitable[object]]) -> None:
+        """One chore's trouble must not keep the others from being done."""
         try:
-            await self.round()
+            await chore()
         except StoreUnavailable:
             log.warning("keeper.store_away")
         except Exception as exc:  # a keeper that ends keeps nothing; the log has the place
             log.exception("keeper.failed", exc_info=exc)
-
-    async def round(self) -> None:
-        """Everything that is due now. Raises StoreUnavailable."""
-        await self.close_orphans()
-        heads = await self.audit.heads()
-        await self._forward_when_due(heads)
-        await self._checkpoint_when_due(heads)
 
     async def close_orphans(self) -> int:
         """Closes what a killed process left open; how many. An answer that comes later finds its chat closed."""
@@ -81,12 +80,12 @@ class Keeper:
         log.warning("audit.orphan_closed", workspace=chat.workspace, chat=chat.chat)
         return 1
 
-    async def _forward_when_due(self, heads: Sequence[AuditHead]) -> None:
+    async def forward_when_due(self) -> None:
+        """Hands rows on to PazPaz for a few seconds at most; while PazPaz is away, waits longer and longer."""
         if self._not_before is not None and self.clock() < self._not_before:
             return
         try:
-            for head in heads:
-                await self._forward(head)
+            await self._forward_in_turn()
         except SourceUnavailable:
             self._failures += 1
             pause = min(2.0 ** min(self._failures, 10), MAX_PAUSE_SECONDS)
@@ -94,16 +93,25 @@ class Keeper:
             return
         self._failures, self._not_before = 0, None
 
-    async def _forward(self, head: AuditHead) -> None:
-        """Row by row in order. What is remembered as sent was received; what was received may be sent again."""
-        while _waiting(head):
-            page = await self.audit.rows(workspace=head.workspace, after=head.forwarded)
-            for row in page:
-                await self._hand_on(row)
-                await self.audit.forwarded(workspace=head.workspace, seq=row.seq)
-            if not page:
+    async def _forward_in_turn(self) -> None:
+        until = self.clock() + timedelta(seconds=FORWARD_SECONDS)
+        waiting = [head for head in await self.audit.heads() if _waiting(head)]
+        for head in sorted(
+            waiting, key=lambda head: (head.workspace <= self._served, head.workspace)
+        ):
+            if self.clock() >= until:
                 return
-            head = AuditHead(head.workspace, head.seq, page[-1].seq, head.checkpointed)
+            self._served = head.workspace
+            await self._forward(head)
+
+    async def _forward(self, head: AuditHead) -> None:
+        """A page in order. What is remembered as sent was received; what was received may be sent again."""
+        page = await self.audit.rows(
+            workspace=head.workspace, after=head.forwarded, limit=FORWARD_ROWS
+        )
+        for row in page:
+            await self._hand_on(row)
+            await self.audit.forwarded(workspace=head.workspace, seq=row.seq)
 
     async def _hand_on(self, row: AuditRow) -> None:
         """A row PazPaz refuses for good must not hold up those behind it; it is kept here all the same."""
@@ -112,24 +120,51 @@ class Keeper:
         if not taken:
             log.warning("audit.refused_by_pazpaz", workspace=row.workspace, seq=row.seq)
 
-    async def _checkpoint_when_due(self, heads: Sequence[AuditHead]) -> None:
+    async def checkpoint_when_due(self) -> None:
+        """Signs every chain that grew, once in a while."""
         now = self.clock()
         if self._checkpointed_at and now - self._checkpointed_at < self.checkpoint_every:
             return
-        for head in heads:
+        for head in await self.audit.heads():
             if head.checkpointed < head.seq:
                 await self.checkpoint(head)
         self._checkpointed_at = now
 
     async def checkpoint(self, head: AuditHead) -> None:
-        """Signs the chain as long as the head says it is; whoever rewrites it later has no key to sign again."""
-        last = await self.audit.rows(workspace=head.workspace, after=head.seq - 1, limit=1)
-        if not last or last[0].seq != head.seq:  # somebody cut it; `audit verify` says where
-            log.error("audit.chain_short", workspace=head.workspace, seq=head.seq)
+        """Signs the chain as long as the head says it is; whoever rewrites it later has no key to sign again.
+
+        What was tampered with since the last signature is not signed: `audit verify` says where it is.
+        """
+        last = await self.audit.last_checkpoint(workspace=head.workspace)
+        if last and last.seq >= head.seq:  # another keeper's
+            return
+        check = await self._check_since(last, head)
+        if isinstance(check, BadLink):
+            AUDIT_BROKEN.inc()
+            log.error("audit.broken", workspace=check.workspace, row=check.seq, fault=check.fault)
             return
         key = self.signing_key()
-        point = Checkpoint(head.workspace, head.seq, last[0].hash, self.clock(), key.keyid)
+        point = Checkpoint(head.workspace, head.seq, check.hash, self.clock(), key.keyid)
         await self.audit.keep_checkpoint(point.signed_by(key.key))
+
+    async def _check_since(self, last: Checkpoint | None, head: AuditHead) -> ChainCheck | BadLink:
+        """Walks the rows behind the last checkpoint; whether that one's own signature holds, `audit verify` asks."""
+        check = ChainCheck(
+            workspace=head.workspace,
+            length=head.seq,
+            checkpoints=[last] if last else [],
+            keys={},
+            prunable_before=self.clock(),
+            checkpointed=head.checkpointed,
+            seq=last.seq if last else 0,
+            hash=last.hash if last else GENESIS,
+        )
+        async for row in self.audit.all_rows(workspace=head.workspace, after=check.seq):
+            if row.seq > head.seq:  # written meanwhile, for the next checkpoint
+                break
+            if bad := check.step(row):
+                return bad
+        return check.end() or check
 
 
 def keeper_of(container: Container) -> Keeper:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.database import (
@@ -18,10 +17,11 @@ from service.adapters.database import (
     open_chats,
 )
 from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
-from service.domain.identity import UserId, WorkspaceId
+from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed
 from service.ports import AuditDepth, AuditHead, OpenChat
 from service.security.chain import GENESIS, Checkpoint, linked
+from service.telemetry.metrics import AUDIT_ROWS
 
 PAGE = 500
 
@@ -33,11 +33,8 @@ class PgAuditLog:
     database: Database
 
     async def append(self, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
-        try:
-            async with self.database.tenant_tx(workspace) as connection:
-                return await append(connection, entry, workspace=workspace)
-        except IntegrityError as exc:
-            raise ChatAlreadyClosed from exc
+        async with self.database.tenant_tx(workspace) as connection:
+            return await append(connection, entry, workspace=workspace)
 
     async def open_chats(self, *, opened_before: datetime, limit: int) -> Sequence[OpenChat]:
         query = select(open_chats).where(open_chats.c.opened_at < opened_before)
@@ -53,10 +50,13 @@ class PgAuditLog:
             rows = await connection.execute(
                 select(audit_heads).order_by(audit_heads.c.workspace_id)
             )
-            return [
-                AuditHead(WorkspaceId(row.workspace_id), row.seq, row.forwarded, row.checkpointed)
-                for row in rows
-            ]
+            return [_head(row) for row in rows]
+
+    async def head(self, *, workspace: WorkspaceId) -> AuditHead | None:
+        query = select(audit_heads).where(audit_heads.c.workspace_id == workspace)
+        async with self.database.system_tx() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return _head(row) if row else None
 
     async def depth(self) -> AuditDepth:
         async with self.database.system_tx() as connection:
@@ -71,9 +71,8 @@ class PgAuditLog:
             found = await connection.execute(query.order_by(audit.c.seq).limit(limit))
             return [_row(row) for row in found]
 
-    async def all_rows(self, *, workspace: WorkspaceId) -> AsyncIterator[AuditRow]:
+    async def all_rows(self, *, workspace: WorkspaceId, after: int = 0) -> AsyncIterator[AuditRow]:
         """The whole chain, page by page, none of them held."""
-        after = 0
         while page := await self.rows(workspace=workspace, after=after):
             for row in page:
                 yield row
@@ -82,10 +81,15 @@ class PgAuditLog:
     async def checkpoints(self, *, workspace: WorkspaceId) -> Sequence[Checkpoint]:
         query = select(audit_checkpoints).where(audit_checkpoints.c.workspace_id == workspace)
         async with self.database.tenant_tx(workspace) as connection:
-            return [
-                Checkpoint(workspace, row.seq, row.hash, row.at, row.keyid, row.signature)
-                for row in await connection.execute(query.order_by(audit_checkpoints.c.seq))
-            ]
+            rows = await connection.execute(query.order_by(audit_checkpoints.c.seq))
+            return [_checkpoint(row) for row in rows]
+
+    async def last_checkpoint(self, *, workspace: WorkspaceId) -> Checkpoint | None:
+        query = select(audit_checkpoints).where(audit_checkpoints.c.workspace_id == workspace)
+        latest = query.order_by(audit_checkpoints.c.seq.desc()).limit(1)
+        async with self.database.tenant_tx(workspace) as connection:
+            row = (await connection.execute(latest)).one_or_none()
+        return _checkpoint(row) if row else None
 
     async def keep_checkpoint(self, point: Checkpoint) -> None:
         """Stores a signed checkpoint; one that another worker stored first is left as it is."""
@@ -109,14 +113,58 @@ class PgAuditLog:
             await connection.execute(_reached(workspace, "forwarded", seq))
 
     async def prune(self, *, workspace: WorkspaceId, before: datetime) -> int:
-        """Removes the rows up to the last checkpoint signed before that moment; how many. Needs the owner's login."""
-        last = select(func.max(audit_checkpoints.c.seq)).where(
-            audit_checkpoints.c.workspace_id == workspace, audit_checkpoints.c.at < before
+        """Removes the rows up to the last checkpoint signed before that moment; how many. Needs the owner's login.
+
+        That checkpoint stays: it says what the rest begins after.
+        """
+        points = audit_checkpoints.c
+        last = select(func.max(points.seq)).where(
+            points.workspace_id == workspace, points.at < before
         )
         async with self.database.tenant_tx(workspace) as connection:
-            through = await connection.scalar(last)
-            old = delete(audit).where(audit.c.workspace_id == workspace, audit.c.seq <= through)
-            return (await connection.execute(old)).rowcount if through else 0
+            through = await connection.scalar(last) or 0
+            rows = delete(audit).where(audit.c.workspace_id == workspace, audit.c.seq <= through)
+            await connection.execute(
+                delete(audit_checkpoints).where(
+                    points.workspace_id == workspace, points.seq < through
+                )
+            )
+            gone = (await connection.execute(rows)).rowcount
+            if gone:
+                told = {"through": through, "rows": gone}
+                await append(
+                    connection, AuditEntry("audit.pruned", details=told), workspace=workspace
+                )
+            return gone
+
+    async def about(
+        self,
+        *,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        user: UserId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[AuditRow]:
+        """The rows of a time, of a user, and about a client: in scope or by a note, and the other row of that chat."""
+        query = select(audit).where(audit.c.workspace_id == workspace)
+        if client:
+            touches = _touches(client)
+            chats = select(audit.c.chat_id).where(audit.c.workspace_id == workspace, touches)
+            query = query.where(touches | audit.c.chat_id.in_(chats))
+        if user:
+            query = query.where(audit.c.user_id == user)
+        if since:
+            query = query.where(audit.c.at >= since)
+        if until:
+            query = query.where(audit.c.at < until)
+        async with self.database.tenant_tx(workspace) as connection:
+            return [_row(row) for row in await connection.execute(query.order_by(audit.c.seq))]
+
+
+def _touches(client: ClientId) -> ColumnElement[bool]:
+    details, id = audit.c.details, str(client)
+    return details.contains({"client": id}) | details.contains({"notes": [{"client": id}]})
 
 
 _DEPTH = text(
@@ -130,15 +178,31 @@ async def append(connection: AsyncConnection, entry: AuditEntry, *, workspace: W
     """Adds a row in a transaction of the caller's, and its number.
 
     The head's row is the lock: whoever counts it up first is first in the chain, and a rollback counts it down.
+    Raises ChatAlreadyClosed, after which the transaction must not be committed.
     """
     seq, at = (await connection.execute(_next(workspace))).one()
     previous = await connection.scalar(_hash_of(workspace, seq - 1)) if seq > 1 else GENESIS
     if previous is None:  # pruned up to here, or somebody's tampering: the checkpoint knows
         previous = await connection.scalar(_checkpointed_hash(workspace, seq - 1)) or GENESIS
     row = linked(entry, workspace=workspace, seq=seq, at=at, previous=previous)
-    await connection.execute(insert(audit).values(_values(row)))
+    if (await connection.execute(_entering(row))).first() is None:
+        raise ChatAlreadyClosed
     await _track_open_chat(connection, row)
+    AUDIT_ROWS.labels(action=entry.action).inc()
     return row.seq
+
+
+def _entering(row: AuditRow) -> Any:
+    """Tells of a second closing by returning nothing; whatever else collides is an error, and no closed chat."""
+    return (
+        insert(audit)
+        .values(_values(row))
+        .on_conflict_do_nothing(
+            index_elements=["workspace_id", "chat_id"],
+            index_where=text("action = 'chat.closed'"),
+        )
+        .returning(audit.c.seq)
+    )
 
 
 async def _track_open_chat(connection: AsyncConnection, row: AuditRow) -> None:
@@ -190,6 +254,15 @@ def _values(row: AuditRow) -> dict[str, Any]:
         "previous": row.previous,
         "hash": row.hash,
     }
+
+
+def _head(row: Row[Any]) -> AuditHead:
+    return AuditHead(WorkspaceId(row.workspace_id), row.seq, row.forwarded, row.checkpointed)
+
+
+def _checkpoint(row: Row[Any]) -> Checkpoint:
+    workspace = WorkspaceId(row.workspace_id)
+    return Checkpoint(workspace, row.seq, row.hash, row.at, row.keyid, row.signature)
 
 
 def _row(row: Row[Any]) -> AuditRow:

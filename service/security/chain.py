@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
@@ -94,74 +94,93 @@ def linked(
 
 @dataclass(slots=True)
 class ChainCheck:
-    """Walks one workspace's rows in order and stops at the first bad link.
+    """Walks one workspace's rows in order and names the first bad link.
 
-    `length` is the head's count of rows. A chain that does not begin at row 1 was pruned: it must begin right after
-    a checkpoint whose signed time is before `prunable_before`, so that nobody can pass off young rows as old ones.
+    A chain that does not begin at row 1 was pruned: it must begin right after a checkpoint whose signed time is
+    before `prunable_before`, so that nobody can pass off young rows as old ones.
     """
 
     workspace: WorkspaceId
     length: int
+    """The head's count of rows."""
     checkpoints: Sequence[Checkpoint]
     keys: Mapping[str, Ed25519PublicKey]
     prunable_before: datetime
+    forwarded: int = 0
+    checkpointed: int = 0
+    """How far, by the head, PazPaz has the rows and signatures reach: a tail that went is still known there."""
+    seq: int = 0
+    hash: bytes = GENESIS
+    """The place up to which the chain is known to be good; a walk may begin at any such place."""
+    _points: dict[int, Checkpoint] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._points = {point.seq: point for point in self.checkpoints}
 
     def first_bad_link(self, rows: Iterable[AuditRow]) -> BadLink | None:
-        return next(self._bad_links(rows), None)
-
-    def _bad_links(self, rows: Iterable[AuditRow]) -> Iterator[BadLink]:
-        known = {point.seq: point for point in self.checkpoints}
-        before: AuditRow | None = None
+        """The whole walk over rows that are at hand."""
         for row in rows:
-            yield from self._at_row(row, before, known)
-            before = row
-        yield from self._at_end(before, known)
+            if bad := self.step(row):
+                return bad
+        return self.end()
 
-    def _at_row(
-        self, row: AuditRow, before: AuditRow | None, known: Mapping[int, Checkpoint]
-    ) -> Iterator[BadLink]:
+    def step(self, row: AuditRow) -> BadLink | None:
+        """Takes the next row; what is wrong with it, if anything."""
+        if self.seq == 0 and row.seq > 1:
+            self._begin_after_pruning(row.seq - 1)
+        bad = next(self._faults(row), None)
+        self.seq, self.hash = row.seq, row.hash
+        return bad
+
+    def end(self) -> BadLink | None:
+        """After the last row: what is missing behind it, if anything."""
+        return next(self._faults_at_end(), None)
+
+    def _begin_after_pruning(self, latest: int) -> None:
+        """Where pruning may have cut: the last old checkpoint up to that row."""
+        old = [point for point in self.checkpoints if point.seq <= latest and self._is_old(point)]
+        if old:
+            point = max(old, key=lambda point: point.seq)
+            self.seq, self.hash = point.seq, point.hash
+
+    def _is_old(self, point: Checkpoint) -> bool:
+        return point.at < self.prunable_before and point.holds(self.keys)
+
+    def _faults(self, row: AuditRow) -> Iterator[BadLink]:
         if row.workspace != self.workspace:
             yield self._bad(row.seq, "foreign")
-        yield from self._at_link(row, before, known.get(row.seq - 1))
+        if row.seq > self.seq + 1:
+            yield self._bad(self.seq + 1, "missing")
+        if row.seq <= self.seq or row.previous != self.hash:
+            yield self._bad(row.seq, "unlinked")
         if row.hash != _recomputed(row):
             yield self._bad(row.seq, "altered")
-        point = known.get(row.seq)
+        point = self._points.get(row.seq)
         if point and not (point.hash == row.hash and point.holds(self.keys)):
             yield self._bad(row.seq, "checkpoint")
 
-    def _at_link(
-        self, row: AuditRow, before: AuditRow | None, point: Checkpoint | None
-    ) -> Iterator[BadLink]:
-        """Whether a row follows the one before it; the first row, its checkpoint or nothing."""
-        if before is not None:
-            expected, hash = before.seq + 1, before.hash
-        elif self._is_pruning(point):
-            expected, hash = row.seq, point.hash
-        else:
-            expected, hash = 1, GENESIS
-        if row.seq != expected:
-            yield self._bad(expected, "missing")
-        if row.previous != hash:
-            yield self._bad(row.seq, "unlinked")
-
-    def _is_pruning(self, point: Checkpoint | None) -> TypeGuard[Checkpoint]:
-        return point is not None and point.at < self.prunable_before and point.holds(self.keys)
-
-    def _at_end(self, last: AuditRow | None, known: Mapping[int, Checkpoint]) -> Iterator[BadLink]:
-        """A tail that went is seen by the head's count, or by a checkpoint that knew more."""
-        point = known.get(self.length)
-        end = last.seq if last else self.length if self._is_pruning(point) else 0
-        longest = max([self.length, *known])
-        if end < longest:
-            yield self._bad(end + 1, "truncated")
-        if end > self.length:
+    def _faults_at_end(self) -> Iterator[BadLink]:
+        """A tail that went is known to the head, to PazPaz's count or to a checkpoint that holds."""
+        if self.seq == 0:
+            self._begin_after_pruning(self.length)
+        if self.seq > self.length:
             yield self._bad(self.length + 1, "unlinked")
+        later = [point for point in self.checkpoints if point.seq > self.seq]
+        known = [point.seq for point in later if point.holds(self.keys)]
+        if self.seq < max([self.length, self.forwarded, *known]):
+            yield self._bad(self.seq + 1, "truncated")
+        if len(known) < len(later):
+            yield self._bad(min({point.seq for point in later} - {*known}), "checkpoint")
+        if self.checkpointed > max(self._points, default=0):
+            yield self._bad(self.checkpointed, "checkpoint")
 
     def _bad(self, seq: int, fault: Fault) -> BadLink:
         return BadLink(self.workspace, seq, fault)
 
 
 def _recomputed(row: AuditRow) -> bytes:
+    if not isinstance(row.entry.details, Mapping):  # a list of pairs would make the same object
+        return b""
     try:
         return row_hash(
             row.entry, workspace=row.workspace, seq=row.seq, at=row.at, previous=row.previous

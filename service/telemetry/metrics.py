@@ -43,6 +43,10 @@ STAGE_SECONDS = Histogram(
 )
 LIMITER_FALLBACKS = Counter("ai_agent_limiter_fallbacks", "Questions counted without Redis.")
 
+AUDIT_ROWS = Counter("ai_audit_rows", "Audit rows written.", ["action"])
+AUDIT_BROKEN = Counter(
+    "ai_audit_broken", "Chains not signed, because a row since the last signature is wrong."
+)
 AUDIT_ORPHANS = Counter("ai_audit_orphans", "Questions closed as unknown by the sweeper.")
 AUDIT_WAITING = Gauge("ai_audit_waiting", "Audit rows that PazPaz does not have yet.")
 OPEN_CHATS = Gauge("ai_audit_open_chats", "Questions without a closing row.")
