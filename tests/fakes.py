@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from service.domain.answers import Hit, Passage, SearchStatement
+from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
 from service.domain.identity import ClientId, UserId, WorkspaceId, WorkspaceStatus
 from service.domain.notes import (
     Bag,
@@ -23,11 +24,13 @@ from service.domain.notes import (
     UnreadableReason,
 )
 from service.domain.turns import Sentence, Turn
-from service.errors import ConversationNotFound
+from service.errors import ChatAlreadyClosed, ConversationNotFound
 from service.language.chunking import chunk_note
 from service.language.features import hashed
 from service.ports import (
     Allowance,
+    AuditDepth,
+    AuditHead,
     ClientChange,
     ConversationHead,
     Depth,
@@ -35,9 +38,11 @@ from service.ports import (
     Event,
     IndexedNote,
     Lease,
+    OpenChat,
     Vector,
     WorkspaceKeys,
 )
+from service.security.chain import GENESIS, Checkpoint, linked
 
 WORKSPACE = WorkspaceId(UUID(int=1))
 OTHER_WORKSPACE = WorkspaceId(UUID(int=2))
@@ -587,3 +592,84 @@ async def index(
                 digests={},
             )
         )
+
+
+class InMemoryAuditLog:
+    """Keeps AuditLog and what the keeper needs: chains as lists, in the time that a test moves."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+        self.chains: dict[WorkspaceId, list[AuditRow]] = {}
+        self.reached: dict[WorkspaceId, dict[str, int]] = {}
+        """How far PazPaz has the rows, and how far they are signed."""
+        self.points: dict[WorkspaceId, list[Checkpoint]] = {}
+        self.open: dict[tuple[WorkspaceId, UUID | None], AuditRow] = {}
+
+    async def append(self, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
+        chain = self.chains.setdefault(workspace, [])
+        if entry.action == "chat.closed" and any(
+            (row.entry.action, row.entry.chat) == (entry.action, entry.chat) for row in chain
+        ):
+            raise ChatAlreadyClosed
+        previous = chain[-1].hash if chain else GENESIS
+        seq = len(chain) + 1
+        row = linked(entry, workspace=workspace, seq=seq, at=self.now, previous=previous)
+        chain.append(row)
+        if entry.action == "chat.opened":
+            self.open[workspace, entry.chat] = row
+        elif entry.action == "chat.closed":
+            self.open.pop((workspace, entry.chat), None)
+        return seq
+
+    async def open_chats(self, *, opened_before: datetime, limit: int) -> Sequence[OpenChat]:
+        left = [row for row in self.open.values() if row.at < opened_before]
+        left.sort(key=lambda row: row.at)
+        return [OpenChat(row.workspace, row.entry.chat, row.entry.user) for row in left[:limit]]  # type: ignore[arg-type]
+
+    async def heads(self) -> Sequence[AuditHead]:
+        return [self._head(workspace) for workspace in sorted(self.chains)]
+
+    async def head(self, *, workspace: WorkspaceId) -> AuditHead | None:
+        return self._head(workspace) if workspace in self.chains else None
+
+    def _head(self, workspace: WorkspaceId) -> AuditHead:
+        reached = {"forwarded": 0, "checkpointed": 0} | self.reached.get(workspace, {})
+        return AuditHead(workspace, len(self.chains[workspace]), **reached)
+
+    async def depth(self) -> AuditDepth:
+        heads = [head for head in await self.heads() if head.workspace != SERVICE_CHAIN]
+        oldest = min((row.at for row in self.open.values()), default=self.now)
+        return AuditDepth(
+            waiting=sum(head.seq - head.forwarded for head in heads),
+            open=len(self.open),
+            oldest=(self.now - oldest).total_seconds(),
+        )
+
+    async def rows(
+        self, *, workspace: WorkspaceId, after: int = 0, limit: int = 500
+    ) -> Sequence[AuditRow]:
+        return [row for row in self.chains.get(workspace, ()) if row.seq > after][:limit]
+
+    async def all_rows(self, *, workspace: WorkspaceId, after: int = 0) -> AsyncIterator[AuditRow]:
+        for row in await self.rows(workspace=workspace, after=after, limit=10**9):
+            yield row
+
+    async def checkpoints(self, *, workspace: WorkspaceId) -> Sequence[Checkpoint]:
+        return list(self.points.get(workspace, ()))
+
+    async def last_checkpoint(self, *, workspace: WorkspaceId) -> Checkpoint | None:
+        return next(reversed(self.points.get(workspace, [])), None)
+
+    async def keep_checkpoint(self, point: Checkpoint) -> None:
+        points = self.points.setdefault(point.workspace, [])
+        if point.seq not in {one.seq for one in points}:
+            points.append(point)
+            points.sort(key=lambda one: one.seq)
+        self._reach(point.workspace, "checkpointed", point.seq)
+
+    async def forwarded(self, *, workspace: WorkspaceId, seq: int) -> None:
+        self._reach(workspace, "forwarded", seq)
+
+    def _reach(self, workspace: WorkspaceId, counter: str, seq: int) -> None:
+        reached = self.reached.setdefault(workspace, {})
+        reached[counter] = max(seq, reached.get(counter, 0))

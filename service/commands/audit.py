@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the adapters cost a third of a second that other commands n
 
 app = typer.Typer(help="Checks, exports and prunes the audit trail.")
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+DAYS = ["%Y-%m-%d"]
 
 
 @app.command()
@@ -50,8 +50,12 @@ def export(
     workspace: Annotated[UUID, typer.Option()],
     client: Annotated[UUID | None, typer.Option(help="What touched this client.")] = None,
     user: Annotated[UUID | None, typer.Option(help="What this user did.")] = None,
-    since: Annotated[Day, typer.Option("--from", help="From this day on, UTC.")] = None,
-    until: Annotated[Day, typer.Option("--to", help="Up to and with this day, UTC.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=DAYS, help="From this day on, UTC.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=DAYS, help="Up to and with this day, UTC.")
+    ] = None,
     format: Annotated[Literal["jsonl", "csv"], typer.Option()] = "jsonl",
 ) -> None:
     """Who read what through the assistant: rows on standard output. The export is itself a row of the trail."""

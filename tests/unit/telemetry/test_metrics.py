@@ -14,6 +14,7 @@ CLOSED = {
     "stage",
     "entity",
     "outcome",
+    "action",
 }
 
 CONTRACT = {
