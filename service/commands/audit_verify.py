@@ -43,7 +43,7 @@ async def verify_chains(log: PgAuditLog, keys: Keys, *, only: WorkspaceId | None
     heads = [head for head in await log.heads() if only in (None, head.workspace)]
     if only and not heads:
         heads = [AuditHead(only, 0, 0, 0)]
-        typer.echo(f"workspace {only}: has no chain; compare with PazPaz's copies")
+        typer.echo(f"workspace {only}: has no head; compare with PazPaz's copies")
     length = sum(head.seq for head in heads)
     broken = 0
     with progress("rows", length) as tick:
@@ -95,7 +95,7 @@ class _Walk:
     ) -> BadLink | None:
         async for row in self.log.all_rows(workspace=check.workspace):
             if row.seq > check.length:
-                return check.end() or await self._stray(row)
+                return _first(await self._stray(row), check.end())
             if bad := check.step(row):
                 return bad
             see(row)
@@ -109,3 +109,7 @@ class _Walk:
         if head and row.seq <= head.seq:
             return None
         return BadLink(row.workspace, row.seq, "unlinked")
+
+
+def _first(*found: BadLink | None) -> BadLink | None:
+    return min((bad for bad in found if bad), key=lambda bad: bad.seq, default=None)
