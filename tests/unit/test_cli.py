@@ -59,6 +59,10 @@ def run(capsys, monkeypatch):
         ("keys", "nope"),
         ("keys", "new"),
         ("eval", "retrieval"),
+        ("audit", "export"),
+        ("audit", "export", "--workspace", "x"),
+        ("audit", "prune", "--months", "23"),
+        ("bench", "audit", "--appenders", "0"),
     ],
     ids=" ".join,
 )
