@@ -4,11 +4,10 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -130,24 +129,23 @@ async def _print(arms: Sequence[Arm], database: Database, appenders: int) -> Non
 async def _database(appenders: int) -> AsyncIterator[Database]:
     """A migrated database that goes at the end, on DATABASE_URL's server or an embedded one that waits for its disk."""
     name = f"pazpaz_bench_{os.getpid()}"
-    async with passing_folder() as folder:
-        with _server(folder) as admin_url:
-            databases = await make_databases(admin_url, name=name)
-            try:
-                async with open_database(databases.api, pool_size=appenders) as database:
-                    yield database
-            finally:
-                await drop_databases(admin_url, name=name)
+    async with _server() as admin_url:
+        databases = await make_databases(admin_url, name=name)
+        try:
+            async with open_database(databases.api, pool_size=appenders) as database:
+                yield database
+        finally:
+            await drop_databases(admin_url, name=name)
 
 
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
+@asynccontextmanager
+async def _server() -> AsyncIterator[str]:
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    postgres, url = start_postgres(folder, durable=True)
-    try:
-        yield url
-    finally:
-        postgres.stop()
+    async with passing_folder() as folder:
+        postgres, url = start_postgres(folder, durable=True)
+        try:
+            yield url
+        finally:
+            postgres.stop()
