@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from service.commands.audit import app as audit_app
+from service.commands.bench import app as bench_app
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
 from service.keys_cli import keys_app
@@ -24,6 +25,7 @@ app.add_typer(eval_app, name="eval")
 app.add_typer(keys_app, name="keys")
 app.add_typer(switch_app, name="switch")
 app.add_typer(audit_app, name="audit")
+app.add_typer(bench_app, name="bench")
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 

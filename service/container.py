@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import structlog
@@ -274,13 +274,6 @@ def _signing_keys(settings: Settings) -> LiveKeys:
             ring_file=settings.monolith_keys_file,
             on_fault=_keys_kept,
         )
-
-
-def our_public_keys(settings: Settings) -> Sequence[dict[str, Any]]:
-    """The public halves of the keys we sign with, as entries of a key ring."""
-    with _named("SIGNING_KEYS_DIR"):
-        ring = read_folder(settings.signing_keys_dir, now()).ring
-    return [key.to_dict() for key in ring.keys]
 
 
 def _keys_kept(source: str, code: str) -> None:

@@ -127,6 +127,15 @@ class MigrationSettings(BaseSettings):
     migration_database_url: PostgresUrl
 
 
+class AuditSettings(BaseSettings):
+    """What reading the audit trail needs: a login of the service, and our keys, which checkpoints are checked with."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: PostgresUrl
+    signing_keys_dir: Path | None = None
+
+
 def load(kind: type[S], **given: Any) -> S:
     """Reads the environment; raises BadSettings with one line that names the variables, never their values."""
     try:

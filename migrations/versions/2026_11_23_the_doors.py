@@ -58,7 +58,8 @@ GRANTS = """
 GRANT SELECT, INSERT ON audit TO pazpaz_ai_api, pazpaz_ai_worker;
 GRANT SELECT ON audit_checkpoints TO pazpaz_ai_api;
 GRANT SELECT, INSERT ON audit_checkpoints TO pazpaz_ai_worker;
-GRANT SELECT, INSERT, UPDATE ON audit_heads TO pazpaz_ai_api, pazpaz_ai_worker;
+GRANT SELECT, INSERT (workspace_id, seq), UPDATE (seq) ON audit_heads TO pazpaz_ai_api, pazpaz_ai_worker;
+GRANT UPDATE (forwarded, checkpointed) ON audit_heads TO pazpaz_ai_worker;
 GRANT SELECT, INSERT, DELETE ON open_chats TO pazpaz_ai_api, pazpaz_ai_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON switches TO pazpaz_ai_api, pazpaz_ai_worker;
 """

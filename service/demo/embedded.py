@@ -21,11 +21,13 @@ from service.errors import BadSettings
 START_SECONDS = 30
 SUPERUSER = "postgres"
 UNPRIVILEGED = "nobody"  # as root, Postgres refuses to run; this user exists everywhere
-POSTGRES_OPTIONS = {
+CARELESS = {
     # Nothing here outlives a demo or a test run, so nothing waits for a disk.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+}
+POSTGRES_OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
@@ -34,8 +36,11 @@ POSTGRES_OPTIONS = {
 }
 
 
-def start_postgres(folder: Path) -> tuple[Child, str]:
-    """Starts (and on first use makes) a cluster in `folder`; returns the process and the superuser's address."""
+def start_postgres(folder: Path, *, durable: bool = False) -> tuple[Child, str]:
+    """Starts (and on first use makes) a cluster in `folder`; returns the process and the superuser's address.
+
+    A durable one waits for the disk as a real server does, for measurements.
+    """
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     home = folder / "postgres"
     home.mkdir(parents=True, exist_ok=True)
@@ -45,7 +50,7 @@ def start_postgres(folder: Path) -> tuple[Child, str]:
     password = _initialise(home, binaries, user)
     port = free_port()
     argv: list[str | Path] = [binaries / "postgres", "-D", home / "data", "-p", str(port)]
-    for name, value in POSTGRES_OPTIONS.items():
+    for name, value in (POSTGRES_OPTIONS | ({} if durable else CARELESS)).items():
         argv += ["-c", f"{name}={value}"]
     (folder / "postgres.log").unlink(missing_ok=True)  # `_accepts` reads this start's lines only
     # SIGINT is Postgres's fast shutdown: it does not wait for clients.

@@ -1,5 +1,6 @@
 """What happened, told without content: who, when, which notes by id and version, and how it ended."""
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,8 +27,18 @@ Use = Literal["read", "withheld", "cited", "shown"]
 """Read: pulled to answer. Withheld: a sentence leaned on it and was not shown. Cited: in the answer.
 Shown: again, in history. In this order, so that the strongest use of a note is the one that is told."""
 
+RETENTION_MONTHS = 24
+"""Israel's data security regulations of 2017: records of access are kept for 24 months at least."""
+
 SERVICE_CHAIN = WorkspaceId(UUID(int=0))
 """The chain of what concerns no single workspace: global switches, signing keys."""
+
+
+def months_before(moment: datetime, months: int = RETENTION_MONTHS) -> datetime:
+    """The same day and hour so many months earlier; in a shorter month its last day."""
+    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
+    day = min(moment.day, monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)
 
 
 @dataclass(frozen=True, slots=True)

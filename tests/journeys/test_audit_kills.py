@@ -34,6 +34,11 @@ class Tally:
     kills: Counter[str] = field(default_factory=Counter)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def begun(self) -> int:
+        """Answered, or cut off on the way: what was refused at the door is no chat."""
+        return sum(status in {200, None} for status in self.statuses.values())
+
 
 @pytest.fixture
 async def house(stage: Stage) -> AsyncIterator[Stage]:
@@ -80,7 +85,7 @@ async def _ask_on(house: Stage, at: Practice, client: str, tally: Tally) -> None
     token = at.therapist.http.cookies.get("access_token")
     body = {"query": QUESTION, "client_id": client}
     async with httpx.AsyncClient(base_url=house.service_url, trust_env=False, timeout=30) as http:
-        while len(tally.statuses) < CHATS:
+        while tally.begun < CHATS:
             request_id = str(uuid4())
             headers = {"Authorization": f"Bearer {token}", "X-Request-ID": request_id}
             try:
@@ -90,6 +95,8 @@ async def _ask_on(house: Stage, at: Practice, client: str, tally: Tally) -> None
                 await asyncio.sleep(0.05)  # it never arrived
             except httpx.HTTPError:
                 tally.statuses[request_id] = None
+            if tally.statuses.get(request_id) == 503:  # PazPaz is being killed too
+                await asyncio.sleep(0.05)
 
 
 async def _kill_now_and_then(house: Stage, chance: random.Random, tally: Tally) -> None:
@@ -129,9 +136,6 @@ def _one_of_each(rows: list[asyncpg.Record]) -> dict[str, str]:
     """The outcome of each chat by the request id of its opening; fails unless rows come in pairs."""
     opened = {row["chat_id"]: row["request_id"] for row in rows if row["action"] == "chat.opened"}
     closed = {row["chat_id"]: row["outcome"] for row in rows if row["action"] == "chat.closed"}
-    assert Counter(row["action"] for row in rows) == {
-        "chat.opened": len(opened),
-        "chat.closed": len(closed),
-    }
+    assert len(rows) == len(opened) + len(closed), "a chat has two rows of one kind"
     assert opened.keys() == closed.keys()
     return {request_id: closed[chat] for chat, request_id in opened.items()}

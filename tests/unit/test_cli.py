@@ -60,6 +60,10 @@ def run(capsys, monkeypatch):
         ("keys", "retire", "ai-2026-11-a"),
         ("keys", "rotate", "--folder", "x", "--overlap", "soon"),
         ("eval", "retrieval"),
+        ("audit", "export"),
+        ("audit", "export", "--workspace", "x"),
+        ("audit", "prune", "--months", "23"),
+        ("bench", "audit", "--appenders", "0"),
     ],
     ids=" ".join,
 )

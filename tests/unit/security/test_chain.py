@@ -1,10 +1,9 @@
-"""A chain of hashes: whatever is done to it afterwards, the first bad place is named."""
+"""The audit trail's arithmetic: whatever is done to a chain, the check names the first place where it shows."""
 
 import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,212 +11,289 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pazpaz_ai_client.signing import PrivateKey
-from service.domain.audit import AuditEntry, AuditRow
-from service.domain.identity import UserId
-from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint, linked
+from service.domain.audit import AuditEntry, AuditRow, months_before
+from service.domain.identity import UserId, WorkspaceId
+from service.security.chain import (
+    CHECKPOINT_PREFIX,
+    GENESIS,
+    ROW_PREFIX,
+    BadLink,
+    ChainCheck,
+    Checkpoint,
+    linked,
+    row_hash,
+)
 from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE
 
-KEY, STRANGER = PrivateKey.generate("ai-2026-11-a"), PrivateKey.generate("ai-2026-11-a")
-KEYS = {KEY.keyid: KEY.public.key}
-USER = UserId(UUID(int=21))
-LENGTH = 8
-LONG_AGO = timedelta(days=800)
+KEY, STRANGER = PrivateKey.generate("ai-2026-11-a"), PrivateKey.generate("ai-2026-11-b")
+LONG_AGO = months_before(NOW) - timedelta(days=40)
 
 
-def a_chain(length: int = LENGTH, *, at=NOW, workspace=WORKSPACE) -> list[AuditRow]:
-    rows: list[AuditRow] = []
-    for seq in range(1, length + 1):
-        entry = AuditEntry("history.read", user=USER, details={"n": seq, "word": "שלום"})
-        before = rows[-1].hash if rows else GENESIS
+@dataclass(frozen=True)
+class History:
+    """A workspace's rows and checkpoints, and what its head says."""
+
+    rows: Sequence[AuditRow]
+    points: Sequence[Checkpoint] = ()
+    length: int = 0
+    forwarded: int = 0
+    checkpointed: int = 0
+    workspace: WorkspaceId = WORKSPACE
+
+    def check(self) -> tuple[int, str] | None:
+        """The first bad link of what a database would hand out in order."""
+        bad = ChainCheck(
+            workspace=self.workspace,
+            length=self.length,
+            checkpoints=self.points,
+            keys={KEY.keyid: KEY.key.public_key()},
+            prunable_before=months_before(NOW),
+            forwarded=self.forwarded,
+            checkpointed=self.checkpointed,
+        ).first_bad_link(sorted(self.rows, key=lambda row: row.seq))
+        return (bad.seq, bad.fault) if bad else None
+
+    def changed(self, seq: int, **values: object) -> "History":
+        """With other values in one row; its hash stays."""
+        rows = [replace(row, **values) if row.seq == seq else row for row in self.rows]
+        return replace(self, rows=rows)
+
+    def without(self, *seqs: int) -> "History":
+        return replace(self, rows=[row for row in self.rows if row.seq not in seqs])
+
+    def rewritten(self, seq: int, entry: AuditEntry) -> "History":
+        """With another entry in one row, and every hash from there on made anew."""
+        kept = [row for row in self.rows if row.seq < seq]
+        later = [row for row in self.rows if row.seq >= seq]
+        entries = [entry, *(row.entry for row in later[1:])]
+        return replace(self, rows=chain(entries, after=kept, at=[row.at for row in later]))
+
+
+def entry(number: int) -> AuditEntry:
+    details = {"outcome": "answered", "number": number, "notes": [{"id": str(UUID(int=number))}]}
+    return AuditEntry("history.read", user=UserId(UUID(int=7)), details=details)
+
+
+def chain(
+    entries: Sequence[AuditEntry],
+    *,
+    after: Sequence[AuditRow] = (),
+    at: Sequence[datetime] = (),
+    workspace: WorkspaceId = WORKSPACE,
+) -> list[AuditRow]:
+    rows = list(after)
+    for place, one in enumerate(entries):
+        previous = rows[-1].hash if rows else GENESIS
+        moment = at[place] if at else NOW + timedelta(microseconds=len(rows))
         rows.append(
-            linked(
-                entry,
-                workspace=workspace,
-                seq=seq,
-                at=at + timedelta(seconds=seq),
-                previous=before,
-            )
+            linked(one, workspace=workspace, seq=len(rows) + 1, at=moment, previous=previous)
         )
     return rows
 
 
-def a_checkpoint(rows: list[AuditRow], seq: int, *, key=KEY, at=NOW) -> Checkpoint:
-    return Checkpoint(WORKSPACE, seq, rows[seq - 1].hash, at, key.keyid).signed_by(key.key)
+def signed(row: AuditRow, *, at: datetime = NOW, key: PrivateKey = KEY) -> Checkpoint:
+    return Checkpoint(row.workspace, row.seq, row.hash, at, key.keyid).signed_by(key.key)
 
 
-def first_bad_link(rows, *, length=LENGTH, checkpoints=()) -> BadLink | None:
-    check = ChainCheck(WORKSPACE, length, checkpoints, KEYS, prunable_before=NOW - LONG_AGO / 2)
-    return check.first_bad_link(rows)
+def history(length: int = 9, *, signed_at: Sequence[int] = (3, 6), forwarded: int = 0) -> History:
+    rows = chain([entry(number) for number in range(length)])
+    points = [signed(rows[seq - 1]) for seq in signed_at]
+    return History(rows, points, length, forwarded, max(signed_at, default=0))
 
 
-def relinked(rows: list[AuditRow], since: int) -> list[AuditRow]:
-    """As an attacker with the code would: every hash from a place on made anew."""
-    done = rows[: since - 1]
-    for seq, row in enumerate(rows[since - 1 :], since):
-        before = done[-1].hash if done else GENESIS
-        done.append(linked(row.entry, workspace=WORKSPACE, seq=seq, at=row.at, previous=before))
-    return done
+def test_an_untouched_chain_is_whole():
+    """A chain that only grew has no bad link, whether signed, empty or of one row."""
+    assert history().check() is None
+    assert history(1, signed_at=()).check() is None
+    assert History(()).check() is None
 
 
-def test_a_whole_chain_holds():
-    """As it was written, with and without checkpoints, also when it is empty."""
-    rows = a_chain()
-    assert first_bad_link(rows) is None
-    assert first_bad_link(rows, checkpoints=[a_checkpoint(rows, n) for n in (3, LENGTH)]) is None
-    assert first_bad_link([], length=0) is None
+def test_the_canonical_form_is_pinned():
+    """What a hash covers must never change by accident: every chain written so far would break."""
+    made = row_hash(
+        AuditEntry("history.read", chat=UUID(int=3), details={"b": [1, None], "a": "ש"}),
+        workspace=WORKSPACE,
+        seq=1,
+        at=datetime(2026, 11, 1, 9, tzinfo=UTC),
+        previous=GENESIS,
+    )
+    told = (
+        '{"action":"history.read","at":"2026-11-01T09:00:00.000000Z","chat":"00000000-0000-0000-0000-000000000003",'
+        '"details":{"a":"ש","b":[1,null]},"previous":"' + "00" * 32 + '","seq":1,"user":null,'
+        '"workspace":"00000000-0000-0000-0000-000000000001"}'
+    )
+    assert made == hashlib.sha256(b"pazpaz-ai.audit-row.v1\n" + told.encode()).digest()
+    assert ROW_PREFIX != CHECKPOINT_PREFIX
 
 
-def other(row: AuditRow, **changes: object) -> AuditRow:
-    return replace(row, **changes)  # type: ignore[arg-type]
-
-
-def of_entry(**changes: object) -> Callable[[AuditRow], AuditRow]:
-    return lambda row: replace(row, entry=replace(row.entry, **changes))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("alter", "fault"),
-    [
-        (of_entry(user=UserId(UUID(int=22))), "altered"),
-        (of_entry(user=None), "altered"),
-        (of_entry(action="refused"), "altered"),
-        (of_entry(chat=UUID(int=5)), "altered"),
-        (of_entry(details={"n": 4}), "altered"),
-        (of_entry(details={"n": 4, "word": "שלום", "more": None}), "altered"),
-        (of_entry(details={"n": 4.5, "word": "שלום"}), "altered"),
-        (lambda row: other(row, at=row.at + timedelta(microseconds=1)), "altered"),
-        (lambda row: other(row, hash=bytes(32)), "altered"),
-        (lambda row: other(row, previous=bytes(32)), "unlinked"),
-        (lambda row: other(row, workspace=OTHER_WORKSPACE), "foreign"),
-        (lambda row: other(row, seq=99), "missing"),
-    ],
-)
-def test_an_altered_row_is_named(alter, fault):
-    """Every column counts, to the microsecond."""
-    rows = a_chain()
-    rows[3] = alter(rows[3])
-    assert first_bad_link(rows) == BadLink(WORKSPACE, 4, fault)
-
-
-def test_a_missing_row_is_named_by_its_number():
-    """The first one that is not there."""
-    rows = a_chain()
-    assert first_bad_link(rows[:2] + rows[4:]) == BadLink(WORKSPACE, 3, "missing")
-    assert first_bad_link(rows[1:]) == BadLink(WORKSPACE, 1, "missing")
-
-
-def test_a_cut_tail_is_known_by_the_head_or_a_checkpoint():
-    """Even when the head was counted down, what was signed is remembered."""
-    rows = a_chain()
-    assert first_bad_link(rows[:5]) == BadLink(WORKSPACE, 6, "truncated")
-    assert first_bad_link([]) == BadLink(WORKSPACE, 1, "truncated")
-    assert first_bad_link(rows[:5], length=5) is None
-    points = [a_checkpoint(rows, LENGTH)]
-    assert first_bad_link(rows[:5], length=5, checkpoints=points).fault == "truncated"
-
-
-def test_rows_in_another_order_do_not_pass():
-    """Their numbers stay with them, or their hashes tell."""
-    rows = a_chain()
-    rows[2], rows[3] = rows[3], rows[2]
-    assert first_bad_link(rows) == BadLink(WORKSPACE, 3, "missing")
-    renumbered = [replace(row, seq=n) for n, row in enumerate(rows, 1)]
-    assert first_bad_link(renumbered).seq == 3
-
-
-def test_what_was_rewritten_up_to_a_checkpoint_is_seen():
-    """Hashes can be made anew by anybody; a signature cannot."""
-    rows = a_chain()
-    points = [a_checkpoint(rows, 5)]
-    forged = [*rows[:2], of_entry(user=None)(rows[2]), *rows[3:]]
-    forged = relinked(forged, 3)
-    assert first_bad_link(forged) is None, "without a checkpoint nobody could tell"
-    assert first_bad_link(forged, checkpoints=points) == BadLink(WORKSPACE, 5, "checkpoint")
-    resigned = [a_checkpoint(forged, 5, key=STRANGER)]
-    assert first_bad_link(forged, checkpoints=resigned) == BadLink(WORKSPACE, 5, "checkpoint")
+def test_a_row_that_went_is_missing():
+    """A hole is named by the first number that is not there, also at the beginning."""
+    assert history().without(5).check() == (5, "missing")
+    assert history().without(4, 5, 8).check() == (4, "missing")
+    assert history().without(1).check() == (1, "missing")
 
 
 @pytest.mark.parametrize(
-    "change",
+    "values",
     [
-        {"seq": 6},
+        {"at": NOW + timedelta(days=1)},
+        {"entry": replace(entry(4), action="refused")},
+        {"entry": replace(entry(4), user=None)},
+        {"entry": replace(entry(4), chat=UUID(int=9))},
+        {"entry": replace(entry(4), details={})},
+        {"entry": replace(entry(4), details=list(entry(4).details.items()))},
+        {"entry": replace(entry(4), details={"number": 2**60})},
+        {"entry": replace(entry(4), details=None)},
         {"hash": bytes(32)},
-        {"at": NOW + timedelta(seconds=1)},
-        {"keyid": "ai-2026-11-b"},
-        {"workspace": OTHER_WORKSPACE},
-        {"signature": bytes(64)},
-        {"signature": b""},
     ],
+    ids=["at", "action", "user", "chat", "details", "pairs", "too large", "no details", "hash"],
 )
-def test_a_checkpoint_holds_for_what_it_signed_only(change):
-    """None of its fields can be another's."""
-    point = a_checkpoint(a_chain(), 5)
-    assert point.holds(KEYS)
-    assert not replace(point, **change).holds(KEYS)
+def test_an_altered_row_is_named(values):
+    """Each thing a row says is under its hash."""
+    assert history().changed(5, **values).check() == (5, "altered")
 
 
-def test_an_old_beginning_may_be_gone_up_to_an_old_checkpoint():
-    """Pruned after the time the law asks for; the same with young rows is a missing beginning."""
-    rows = a_chain()
-    old, young = (a_checkpoint(rows, 4, at=at) for at in (NOW - LONG_AGO, NOW))
-    assert first_bad_link(rows[4:], checkpoints=[old]) is None
-    assert first_bad_link(rows[4:], checkpoints=[young]) == BadLink(WORKSPACE, 1, "missing")
-    backdated = replace(young, at=NOW - LONG_AGO)
-    assert first_bad_link(rows[4:], checkpoints=[backdated]).fault == "missing"
-    assert first_bad_link(rows[5:], checkpoints=[old]).fault == "missing"
-    whole = a_checkpoint(rows, LENGTH, at=NOW - LONG_AGO)
-    assert first_bad_link([], checkpoints=[whole]) is None
+def test_a_row_that_follows_another_is_unlinked():
+    """Another `previous`, swapped rows and a row of a number that was there are no continuation."""
+    whole = history()
+    assert whole.changed(5, previous=bytes(32)).check() == (5, "unlinked")
+    four, five = whole.rows[3], whole.rows[4]
+    swapped = [*whole.rows[:3], replace(five, seq=4), replace(four, seq=5), *whole.rows[5:]]
+    assert replace(whole, rows=swapped).check() == (4, "unlinked")
+    doubled = replace(whole, rows=[*whole.rows, replace(whole.rows[4])])
+    assert doubled.check() == (5, "unlinked")
 
 
-@given(data=st.data())
-def test_no_tampering_passes(data):
-    """Whatever one row is done, somewhere, is seen at that row or before the next."""
-    length = data.draw(st.integers(2, 12))
-    rows = a_chain(length)
-    place = data.draw(st.integers(0, length - 1))
-    how = data.draw(st.sampled_from(["drop", "swap", "repeat", "user", "details", "hash", "at"]))
-    row = rows[place]
-    if how == "drop":
-        del rows[place]
-    elif how == "swap":
-        elsewhere = data.draw(st.integers(0, length - 1).filter(lambda n: n != place))
-        rows[place], rows[elsewhere] = rows[elsewhere], row
-        place = min(place, elsewhere)
-    elif how == "repeat":
-        rows.insert(place, row)
-    elif how == "user":
-        rows[place] = of_entry(user=UserId(UUID(int=99)))(row)
-    elif how == "details":
-        rows[place] = of_entry(details={"n": data.draw(st.integers()), "x": 1})(row)
-    elif how == "hash":
-        rows[place] = replace(row, hash=data.draw(st.binary(min_size=32, max_size=32)))
-    else:
-        rows[place] = replace(row, at=row.at + timedelta(microseconds=data.draw(st.integers(1, 9))))
-    bad = first_bad_link(rows, length=length)
-    assert bad is not None
-    assert place + 1 <= bad.seq <= place + 2
+def test_a_row_of_another_workspace_is_no_link_here():
+    """A chain moved to another workspace with all its numbers does not check there."""
+    moved = [replace(row, workspace=OTHER_WORKSPACE) for row in history().rows]
+    there = replace(history(signed_at=()), rows=moved, workspace=OTHER_WORKSPACE)
+    assert there.check() == (1, "altered")
+    assert replace(there, workspace=WORKSPACE).check() == (1, "foreign")
 
 
-def test_the_form_that_is_hashed_does_not_change():
-    """A trail must verify for years: this hash was made once, and stands."""
-    entry = AuditEntry("history.read", user=USER, chat=UUID(int=7), details={"b": 1, "a": ["ש"]})
-    row = linked(entry, workspace=WORKSPACE, seq=1, at=NOW, previous=GENESIS)
-    assert row.hash.hex() == "3c28360b9a39d2342b738884873c6f4c05dabe0bd9c04668a0d0b69ed6213969"
+def test_a_cut_tail_is_known_elsewhere():
+    """Whoever cuts the tail must also reach the head, the checkpoints and PazPaz's count."""
+    cut = history().without(8, 9)
+    assert cut.check() == (8, "truncated")
+    assert replace(cut, length=7, forwarded=9).check() == (8, "truncated")
+    assert replace(cut, length=7).check() is None
+    deeper = replace(history().without(5, 6, 7, 8, 9), length=4)
+    assert deeper.check() == (5, "truncated")
+    assert replace(deeper, points=deeper.points[:1]).check() == (6, "checkpoint")
+    assert replace(history(), rows=[]).check() == (1, "truncated")
 
 
-def test_the_form_can_be_made_without_us():
-    """A prefix, and the row as JSON with sorted names and no blanks: an auditor needs nothing of ours."""
-    entry = AuditEntry("history.read", user=USER, chat=UUID(int=7), details={"b": 1, "a": ["ש"]})
-    row = linked(entry, workspace=WORKSPACE, seq=1, at=NOW, previous=GENESIS)
-    told = {
-        "workspace": str(WORKSPACE),
-        "seq": 1,
-        "at": "2026-11-01T09:00:00.000000Z",
-        "action": "history.read",
-        "user": str(USER),
-        "chat": str(UUID(int=7)),
-        "details": {"b": 1, "a": ["ש"]},
-        "previous": "00" * 32,
-    }
-    canonical = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert hashlib.sha256(b"pazpaz-ai.audit-row.v1\n" + canonical.encode()).digest() == row.hash
+def test_rows_behind_the_head_are_no_rows():
+    """What was put in without counting the head up is named."""
+    assert replace(history(), length=8).check() == (9, "unlinked")
+
+
+def test_a_rewritten_tail_is_caught_by_a_checkpoint():
+    """With every hash made anew the chain is whole; what was signed says otherwise. Behind it nothing can be known."""
+    assert history(signed_at=(8,)).rewritten(5, entry(99)).check() == (8, "checkpoint")
+    assert history(signed_at=(4,)).rewritten(5, entry(99)).check() is None
+
+
+def test_a_false_checkpoint_is_named():
+    """A wrong signature, an unknown key, and a word about rows that never were."""
+    whole = history()
+    forged = replace(whole.points[0], signature=bytes(64))
+    assert replace(whole, points=[forged]).check() == (3, "checkpoint")
+    other = signed(whole.rows[2], key=STRANGER)
+    assert replace(whole, points=[other]).check() == (3, "checkpoint")
+    ahead = replace(other, seq=500)
+    assert replace(whole, points=[*whole.points, ahead]).check() == (500, "checkpoint")
+    moved = replace(whole.points[0], at=LONG_AGO)
+    assert replace(whole, points=[moved, whole.points[1]]).check() == (3, "checkpoint")
+
+
+def pruned(through: int = 3, *, at: datetime = LONG_AGO) -> History:
+    whole = history()
+    points = [signed(whole.rows[through - 1], at=at), whole.points[1]]
+    return replace(whole, rows=whole.rows[through:], points=points)
+
+
+def test_a_pruned_chain_is_checked_from_its_checkpoint_on():
+    """Old rows may go up to an old signature; the rest is whole, and a hole behind it is named by its number."""
+    assert pruned().check() is None
+    assert pruned().without(4, 5).check() == (4, "missing")
+    all_gone = replace(pruned(9), points=[signed(history().rows[8], at=LONG_AGO)])
+    assert all_gone.check() is None
+    assert replace(pruned(), rows=()).check() == (4, "truncated")
+
+
+def test_young_rows_cannot_be_passed_off_as_old():
+    """A beginning that was cut at a young or a false checkpoint is missing."""
+    assert pruned(at=NOW).check() == (1, "missing")
+    false = replace(pruned().points[0], signature=bytes(64))
+    assert replace(pruned(), points=[false]).check() == (1, "missing")
+    assert pruned().changed(4, previous=bytes(32)).check() == (4, "unlinked")
+
+
+def test_a_bad_link_says_where_and_what():
+    """The line that a person reads."""
+    assert str(BadLink(WORKSPACE, 17, "altered")) == f"workspace {WORKSPACE}: row 17: altered"
+
+
+def test_months_are_counted_by_the_calendar():
+    """The last day of a month stands for a day that the earlier month does not have."""
+    leap = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    assert months_before(leap) == datetime(2026, 2, 28, 12, tzinfo=UTC)
+    assert months_before(NOW, 11) == datetime(2025, 12, 1, 9, tzinfo=UTC)
+
+
+def _deleted(whole: History, seq: int) -> tuple[History, int]:
+    return whole.without(seq), seq
+
+
+def _cut(whole: History, seq: int) -> tuple[History, int]:
+    return whole.without(*range(seq, whole.length + 1)), seq
+
+
+def _altered(whole: History, seq: int) -> tuple[History, int]:
+    return whole.changed(seq, entry=entry(999)), seq
+
+
+def _postdated(whole: History, seq: int) -> tuple[History, int]:
+    return whole.changed(seq, at=NOW - timedelta(days=1)), seq
+
+
+def _swapped_with_first(whole: History, seq: int) -> tuple[History, int]:
+    """The first with itself is no tampering, and nothing must be found."""
+    other = {1: seq, seq: 1}
+    rows = [replace(row, seq=other.get(row.seq, row.seq)) for row in whole.rows]
+    return replace(whole, rows=rows), 1 if seq > 1 else 0
+
+
+def _rewritten(whole: History, seq: int) -> tuple[History, int]:
+    """Found at the first signature that knows better; every history here is signed at its end."""
+    known = min(point.seq for point in whole.points if point.seq >= seq)
+    return whole.rewritten(seq, entry(999)), known
+
+
+def _rehashed(whole: History, seq: int) -> tuple[History, int]:
+    """One row with a hash of its own: shown by the next row, or by the signature over it."""
+    row = whole.rows[seq - 1]
+    other = linked(entry(999), workspace=WORKSPACE, seq=seq, at=row.at, previous=row.previous)
+    signed_here = any(point.seq == seq for point in whole.points)
+    return whole.changed(seq, entry=other.entry, hash=other.hash), seq + (not signed_here)
+
+
+@given(
+    length=st.integers(1, 25),
+    signed_at=st.sets(st.integers(0, 24)),
+    place=st.integers(0, 24),
+    tamper=st.sampled_from(
+        [_deleted, _cut, _altered, _postdated, _swapped_with_first, _rewritten, _rehashed]
+    ),
+)
+def test_one_tampering_is_always_found(length, signed_at, place, tamper):
+    """Random histories, signed at random rows and at the last: one change anywhere is found where it shows first."""
+    points = sorted({one % length + 1 for one in signed_at} | {length})
+    whole = history(length, signed_at=points)
+    assert whole.check() is None
+
+    tampered, first = tamper(whole, place % length + 1)
+    found = tampered.check()
+    assert (found[0] if found else 0) == first
