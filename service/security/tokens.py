@@ -6,7 +6,7 @@ one algorithm, and whatever is not exactly of the agreed shape is refused.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +41,7 @@ class AccessTokens:
 class TokenVerifier:
     """Checks tokens of the modes that are switched on: `secret` for HS256, `access` for the asymmetric one."""
 
-    secret: str | None
+    secret: str | None = field(repr=False)
     access: AccessTokens | None
     clock: Clock
 

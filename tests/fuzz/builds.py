@@ -37,8 +37,6 @@ class Build:
     finder: Finder
     stripped: Counter[str] = field(default_factory=Counter)
     """How many filters were taken out, by table."""
-    unset: list[str] = field(default_factory=list)
-    """Statements on content before the workspace was set in their transaction."""
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from tests.unit.security.token_bench import (
     OTHERS,
     PRIVATE,
     SECOND,
+    SECRET,
     SESSION,
     USER,
     WORKSPACE,
@@ -483,3 +484,8 @@ async def test_a_cookie_is_never_read(method, path):
             [("Authorization", "Basic x")],
         ):
             assert (await http.request(method, url, headers=twice)).status_code == 401
+
+
+def test_a_verifier_does_not_tell_its_secret():
+    """What an error or a debugger prints of it opens nothing."""
+    assert SECRET not in repr(verifier())
