@@ -11,9 +11,9 @@ import typer
 
 from service.commands.audit import app as audit_app
 from service.commands.bench import app as bench_app
+from service.commands.keys import keys_app
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
-from service.keys_cli import keys_app
 
 app = typer.Typer(
     pretty_exceptions_enable=False,
