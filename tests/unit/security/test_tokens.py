@@ -1,9 +1,6 @@
 """What passes as a therapist's token, and what does not."""
 
 import asyncio
-import base64
-import hmac
-import json
 from typing import Any
 from uuid import UUID
 
@@ -14,46 +11,31 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from service.domain.identity import TokenClaims
 from service.errors import NotAuthenticated
 from service.security.tokens import MAX_SESSION_SECONDS, TokenVerifier
-from tests.fakes import NOW
 from tests.unit.doubles import ManualClock
+from tests.unit.security.token_bench import (
+    SECOND,
+    SECRET,
+    SESSION,
+    USER,
+    WORKSPACE,
+    b64,
+    mac,
+    session_claims,
+)
 
-SECRET = "a-secret-key-of-pazpaz-with-more-than-32-bytes"
-USER, WORKSPACE, JTI = (str(UUID(int=n)) for n in (21, 1, 31))
-SECOND = int(NOW.timestamp())
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
-def claims(**changes: Any) -> dict[str, Any]:
-    """What PazPaz puts into a token; a change to `...` leaves the claim out."""
-    said = {
-        "sub": USER,
-        "user_id": USER,
-        "workspace_id": WORKSPACE,
-        "email": "therapist@example.org",
-        "iat": SECOND - 60,
-        "exp": SECOND + 3600,
-        "jti": JTI,
-    } | changes
-    return {name: value for name, value in said.items() if value is not ...}
-
-
-def encoded(part: object) -> str:
-    raw = part if isinstance(part, bytes) else json.dumps(part).encode()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 def signed(header: object, payload: object, *, key: str = SECRET, hashed: str = "sha256") -> str:
-    """Any header over any payload, under a correct HMAC."""
-    text = f"{encoded(header)}.{encoded(payload)}"
-    return f"{text}.{encoded(hmac.digest(key.encode(), text.encode(), hashed))}"
+    return mac(header, payload, key.encode(), hashed)
 
 
 def token(**changes: Any) -> str:
-    return signed({"alg": "HS256", "typ": "JWT"}, claims(**changes))
+    return signed({"alg": "HS256", "typ": "JWT"}, session_claims(**changes))
 
 
 def with_header(**more: Any) -> str:
-    return signed({"alg": "HS256", "typ": "JWT"} | more, claims())
+    return signed({"alg": "HS256", "typ": "JWT"} | more, session_claims())
 
 
 def verify(given: Any) -> TokenClaims:
@@ -78,8 +60,8 @@ def a_twin(given: str) -> str:
 
 def test_a_token_as_pazpaz_mints_it_is_accepted():
     """The user, the workspace and the login come from a token whose every part holds."""
-    assert verify(jwt.encode(claims(), SECRET, algorithm="HS256")) == TokenClaims(
-        UUID(USER), UUID(WORKSPACE), JTI
+    assert verify(jwt.encode(session_claims(), SECRET, algorithm="HS256")) == TokenClaims(
+        UUID(USER), UUID(WORKSPACE), SESSION
     )
 
 
@@ -90,30 +72,34 @@ def test_a_token_as_pazpaz_mints_it_is_accepted():
         token(iat=SECOND + 30, exp=SECOND + 60),
         token(iat=SECOND - 1, exp=SECOND - 1 + MAX_SESSION_SECONDS),
         token(extra={"of": "PazPaz"}),
-        signed({"alg": "HS256"}, claims()),
+        signed({"alg": "HS256"}, session_claims()),
         with_header(typ="JWT"),
     ],
     ids=["last second", "clock skew", "seven days", "unknown claim", "no typ", "typ JWT"],
 )
 def test_a_token_at_the_edge_of_the_rules_is_accepted(good):
     """What PazPaz may mint is not refused by a rule that is one step too narrow."""
-    assert verify(good).session == JTI
+    assert verify(good).session == SESSION
 
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 ALGORITHMS = {
-    "none": f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{encoded(claims())}.",
-    "none, kept signature": signed({"alg": "none", "typ": "JWT"}, claims()),
-    "None, other case": signed({"alg": "None"}, claims()),
-    "HS512 under our key": signed({"alg": "HS512", "typ": "JWT"}, claims(), hashed="sha512"),
-    "HS256 header, HS512 signature": signed({"alg": "HS256"}, claims(), hashed="sha512"),
-    "RS256": jwt.encode(claims(), RSA, algorithm="RS256"),
-    "RS256 header, HS256 signature": signed({"alg": "RS256", "typ": "JWT"}, claims()),
-    "no alg": signed({"typ": "JWT"}, claims()),
-    "alg a list": signed({"alg": ["HS256"]}, claims()),
-    "wrong key": signed({"alg": "HS256"}, claims(), key="another-key-of-the-same-good-length-!"),
-    "empty key": signed({"alg": "HS256"}, claims(), key=""),
+    "none": f"{b64({'alg': 'none', 'typ': 'JWT'})}.{b64(session_claims())}.",
+    "none, kept signature": signed({"alg": "none", "typ": "JWT"}, session_claims()),
+    "None, other case": signed({"alg": "None"}, session_claims()),
+    "HS512 under our key": signed(
+        {"alg": "HS512", "typ": "JWT"}, session_claims(), hashed="sha512"
+    ),
+    "HS256 header, HS512 signature": signed({"alg": "HS256"}, session_claims(), hashed="sha512"),
+    "RS256": jwt.encode(session_claims(), RSA, algorithm="RS256"),
+    "RS256 header, HS256 signature": signed({"alg": "RS256", "typ": "JWT"}, session_claims()),
+    "no alg": signed({"typ": "JWT"}, session_claims()),
+    "alg a list": signed({"alg": ["HS256"]}, session_claims()),
+    "wrong key": signed(
+        {"alg": "HS256"}, session_claims(), key="another-key-of-the-same-good-length-!"
+    ),
+    "empty key": signed({"alg": "HS256"}, session_claims(), key=""),
 }
 
 
@@ -198,8 +184,8 @@ HEADERS = {
     "cty": with_header(cty="JWT"),
     "typ at+jwt": with_header(typ="at+jwt"),
     "typ null": with_header(typ=None),
-    "header a list": signed(["HS256"], claims()),
-    "header no JSON": signed(b"{", claims()),
+    "header a list": signed(["HS256"], session_claims()),
+    "header no JSON": signed(b"{", session_claims()),
     "header deeply nested": signed(b"[" * 2500, {}),
     "payload a list": signed({"alg": "HS256"}, ["sub"]),
     "payload deeply nested": signed({"alg": "HS256"}, b"[" * 2500),
