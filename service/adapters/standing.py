@@ -149,10 +149,11 @@ class PgSwitches:
 async def _follow_up(
     connection: AsyncConnection, name: str, value: Any, workspace: WorkspaceId
 ) -> None:
-    told = {"name": name, "value": value}
-    await append(connection, AuditEntry("switch.changed", details=told), workspace=workspace)
     if name == "require_consent":
         await _look_again(connection, workspace)
+    # Last, as an erasure does it: work first and the chain's head after it, so that two never wait for each other.
+    told = {"name": name, "value": value}
+    await append(connection, AuditEntry("switch.changed", details=told), workspace=workspace)
 
 
 async def _look_again(connection: AsyncConnection, workspace: WorkspaceId) -> None:
