@@ -1,107 +1,104 @@
 """One service, built three ways: with walls and filters, with its walls alone, with its filters alone."""
 
-import re
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
+from unittest.mock import patch
 
 import asyncpg
+import httpx
 from pydantic import SecretStr
-from sqlalchemy import event
 
-from service.adapters.database import CONTENT_TABLES
-from service.container import Container, now, open_container
+from service.adapters.database import open_database
+from service.container import Container, open_container
 from service.demo.databases import drop_databases, make_databases
 from service.demo.stage import Stage
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
-from service.security.principals import Principals
+from service.settings import Settings
+from tests.fuzz.pazpaz import to_pazpaz
+from tests.fuzz.watch import CONTENT, Watch, small_memories
 from tests.fuzz.world import World
 
 Kind = Literal["both", "walls", "filters", "neither"]
-CONTENT = {table.name for table in CONTENT_TABLES}
-
-# `turns.workspace_id = $1::UUID`, in a comparison with a parameter only: joins of two columns stay.
-_FILTER = re.compile(r"(?:(\w+)\.)?workspace_id = (\$\d+(?:::\w+)?)")
+POOL = 3
 
 
 @dataclass
 class Build:
-    """A container on a database of its own, small caches included."""
+    """A container on a database of its own, its caches and its pool small, PazPaz in this process."""
 
     kind: Kind
     container: Container
     owner: "asyncpg.Connection[asyncpg.Record]"
-    finder: Finder
-    stripped: Counter[str] = field(default_factory=Counter)
-    """How many filters were taken out, by table."""
+    watch: Watch
+
+    @property
+    def finder(self) -> Finder:
+        return self.container.finder
 
 
 @asynccontextmanager
-async def open_build(stage: Stage, kind: Kind, world: World, *, name: str) -> AsyncIterator[Build]:
-    """`neither` is the broken house that the fuzz must find."""
+async def open_build(
+    stage: Stage, kind: Kind, world: World, *, name: str, forgotten: frozenset[str] = frozenset()
+) -> AsyncIterator[Build]:
+    """`neither`, or filters with those of some tables `forgotten`, are broken houses that the fuzz must find."""
     databases = await make_databases(stage.servers.admin_url, name=name)
     owner = await asyncpg.connect(databases.owner.replace("+asyncpg", ""))
+    strip = frozenset(CONTENT) if kind in {"walls", "neither"} else forgotten
+    watch = Watch(strip, frozenset(str(at.id) for at in world.practices))
     try:
         if kind in {"filters", "neither"}:
             await _take_walls_down(owner)
-        changed = {"database_url": SecretStr(databases.worker), "debounce_seconds": 0}
-        limits = {
-            "ai_agent_max_queries_per_hour": 10**6,
-            "ai_agent_max_queries_per_user_per_minute": 10**6,
-        }
-        settings = stage.settings().model_copy(update=changed | limits)
-        async with open_container(settings) as container:
-            yield _furnished(container, kind, world, owner)
+        # A crash would lose the last commits of a database that nobody will look at again.
+        await owner.execute(f'ALTER DATABASE "{name}_ai" SET synchronous_commit = off')
+        settings = _settings(stage, databases.worker)
+        with small_memories(), _parts_of_ours(to_pazpaz(world, stage.keys)):
+            async with open_container(settings) as container:
+                _with_small_index(container)
+                with watch.over(container.database.engine.sync_engine):
+                    yield Build(kind, container, owner, watch)
     finally:
         await owner.close()
         await drop_databases(stage.servers.admin_url, name=name)
 
 
-def _furnished(container: Container, kind: Kind, world: World, owner: Any) -> Build:
-    """PazPaz is the world; caches are so small that they evict all the time."""
-    principals = Principals(world, now)
-    made = replace(container, notes=world, principals=principals)
-    finder = Finder(
+def _settings(stage: Stage, url: str) -> Settings:
+    changed = {
+        "database_url": SecretStr(url),
+        "debounce_seconds": 0,
+        "ai_agent_max_queries_per_hour": 10**6,
+        "ai_agent_max_queries_per_user_per_minute": 10**6,
+    }
+    return stage.settings().model_copy(update=changed)
+
+
+@contextmanager
+def _parts_of_ours(http: httpx.AsyncClient) -> Iterator[None]:
+    """The composition root as shipped, but for the way to PazPaz and the size of the pool."""
+    with (
+        patch("service.container._http", lambda _: http),
+        patch("service.container.open_database", partial(open_database, pool_size=POOL)),
+    ):
+        yield
+
+
+def _with_small_index(container: Container) -> None:
+    vars(container)["finder"] = Finder(
         store=container.store,
-        notes=world,
+        notes=container.notes,
         keys=container.keys,
         embedder=container.models.embedder,
         reranker=container.models.reranker,
         lexical=LexicalIndex(container.store, max_workspaces=3, max_bytes=200_000),
     )
-    object.__setattr__(made, "finder", finder)
-    build = Build(kind, made, owner, finder)
-    if kind in {"walls", "neither"}:
-        _strip_filters(build)
-    return build
 
 
 async def _take_walls_down(owner: Any) -> None:
     for table in CONTENT:
         await owner.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         await owner.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
-
-
-def _strip_filters(build: Build) -> None:
-    """Rewrites what is sent, so that no product code knows of it."""
-    engine = build.container.database.engine.sync_engine
-
-    @event.listens_for(engine, "before_cursor_execute", retval=True)
-    def strip(_c: Any, _cur: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-        if statement.lstrip().startswith("INSERT"):
-            return statement, parameters
-        return _FILTER.sub(lambda match: _without(match, statement, build), statement), parameters
-
-
-def _without(match: re.Match[str], statement: str, build: Build) -> str:
-    """True for every row, and still a use of the parameter; system tables have no wall, so theirs stays."""
-    table = match[1] or statement.split()[1]
-    table = "turn_sources" if table == "s" else table
-    if table not in CONTENT:
-        return match[0]
-    build.stripped[table] += 1
-    parameter = match[2].partition("::")[0]
-    return f"({parameter}::uuid IS NOT NULL)"
+    left = await owner.fetchval("SELECT count(*) FROM pg_class WHERE relrowsecurity")
+    assert left == 0, "a wall still stands"

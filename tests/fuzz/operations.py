@@ -1,30 +1,31 @@
 """What can be done to the service, each against the model: a registry that a new store method must join."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import jwt
-from sqlalchemy import text
+from redis.asyncio import Redis
 
-from pazpaz_ai_client.signing import EVENT_TAG, PrivateKey, Signer
+from pazpaz_ai_client.signing import PrivateKey, Signer
+from service.adapters.rate_limiter import RedisRateLimiter
 from service.adapters.standing import PgSwitches
-from service.api.bulkhead import Bulkhead
 from service.container import OUR_AUDIENCE, now
 from service.domain.answers import Question
 from service.domain.audit import AuditEntry, Trail
-from service.domain.identity import TokenClaims, UserId
+from service.domain.identity import TokenClaims, UserId, WorkspaceId
 from service.domain.notes import ManifestItem, NoteRef
 from service.domain.turns import Sentence, Turn
-from service.errors import ConversationNotFound, NotAuthenticated
+from service.errors import (
+    ChatAlreadyClosed,
+    ConversationNotFound,
+    NotAllowed,
+    NotAuthenticated,
+)
 from service.ingestion.indexing import bag_of
 from service.language.chunking import chunk_note
-from service.main import build_app
 from service.ports import Event, IndexedNote, Lease
 from service.security.chain import Checkpoint
 from service.security.keys import digest
@@ -32,8 +33,6 @@ from tests.fakes import NOW
 from tests.fuzz.builds import Build
 from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, SESSIONS, Practice, World, ref
 
-CHAT, HISTORY = "/api/v1/ai/agent/chat", "/api/v1/ai/agent/history"
-EVENTS = "/internal/v1/events"
 Operation = Callable[["Run"], Awaitable[None]]
 REGISTRY: dict[Operation, tuple[int, tuple[str, ...]]] = {}
 """Each operation with its weight and what it exercises."""
@@ -57,8 +56,14 @@ class Run:
     """A build beside its model, and an HTTP caller of the app around it."""
 
     def __init__(
-        self, build: Build, world: World, http: httpx.AsyncClient, key: PrivateKey
+        self,
+        build: Build,
+        world: World,
+        http: httpx.AsyncClient,
+        key: PrivateKey,
+        served: dict[str, Any],
     ) -> None:
+        self.served = served
         self.build, self.world, self.http = build, world, http
         self.chance = world.chance
         self.parts = build.container
@@ -116,20 +121,10 @@ class Run:
         return {row[0]: row[1] for row in rows if row[0] not in {one.id for one in but}}
 
 
-def app_for(build: Build) -> Any:
-    app = build_app()
-    state = {"container": build.container, "bulkhead": Bulkhead(50, 50)}
-
-    async def with_state(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "state": dict(state)}, receive, send)
-
-    return with_state
-
-
 # Chunks
 
 
-@covers("PgChunkStore.replace", "PgWorkQueue.accept", "PgWorkQueue.claim", weight=12)
+@covers("PgChunkStore.replace", "PgWorkQueue.accept", "PgWorkQueue.claim", weight=8)
 async def index_a_note(run: Run) -> None:
     at = run.world.any()
     session, client = run.chance.choice(SESSIONS), run.chance.choice(CLIENTS)
@@ -154,6 +149,7 @@ async def forget_a_note(run: Run) -> None:
 @covers("PgChunkStore.put_client")
 async def put_a_client(run: Run) -> None:
     at = run.world.any()
+    await run.key(at)
     client = at.client(run.chance.choice(CLIENTS))
     indexed = await run.indexed(client.profile, at) if run.chance.random() < 0.8 else None
     lease = await run.lease(client.profile.ref)
@@ -171,20 +167,21 @@ async def forget_a_client(run: Run) -> None:
 
 @covers("PgChunkStore.search", weight=14)
 async def search(run: Run) -> None:
-    await _search(run, run.world.any())
+    await search_in(run, run.world.any())
 
 
-async def _search(run: Run, at: Practice) -> None:
+async def search_in(run: Run, at: Practice) -> None:
     scope = run.chance.choice([None, *CLIENTS])
     [vector] = await run.embed(f"{run.chance.choice(BAIT)} {run.world.any().mark}", at)
     asked = {"workspace": at.id, "model": run.parts.models.embedder.model, "client": scope}
     said = await run.parts.store.search(vector, **asked, limit=500)
     expected = await at.store.search(vector, **asked, limit=500)
+    run.same(places_of(said), places_of(expected))
+    run.clean(said, at)
 
-    def places(hits: Any) -> Any:
-        return sorted((str(hit.ref), str(hit.client), hit.field, hit.ordinal) for hit in hits)
 
-    run.same(places(said), places(expected))
+def places_of(hits: Any) -> Any:
+    return sorted((str(hit.ref), str(hit.client), hit.field, hit.ordinal) for hit in hits)
 
 
 @covers("PgChunkStore.digests", "PgChunkStore.knows_client", "PgChunkStore.coverage", weight=8)
@@ -200,11 +197,13 @@ async def look_into_the_catalogue(run: Run) -> None:
     scope = run.chance.choice([None, client])
     said = await real.coverage(workspace=at.id, client=scope)
     run.same(said, await model.coverage(workspace=at.id, client=scope))
+    run.clean(said, at)
 
 
 @covers("PgChunkStore.bags", "PgChunkStore.epoch", weight=8)
 async def read_bags(run: Run) -> None:
     at = run.world.any()
+    await run.key(at)
     epoch, bags = await run.parts.store.bags(workspace=at.id)
     _, expected = await at.store.bags(workspace=at.id)
 
@@ -212,7 +211,9 @@ async def read_bags(run: Run) -> None:
         return sorted((str(bag.ref), str(bag.client), list(bag.features)) for bag in some)
 
     run.same(told(bags), told(expected))
+    run.clean(bags, at)
     run.same(await run.parts.store.epoch(workspace=at.id), epoch)
+    run.same((await run.epochs()).get(at.id, 0), epoch)
 
 
 @covers("LexicalIndex.search", weight=12)
@@ -230,20 +231,48 @@ async def search_words(run: Run) -> None:
     run.same({one.ref for one in found}, own)
 
 
-@covers("Finder.find", weight=6)
+@covers("Finder.find", "Monolith.fetch", weight=6)
 async def find_passages(run: Run) -> None:
-    at = run.world.any()
-    scope = run.chance.choice([None, *CLIENTS])
+    """What is found is indexed here, of the client asked about, and says what PazPaz says of it now."""
+    at, scope = run.world.any(), run.chance.choice([None, *CLIENTS])
     await run.key(at)
     trail = Trail()
     found = await run.build.finder.find(
         Question(run.chance.choice(BAIT), "en", client=scope, min_similarity=0.0),
         workspace=at.id,
-        actor=at.asker,
+        actor=run.chance.choice(at.everybody),
         trail=trail,
     )
     run.clean(found, at)
     run.clean(trail, at)
+    own = {i.note.ref for i in at.store.indexed.values() if scope in {None, i.note.client}}
+    run.same(set(found.ranked) <= own, True)
+    for passage in found.passages:
+        run.same(passage.note.fields, at.now(passage.note.ref).fields)
+
+
+@covers("Finder.find", weight=1)
+async def find_as_somebody_elses_user(run: Run) -> None:
+    """Even asked in a practice's name, PazPaz reads nothing out to another practice's user."""
+    at, other = run.chance.sample(run.world.practices, 2)
+    await run.key(at)
+    asked = Question(at.mark, "en", client=None, min_similarity=0.0)
+    named = {"workspace": at.id, "actor": run.chance.choice(other.everybody), "trail": Trail()}
+    try:
+        found = await run.build.finder.find(asked, **named)
+    except NotAllowed:
+        return
+    run.same((found.passages, bool(at.store.indexed)), ((), False))
+
+
+@covers("Monolith.manifest", "Monolith.workspace_status", weight=2)
+async def ask_pazpaz_what_exists(run: Run) -> None:
+    at = run.world.any()
+    said = [item async for item in run.parts.notes.manifest(workspace=at.id)]
+    expected = [item async for item in at.source.manifest(workspace=at.id)]
+    run.same({(i.id, i.client) for i in said}, {(i.id, i.client) for i in expected})
+    run.same(await run.parts.notes.workspace_status(workspace=at.id), "active")
+    run.same(await run.parts.notes.workspace_status(workspace=WorkspaceId(uuid4())), None)
 
 
 # Conversations
@@ -263,7 +292,7 @@ async def say(run: Run) -> None:
     said = Sentence(f"It was {at.canary}.", [{"quote": at.canary}], sources)
     # To the microsecond, as Postgres keeps it; never twice the same, so that the order is certain.
     moment = NOW + timedelta(microseconds=run.chance.randrange(10**12))
-    turn = Turn(uuid4(), f"What of {at.canary}?", [said], {"status": "answered"}, moment)
+    turn = Turn(at.turn(), f"What of {at.canary}?", [said], {"status": "answered"}, moment)
     await run.key(at)
     outcomes = []
     for conversations in (run.parts.conversations, at.conversations):
@@ -287,7 +316,9 @@ async def read_conversations(run: Run) -> None:
     run.same(list(turns), list(await model.turns(conversation, **mine)))
     run.clean(turns, at)
     page = await real.page(**mine, before=None, limit=50)
+    # Begun over HTTP are the askers', and not in this model.
     run.same(list(page), list(await model.page(**mine, before=None, limit=50)))
+    run.clean(page, at)
 
 
 @covers("PgConversations.delete")
@@ -319,7 +350,7 @@ async def open_keys(run: Run) -> None:
     "PgWorkQueue.failed",
     "PgWorkQueue.purged",
     "PgWorkQueue.depth",
-    weight=4,
+    weight=2,
 )
 async def work(run: Run) -> None:
     """The same ids wanted in two practices are two pieces of work, and a lease is of one."""
@@ -371,7 +402,8 @@ async def shut_a_practice(run: Run) -> None:
 @covers("PgAuditLog.append", "PgAuditLog.rows", "PgAuditLog.all_rows", "PgAuditLog.last", weight=6)
 async def tell(run: Run) -> None:
     at = run.world.any()
-    entry = AuditEntry("history.read", user=at.asker, details={"mark": at.mark})
+    user = run.chance.choice(at.askers)
+    entry = AuditEntry("history.read", user=user, details={"mark": at.mark})
     at.audit += 1
     run.same(await run.parts.audit.append(entry, workspace=at.id), at.audit)
     last = await run.parts.audit.last("history.read", workspace=at.id)
@@ -379,6 +411,9 @@ async def tell(run: Run) -> None:
     rows = await run.parts.audit.rows(workspace=at.id, after=at.audit - 3)
     run.clean(rows, at)
     run.same([row.seq for row in rows], list(range(max(at.audit - 2, 1), at.audit + 1)))
+    pages = [row async for row in run.parts.audit.all_rows(workspace=at.id, after=at.audit - 5)]
+    run.clean(pages, at)
+    run.same([row.seq for row in pages], list(range(max(at.audit - 4, 1), at.audit + 1)))
 
 
 @covers(
@@ -416,6 +451,44 @@ async def sign_and_forward(run: Run) -> None:
     run.same(len(await trail.open_chats(opened_before=now(), limit=10)), (await trail.depth()).open)
 
 
+@covers("PgAuditLog.append", "PgAuditLog.open_chats", weight=3)
+async def open_and_close_a_chat(run: Run) -> None:
+    """One chat id in two practices is two chats: closing the one leaves the other open."""
+    at, other = run.chance.sample(run.world.practices, 2)
+    chat, trail, both = uuid4(), run.parts.audit, (at, other)
+    for one in both:
+        opened = AuditEntry("chat.opened", user=one.users[0], chat=chat)
+        if one is at or run.chance.random() < 0.5:
+            one.audit += 1
+            run.same(await trail.append(opened, workspace=one.id), one.audit)
+            one.open.add(chat)
+    for one in (one for one in both if chat in one.open):
+        closed = AuditEntry("chat.closed", user=one.users[0], chat=chat)
+        one.audit += 1
+        run.same(await trail.append(closed, workspace=one.id), one.audit)
+        one.open.discard(chat)
+        left = await trail.open_chats(opened_before=now() + timedelta(hours=1), limit=100)
+        expected = {(w.id, c) for w in run.world.practices for c in w.open}
+        run.same({(one.workspace, one.chat) for one in left}, expected)
+        try:
+            await trail.append(closed, workspace=one.id)
+        except ChatAlreadyClosed:
+            continue
+        raise Leak("a chat was closed twice")
+
+
+@covers("Monolith.record", weight=2)
+async def tell_pazpaz(run: Run) -> None:
+    """A row goes to PazPaz's log of the same practice."""
+    at = run.world.any()
+    for row in await run.parts.audit.rows(workspace=at.id, after=at.audit - 2):
+        run.same(await run.parts.notes.record(row), True)
+    for workspace, line in run.world.told:
+        run.same(workspace, at.id)
+        run.clean(line, at)
+    run.world.told.clear()
+
+
 @covers(
     "PgStandings.of", "PgStandings.now", "PgSwitches.put", "PgSwitches.remove", "PgSwitches.all"
 )
@@ -438,165 +511,43 @@ async def use_an_allowance(run: Run) -> None:
     at, other = run.chance.sample(run.world.practices, 2)
     narrow = replace(run.parts.limiter, per_hour=1, per_minute=1)
     keys = [f"ai_agent_chat:{one.id}" for one in (at, other)]
-    keys += [f"ai_agent_chat_user:{one.asker}" for one in (at, other)]
+    keys += [f"ai_agent_chat_user:{one.askers[0]}" for one in (at, other)]
     await run.parts.redis.delete(*keys)
     for one in (at, other):
-        said = await narrow.take(workspace=one.id, user=one.asker)
+        said = await narrow.take(workspace=one.id, user=one.askers[0])
         run.same(said.retry_after, None)
-    run.same((await narrow.look(user=at.asker)).retry_after, None)
+    run.same((await narrow.look(user=at.users[0])).retry_after, None)
     refused = await narrow.take(workspace=at.id, user=UserId(uuid4()))
     run.same(refused.retry_after is None, False)
-    await run.parts.redis.delete(*keys, f"ai_agent_look:{at.asker}")
+    await run.parts.redis.delete(*keys, f"ai_agent_look:{at.users[0]}")
 
 
-@covers("Principals.confirm", weight=6)
+@covers("RedisRateLimiter.take", weight=1)
+async def use_an_allowance_without_redis(run: Run) -> None:
+    """Counted in this process, a practice's limit is no other's either."""
+    at, other = run.chance.sample(run.world.practices, 2)
+    # Nobody listens at port 1.
+    async with Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.2) as away:
+        narrow = RedisRateLimiter(away, per_hour=1, per_minute=1)
+        for one in (at, other):
+            said = await narrow.take(workspace=one.id, user=one.askers[0])
+            run.same(said.retry_after, None)
+        refused = await narrow.take(workspace=at.id, user=at.askers[1])
+        run.same(refused.retry_after is None, False)
+
+
+@covers("Principals.confirm", "Monolith.introspect", weight=6)
 async def confirm_a_login(run: Run) -> None:
     """Also one whose token names another practice than PazPaz does, before and after the true one."""
     at, other = run.chance.sample(run.world.practices, 2)
-    session = run.world.session_of(at, at.asker)
+    user = run.chance.choice(at.everybody)
+    session = run.world.session_of(at, user)
     if run.chance.random() < 0.3:
         run.parts.principals.drop(at.id)
     for workspace in (at.id, other.id, at.id):
-        claims = TokenClaims(at.asker, workspace, session)
+        claims = TokenClaims(user, workspace, session)
         try:
             confirmed: Any = (await run.parts.principals.confirm(claims)).workspace
         except NotAuthenticated:
             confirmed = None
         run.same(confirmed, at.id if workspace == at.id else None)
-
-
-# Over HTTP
-
-
-def bearer(run: Run, at: Practice, *, workspace: UUID | None = None) -> dict[str, str]:
-    second = int(now().timestamp())
-    user = str(at.asker)
-    claims = {"sub": user, "user_id": user, "workspace_id": str(workspace or at.id)}
-    claims |= {"jti": run.world.session_of(at, at.asker), "email": "a@example.org"}
-    times = {"iat": second - 5, "exp": second + 600}
-    settings = run.parts.settings
-    assert settings.secret_key is not None
-    secret = settings.secret_key.get_secret_value()
-    token = jwt.encode({**claims, **times}, secret, algorithm="HS256")
-    return {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
-
-
-@covers("POST /api/v1/ai/agent/chat", weight=6)
-async def ask(run: Run) -> None:
-    at = run.world.any()
-    client = run.chance.choice([None, *CLIENTS, UUID(int=9), run.world.any().id])
-    continued = run.chance.choice([None, *run.world.any().asked])
-    body = {"query": f"What of {run.chance.choice(BAIT)}?", "max_results": 10, "min_similarity": 0}
-    body |= {"client_id": str(client)} if client else {}
-    body |= {"conversation_id": str(continued)} if continued else {}
-    response = await run.http.post(CHAT, json=body, headers=bearer(run, at))
-    run.clean(response.text, at)
-    told = response.json()
-    if response.status_code == 200:
-        if at.keys is None:  # the question made them
-            at.keys, at.audit = (await run.parts.keys.keys(workspace=at.id)).index, at.audit + 1
-        at.audit += 2
-        at.asked.add(UUID(told["conversation_id"]))
-        here = {str(one.ref.id) for one in (i.note for i in at.store.indexed.values())}
-        cited = {one["session_id"] or one["client_id"] for one in told["citations"]}
-        run.same(cited <= here, True)
-    else:
-        run.same(response.status_code in {404, 409}, True)
-        at.audit += 1
-    run.same(response.status_code == 404, _is_nobodys(at, client, continued))
-
-
-def _is_nobodys(at: Practice, client: UUID | None, continued: UUID | None) -> bool:
-    if continued is not None and continued not in at.asked:
-        return True
-    return continued is None and client is not None and client not in CLIENTS
-
-
-@covers("GET /api/v1/ai/agent/history", weight=5)
-async def list_history(run: Run) -> None:
-    at = run.world.any()
-    response = await run.http.get(HISTORY, params={"limit": 100}, headers=bearer(run, at))
-    at.audit += 1
-    run.clean(response.text, at)
-    listed = {UUID(one["conversation_id"]) for one in response.json()["conversations"]}
-    run.same(listed <= at.asked and (len(at.asked) > 100 or listed == at.asked), True)
-
-
-@covers(
-    "GET /api/v1/ai/agent/history/{conversation_id}",
-    "GET /api/v1/ai/agent/history/{conversation_id}/export",
-    "DELETE /api/v1/ai/agent/history/{conversation_id}",
-    weight=8,
-)
-async def open_a_conversation(run: Run) -> None:
-    """One's own, a neighbour's, or one that a colleague had: only the first is there."""
-    at, whose = run.world.any(), run.world.any()
-    wanted = run.chance.choice([*CONVERSATIONS, *(whose.asked or at.asked or [uuid4()])])
-    method, end = run.chance.choice([("GET", ""), ("GET", "/export"), ("GET", ""), ("DELETE", "")])
-    response = await run.http.request(method, f"{HISTORY}/{wanted}{end}", headers=bearer(run, at))
-    at.audit += 1
-    run.clean(response.text, at)
-    run.same(response.status_code != 404, wanted in at.asked)
-    if method == "DELETE":
-        at.asked.discard(wanted)
-
-
-@covers("POST /api/v1/ai/agent/chat", "GET /api/v1/ai/agent/history", weight=2)
-async def come_with_a_foreign_token(run: Run) -> None:
-    at, other = run.chance.sample(run.world.practices, 2)
-    headers = bearer(run, at, workspace=other.id)
-    for response in (
-        await run.http.post(CHAT, json={"query": "?"}, headers=headers),
-        await run.http.get(HISTORY, headers=headers),
-    ):
-        run.same(response.status_code, 401)
-        run.clean(response.text, at)
-
-
-@covers("POST /internal/v1/events", weight=3)
-async def send_events(run: Run) -> None:
-    at = run.world.any()
-    event = {
-        "id": str(uuid4()),
-        "workspace_id": str(at.id),
-        "entity": "users",
-        "entity_id": str(at.asker),
-        "kind": "status",
-        "occurred_at": "2026-11-01T10:00:00Z",
-    }
-    body = {"delivery_id": str(uuid4()), "events": [event]}
-    response = await run.http.post(EVENTS, json=body, auth=run.signer.auth(EVENT_TAG))
-    run.same(response.status_code, 202)
-    run.same((await run.parts.queue.depth()).waiting, 0)
-
-
-@covers("GET /healthz", "GET /readyz", "GET /metrics", weight=1)
-async def look_as_an_operator(run: Run) -> None:
-    """What anybody may read names no practice."""
-    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
-        said = (await run.http.get(path)).text
-        for at in run.world.practices:
-            run.same(any(mark in said for mark in (at.mark, str(at.id), str(at.asker))), False)
-
-
-# Many at once
-
-
-@covers("many at once", weight=6)
-async def read_at_once_and_hang_up(run: Run) -> None:
-    """Reads of several practices on one small pool, some of them cut off; then nobody's setting is left on it."""
-    practices = run.chance.sample(run.world.practices, 5)
-    for at in practices:
-        await run.key(at)
-    tasks = [asyncio.create_task(_search(run, at)) for at in practices]
-    for task in tasks:
-        if run.chance.random() < 0.4:
-            await asyncio.sleep(run.chance.random() * 0.004)
-            task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
-    query = text("SELECT coalesce(current_setting('app.workspace_id', true), '')")
-    for _ in range(3):
-        async with run.parts.database.system_tx() as connection:
-            run.same(await connection.scalar(query), "")

@@ -1,18 +1,11 @@
 """The plain model: practices that share ids on purpose, each a little world of its own that no other touches."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from service.domain.identity import (
-    ClientId,
-    Introspection,
-    UserId,
-    WorkspaceId,
-    WorkspaceStatus,
-)
-from service.domain.notes import Client, ManifestItem, Note, NoteRef, Pulled
+from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.notes import Client, Note, NoteRef
 from tests.fakes import (
     InMemoryChunkStore,
     InMemoryConversations,
@@ -25,6 +18,8 @@ PRACTICES = 20
 CLIENTS = [ClientId(UUID(int=1000 + n)) for n in range(3)]
 SESSIONS = [UUID(int=2000 + n) for n in range(5)]
 CONVERSATIONS = [UUID(int=3000 + n) for n in range(4)]
+TURNS = [UUID(int=10**6 + n) for n in range(10**5)]
+"""Each practice uses them up from the first: the same ids, at other times, in all of them."""
 BAIT = ("knee", "sleep", "anxiety", "ברך", "שינה", "חרדה")
 """Words of every practice's notes: asked for, they would bring a neighbour's note first, if they could."""
 
@@ -35,29 +30,53 @@ class Practice:
 
     id: WorkspaceId
     number: int
+    users: list[UserId]
+    """Those whose conversations are made through the store."""
+    askers: list[UserId]
+    """Those who come over HTTP."""
     store: InMemoryChunkStore = field(default_factory=InMemoryChunkStore)
     source: InMemoryNoteSource = field(default_factory=InMemoryNoteSource)
-    asked: set[UUID] = field(default_factory=set)
-    """Conversations begun over HTTP."""
+    asked: dict[UUID, UserId] = field(default_factory=dict)
+    """Conversations begun over HTTP, and whose they are."""
     keys: bytes | None = None
     audit: int = 0
     """Rows in its trail."""
+    open: set[UUID] = field(default_factory=set)
+    """Chats without a closing row."""
+    turns: int = 0
+    """How many of the shared ids are used up."""
 
     def __post_init__(self) -> None:
         self.conversations = InMemoryConversations(self.store)
-        self.users = [UserId(uuid4()), UserId(uuid4())]
-        self.asker = UserId(uuid4())
         for client in CLIENTS:
             self.source.take(self.client(client))
 
     @property
     def canary(self) -> str:
         """In every text of this practice, and in no other's."""
-        return f"canary{self.number}zz קנרית{self.number}זז"
+        return f"{self.mark} {self.mark_he}"
+
+    @property
+    def everybody(self) -> list[UserId]:
+        return [*self.users, *self.askers]
+
+    def now(self, ref: NoteRef) -> Note:
+        """A note as PazPaz has it at this moment."""
+        if ref.entity == "clients":
+            return self.source.clients[ClientId(ref.id)].profile
+        return self.source.sessions[ref.id]
+
+    def turn(self) -> UUID:
+        self.turns += 1
+        return TURNS[self.turns]
 
     @property
     def mark(self) -> str:
         return f"canary{self.number}zz"
+
+    @property
+    def mark_he(self) -> str:
+        return f"קנרית{self.number}זז"
 
     def note(self, session: UUID, client: ClientId, chance: random.Random) -> Note:
         words = " ".join(chance.sample(BAIT, 2))
@@ -78,21 +97,33 @@ class Practice:
         self.store.archived.clear()
         self.conversations.held.clear()
         self.asked.clear()
+        self.turns = 0
         self.keys = None
 
 
 class World:
-    """All practices; also PazPaz: it hands out rows and knows logins, each of one workspace only."""
+    """All practices, and the logins that PazPaz knows, each of one practice only."""
 
     def __init__(self, chance: random.Random, *, practices: int = PRACTICES) -> None:
         self.chance = chance
-        self.practices = [Practice(WorkspaceId(uuid4()), n) for n in range(practices)]
+        self.practices = [self._practice(number) for number in range(practices)]
         self.by_id = {practice.id: practice for practice in self.practices}
         self.logins = {
-            str(uuid4()): (practice, user)
+            str(self._id()): (practice, user)
             for practice in self.practices
-            for user in (*practice.users, practice.asker)
+            for user in practice.everybody
         }
+        self._marks = [self._of_others(practice) for practice in self.practices]
+        self.told: list[tuple[UUID, str]] = []
+        """PazPaz's own audit log: whose, and the line."""
+
+    def _id(self) -> UUID:
+        """From the seed, so that a run can be had again."""
+        return UUID(int=self.chance.getrandbits(128), version=4)
+
+    def _practice(self, number: int) -> Practice:
+        users = [UserId(self._id()) for _ in range(4)]
+        return Practice(WorkspaceId(self._id()), number, users[:2], users[2:])
 
     def any(self) -> Practice:
         return self.chance.choice(self.practices)
@@ -102,40 +133,15 @@ class World:
 
     def strangers_marks(self, practice: Practice) -> list[str]:
         """What must not be in anything this practice is told."""
+        return self._marks[practice.number]
+
+    def _of_others(self, practice: Practice) -> list[str]:
         return [
             mark
             for other in self.practices
             if other is not practice
-            for mark in (other.mark, f"קנרית{other.number}זז", str(other.id))
+            for mark in (other.mark, other.mark_he, str(other.id), *map(str, other.everybody))
         ]
-
-    async def fetch(
-        self,
-        *,
-        workspace: WorkspaceId,
-        sessions: Sequence[UUID] = (),
-        clients: Sequence[UUID] = (),
-        actor: UserId | None = None,
-    ) -> Pulled:
-        source = self.by_id[workspace].source
-        return await source.fetch(
-            workspace=workspace, sessions=sessions, clients=clients, actor=actor
-        )
-
-    async def manifest(
-        self, *, workspace: WorkspaceId, client: ClientId | None = None
-    ) -> AsyncIterator[ManifestItem]:
-        async for item in self.by_id[workspace].source.manifest(workspace=workspace, client=client):
-            yield item
-
-    async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus | None:
-        return "active" if workspace in self.by_id else None
-
-    async def introspect(self, *, session: str, user: UserId) -> Introspection | None:
-        found = self.logins.get(session)
-        if found is None or found[1] != user:
-            return None
-        return Introspection(user, found[0].id, "owner", True, "active", False)
 
 
 def ref(practice: Practice, session: UUID) -> NoteRef:
