@@ -94,7 +94,7 @@ PURE = {
 def test_one_file_opens_connections() -> None:
     """`tenant_tx` and `system_tx` are the only ways to a connection: nobody else touches an engine."""
     for path in HOUSE.rglob("*.py"):
-        if path.name == "database.py" or path.is_relative_to(HOUSE / "demo"):
+        if path == HOUSE / "adapters" / "database.py" or path.is_relative_to(HOUSE / "demo"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):
