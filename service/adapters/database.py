@@ -9,6 +9,7 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -116,6 +117,7 @@ work = _table(
     workspace_id=Uuid,
     kind=Text,
     key=Uuid,
+    background=Boolean,
     wanted=BigInteger,
     done=BigInteger,
     token=BigInteger,
@@ -127,7 +129,53 @@ work = _table(
     first_wanted_at=INSTANT,
 )
 event_ids = _table(
-    "event_ids", id=Uuid, received_at=INSTANT, workspace_id=Uuid, entity=Text, entity_id=Uuid
+    "event_ids",
+    id=Uuid,
+    received_at=INSTANT,
+    workspace_id=Uuid,
+    entity=Text,
+    entity_id=Uuid,
+    kind=Text,
+    occurred_at=INSTANT,
+)
+feed_cursor = _table("feed_cursor", one=Boolean, txid=Text, id=Uuid, read_at=INSTANT)
+schedules = _table(
+    "schedules",
+    name=Text,
+    due_at=INSTANT,
+    token=BigInteger,
+    lease_until=INSTANT,
+    failures=Integer,
+    last_error=Text,
+    done_at=INSTANT,
+)
+backfills = _table(
+    "backfills",
+    id=Uuid,
+    workspace_id=Uuid,
+    since=INSTANT,
+    started_at=INSTANT,
+    at_workspace=Uuid,
+    after_id=Uuid,
+    asked=BigInteger,
+    finished_at=INSTANT,
+)
+erasures = _table(
+    "erasures",
+    id=Uuid,
+    workspace_id=Uuid,
+    entity=Text,
+    entity_id=Uuid,
+    at=INSTANT,
+    receipt=JSONB,
+    keyid=Text,
+    signature=LargeBinary,
+)
+installation = _table(
+    "installation", one=Boolean, system_identifier=Text, made_at=INSTANT, restored_at=INSTANT
+)
+index_models = _table(
+    "index_models", workspace_id=Uuid, active=Text, beside=Text, changed_at=INSTANT
 )
 tombstones = _table("tombstones", workspace_id=Uuid, entity=Text, entity_id=Uuid, at=INSTANT)
 
@@ -169,6 +217,7 @@ WORKSPACE_STONES = ("workspaces", SHUT)
 CONTENT_TABLES = (
     workspace_keys,
     index_epoch,
+    index_models,
     note_catalogue,
     session_vectors,
     bags,
@@ -179,7 +228,19 @@ CONTENT_TABLES = (
     audit_checkpoints,
 )
 """Behind row-level security; only `tenant_tx` opens them."""
-SYSTEM_TABLES = (work, event_ids, tombstones, audit_heads, open_chats, switches)
+SYSTEM_TABLES = (
+    work,
+    event_ids,
+    tombstones,
+    audit_heads,
+    open_chats,
+    switches,
+    feed_cursor,
+    schedules,
+    backfills,
+    erasures,
+    installation,
+)
 """Ids, kinds and times only; behind grants."""
 
 _AWAY = (OperationalError, InterfaceError, OSError, TimeoutError, asyncpg.PostgresConnectionError)

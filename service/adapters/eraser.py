@@ -17,7 +17,7 @@ from service.adapters.database import (
     work,
     workspace_keys,
 )
-from service.adapters.work_queue import bury, finish
+from service.adapters.work_queue import TOKEN, bury, finish
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
 from service.ports import KeyStore, Lease
@@ -74,7 +74,7 @@ def _stone(workspace: WorkspaceId) -> tuple[ColumnElement[bool], ...]:
 async def _end_other_work(connection: AsyncConnection, workspace: WorkspaceId) -> None:
     """Waits for whoever is writing a note, and fences the rest; rows stay, so that no token ever repeats."""
     others = work.c.workspace_id == workspace, work.c.kind != "workspaces"
-    ended = {"done": work.c.wanted, "token": work.c.token + 1, "attempts": 0}
+    ended = {"done": work.c.wanted, "token": TOKEN, "attempts": 0}
     await connection.execute(
         update(work).where(*others).values(ended | {"lease_until": None, "parked_at": None})
     )

@@ -21,6 +21,8 @@ MAX_ATTEMPTS = 5
 BACKOFF_SECONDS = 2.0
 MAX_BACKOFF_SECONDS = 300.0
 OUTAGE_BACKOFF_SECONDS = 60.0
+TOKEN = func.nextval("work_tokens")
+"""Never given twice, so a row may go and come back: who still holds an old lease on it is fenced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class PgWorkQueue:
             update(work)
             .where(work.c.workspace_id == row.workspace_id, work.c.kind == row.kind)
             .where(work.c.key == row.key)
-            .values(token=work.c.token + 1, attempts=work.c.attempts + 1, lease_until=until)
+            .values(token=TOKEN, attempts=work.c.attempts + 1, lease_until=until)
             .returning(work.c.token, work.c.attempts, work.c.wanted)
         )
         leased = (await connection.execute(statement)).one()

@@ -39,13 +39,16 @@ async def test_no_function_runs_with_somebody_elses_rights(owner: Owner) -> None
 
 
 async def test_nothing_but_tables_and_their_indexes_is_there(owner: Owner) -> None:
-    """No view, materialised view, foreign table or sequence stands beside the tables, and no rule rewrites one."""
+    """No view, materialised view or foreign table stands beside the tables, no sequence but the one of fencing
+    tokens, which counts all practices' work together, and no rule rewrites one."""
     kinds = await _column(
         owner,
         "SELECT DISTINCT relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         f" WHERE {OUTSIDE} AND {NOT_OF_AN_EXTENSION.format(oid='c.oid')} ORDER BY 1",
     )
-    assert kinds == ["i", "r"]
+    assert kinds == ["S", "i", "r"]
+    sequences = "SELECT relname FROM pg_class WHERE relkind = 'S'"
+    assert await _column(owner, sequences) == ["work_tokens"]
     rules = "SELECT rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class"
     outside = f" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {OUTSIDE}"
     assert await _column(owner, rules + outside) == []
@@ -55,13 +58,15 @@ async def test_nothing_but_tables_and_their_indexes_is_there(owner: Owner) -> No
 async def test_grants_are_of_four_kinds_and_to_two_roles(owner: Owner) -> None:
     """On tables and on columns: reading and writing rows, handed on by nobody, and nothing promised for later."""
     granted = await owner.fetch(
-        "SELECT pg_get_userbyid(a.grantee) AS role, a.privilege_type AS right, a.is_grantable AS on"
+        "SELECT pg_get_userbyid(a.grantee) AS role, a.privilege_type AS right, a.is_grantable AS on, c.relkind"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         f" LEFT JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(coalesce(t.attacl, c.relacl)) a"
         f" WHERE {OUTSIDE} AND a.grantee <> c.relowner"
     )
     assert {row["role"] for row in granted} == {"pazpaz_ai_api", "pazpaz_ai_worker"}
-    assert {row["right"] for row in granted} == {"SELECT", "INSERT", "UPDATE", "DELETE"}
+    on_tables = {row["right"] for row in granted if row["relkind"] != b"S"}
+    assert on_tables == {"SELECT", "INSERT", "UPDATE", "DELETE"}
+    assert {row["right"] for row in granted if row["relkind"] == b"S"} == {"USAGE"}
     assert not any(row["on"] for row in granted)
     assert await _column(owner, "SELECT oid FROM pg_default_acl") == []
 
