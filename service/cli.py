@@ -1,17 +1,19 @@
 """pazpaz-agent: the third door, for operators and developers."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from service.commands.audit import app as audit_app
+from service.commands.backfill import backfill
 from service.commands.bench import app as bench_app
+from service.commands.dead_letters import app as dead_letters_app
 from service.commands.keys import keys_app
+from service.commands.reconcile import reconcile
+from service.commands.signals import interruptible, stop_on_signals
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
 
@@ -26,6 +28,9 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(switch_app, name="switch")
 app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
+app.add_typer(dead_letters_app, name="dead-letters")
+app.command()(reconcile)
+app.command()(backfill)
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 
@@ -84,15 +89,32 @@ def worker() -> None:
 
 
 async def _work(settings: Any) -> None:
+    from service.chores import clockwork_of, keep_gauges
     from service.container import open_container
     from service.keeper import keeper_of
     from service.worker import Worker
 
     async with open_container(settings) as container:
-        stop = _stop_on_signals()
+        stop = stop_on_signals()
+        if settings.worker_port is not None:
+            _serve_metrics(settings)
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(Worker(container.queue, container.indexer).run(stop))
+            renew = container.settings.lease_seconds / 3
+            loops.create_task(Worker(container.queue, container.indexer, renew).run(stop))
             loops.create_task(keeper_of(container).run(stop))
+            loops.create_task(clockwork_of(container).run(stop))
+            if settings.worker_port is not None:
+                loops.create_task(keep_gauges(container, stop))
+
+
+def _serve_metrics(settings: Any) -> None:
+    """A worker's own counters: of notes, of errors, of what the clock asked for. In a thread that ends with us."""
+    from prometheus_client import start_http_server
+
+    try:
+        start_http_server(settings.worker_port, addr=settings.host)
+    except OSError as exc:
+        raise BadSettings(f"HOST, WORKER_PORT: cannot listen ({exc.strerror})") from None
 
 
 @app.command()
@@ -115,7 +137,7 @@ def demo(
     from service.demo.run import run_demo
 
     _quiet_logs()
-    raise typer.Exit(_interruptible(run_demo(data, port=port, check=check)))
+    raise typer.Exit(interruptible(run_demo(data, port=port, check=check)))
 
 
 @app.command("load")
@@ -124,7 +146,7 @@ def load_notes(folder: Folder) -> None:
     from service.demo.run import run_load
 
     _quiet_logs()
-    _interruptible(run_load(folder))
+    interruptible(run_load(folder))
 
 
 @eval_app.command("retrieval")
@@ -136,7 +158,7 @@ def eval_retrieval(
     from service.demo.run import run_evaluation
 
     _quiet_logs()
-    _interruptible(run_evaluation(data, out))
+    interruptible(run_evaluation(data, out))
 
 
 @app.command()
@@ -153,29 +175,6 @@ def _quiet_logs() -> None:
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")
-
-
-def _stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set; call inside the running loop."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-def _interruptible(work: Coroutine[Any, Any, Any]) -> Any:
-    """Runs to the end, or until SIGINT or SIGTERM; then everything that was opened is closed in order."""
-
-    async def supervised() -> Any:
-        task = asyncio.ensure_future(work)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await task
-
-    try:
-        return asyncio.run(supervised())
-    except asyncio.CancelledError:
-        raise typer.Abort from None
 
 
 def main() -> None:

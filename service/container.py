@@ -22,6 +22,7 @@ from pazpaz_ai_client.signing import (
     read_folder,
 )
 from service.adapters.audit_log import PgAuditLog
+from service.adapters.backfills import PgBackfills
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, open_database
@@ -31,6 +32,7 @@ from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
 from service.adapters.monolith import Monolith
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
+from service.adapters.schedules import PgSchedules
 from service.adapters.standing import PgStandings
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.answers import Answer, Question
@@ -82,6 +84,8 @@ class Container:
     """Its `on_change` is free for whoever wants to tell of a rotation."""
     store: PgChunkStore
     queue: PgWorkQueue
+    schedules: PgSchedules
+    backfills: PgBackfills
     conversations: PgConversations
     audit: PgAuditLog
     limiter: RedisRateLimiter
@@ -179,6 +183,8 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
                 debounce=settings.debounce_seconds,
                 debounce_limit=settings.debounce_limit_seconds,
             ),
+            schedules=PgSchedules(database),
+            backfills=PgBackfills(database),
             conversations=PgConversations(database, keys),
             audit=PgAuditLog(database),
             limiter=RedisRateLimiter(

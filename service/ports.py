@@ -4,7 +4,7 @@ No method promises to be fast or to succeed: each may raise `Unavailable` or a s
 travels as a required keyword and comes only from something verified.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -51,9 +51,17 @@ class NoteSource(Protocol):
         ...
 
     def manifest(
-        self, *, workspace: WorkspaceId, client: ClientId | None = None
+        self,
+        *,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        after: UUID | None = None,
     ) -> AsyncIterator[ManifestItem]:
-        """What exists, page by page."""
+        """What exists, page by page, in the order of ids; behind `after`, if given."""
+        ...
+
+    async def workspaces(self) -> Mapping[WorkspaceId, WorkspaceStatus]:
+        """Every workspace PazPaz lists. Raises SourceUnavailable."""
         ...
 
     async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus | None:
@@ -158,7 +166,8 @@ class ChatModel(Protocol):
     ) -> AsyncGenerator[Delta, None]: ...
 
 
-WorkKind = Literal["sessions", "clients", "workspaces"]
+WorkKind = Literal["sessions", "clients", "workspaces", "reconcile"]
+"""What is looked at again; `reconcile` compares a whole workspace (its key) with PazPaz's list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +263,14 @@ class ChunkStore(Protocol):
         """How many notes a search in this scope covers."""
         ...
 
+    async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
+        """What the index says it holds, clients who are not indexed (`archived`) included."""
+        ...
+
+    async def workspaces(self) -> frozenset[WorkspaceId]:
+        """Every workspace that something was ever kept of."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ClientChange:
@@ -262,39 +279,111 @@ class ClientChange:
     became_active: bool
 
 
+EventEntity = Literal["sessions", "clients", "workspaces", "users"]
+EventKind = Literal["upserted", "purged", "status"]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """'Look again': PazPaz's hint that something changed."""
 
     id: UUID
     workspace: WorkspaceId
-    entity: Literal["sessions", "clients", "workspaces", "users"]
+    entity: EventEntity
     entity_id: UUID
-    kind: Literal["upserted", "purged", "status"]
+    kind: EventKind
+    occurred_at: datetime | None = None
+    """By PazPaz's clock; an order to lift a tombstone must be younger than the stone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesCursor:
+    """How far PazPaz's outbox was read: its order is (txid, id), and below it nothing will appear any more."""
+
+    txid: int
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A page of PazPaz's outbox, and where the next one begins."""
+
+    events: Sequence[Event]
+    next: ChangesCursor | None
+
+
+class ChangesFeed(Protocol):
+    """PazPaz's outbox as a feed: what the webhook may have lost."""
+
+    async def changes(self, *, after: ChangesCursor | None, limit: int) -> Changes:
+        """The events behind `after`, oldest first. Raises SourceUnavailable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What operators watch: pieces waiting and given up on, and the age in seconds of the oldest unmet want."""
+    """What operators watch: pieces that a change asked for, pieces in the background, pieces given up on, and the age
+    in seconds of the oldest unmet want of a change."""
 
     waiting: int
+    background: int
     parked: int
     lag: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """What is still to be looked at in a workspace, and what was given up on, as (kind, key)."""
+
+    waiting: frozenset[tuple[str, UUID]]
+    parked: frozenset[tuple[str, UUID]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A piece of work that was given up on; `code` is of the closed list in `errors`, never a message."""
+
+    workspace: WorkspaceId
+    kind: WorkKind
+    key: UUID
+    code: str | None
+    parked_at: datetime
+    wanted_at: datetime
 
 
 class WorkQueue(Protocol):
     """Durable desired state: what should be looked at again, and by whom it is being done."""
 
-    async def accept(self, events: Sequence[Event]) -> int:
-        """Stores unseen event ids and raises `wanted`, in one transaction; returns how many were new."""
+    async def accept(self, events: Sequence[Event], *, feed: ChangesCursor | None = None) -> int:
+        """Stores unseen event ids, raises `wanted`, keeps the feed's cursor, in one transaction; how many are new."""
         ...
 
-    async def want(self, items: Sequence[ManifestItem], *, workspace: WorkspaceId) -> None:
-        """Asks for these notes to be looked at again."""
+    async def cursor(self) -> ChangesCursor | None:
+        """How far the feed was read; None when it never was."""
+        ...
+
+    async def want(
+        self,
+        items: Sequence[ManifestItem],
+        *,
+        workspace: WorkspaceId,
+        background: bool = False,
+    ) -> None:
+        """Asks for these notes to be looked at again; in the background, after all that a change asked for."""
+        ...
+
+    async def want_whole(
+        self, workspaces: Sequence[WorkspaceId], *, kind: Literal["workspaces", "reconcile"]
+    ) -> None:
+        """Asks for workspaces to be looked at, or, in the background, to be compared with PazPaz's list."""
         ...
 
     async def claim(self, *, limit: int) -> Sequence[Lease]:
-        """Leases of one workspace; a piece that failed before comes alone."""
+        """Leases of one workspace, the next in turn; a piece that failed before comes alone."""
+        ...
+
+    async def renew(self, leases: Sequence[Lease]) -> None:
+        """Holds on to leases that are still ours."""
         ...
 
     async def done(self, lease: Lease) -> bool:
@@ -309,11 +398,44 @@ class WorkQueue(Protocol):
         """Whether PazPaz said that this entity is gone for good."""
         ...
 
+    async def buried(self, *, workspace: WorkspaceId) -> frozenset[tuple[str, UUID]]:
+        """The tombstones of a workspace, its own included, as (entity, id)."""
+        ...
+
     async def release(self, leases: Sequence[Lease]) -> None:
         """Gives leases back untouched, as at shutdown."""
         ...
 
     async def depth(self) -> Depth: ...
+
+    async def open_work(self, *, workspace: WorkspaceId) -> OpenWork: ...
+
+    async def dead_letters(
+        self,
+        *,
+        workspace: WorkspaceId | None = None,
+        key: UUID | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Sequence[DeadLetter]:
+        """Oldest first."""
+        ...
+
+    async def retry_dead_letters(
+        self, *, workspace: WorkspaceId | None, key: UUID | None = None
+    ) -> int:
+        """Lets dead letters be tried anew, of all workspaces or one, all or one; how many."""
+        ...
+
+    async def drop_dead_letters(
+        self, *, workspace: WorkspaceId | None, key: UUID | None = None
+    ) -> int:
+        """Stops wanting them, until something changes or reconciliation finds them again; how many."""
+        ...
+
+    async def forget_old_events(self, *, days: float) -> int:
+        """Drops event ids that no repetition needs any more; how many."""
+        ...
 
 
 class WorkspaceEraser(Protocol):
@@ -378,6 +500,10 @@ class ConversationStore(Protocol):
         ...
 
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool: ...
+
+    async def forget_before(self, moment: datetime, *, workspace: WorkspaceId) -> int:
+        """Deletes conversations whose last turn is older; how many."""
+        ...
 
 
 class AuditLog(Protocol):

@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     cohere_rerank_model: str = "rerank-v3.5"
     cohere_chat_model: str = "command-a-03-2025"
 
+    operator_token: SecretStr | None = Field(default=None, min_length=MIN_SECRET_LENGTH)
+    """Opens the operators' routes under /internal/v1; unset, nobody may call them."""
     ai_agent_enabled: bool = True
     ai_agent_max_queries_per_hour: int = Field(default=30, ge=1)
     ai_agent_max_queries_per_user_per_minute: int = Field(default=10, ge=1)
@@ -97,6 +99,16 @@ class Settings(BaseSettings):
     """After this long without a closing row a question is recorded as ended, outcome unknown."""
     audit_checkpoint_seconds: float = Field(default=60.0, gt=0)
     """How often a chain that grew is signed."""
+    feed_seconds: float = Field(default=60.0, gt=0)
+    """How often PazPaz's outbox is read for events that the webhook lost."""
+    reconcile_hour: int = Field(default=1, ge=0, le=23)
+    """The hour (UTC) in which every workspace is compared with PazPaz's list."""
+    conversation_retention_days: int = Field(default=90, ge=1)
+    """Conversations without a turn for so long are deleted."""
+    event_id_retention_days: int = Field(default=30, ge=1)
+    """Event ids older than this are dropped; an event repeated later asks for one more look, and changes nothing."""
+    worker_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where a worker serves its own /metrics, if set."""
     request_timeout_seconds: float = Field(default=10.0, gt=0)
     lease_seconds: float = Field(default=60.0, gt=0)
 

@@ -1,7 +1,8 @@
 """The background loop: claims work, brings the index in line with the source, until SIGTERM."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,6 +17,8 @@ log = structlog.get_logger()
 BATCH = 16  # notes of one workspace in one round: one pull, one or two embed calls
 IDLE_SECONDS = 0.3
 MAX_PAUSE_SECONDS = 60.0
+MOST_RENEWALS = 60
+"""A round that hangs loses its leases in the end; 20 minutes at a lease of 60 s."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Worker:
 
     queue: WorkQueue
     indexer: Indexer
+    renew_seconds: float = 20.0
+    """How often leases in hand are renewed: a third of what they last, so that one failure costs none."""
     outage: Outage = field(default_factory=Outage)
     stranded: list[Lease] = field(default_factory=list)
     """Leases in hand when the database went away: given back first, because no note is to blame."""
@@ -79,7 +84,8 @@ class Worker:
         if not leases:
             return False
         try:
-            await self._handle(leases)
+            async with self._held(leases):
+                await self._handle(leases)
         except StoreUnavailable:
             self.stranded.extend(leases)
             raise
@@ -87,6 +93,24 @@ class Worker:
             await asyncio.shield(self.queue.release(leases))
             raise
         return True
+
+    @asynccontextmanager
+    async def _held(self, leases: Sequence[Lease]) -> AsyncIterator[None]:
+        """A large note may take longer than its lease; a frozen or dead process renews nothing."""
+        renewing = asyncio.create_task(self._renew(leases))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
+
+    async def _renew(self, leases: Sequence[Lease]) -> None:
+        for _ in range(MOST_RENEWALS):
+            await asyncio.sleep(self.renew_seconds)
+            try:
+                await self.queue.renew(leases)
+            except StoreUnavailable:
+                log.warning("worker.not_renewed")
 
     async def _release_stranded(self) -> None:
         if self.stranded:

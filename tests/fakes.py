@@ -1,10 +1,11 @@
 """In-memory stand-ins for the ports, with memory, shared by the tests."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Literal
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -31,14 +32,18 @@ from service.ports import (
     Allowance,
     AuditDepth,
     AuditHead,
+    Changes,
+    ChangesCursor,
     ClientChange,
     ConversationHead,
+    DeadLetter,
     Depth,
     Embedder,
     Event,
     IndexedNote,
     Lease,
     OpenChat,
+    OpenWork,
     Vector,
     WorkspaceKeys,
 )
@@ -116,6 +121,8 @@ class InMemoryNoteSource:
         self.clients: dict[UUID, Client] = {}
         self.unreadable: dict[UUID, UnreadableReason] = {}
         self.pulls: list[tuple[Sequence[UUID], Sequence[UUID], UserId | None]] = []
+        self.statuses: dict[WorkspaceId, WorkspaceStatus] = {}
+        self.outbox: list[Event] = []
 
     def take(self, *rows: Note | Client) -> None:
         for row in rows:
@@ -148,16 +155,32 @@ class InMemoryNoteSource:
         )
 
     async def manifest(
-        self, *, workspace: WorkspaceId, client: ClientId | None = None
+        self,
+        *,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        after: UUID | None = None,
     ) -> AsyncIterator[ManifestItem]:
         notes = [*self.sessions.values(), *(c.profile for c in self.clients.values())]
-        for note in notes:
-            if note.ref.workspace == workspace and client in {None, note.client}:
-                ref = note.ref
-                yield ManifestItem(ref.entity, ref.id, note.client, note.state, note.updated_at)
+        for note in sorted(notes, key=lambda one: one.ref.id):
+            late = after is not None and note.ref.id <= after
+            if note.ref.workspace == workspace and client in {None, note.client} and not late:
+                ref, seen = note.ref, (note.state, note.updated_at, note.version)
+                yield ManifestItem(ref.entity, ref.id, note.client, *seen)
+
+    async def workspaces(self) -> Mapping[WorkspaceId, WorkspaceStatus]:
+        notes = [*self.sessions.values(), *(c.profile for c in self.clients.values())]
+        found: dict[WorkspaceId, WorkspaceStatus] = {n.ref.workspace: "active" for n in notes}
+        return found | self.statuses
 
     async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus:
-        return "active"
+        return self.statuses.get(workspace, "active")
+
+    async def changes(self, *, after: ChangesCursor | None, limit: int) -> Changes:
+        start = after.txid if after else 0
+        page = self.outbox[start : start + limit]
+        at = ChangesCursor(start + len(page), page[-1].id) if page else after
+        return Changes(page, at)
 
 
 @dataclass(slots=True)
@@ -172,6 +195,8 @@ class _Work:
     attempts: int = 0
     lease_until: float | None = None
     parked: bool = False
+    background: bool = False
+    code: str | None = None
 
 
 class InMemoryWorkQueue:
@@ -184,28 +209,55 @@ class InMemoryWorkQueue:
         self.debounce, self.debounce_limit = 0.0, 0.0
         self.now = 0.0
         self.seen: set[UUID] = set()
-        self.buried: set[tuple[WorkspaceId, str, UUID]] = set()
+        self.buried_places: set[tuple[WorkspaceId, str, UUID]] = set()
         self.rows: dict[tuple[WorkspaceId, str, UUID], _Work] = {}
+        self.read: ChangesCursor | None = None
+        self.turns = {False: UUID(int=0), True: UUID(int=0)}
+        self.tokens = 0
 
-    async def accept(self, events: Sequence[Event]) -> int:
+    async def accept(self, events: Sequence[Event], *, feed: ChangesCursor | None = None) -> int:
         fresh = {event.id: event for event in events if event.id not in self.seen}
         self.seen |= set(fresh)
         for event in fresh.values():
             place = (event.workspace, event.entity, event.entity_id)
             if event.kind == "purged":
-                self.buried.add(place)
+                self.buried_places.add(place)
             if event.entity != "users":
-                self._raise(place, self.debounce)
+                self._raise(place, self.debounce if event.kind == "upserted" else 0)
+        self.read = feed or self.read
         return len(fresh)
 
-    async def want(self, items: Sequence[ManifestItem], *, workspace: WorkspaceId) -> None:
-        for item in items:
-            self._raise((workspace, item.entity, item.id), 0)
+    async def cursor(self) -> ChangesCursor | None:
+        return self.read
 
-    def _raise(self, place: tuple[WorkspaceId, str, UUID], debounce: float) -> None:
+    async def want(
+        self,
+        items: Sequence[ManifestItem],
+        *,
+        workspace: WorkspaceId,
+        background: bool = False,
+    ) -> None:
+        for item in items:
+            self._raise((workspace, item.entity, item.id), 0, background=background)
+
+    async def want_whole(
+        self, workspaces: Sequence[WorkspaceId], *, kind: Literal["workspaces", "reconcile"]
+    ) -> None:
+        for one in workspaces:
+            self._raise((one, kind, one), 0, background=kind == "reconcile")
+
+    def _raise(
+        self, place: tuple[WorkspaceId, str, UUID], debounce: float, *, background: bool = False
+    ) -> None:
         row = self.rows.setdefault(place, _Work(self.now, self.now + debounce))
+        if background and row.parked:
+            return
+        row.background = background and (row.background or row.wanted == row.done)
         if row.wanted == row.done:
             row.since = self.now
+        elif background:
+            row.wanted += 1
+            return
         latest = max(row.since + self.debounce_limit, self.now)
         row.not_before = min(self.now + debounce, latest) if row.wanted else row.not_before
         row.wanted += 1
@@ -214,19 +266,42 @@ class InMemoryWorkQueue:
 
     async def claim(self, *, limit: int) -> Sequence[Lease]:
         self._park_killers()
-        ready = sorted(filter(self._ready, self.rows), key=lambda p: self.rows[p].not_before)
-        if not ready:
-            return []
+        for background in (False, True):
+            ready = [p for p in self.rows if self._ready(p) and self._is_of(p, background)]
+            if ready:
+                return self._taken(self._in_turn(ready, background), limit)
+        return []
+
+    def _is_of(self, place: tuple[WorkspaceId, str, UUID], background: bool) -> bool:
+        return self.rows[place].background == background
+
+    def _in_turn(
+        self, ready: list[tuple[WorkspaceId, str, UUID]], background: bool
+    ) -> list[tuple[WorkspaceId, str, UUID]]:
+        """The ready pieces of the next workspace, oldest first."""
+        turn = self.turns[background]
+        mine = min({p[0] for p in ready}, key=lambda one: (one <= turn, one))
+        self.turns[background] = mine
+        return sorted((p for p in ready if p[0] == mine), key=lambda p: self.rows[p].not_before)
+
+    def _taken(self, ready: list[tuple[WorkspaceId, str, UUID]], limit: int) -> Sequence[Lease]:
         first = ready[0]
         if self.rows[first].attempts or first[1] != "sessions":
             return [self._lease(first)]
-        same = [p for p in ready if p[:2] == first[:2] and not self.rows[p].attempts]
+        same = [p for p in ready if p[1] == first[1] and not self.rows[p].attempts]
         return [self._lease(place) for place in same[:limit]]
+
+    async def renew(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            row = self._held(lease)
+            if row and row.lease_until is not None:
+                row.lease_until = self.now + self.lease_seconds
 
     def _park_killers(self) -> None:
         for row in self.rows.values():
             died = row.lease_until is not None and row.lease_until < self.now
-            row.parked |= died and row.attempts >= self.MOST_ATTEMPTS and row.wanted > row.done
+            if died and row.attempts >= self.MOST_ATTEMPTS and row.wanted > row.done:
+                row.parked, row.code = True, "worker_lost"
 
     def _ready(self, place: tuple[WorkspaceId, str, UUID]) -> bool:
         row = self.rows[place]
@@ -235,11 +310,12 @@ class InMemoryWorkQueue:
         return waiting and free and not self._is_buried(place)
 
     def _is_buried(self, place: tuple[WorkspaceId, str, UUID]) -> bool:
-        return place[1] != "workspaces" and (place[0], "workspaces", place[0]) in self.buried
+        return place[1] != "workspaces" and (place[0], "workspaces", place[0]) in self.buried_places
 
     def _lease(self, place: tuple[WorkspaceId, str, UUID]) -> Lease:
         row, (workspace, kind, key) = self.rows[place], place
-        row.token, row.attempts = row.token + 1, row.attempts + 1
+        self.tokens += 1
+        row.token, row.attempts = self.tokens, row.attempts + 1
         row.lease_until = self.now + self.lease_seconds
         return Lease(kind, key, workspace, row.token, row.wanted, row.attempts)
 
@@ -247,11 +323,14 @@ class InMemoryWorkQueue:
         row = self.rows.get((lease.workspace, lease.kind, lease.key))
         return row if row and row.token == lease.token else None
 
-    def finish(self, lease: Lease) -> bool:
-        """What a store does in the transaction of its effect."""
+    def finish(self, lease: Lease, *, gone: bool = False) -> bool:
+        """What a store does in the transaction of its effect; of what is gone no row stays."""
         row = self._held(lease)
         if row is None:
             return False
+        if gone and row.wanted == lease.wanted:
+            del self.rows[lease.workspace, lease.kind, lease.key]
+            return True
         row.done, row.attempts, row.lease_until = lease.wanted, 0, None
         if row.wanted > row.done:
             row.since = self.now
@@ -263,6 +342,7 @@ class InMemoryWorkQueue:
     async def failed(self, lease: Lease, *, code: str, retry_after: float | None) -> None:
         if not (row := self._held(lease)):
             return
+        row.code = code
         outage, last = retry_after is not None, lease.attempts >= self.MOST_ATTEMPTS
         delay = min(retry_after, 60) if retry_after is not None else 2 * 2**lease.attempts
         row.lease_until, row.not_before = None, max(row.not_before, self.now + delay)
@@ -274,7 +354,10 @@ class InMemoryWorkQueue:
             row.parked = last
 
     async def purged(self, lease: Lease) -> bool:
-        return (lease.workspace, lease.kind, lease.key) in self.buried
+        return (lease.workspace, lease.kind, lease.key) in self.buried_places
+
+    async def buried(self, *, workspace: WorkspaceId) -> frozenset[tuple[str, UUID]]:
+        return frozenset(place[1:] for place in self.buried_places if place[0] == workspace)
 
     async def release(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
@@ -284,12 +367,68 @@ class InMemoryWorkQueue:
 
     async def depth(self) -> Depth:
         rows = [r for p, r in self.rows.items() if r.wanted > r.done and not self._is_buried(p)]
-        waiting = [row for row in rows if not row.parked]
+        parked = sum(row.parked for row in rows)
+        background = sum(row.background and not row.parked for row in rows)
+        waiting = [row for row in rows if not row.parked and not row.background]
         lag = self.now - min((row.since for row in waiting), default=self.now)
-        return Depth(len(waiting), len(rows) - len(waiting), lag)
+        return Depth(len(waiting), background, parked, lag)
+
+    async def open_work(self, *, workspace: WorkspaceId) -> OpenWork:
+        rows = [(p, r) for p, r in self.rows.items() if p[0] == workspace and r.wanted > r.done]
+        return OpenWork(
+            waiting=frozenset(p[1:] for p, r in rows if not r.parked),
+            parked=frozenset(p[1:] for p, r in rows if r.parked),
+        )
+
+    async def dead_letters(
+        self,
+        *,
+        workspace: WorkspaceId | None = None,
+        key: UUID | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Sequence[DeadLetter]:
+        found = [
+            DeadLetter(p[0], p[1], p[2], self.rows[p].code, NOW, NOW)
+            for p in self._parked(workspace, key)
+        ]
+        return found[offset : offset + limit]
+
+    def _parked(
+        self, workspace: WorkspaceId | None, key: UUID | None
+    ) -> list[tuple[WorkspaceId, str, UUID]]:
+        return [
+            p
+            for p, row in self.rows.items()
+            if row.parked and workspace in {None, p[0]} and key in {None, p[2]}
+        ]
+
+    async def retry_dead_letters(
+        self, *, workspace: WorkspaceId | None, key: UUID | None = None
+    ) -> int:
+        chosen = self._parked(workspace, key)
+        for place in chosen:
+            row = self.rows[place]
+            row.parked, row.attempts, row.not_before = False, 0, self.now
+        return len(chosen)
+
+    async def drop_dead_letters(
+        self, *, workspace: WorkspaceId | None, key: UUID | None = None
+    ) -> int:
+        chosen = self._parked(workspace, key)
+        for place in chosen:
+            del self.rows[place]
+        return len(chosen)
+
+    async def forget_old_events(self, *, days: float) -> int:
+        """Its clock knows no days."""
+        return 0
 
     def is_open(self, workspace: WorkspaceId) -> bool:
-        return any(p[0] == workspace and r.wanted > r.done for p, r in self.rows.items())
+        return any(
+            p[0] == workspace and p[1] != "reconcile" and r.wanted > r.done
+            for p, r in self.rows.items()
+        )
 
 
 class InMemoryChunkStore:
@@ -298,7 +437,7 @@ class InMemoryChunkStore:
     def __init__(self, queue: InMemoryWorkQueue | None = None) -> None:
         self.queue = queue
         self.indexed: dict[NoteRef, IndexedNote] = {}
-        self.archived: set[NoteRef] = set()
+        self.archived: dict[NoteRef, Note] = {}
         self.epochs: dict[WorkspaceId, int] = defaultdict(int)
         self.woken: list[UUID] = []
         self.bag_reads = 0
@@ -333,10 +472,10 @@ class InMemoryChunkStore:
             return None
         was_active = ref in self.indexed
         if indexed:
-            self.archived.discard(ref)
+            self.archived.pop(ref, None)
             self._write(indexed)
         else:
-            self.archived.add(ref)
+            self.archived[ref] = client.profile
             self._drop(self._of_client(ref))
         self.epochs[ref.workspace] += 1
         change = ClientChange(became_active=indexed is not None and not was_active)
@@ -346,7 +485,7 @@ class InMemoryChunkStore:
     async def forget_client(self, ref: NoteRef, *, lease: Lease | None = None, erase: bool) -> bool:
         if not self._forget(self._of_client(ref), ref, lease, erase=erase):
             return False
-        self.archived.discard(ref)
+        self.archived.pop(ref, None)
         return True
 
     async def digests(self, ref: NoteRef) -> dict[str, str]:
@@ -397,6 +536,19 @@ class InMemoryChunkStore:
         complete = not (self.queue and self.queue.is_open(workspace))
         return SearchStatement(len(notes), first, last, drafts, complete=complete)
 
+    async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
+        indexed = [(kept.note, kept.note.state) for kept in self._of(workspace)]
+        archived: list[tuple[Note, NoteState]] = [
+            (note, "archived") for ref, note in self.archived.items() if ref.workspace == workspace
+        ]
+        return [
+            ManifestItem(n.ref.entity, n.ref.id, n.client, state, n.updated_at, n.version)
+            for n, state in indexed + archived
+        ]
+
+    async def workspaces(self) -> frozenset[WorkspaceId]:
+        return frozenset(self.epochs)
+
     def _of(self, workspace: WorkspaceId) -> list[IndexedNote]:
         return [i for ref, i in self.indexed.items() if ref.workspace == workspace]
 
@@ -405,7 +557,7 @@ class InMemoryChunkStore:
 
     def _is_shut(self, workspace: WorkspaceId, client: ClientId) -> bool:
         ref = NoteRef(workspace, "clients", client)
-        buried = self.queue.buried if self.queue else set()
+        buried = self.queue.buried_places if self.queue else set()
         return ref in self.archived or (workspace, "clients", client) in buried
 
     def _stands(self, indexed: IndexedNote) -> bool:
@@ -482,7 +634,7 @@ class InMemoryConversations:
         held.turns.append(turn)
 
     def _purged(self, workspace: WorkspaceId) -> list[NoteRef]:
-        buried = self.store.queue.buried if self.store.queue else set()
+        buried = self.store.queue.buried_places if self.store.queue else set()
         return [NoteRef(*place) for place in buried if place[0] == workspace]
 
     async def page(
@@ -502,6 +654,16 @@ class InMemoryConversations:
         held = self._theirs(conversation, user, workspace)
         turns = sorted(held.turns, key=lambda turn: turn.asked_at) if held else []
         return [replace(t, sentences=[self._shown(s) for s in t.sentences]) for t in turns]
+
+    async def forget_before(self, moment: datetime, *, workspace: WorkspaceId) -> int:
+        silent = [
+            place
+            for place, held in self.held.items()
+            if place[0] == workspace and all(turn.asked_at < moment for turn in held.turns)
+        ]
+        for place in silent:
+            del self.held[place]
+        return len(silent)
 
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
         if not self._theirs(conversation, user, workspace):

@@ -28,6 +28,7 @@ from service.adapters.conversations import forget_sources
 from service.adapters.database import (
     WORKSPACE_STONES,
     Database,
+    audit_heads,
     bags,
     index_epoch,
     note_catalogue,
@@ -38,8 +39,9 @@ from service.adapters.database import (
 from service.adapters.key_store import require_current
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
+from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import Bag, Client, NoteRef
+from service.domain.notes import Bag, Client, ManifestItem, NoteRef
 from service.errors import KeyUnavailable
 from service.ports import ClientChange, IndexedNote, KeyStore, Lease, Vector, WorkspaceKeys
 from service.security.sealing import seal, unseal
@@ -172,6 +174,29 @@ class PgChunkStore:
             complete=not open_work,
         )
 
+    async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
+        table = note_catalogue
+        query: Any = select(table).where(table.c.workspace_id == workspace)
+        async with self.database.tenant_tx(workspace) as connection:
+            return [_entry(row) for row in await connection.execute(query)]
+
+    async def workspaces(self) -> frozenset[WorkspaceId]:
+        """By the heads of audit chains: whoever has keys has a row that tells of their making."""
+        async with self.database.system_tx() as connection:
+            known = await connection.scalars(select(audit_heads.c.workspace_id))
+            return frozenset(WorkspaceId(one) for one in known) - {SERVICE_CHAIN}
+
+
+def _entry(row: Row[Any]) -> ManifestItem:
+    return ManifestItem(
+        entity=row.entity,
+        id=row.entity_id,
+        client=ClientId(row.client_id),
+        state=row.state,
+        updated_at=row.updated_at,
+        version=row.version,
+    )
+
 
 def _is(table: Table, ref: NoteRef) -> ColumnElement[bool]:
     """The explicit workspace predicate stands beside row-level security: two walls, and a better plan."""
@@ -225,7 +250,9 @@ def _coverage(workspace: WorkspaceId, client: ClientId | None) -> Any:
 
 def _open_work(workspace: WorkspaceId) -> Any:
     waiting = select(work.c.key).where(
-        work.c.workspace_id == workspace, work.c.wanted > work.c.done
+        work.c.workspace_id == workspace,
+        work.c.wanted > work.c.done,
+        work.c.kind != "reconcile",  # a comparison; what it finds is wanted by itself
     )
     return select(waiting.exists())
 

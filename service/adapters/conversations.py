@@ -113,6 +113,20 @@ class PgConversations:
             result = await connection.execute(statement.returning(conversations.c.id))
             return result.first() is not None
 
+    async def forget_before(self, moment: datetime, *, workspace: WorkspaceId) -> int:
+        spoken = select(turns.c.id).where(
+            turns.c.workspace_id == workspace,
+            turns.c.conversation_id == conversations.c.id,
+            turns.c.asked_at >= moment,
+        )
+        silent = delete(conversations).where(
+            conversations.c.workspace_id == workspace,
+            conversations.c.started_at < moment,
+            ~spoken.exists(),
+        )
+        async with self.database.tenant_tx(workspace) as connection:
+            return int((await connection.execute(silent)).rowcount)
+
 
 async def forget_sources(connection: AsyncConnection, ref: NoteRef) -> None:
     """Shreds every sentence that leaned on a note, and the question it answered; for a client, all of theirs."""

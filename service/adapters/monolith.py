@@ -35,6 +35,7 @@ from service.domain.notes import (
     UnreadableReason,
 )
 from service.errors import NotAllowed, SourceUnavailable
+from service.ports import Changes, ChangesCursor, Event, EventEntity, EventKind
 
 log = structlog.get_logger()
 
@@ -103,6 +104,7 @@ class _ManifestRow(_Answer):
     client_id: UUID
     state: NoteState
     updated_at: AwareDatetime
+    version: int | None = None
 
 
 class _Manifest(_Answer):
@@ -117,6 +119,25 @@ class _WorkspaceRow(_Answer):
 
 class _Workspaces(_Answer):
     workspaces: list[_WorkspaceRow]
+
+
+class _EventRow(_Answer):
+    id: UUID
+    workspace_id: UUID
+    entity: EventEntity
+    entity_id: UUID
+    kind: EventKind
+    occurred_at: AwareDatetime
+
+
+class _Cursor(_Answer):
+    txid: int
+    id: UUID
+
+
+class _Changes(_Answer):
+    events: list[_EventRow]
+    next: _Cursor | None = None
 
 
 class _Introspection(_Answer):
@@ -134,7 +155,7 @@ A = TypeVar("A", bound=_Answer)
 
 @dataclass(frozen=True, slots=True)
 class Monolith:
-    """Keeps NoteSource and PrincipalSource. Every call is signed, and so must be every answer, of any status."""
+    """Keeps NoteSource, ChangesFeed and PrincipalSource. Every call is signed, and so must be every answer."""
 
     http: httpx.AsyncClient
     base_url: str
@@ -169,26 +190,38 @@ class Monolith:
         return pulled
 
     async def manifest(
-        self, *, workspace: WorkspaceId, client: ClientId | None = None
+        self,
+        *,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        after: UUID | None = None,
     ) -> AsyncIterator[ManifestItem]:
-        after = None
+        place: Any = str(after) if after else None
         while True:
-            body = {"workspace_id": str(workspace), "after_id": after, "limit": MANIFEST_PAGE}
+            body = {"workspace_id": str(workspace), "after_id": place, "limit": MANIFEST_PAGE}
             if client:
                 body["client_id"] = str(client)
             page = await self._call("manifest", "pp-manifest/1", body, _Manifest)
             for row in page.items:
-                yield ManifestItem(
-                    row.entity, row.id, ClientId(row.client_id), row.state, row.updated_at
-                )
+                yield _item(row)
             if page.next is None:
                 return
-            after = page.next
+            place = page.next
+
+    async def workspaces(self) -> Mapping[WorkspaceId, WorkspaceStatus]:
+        answer = await self._call("workspaces", "pp-workspaces/1", {}, _Workspaces)
+        return {WorkspaceId(row.id): row.status for row in answer.workspaces}
 
     async def workspace_status(self, *, workspace: WorkspaceId) -> WorkspaceStatus | None:
-        answer = await self._call("workspaces", "pp-workspaces/1", {}, _Workspaces)
-        known = {row.id: row.status for row in answer.workspaces}
-        return known.get(workspace)
+        return (await self.workspaces()).get(workspace)
+
+    async def changes(self, *, after: ChangesCursor | None, limit: int) -> Changes:
+        """Keeps ChangesFeed."""
+        place = {"txid": after.txid, "id": str(after.id)} if after else None
+        body = {"after": place, "limit": limit}
+        page = await self._call("changes", "pp-changes/1", body, _Changes)
+        at = ChangesCursor(page.next.txid, page.next.id) if page.next else after
+        return Changes([_event(row) for row in page.events], at)
 
     async def introspect(self, *, session: str, user: UserId) -> Introspection | None:
         body = {"sid": session, "user_id": str(user)}
@@ -335,6 +368,28 @@ def _row(raw: Any, kind: type[_Answer]) -> _Answer:
         except ValidationError:
             continue
     return _Unreadable(id=_Named.model_validate(raw).id, error="malformed")
+
+
+def _item(row: _ManifestRow) -> ManifestItem:
+    return ManifestItem(
+        entity=row.entity,
+        id=row.id,
+        client=ClientId(row.client_id),
+        state=row.state,
+        updated_at=row.updated_at,
+        version=row.version,
+    )
+
+
+def _event(row: _EventRow) -> Event:
+    return Event(
+        id=row.id,
+        workspace=WorkspaceId(row.workspace_id),
+        entity=row.entity,
+        entity_id=row.entity_id,
+        kind=row.kind,
+        occurred_at=row.occurred_at,
+    )
 
 
 def _note(row: _SessionRow, workspace: WorkspaceId) -> Note:

@@ -3,19 +3,50 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import Row, and_, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Row,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import WORKSPACE_STONES, Database, event_ids, tombstones, work
+from service.adapters.database import (
+    WORKSPACE_STONES,
+    Database,
+    event_ids,
+    feed_cursor,
+    tombstones,
+    work,
+)
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
-from service.ports import Depth, Event, Lease, WorkKind
+from service.ports import (
+    ChangesCursor,
+    DeadLetter,
+    Depth,
+    Event,
+    Lease,
+    OpenWork,
+    WorkKind,
+)
 
 MAX_ATTEMPTS = 5
 BACKOFF_SECONDS = 2.0
@@ -23,6 +54,18 @@ MAX_BACKOFF_SECONDS = 300.0
 OUTAGE_BACKOFF_SECONDS = 60.0
 TOKEN = func.nextval("work_tokens")
 """Never given twice, so a row may go and come back: who still holds an old lease on it is fenced."""
+
+
+NOBODY = UUID(int=0)
+"""Before every workspace: whoever comes first in the order of ids is next."""
+
+
+@dataclass(slots=True)
+class Turns:
+    """Whose work was claimed last, of each class: the next claim is of the next workspace that has some."""
+
+    live: UUID = NOBODY
+    background: UUID = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +76,70 @@ class PgWorkQueue:
     lease_seconds: float
     debounce: float
     debounce_limit: float
+    turns: Turns = field(default_factory=Turns)
 
-    async def accept(self, events: Sequence[Event]) -> int:
+    async def accept(self, events: Sequence[Event], *, feed: ChangesCursor | None = None) -> int:
         async with self.database.system_tx() as connection:
-            fresh = await _unseen(connection, events)
+            fresh = await _unseen(connection, events) if events else []
             await bury(
                 connection,
                 [(e.workspace, e.entity, e.entity_id) for e in fresh if e.kind == "purged"],
             )
-            wanted = Counter(
-                (event.workspace, event.entity, event.entity_id)
-                for event in fresh
-                if event.entity in get_args(WorkKind)
-            )
-            await raise_wants(connection, wanted, debounce=self.debounce, limit=self.debounce_limit)
+            await self._raise_for(connection, fresh)
+            if feed is not None:
+                await _keep_cursor(connection, feed)
         return len(fresh)
 
-    async def want(self, items: Sequence[ManifestItem], *, workspace: WorkspaceId) -> None:
+    async def _raise_for(self, connection: AsyncConnection, fresh: Sequence[Event]) -> None:
+        """A text may be typed on; what was archived, suspended or purged must not be found two seconds longer."""
+        looks = [event for event in fresh if event.entity in get_args(WorkKind)]
+        typed = Counter(_place(event) for event in looks if event.kind == "upserted")
+        at_once = Counter(_place(event) for event in looks if event.kind != "upserted")
+        await raise_wants(connection, typed, debounce=self.debounce, limit=self.debounce_limit)
+        await raise_wants(connection, at_once)
+
+    async def cursor(self) -> ChangesCursor | None:
+        async with self.database.system_tx() as connection:
+            row = (await connection.execute(select(feed_cursor))).one_or_none()
+        return ChangesCursor(int(row.txid), row.id) if row else None
+
+    async def want(
+        self,
+        items: Sequence[ManifestItem],
+        *,
+        workspace: WorkspaceId,
+        background: bool = False,
+    ) -> None:
         wanted = Counter((workspace, item.entity, item.id) for item in items)
         async with self.database.system_tx() as connection:
-            await raise_wants(connection, wanted)
+            await raise_wants(connection, wanted, background=background)
+
+    async def want_whole(
+        self, workspaces: Sequence[WorkspaceId], *, kind: Literal["workspaces", "reconcile"]
+    ) -> None:
+        wanted = Counter((one, kind, one) for one in workspaces)
+        async with self.database.system_tx() as connection:
+            await raise_wants(connection, wanted, background=kind == "reconcile")
 
     async def claim(self, *, limit: int) -> Sequence[Lease]:
         async with self.database.system_tx() as connection:
             await connection.execute(_PARK_KILLERS, {"most": MAX_ATTEMPTS})
-            head = (await connection.execute(_ready().limit(1))).one_or_none()
+            head = await self._next(connection)
             if head is None:
                 return []
             rows = [head]
             if head.attempts == 0 and head.kind == "sessions" and limit > 1:
                 rows += await _neighbours(connection, head, limit - 1)
             return [await self._lease(connection, row) for row in rows]
+
+    async def _next(self, connection: AsyncConnection) -> Row[Any] | None:
+        """What somebody changed comes before what we look at of our own accord; workspaces take turns in both."""
+        turns = self.turns
+        if row := await _first_after(connection, turns.live, background=False):
+            turns.live = row.workspace_id
+        elif row := await _first_after(connection, turns.background, background=True):
+            turns.background = row.workspace_id
+        return row
 
     async def _lease(self, connection: AsyncConnection, row: Row[Any]) -> Lease:
         """Counts the attempt now: a note that kills its worker would otherwise be tried for ever."""
@@ -84,6 +160,14 @@ class PgWorkQueue:
             wanted=leased.wanted,
             attempts=leased.attempts,
         )
+
+    async def renew(self, leases: Sequence[Lease]) -> None:
+        until = func.now() + timedelta(seconds=self.lease_seconds)
+        held = [(lease.workspace, lease.kind, lease.key, lease.token) for lease in leases]
+        mine = tuple_(work.c.workspace_id, work.c.kind, work.c.key, work.c.token).in_(held)
+        alive = work.c.lease_until.is_not(None)
+        async with self.database.system_tx() as connection:
+            await connection.execute(update(work).where(mine, alive).values(lease_until=until))
 
     async def done(self, lease: Lease) -> bool:
         async with self.database.system_tx() as connection:
@@ -110,6 +194,13 @@ class PgWorkQueue:
         async with self.database.system_tx() as connection:
             return bool(await connection.scalar(select(buried.exists())))
 
+    async def buried(self, *, workspace: WorkspaceId) -> frozenset[tuple[str, UUID]]:
+        query = select(tombstones.c.entity, tombstones.c.entity_id).where(
+            tombstones.c.workspace_id == workspace
+        )
+        async with self.database.system_tx() as connection:
+            return frozenset((row.entity, row.entity_id) for row in await connection.execute(query))
+
     async def release(self, leases: Sequence[Lease]) -> None:
         async with self.database.system_tx() as connection:
             for lease in leases:
@@ -118,25 +209,117 @@ class PgWorkQueue:
     async def depth(self) -> Depth:
         async with self.database.system_tx() as connection:
             row = (await connection.execute(_DEPTH)).one()
-        return Depth(row.waiting, row.parked, float(row.lag or 0))
+        return Depth(row.waiting, row.background, row.parked, float(row.lag or 0))
+
+    async def open_work(self, *, workspace: WorkspaceId) -> OpenWork:
+        query = select(work.c.kind, work.c.key, work.c.parked_at).where(
+            work.c.workspace_id == workspace, work.c.wanted > work.c.done
+        )
+        async with self.database.system_tx() as connection:
+            rows = (await connection.execute(query)).all()
+        return OpenWork(
+            waiting=frozenset((row.kind, row.key) for row in rows if row.parked_at is None),
+            parked=frozenset((row.kind, row.key) for row in rows if row.parked_at is not None),
+        )
+
+    async def dead_letters(
+        self,
+        *,
+        workspace: WorkspaceId | None = None,
+        key: UUID | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Sequence[DeadLetter]:
+        query = select(work).where(*_parked(workspace, key))
+        ordered = query.order_by(work.c.parked_at, work.c.key).limit(limit).offset(offset)
+        async with self.database.system_tx() as connection:
+            return [_dead_letter(row) for row in await connection.execute(ordered)]
+
+    async def retry_dead_letters(
+        self, *, workspace: WorkspaceId | None, key: UUID | None = None
+    ) -> int:
+        again = {"parked_at": None, "attempts": 0, "not_before": func.now()}
+        statement = update(work).where(*_parked(workspace, key)).values(again)
+        async with self.database.system_tx() as connection:
+            return int((await connection.execute(statement)).rowcount)
+
+    async def drop_dead_letters(
+        self, *, workspace: WorkspaceId | None, key: UUID | None = None
+    ) -> int:
+        statement = delete(work).where(*_parked(workspace, key))
+        async with self.database.system_tx() as connection:
+            return int((await connection.execute(statement)).rowcount)
+
+    async def forget_old_events(self, *, days: float) -> int:
+        old = delete(event_ids).where(event_ids.c.received_at < func.now() - timedelta(days=days))
+        async with self.database.system_tx() as connection:
+            return int((await connection.execute(old)).rowcount)
 
 
 async def raise_wants(
-    connection: AsyncConnection, wanted: "Counter[Any]", *, debounce: float = 0, limit: float = 0
+    connection: AsyncConnection,
+    wanted: "Counter[Any]",
+    *,
+    debounce: float = 0,
+    limit: float = 0,
+    background: bool = False,
 ) -> None:
     """Asks for another look at each (workspace, kind, key), as many times as counted; seconds to wait and to put off.
 
-    In one order for everybody, so that two transactions never wait for each other in a ring.
+    In one order for everybody, so that two transactions never wait for each other in a ring. In the background a
+    look waits for those that somebody's change asked for, and what was given up on stays so.
     """
-    for (workspace, kind, key), times in sorted(wanted.items(), key=str):
-        named = {"workspace": workspace, "kind": kind, "key": key, "times": times}
-        await connection.execute(_RAISE, named | {"debounce": debounce, "limit": limit})
+    if not wanted:
+        return
+    ordered = sorted(wanted.items(), key=str)
+    named: dict[str, object] = {
+        "workspaces": [workspace for (workspace, _, _), _ in ordered],
+        "kinds": [kind for (_, kind, _), _ in ordered],
+        "keys": [key for (_, _, key), _ in ordered],
+        "times": [times for _, times in ordered],
+        "debounce": debounce,
+        "limit": limit,
+        "background": background,
+    }
+    await connection.execute(_RAISE, named)
 
 
-async def finish(connection: AsyncConnection, lease: Lease) -> bool:
-    """Marks done what was claimed, inside the transaction that writes the effect; False when the lease was lost."""
-    result = await connection.execute(_FINISH, _lease_parameters(lease))
-    return result.first() is not None
+async def finish(connection: AsyncConnection, lease: Lease, *, gone: bool = False) -> bool:
+    """Marks done what was claimed, inside the transaction that writes the effect; False when the lease was lost.
+
+    Of what is gone no row stays, unless something newer was wanted meanwhile.
+    """
+    named = _lease_parameters(lease)
+    if gone and (await connection.execute(_FINISH_GONE, named)).first() is not None:
+        return True
+    return (await connection.execute(_FINISH, named)).first() is not None
+
+
+def _place(event: Event) -> tuple[WorkspaceId, str, UUID]:
+    return event.workspace, event.entity, event.entity_id
+
+
+def _parked(workspace: WorkspaceId | None, key: UUID | None) -> list[Any]:
+    named = {"workspace_id": workspace, "key": key}
+    chosen = [work.c[name] == value for name, value in named.items() if value is not None]
+    return [work.c.parked_at.is_not(None), *chosen]
+
+
+def _dead_letter(row: Row[Any]) -> DeadLetter:
+    return DeadLetter(
+        workspace=WorkspaceId(row.workspace_id),
+        kind=row.kind,
+        key=row.key,
+        code=row.last_error,
+        parked_at=row.parked_at,
+        wanted_at=row.first_wanted_at,
+    )
+
+
+async def _keep_cursor(connection: AsyncConnection, feed: ChangesCursor) -> None:
+    row = {"txid": str(feed.txid), "id": feed.id, "read_at": func.now()}
+    kept = insert(feed_cursor).values(row | {"one": True})
+    await connection.execute(kept.on_conflict_do_update(index_elements=["one"], set_=row))
 
 
 def _lease_parameters(lease: Lease) -> dict[str, object]:
@@ -166,8 +349,10 @@ async def _unseen(connection: AsyncConnection, events: Sequence[Event]) -> list[
 
 
 def _event_row(event: Event) -> dict[str, object]:
-    named = {"entity": event.entity, "entity_id": event.entity_id}
-    return {"id": event.id, "workspace_id": event.workspace, **named}
+    """Whose login or workspace it was, processes ask for two minutes; whose note, nobody asks again."""
+    named = {"entity": event.entity, "kind": event.kind, "occurred_at": event.occurred_at}
+    person = event.entity_id if event.entity in ("users", "workspaces") else None
+    return {"id": event.id, "workspace_id": event.workspace, "entity_id": person, **named}
 
 
 async def bury(connection: AsyncConnection, gone: Iterable[tuple[WorkspaceId, str, UUID]]) -> None:
@@ -180,18 +365,30 @@ async def bury(connection: AsyncConnection, gone: Iterable[tuple[WorkspaceId, st
         await connection.execute(insert(tombstones).values(rows).on_conflict_do_nothing())
 
 
+async def _first_after(
+    connection: AsyncConnection, turn: UUID, *, background: bool
+) -> Row[Any] | None:
+    """The oldest ready piece of the next workspace after `turn`, around the circle."""
+    ready = _ready().where(work.c.background == background)
+    for part in (work.c.workspace_id > turn, work.c.workspace_id <= turn):
+        row = (await connection.execute(ready.where(part).limit(1))).one_or_none()
+        if row is not None:
+            return row
+    return None
+
+
 def _ready() -> Any:
     buried_workspace = exists().where(
         tombstones.c.workspace_id == work.c.workspace_id, tombstones.c.entity.in_(WORKSPACE_STONES)
     )
     free = or_(work.c.lease_until.is_(None), work.c.lease_until < func.now())
     return (
-        select(work.c.workspace_id, work.c.kind, work.c.key, work.c.attempts)
+        select(work.c.workspace_id, work.c.kind, work.c.key, work.c.attempts, work.c.background)
         .where(work.c.wanted > work.c.done, work.c.parked_at.is_(None))
         .where(work.c.not_before <= func.now(), free)
         # What arrives late for an erased workspace stays untouched; only its own erasure is work.
         .where(or_(work.c.kind == "workspaces", ~buried_workspace))
-        .order_by(work.c.not_before)
+        .order_by(work.c.workspace_id, work.c.not_before)
         .with_for_update(skip_locked=True, of=work)
     )
 
@@ -205,23 +402,39 @@ async def _neighbours(
         work.c.kind == "sessions",
         work.c.attempts == 0,
         work.c.key != head.key,
+        work.c.background == head.background,
     )
     return (await connection.execute(_ready().where(same).limit(limit))).all()
 
 
 _RAISE = text("""
-INSERT INTO work (workspace_id, kind, key, wanted, not_before, first_wanted_at)
-VALUES (:workspace, :kind, :key, :times, now() + make_interval(secs => :debounce), now())
+INSERT INTO work (workspace_id, kind, key, wanted, background, not_before, first_wanted_at)
+SELECT workspace, kind, key, times, :background, now() + make_interval(secs => :debounce), now()
+FROM unnest(:workspaces, :kinds, :keys, :times) AS asked (workspace, kind, key, times)
 ON CONFLICT (workspace_id, kind, key) DO UPDATE SET
-  wanted = work.wanted + :times,
+  wanted = work.wanted + excluded.wanted,
+  background = excluded.background AND (work.background OR work.wanted = work.done),
   attempts = CASE WHEN work.parked_at IS NULL THEN work.attempts ELSE 0 END,
   parked_at = NULL,
   first_wanted_at = CASE WHEN work.wanted > work.done THEN work.first_wanted_at ELSE now() END,
   not_before = CASE
+    WHEN work.wanted > work.done AND :background THEN work.not_before
     WHEN work.wanted > work.done THEN LEAST(
       now() + make_interval(secs => :debounce),
       GREATEST(work.first_wanted_at + make_interval(secs => :limit), now()))
     ELSE now() + make_interval(secs => :debounce) END
+WHERE work.parked_at IS NULL OR NOT :background
+""").bindparams(
+    bindparam("workspaces", type_=ARRAY(Uuid)),
+    bindparam("kinds", type_=ARRAY(Text)),
+    bindparam("keys", type_=ARRAY(Uuid)),
+    bindparam("times", type_=ARRAY(BigInteger)),
+)
+
+_FINISH_GONE = text("""
+DELETE FROM work
+WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :token AND wanted = :wanted
+RETURNING 1
 """)
 
 _FINISH = text("""
@@ -254,8 +467,9 @@ WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :tok
 """)
 
 _DEPTH = text("""
-SELECT count(*) FILTER (WHERE parked_at IS NULL) AS waiting, count(parked_at) AS parked,
-  extract(epoch FROM now() - min(first_wanted_at) FILTER (WHERE parked_at IS NULL)) AS lag
+SELECT count(*) FILTER (WHERE parked_at IS NULL AND NOT background) AS waiting,
+  count(*) FILTER (WHERE parked_at IS NULL AND background) AS background, count(parked_at) AS parked,
+  extract(epoch FROM now() - min(first_wanted_at) FILTER (WHERE parked_at IS NULL AND NOT background)) AS lag
 FROM work WHERE wanted > done AND (kind = 'workspaces' OR NOT EXISTS (
   SELECT FROM tombstones t WHERE t.workspace_id = work.workspace_id AND t.entity = ANY(:stones)))
 """).bindparams(stones=list(WORKSPACE_STONES))

@@ -11,6 +11,7 @@ from service.ingestion.events import EventRow
 
 REFERENCE = "#/components/schemas/{model}"
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+OPERATOR = {"type": "http", "scheme": "bearer"}
 
 
 def documents(kind: type[BaseModel]) -> dict[str, Any]:
@@ -30,13 +31,20 @@ def install_document(app: FastAPI) -> None:
         components.setdefault("schemas", {}).update(
             {kind.__name__: _of(kind) for kind in (Problem, EventRow)}
         )
-        components["securitySchemes"] = {"bearer": BEARER}
+        components["securitySchemes"] = {"bearer": BEARER, "operator": OPERATOR}
         for path, ways in document["paths"].items():
-            for operation in ways.values() if path.startswith("/api/") else ():
-                operation["security"] = [{"bearer": []}]
+            for operation in ways.values():
+                if scheme := _scheme(path, operation):
+                    operation["security"] = [{scheme: []}]
         return document
 
     app.openapi = complete  # type: ignore[method-assign]
+
+
+def _scheme(path: str, operation: dict[str, Any]) -> str | None:
+    if "operators" in operation.get("tags", ()):
+        return "operator"
+    return "bearer" if path.startswith("/api/") else None
 
 
 def _of(kind: type[BaseModel]) -> dict[str, Any]:

@@ -9,14 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.dependencies import Opened
 from service.errors import StoreUnavailable
-from service.telemetry.metrics import (
-    AUDIT_WAITING,
-    DEAD_LETTERS,
-    INGEST_LAG,
-    OLDEST_OPEN_CHAT,
-    OPEN_CHATS,
-    OPEN_WORK,
-)
+from service.gauges import measure
 
 router = APIRouter(tags=["operations"])
 
@@ -48,14 +41,8 @@ async def readyz(opened: Opened, response: Response) -> dict[str, str]:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(opened: Opened) -> Response:
-    """The worker serves no page, so the state of its work is read here; Postgres away leaves the last values."""
+    """The state of the work is read from Postgres; while that is away, the last values stay."""
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            depth, trail = await opened.queue.depth(), await opened.audit.depth()
-        OPEN_WORK.set(depth.waiting)
-        AUDIT_WAITING.set(trail.waiting)
-        OPEN_CHATS.set(trail.open)
-        OLDEST_OPEN_CHAT.set(trail.oldest)
-        DEAD_LETTERS.set(depth.parked)
-        INGEST_LAG.set(depth.lag)
+            await measure(opened)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -81,13 +81,14 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class ManifestItem:
-    """A line of PazPaz's list of what exists."""
+    """A line of PazPaz's list of what exists, or of our catalogue of what is indexed."""
 
     entity: Entity
     id: UUID
     client: ClientId
     state: NoteState
     updated_at: datetime
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

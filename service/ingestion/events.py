@@ -1,12 +1,11 @@
 """What PazPaz says changed: ids only, and never more than a hint to look again."""
 
-from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.domain.identity import WorkspaceId
-from service.ports import Event
+from service.ports import Event, EventEntity, EventKind
 
 MAX_EVENTS = 500
 
@@ -20,14 +19,19 @@ class EventRow(_Strict):
 
     id: UUID
     workspace_id: UUID
-    entity: Literal["sessions", "clients", "workspaces", "users"]
+    entity: EventEntity
     entity_id: UUID
-    kind: Literal["upserted", "purged", "status"]
+    kind: EventKind
     occurred_at: AwareDatetime
 
     def event(self) -> Event:
         return Event(
-            self.id, WorkspaceId(self.workspace_id), self.entity, self.entity_id, self.kind
+            id=self.id,
+            workspace=WorkspaceId(self.workspace_id),
+            entity=self.entity,
+            entity_id=self.entity_id,
+            kind=self.kind,
+            occurred_at=self.occurred_at,
         )
 
 

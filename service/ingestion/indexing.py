@@ -7,6 +7,7 @@ from uuid import UUID
 
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Chunk, Client, Note, NoteRef
+from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note
 from service.language.features import hashed
 from service.ports import (
@@ -22,8 +23,9 @@ from service.ports import (
     WorkspaceKeys,
 )
 from service.security.keys import digest
+from service.telemetry.metrics import RECONCILED
 
-Outcome = Literal["indexed", "forgotten", "fenced", "unreadable"]
+Outcome = Literal["indexed", "forgotten", "compared", "fenced", "unreadable"]
 FAN_OUT_PAGE = 500
 
 
@@ -80,7 +82,20 @@ class Indexer:
             return await self._sessions(leases)
         if kind == "clients":
             return [(lease, await self._client(lease)) for lease in leases]
-        return [(lease, await self._workspace(lease)) for lease in leases]
+        if kind == "workspaces":
+            return [(lease, await self._workspace(lease)) for lease in leases]
+        return [(lease, await self._compare(lease)) for lease in leases]
+
+    @property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(self.notes, self.store, self.queue, self.standings, self.drafts)
+
+    async def _compare(self, lease: Lease) -> Outcome:
+        """What differs is wanted before this is done: a failure in between compares once more."""
+        found = await self.reconciler.repair(lease.workspace)
+        for one in found.differences:
+            RECONCILED.labels(fault=one.fault).inc()
+        return "compared" if await self.queue.done(lease) else "fenced"
 
     async def _sessions(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outcome]]:
         workspace = leases[0].workspace

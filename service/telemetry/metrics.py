@@ -57,6 +57,17 @@ EVENTS_ACCEPTED = Counter("ai_ingest_events_accepted", "Events stored.", ["entit
 EVENTS_REFUSED = Counter("ai_ingest_events_refused", "Deliveries refused.", ["reason"])
 NOTES_PROCESSED = Counter("ai_ingest_notes", "Work finished by the worker.", ["outcome"])
 INGEST_ERRORS = Counter("ai_ingest_errors", "Work given back after an error.", ["error_type"])
+FEED_EVENTS = Counter(
+    "ai_ingest_feed_events", "Events read from PazPaz's outbox, new or known.", ["outcome"]
+)
+RECONCILED = Counter(
+    "ai_reconcile_differences", "Notes that the index did not hold as PazPaz lists them.", ["fault"]
+)
+CHORE_AGE = Gauge(
+    "ai_schedule_age_seconds", "Since a piece of scheduled work last succeeded.", ["chore"]
+)
+CHORE_FAILURES = Counter("ai_schedule_failures", "Scheduled work that failed.", ["chore"])
+BACKGROUND_WORK = Gauge("ai_ingest_background_work", "Notes to be looked at when nothing else is.")
 OPEN_WORK = Gauge("ai_ingest_open_work", "Notes waiting to be looked at again.")
 DEAD_LETTERS = Gauge("ai_ingest_dead_letters", "Notes given up on, waiting for a person.")
 INGEST_LAG = Gauge("ai_ingest_lag_seconds", "Age of the oldest unmet want.")

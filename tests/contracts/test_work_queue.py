@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.domain.notes import NoteRef
-from service.ports import Lease
+from service.ports import ChangesCursor, Lease
 from tests.contracts.bench import LEASE_SECONDS, LONG, Bench, an_event, an_item
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE
 
@@ -360,3 +360,152 @@ async def test_claimers_never_share_a_lease(bench: Bench) -> None:
 
     taken = await asyncio.gather(*(claimer() for _ in range(8)))
     assert sorted(key for mine in taken for key in mine) == sorted(keys)
+
+
+async def test_practices_take_turns(bench: Bench) -> None:
+    """A practice with a mountain of notes delays another's single note by one claim at most."""
+    await wanted(bench, *(uuid4() for _ in range(40)))
+    assert {one.workspace for one in await claimed(bench, limit=4)} == {WORKSPACE}
+    await bench.queue.accept([an_event(uuid4(), workspace=OTHER_WORKSPACE)])
+
+    turns = [{one.workspace for one in await claimed(bench, limit=4)} for _ in range(3)]
+    assert turns == [{OTHER_WORKSPACE}, {WORKSPACE}, {WORKSPACE}]
+
+
+async def test_background_work_waits_for_changes(bench: Bench) -> None:
+    """What the service looks at of its own accord comes after what somebody changed, and never in one claim with it."""
+    old, changed = uuid4(), uuid4()
+    await bench.queue.want(
+        [an_item(NoteRef(WORKSPACE, "sessions", old))], workspace=WORKSPACE, background=True
+    )
+    await bench.later(50)
+    await wanted(bench, changed)
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.background) == (1, 1)
+    assert depth.lag < 5
+
+    assert [(await only(bench)).key for _ in range(2)] == [changed, old]
+
+
+async def test_a_change_takes_background_work_along(bench: Bench) -> None:
+    """A note that waits in the background and is then changed has the rank of a change, not the other way round."""
+    key = uuid4()
+    item = an_item(NoteRef(WORKSPACE, "sessions", key))
+    await bench.queue.want([item], workspace=WORKSPACE, background=True)
+    await wanted(bench, key)
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.background) == (1, 0)
+
+    await bench.queue.want([item], workspace=WORKSPACE, background=True)
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.background) == (1, 0)
+    assert await bench.queue.done(await only(bench))
+    assert await claimed(bench) == []
+
+
+async def test_background_work_leaves_dead_letters_alone(bench: Bench) -> None:
+    """A note that was given up on is not tried again each night."""
+    key = uuid4()
+    await wanted(bench, key)
+    await fail(bench, 5)
+    item = an_item(NoteRef(WORKSPACE, "sessions", key))
+    await bench.queue.want([item], workspace=WORKSPACE, background=True)
+
+    assert await claimed(bench) == []
+    assert (await bench.queue.open_work(workspace=WORKSPACE)).parked == {("sessions", key)}
+
+
+async def test_a_renewed_lease_lasts(bench: Bench) -> None:
+    """A worker that renews keeps its note; one that lost it cannot take it back by renewing."""
+    await wanted(bench, uuid4())
+    lease = await only(bench)
+    for _ in range(3):
+        await bench.later(LEASE_SECONDS - 5)
+        await bench.queue.renew([lease])
+    assert await claimed(bench) == []
+
+    await bench.later(LEASE_SECONDS + 5)
+    held = await only(bench)
+    await bench.later(LEASE_SECONDS - 5)
+    await bench.queue.renew([lease])
+    await bench.later(10)
+    assert (await only(bench)).token > held.token
+
+
+async def test_a_finished_lease_is_not_renewed(bench: Bench) -> None:
+    """Renewing what was given back takes it from nobody."""
+    await wanted(bench, uuid4())
+    lease = await only(bench)
+    await bench.queue.release([lease])
+    await bench.queue.renew([lease])
+
+    assert await only(bench)
+
+
+async def test_dead_letters_are_listed_retried_and_dropped(bench: Bench) -> None:
+    """An operator sees each note that was given up on with its cause, and tries or drops one or all."""
+    keys = [uuid4() for _ in range(3)]
+    for key in keys:
+        await wanted(bench, key)
+        await fail(bench, 5)
+    letters = await bench.queue.dead_letters()
+    assert {(one.workspace, one.kind, one.key, one.code) for one in letters} == {
+        (WORKSPACE, "sessions", key, "internal") for key in keys
+    }
+    assert await bench.queue.dead_letters(workspace=OTHER_WORKSPACE) == []
+    assert len(await bench.queue.dead_letters(limit=2, offset=2)) == 1
+
+    assert await bench.queue.retry_dead_letters(workspace=OTHER_WORKSPACE) == 0
+    assert await bench.queue.retry_dead_letters(workspace=None, key=keys[0]) == 1
+    again = await only(bench)
+    assert (again.key, again.attempts) == (keys[0], 1)
+    assert await bench.queue.drop_dead_letters(workspace=WORKSPACE, key=keys[1]) == 1
+    assert [one.key for one in await bench.queue.dead_letters()] == [keys[2]]
+    assert await bench.queue.retry_dead_letters(workspace=None) == 1
+    assert await bench.queue.dead_letters() == []
+
+
+async def test_a_token_never_returns(bench: Bench) -> None:
+    """A row that went and came back is out of reach for whoever held it before."""
+    key = uuid4()
+    await wanted(bench, key)
+    lost = await fail(bench, 5)
+    await bench.queue.drop_dead_letters(workspace=WORKSPACE, key=key)
+    await wanted(bench, key)
+    held = await only(bench)
+
+    assert held.token > lost.token
+    assert not await bench.queue.done(lost)
+    assert await bench.queue.done(held)
+
+
+async def test_the_feeds_cursor_is_kept_with_its_events(bench: Bench) -> None:
+    """How far the feed was read is remembered with the page's events, and a plain delivery leaves it alone."""
+    assert await bench.queue.cursor() is None
+    cursor = ChangesCursor(2**40, uuid4())
+    assert await bench.queue.accept([an_event(uuid4())], feed=cursor) == 1
+    assert await bench.queue.accept([an_event(uuid4())]) == 1
+    assert await bench.queue.cursor() == cursor
+
+    assert await bench.queue.accept([], feed=ChangesCursor(2**41, cursor.id)) == 0
+    assert (await bench.queue.cursor()) == ChangesCursor(2**41, cursor.id)
+
+
+async def test_an_ended_practice_need_not_be_quiet(bench: Bench) -> None:
+    """What was purged or suspended is looked at without delay; a text may still be typed on."""
+    bench.debounce(60, limit=60)
+    purged, typed = uuid4(), uuid4()
+    await bench.queue.accept([an_event(purged, kind="purged"), an_event(typed)])
+
+    assert (await only(bench)).key == purged
+
+
+async def test_reconciliation_is_background_work_of_a_workspace(bench: Bench) -> None:
+    """Comparing a workspace with PazPaz's list is one piece of work, however often it was asked for."""
+    for _ in range(2):
+        await bench.queue.want_whole([WORKSPACE], kind="reconcile")
+
+    lease = await only(bench)
+    assert (lease.kind, lease.key, lease.workspace) == ("reconcile", WORKSPACE, WORKSPACE)
+    assert await bench.queue.done(lease)
+    assert await claimed(bench) == []

@@ -1,0 +1,130 @@
+"""pazpaz-agent reconcile: whether the index equals PazPaz, told workspace by workspace, and repaired."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from service.commands.progress import Tick, progress
+from service.commands.work import Workspace, pause, with_container
+from service.domain.identity import WorkspaceId
+from service.ingestion.reconcile import Comparison, Fault, read_feed
+
+if TYPE_CHECKING:
+    from service.container import Container
+
+POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 60.0
+FAULTS: tuple[Fault, ...] = ("missed", "extra", "stale")
+
+
+def reconcile(
+    workspace: Workspace = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the difference; exit 1 if there is one.")
+    ] = False,
+    ids: Annotated[int, typer.Option(min=0, help="How many ids to print a workspace.")] = 20,
+) -> None:
+    """Compares every workspace with PazPaz's list, has what differs looked at, and waits until it was."""
+
+    async def run(opened: "Container") -> int:
+        return await _Run(opened, ids=ids, repairs=not dry_run).run(workspace)
+
+    raise typer.Exit(with_container(run))
+
+
+@dataclass
+class _Run:
+    """One run of the command."""
+
+    opened: "Container"
+    ids: int
+    repairs: bool
+    found: list[Comparison] = field(default_factory=list)
+
+    async def run(self, only: UUID | None) -> int:
+        await self._feed()
+        reconciler = self.opened.indexer.reconciler
+        everything = [WorkspaceId(only)] if only else await reconciler.everything()
+        with progress("comparing workspaces", len(everything)) as tick:
+            for number, workspace in enumerate(everything, start=1):
+                step = reconciler.repair if self.repairs else reconciler.compare
+                self._tell(await step(workspace))
+                tick(number)
+        typer.echo(self._summary(everything))
+        if not self.repairs:
+            return 0 if all(one.equal for one in self.found) else 1
+        return await self._wait()
+
+    async def _feed(self) -> None:
+        if self.repairs:
+            read, new = await read_feed(self.opened.notes, self.opened.queue)
+            typer.echo(f"feed: {read} events read, {new} of them new")
+
+    def _tell(self, found: Comparison) -> None:
+        self.found.append(found)
+        if found.equal:
+            return
+        typer.echo(f"workspace {found.workspace}  {_counts([found])}")
+        for one in found.differences[: self.ids]:
+            typer.echo(f"  {one.fault:<7} {one.item.entity:<8} {one.item.id}")
+        if len(found.differences) > self.ids:
+            typer.echo(f"  and {len(found.differences) - self.ids} more; --ids shows them")
+
+    def _summary(self, everything: Sequence[WorkspaceId]) -> str:
+        differ = sum(not one.equal for one in self.found)
+        return f"{len(everything)} workspaces, {differ} differ: {_counts(self.found)}"
+
+    async def _wait(self) -> int:
+        """Until every difference was looked at; gives up when no worker takes one for a minute."""
+        total = sum(len(one.differences) + one.closed for one in self.found)
+        if not total:
+            return 0
+        with progress("looked at", total) as tick:
+            left = await self._until_looked_at(total, tick)
+        if left:
+            typer.echo(f"{left} looks are still wanted, and no worker takes them; see the workers.")
+        return 1 if left else await self._verdict()
+
+    async def _until_looked_at(self, total: int, tick: Tick) -> int:
+        left, idle = total, 0.0
+        while left and idle < PATIENCE_SECONDS:
+            await pause(POLL_SECONDS)
+            now_left = await self._left()
+            idle = 0.0 if now_left < left else idle + POLL_SECONDS
+            left = now_left
+            tick(max(0, total - left))
+        return left
+
+    async def _left(self) -> int:
+        return sum([await self._left_of(one) for one in self.found if not one.equal])
+
+    async def _left_of(self, found: Comparison) -> int:
+        work = await self.opened.queue.open_work(workspace=found.workspace)
+        places = {one.place for one in found.differences}
+        if found.closed:
+            places.add(("workspaces", found.workspace))
+        return len(places & work.waiting)
+
+    async def _verdict(self) -> int:
+        """Compared once more: what differs now is a dead letter, or changed since."""
+        reconciler = self.opened.indexer.reconciler
+        again = [await reconciler.compare(one.workspace) for one in self.found if not one.equal]
+        differ = [one for one in again if not one.equal]
+        typer.echo("equal" if not differ else f"still different: {_counts(differ)}")
+        return 1 if differ else 0
+
+
+def _counts(found: Sequence[Comparison]) -> str:
+    faults = [f"{name} {sum(one.count(name) for one in found)}" for name in FAULTS]
+    rest = {
+        "listed": sum(one.listed for one in found),
+        "waiting": sum(one.waiting for one in found),
+        "dead letters": sum(one.parked for one in found),
+        "closed": sum(one.closed for one in found),
+    }
+    return "  ".join(
+        [f"listed {rest.pop('listed')}", *faults, *(f"{k} {v}" for k, v in rest.items())]
+    )
