@@ -1,5 +1,6 @@
 """Models that run in this process and call nobody: for demos, tests and practices without a provider."""
 
+import asyncio
 import hashlib
 import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -27,8 +28,13 @@ class LocalEmbedder:
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
     ) -> Sequence[Vector]:
-        """Unit vectors; a text without words gets the first axis, because a zero vector has no cosine."""
-        return [_embedded(text, key) for text in texts]
+        """Unit vectors; a text without words gets the first axis, because a zero vector has no cosine.
+
+        Documents in a thread: a megabyte takes minutes, and the loop must go on renewing leases meanwhile.
+        """
+        if purpose == "query":
+            return [_embedded(text, key) for text in texts]
+        return await asyncio.to_thread(lambda: [_embedded(text, key) for text in texts])
 
 
 def _embedded(text: str, key: bytes) -> list[float]:

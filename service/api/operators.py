@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from service.api.dependencies import MAX_CHAT_BODY, Opened, parse, read_capped, require_json
 from service.api.document import documents
@@ -57,7 +57,7 @@ class Chosen(BaseModel):
 
     workspace_id: UUID | None = None
     key: UUID | None = None
-    all: bool = False
+    all: StrictBool = False
 
     @property
     def scope(self) -> WorkspaceId | None:

@@ -22,6 +22,7 @@ from tests.fuzz.pazpaz import to_pazpaz
 from tests.fuzz.watch import CONTENT, Watch, small_memories
 from tests.fuzz.world import World
 
+OPERATOR = "an-operator's-token-of-more-than-32-bytes"
 Kind = Literal["both", "walls", "filters", "neither"]
 POOL = 3
 
@@ -71,6 +72,7 @@ def _settings(stage: Stage, url: str) -> Settings:
         "debounce_seconds": 0,
         "ai_agent_max_queries_per_hour": 10**6,
         "ai_agent_max_queries_per_user_per_minute": 10**6,
+        "operator_token": SecretStr(OPERATOR),
     }
     return stage.settings().model_copy(update=changed)
 

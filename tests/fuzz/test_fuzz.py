@@ -103,10 +103,17 @@ NO_FILTER = {
         "forwarded",
         "keep_checkpoint",
     },
+    "PgChunkStore": {"workspaces"},
     "PgEraser": {"reopen"},
     "PgStandings": {"of", "now"},
     "PgSwitches": {"all"},
-    "PgWorkQueue": {"accept", "want", "claim", "done", "failed", "purged", "release", "depth"},
+    "PgWorkQueue": {
+        *("accept", "want", "want_whole", "claim", "renew", "done", "failed", "purged", "release"),
+        *("depth", "buried", "open_work", "cursor", "forget_old_events"),
+        *("dead_letters", "retry_dead_letters", "drop_dead_letters"),
+    },
+    "PgSchedules": {"plan", "claim", "done", "failed", "ages"},
+    "PgBackfills": {"open", "moved", "finished", "abandon"},
 }
 """Those that only add to content, read it through another method, or touch system tables, which stand behind grants."""
 

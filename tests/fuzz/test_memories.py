@@ -18,7 +18,7 @@ from tests.fuzz.world import Practice
 
 OURS = ("service.", "pazpaz_ai_client.")
 HOLDS = (dict, list, set, deque, OrderedDict, Counter, WeakValueDictionary, WeakSet)
-ENOUGH = 120
+ENOUGH = 240
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Stand-ins that only the unit tests need: each remembers what it was asked, and says what it was told to say."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -300,6 +300,7 @@ class RecordingQueue:
         self.failures: list[tuple[Lease, str, float | None]] = []
         self.released: list[Lease] = []
         self.buried: set[UUID] = set()
+        self.renewed: list[Sequence[Lease]] = []
         self.on_idle: Callable[[], Awaitable[None] | None] = lambda: None
 
     async def accept(self, events: Sequence[Event]) -> int:
@@ -315,6 +316,9 @@ class RecordingQueue:
         self.on_idle()
         return []
 
+    async def renew(self, leases: Sequence[Lease]) -> None:
+        self.renewed.append(leases)
+
     async def done(self, lease: Lease) -> bool:
         self.finished.append(lease)
         return True
@@ -329,7 +333,14 @@ class RecordingQueue:
         self.released += leases
 
     async def depth(self) -> Depth:
-        return Depth(waiting=len(self.ready), parked=0, lag=0.0)
+        return Depth(waiting=len(self.ready), background=0, parked=0, lag=0.0)
+
+
+class Chores:
+    """The part of the schedules that a page of metrics asks."""
+
+    async def ages(self) -> Mapping[str, float]:
+        return {"feed": 12.0}
 
 
 class RecordingAudit:

@@ -33,6 +33,7 @@ KNOWN = {
     "chat/synthesize.py:citations": "one answer's",
     "domain/audit.py:uses": "one question's trail",
     "domain/audit.py:details": "one row's",
+    "commands/reconcile.py:found": "one command's differences: ids only",
     "commands/audit_verify.py:rows": "one command's counts",
     "worker.py:stranded": "leases in hand: ids only · one batch · the next round",
 }

@@ -178,3 +178,50 @@ async def test_a_stop_ends_a_pause_at_once():
     queue.on_idle = stop.set
     await asyncio.wait_for(a_worker(queue).run(stop), timeout=0.25)
     assert stop.is_set()
+
+
+async def test_leases_in_hand_are_renewed_until_the_round_ends():
+    """A note that takes longer than its lease keeps it; once the round is over, nothing is renewed."""
+    queue, thrice = RecordingQueue([ONE, TWO]), asyncio.Event()
+
+    async def renew(leases):
+        queue.renewed.append(leases)
+        if len(queue.renewed) == 3:
+            thrice.set()
+
+    queue.renew = renew
+
+    class Slow(ScriptedIndexer):
+        async def look_again(self, leases):
+            await thrice.wait()
+            return await super().look_again(leases)
+
+    worker = Worker(queue, Slow(), renew_seconds=0.001)
+    assert await worker.round() is True
+    renewed = len(queue.renewed)
+    assert queue.renewed[0] == [ONE, TWO]
+    await asyncio.sleep(0.01)
+    assert len(queue.renewed) == renewed
+
+
+async def test_a_renewal_that_fails_is_tried_again():
+    """A database that is away for a moment costs no lease by itself."""
+    queue, twice = RecordingQueue([ONE]), asyncio.Event()
+    tries = []
+
+    async def renew(leases):
+        tries.append(leases)
+        if len(tries) == 2:
+            twice.set()
+        raise StoreUnavailable
+
+    queue.renew = renew
+
+    class Slow(ScriptedIndexer):
+        async def look_again(self, leases):
+            await twice.wait()
+            return await super().look_again(leases)
+
+    worker = Worker(queue, Slow(), renew_seconds=0.001)
+    assert await worker.round() is True
+    assert queue.failures == []

@@ -4,11 +4,13 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import httpx
 import jwt
+from pydantic import SecretStr
 
 from pazpaz_ai_client.signing import (
     KeyRing,
@@ -31,6 +33,7 @@ from tests.fakes import CLIENT, NOW, WORKSPACE, InMemoryKeyStore, InMemoryNoteSo
 from tests.unit.doubles import (
     SESSION,
     USER,
+    Chores,
     CountedLimiter,
     InMemoryConversations,
     ManualClock,
@@ -41,6 +44,7 @@ from tests.unit.doubles import (
     an_introspection,
 )
 
+OPERATOR = "an-operator-token-with-more-than-32-bytes"
 SECRET = "a-secret-key-of-pazpaz-with-more-than-32-bytes"
 CHAT = "/api/v1/ai/agent/chat"
 HISTORY = "/api/v1/ai/agent/history"
@@ -103,7 +107,11 @@ class Parts:
     notes: Any = field(default_factory=InMemoryNoteSource)
     conversations: InMemoryConversations = field(default_factory=InMemoryConversations)
     limiter: CountedLimiter = field(default_factory=CountedLimiter)
-    queue: RecordingQueue = field(default_factory=RecordingQueue)
+    queue: Any = field(default_factory=RecordingQueue)
+    schedules: Chores = field(default_factory=Chores)
+    settings: Any = field(
+        default_factory=lambda: SimpleNamespace(operator_token=SecretStr(OPERATOR))
+    )
     database: Database = field(default_factory=Database)
     keys: InMemoryKeyStore = field(default_factory=InMemoryKeyStore)
     audit: RecordingAudit = field(default_factory=RecordingAudit)

@@ -15,6 +15,8 @@ CLOSED = {
     "stage",
     "entity",
     "outcome",
+    "chore",
+    "fault",
 }
 
 CONTRACT = {
