@@ -15,6 +15,7 @@ from service.errors import ServiceError, StoreUnavailable
 from service.gauges import measure
 from service.ingestion.reconcile import read_feed
 from service.ports import Clock
+from service.restorer import restorer_of
 from service.telemetry.metrics import CHORE_FAILURES, FEED_EVENTS
 
 log = structlog.get_logger()
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 TICK_SECONDS = 1.0
 GAUGE_SECONDS = 15.0
 RETENTION_EVERY = timedelta(hours=1)
+RECEIPTS_EVERY = timedelta(minutes=1)
+RESTORE_EVERY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,13 @@ def clockwork_of(opened: Container) -> Clockwork:
         everything = await opened.indexer.reconciler.everything()
         await opened.queue.want_whole(everything, kind="reconcile")
 
+    async def receipts() -> None:
+        """Files that could not be written at their time."""
+        opened.receipts.write(await opened.eraser.receipts())
+
+    async def restore() -> None:
+        await restorer_of(opened).step()
+
     async def retention() -> None:
         await opened.queue.forget_old_events(days=settings.event_id_retention_days)
         oldest = now() - timedelta(days=settings.conversation_retention_days)
@@ -103,6 +113,8 @@ def clockwork_of(opened: Container) -> Clockwork:
     chores = {
         "feed": Chore(feed, _every(timedelta(seconds=settings.feed_seconds))),
         "reconcile": Chore(reconcile, _nightly(settings.reconcile_hour)),
+        "receipts": Chore(receipts, _every(RECEIPTS_EVERY)),
+        "restore": Chore(restore, _every(RESTORE_EVERY)),
         "retention": Chore(retention, _every(RETENTION_EVERY)),
     }
     return Clockwork(opened.schedules, chores, now)

@@ -11,6 +11,7 @@ from service.commands.audit import app as audit_app
 from service.commands.backfill import backfill
 from service.commands.bench import app as bench_app
 from service.commands.dead_letters import app as dead_letters_app
+from service.commands.erase import app as erase_app
 from service.commands.keys import keys_app
 from service.commands.reconcile import reconcile
 from service.commands.signals import interruptible, stop_on_signals
@@ -29,6 +30,7 @@ app.add_typer(switch_app, name="switch")
 app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
 app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(erase_app, name="erase")
 app.command()(reconcile)
 app.command()(backfill)
 

@@ -32,14 +32,18 @@ from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
 from service.adapters.monolith import Monolith
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
+from service.adapters.receipts import ReceiptFolder
+from service.adapters.restoration import PgRestoration
 from service.adapters.schedules import PgSchedules
 from service.adapters.standing import PgStandings
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.answers import Answer, Question
 from service.domain.audit import Trail
-from service.domain.identity import Principal
+from service.domain.identity import Principal, WorkspaceId
 from service.errors import BadSettings
+from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
+from service.language.words import forget_words
 from service.ports import ChatModel, Embedder, Reranker, Standing
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
@@ -86,6 +90,10 @@ class Container:
     queue: PgWorkQueue
     schedules: PgSchedules
     backfills: PgBackfills
+    eraser: PgEraser
+    receipts: ReceiptFolder
+    restoration: PgRestoration
+    lexical: LexicalIndex
     conversations: PgConversations
     audit: PgAuditLog
     limiter: RedisRateLimiter
@@ -103,7 +111,7 @@ class Container:
             keys=self.keys,
             embedder=self.models.embedder,
             reranker=self.models.reranker,
-            lexical=LexicalIndex(self.store),
+            lexical=self.lexical,
         )
 
     @cached_property
@@ -114,9 +122,19 @@ class Container:
             queue=self.queue,
             keys=self.keys,
             embedder=self.models.embedder,
-            eraser=PgEraser(self.database, self.keys),
+            erasure=self.erasure,
             standings=self.standings,
             drafts=self.settings.index_drafts,
+        )
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        return Erasure(
+            notes=self.notes,
+            eraser=self.eraser,
+            allowances=self.limiter,
+            receipts=self.receipts,
+            on_erased=self.standings.on_erased,
         )
 
     @cached_property
@@ -169,6 +187,16 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             deadline=settings.request_timeout_seconds,
         )
         principals = Principals(notes, now)
+        store = PgChunkStore(database, keys)
+        lexical = LexicalIndex(store)
+        receipts = _receipts(settings)
+
+        def forget(workspace: WorkspaceId) -> None:
+            """What this process remembers, when something of a workspace is erased anywhere."""
+            keys.drop(workspace)
+            lexical.drop(workspace)
+            forget_words()
+
         yield Container(
             settings=settings,
             database=database,
@@ -176,7 +204,11 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             notes=notes,
             keys=keys,
             signing_keys=signing_keys,
-            store=PgChunkStore(database, keys),
+            store=store,
+            lexical=lexical,
+            eraser=PgEraser(database, keys, lambda: signing_keys.at(now())),
+            receipts=receipts,
+            restoration=PgRestoration(database, receipts),
             queue=PgWorkQueue(
                 database,
                 lease_seconds=settings.lease_seconds,
@@ -194,7 +226,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             ),
             tokens=_tokens(settings, http),
             principals=principals,
-            standings=PgStandings(database, _standing(settings), principals.drop),
+            standings=PgStandings(database, _standing(settings), principals.drop, on_erased=forget),
             events_verifier=RequestVerifier(
                 keys=signing_keys,
                 audience=OUR_AUDIENCE,
@@ -205,6 +237,13 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             ),
             models=_models(settings, http),
         )
+
+
+def _receipts(settings: Settings) -> ReceiptFolder:
+    path = settings.erasure_receipts_dir
+    if path is not None and not path.is_dir():
+        raise BadSettings("ERASURE_RECEIPTS_DIR: is not a folder")
+    return ReceiptFolder(path)
 
 
 def _standing(settings: Settings) -> Standing:

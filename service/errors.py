@@ -167,3 +167,28 @@ class NoteUnreadable(ServiceError):
     """PazPaz could not hand out this note's text."""
 
     code = "note_unreadable"
+
+
+class BadReceipt(ServiceError):
+    """This is no receipt of an erasure."""
+
+    code = "bad_receipt"
+
+
+class ReceiptNotWritten(Unavailable):
+    """The folder of receipts cannot be read or written."""
+
+    code = "receipt_not_written"
+
+
+class TracesLeft(ServiceError):
+    """An erasure would have left traces, and was not done."""
+
+    code = "traces_left"
+
+
+class Restoring(Unavailable):
+    """The database was restored, and is being brought up to date."""
+
+    code = "restoring"
+    retry_after = 60.0

@@ -4,7 +4,7 @@ No method promises to be fast or to succeed: each may raise `Unavailable` or a s
 travels as a required keyword and comes only from something verified.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement
 from service.domain.audit import AuditEntry, AuditRow
+from service.domain.erasure import AskedBy, SignedReceipt, Subject
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -209,8 +210,8 @@ class ChunkStore(Protocol):
         """
         ...
 
-    async def forget(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
-        """Drops what is kept of a note; `erase` also drops what conversations quoted from it."""
+    async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
+        """Drops what search holds of a note. What conversations quoted stays hidden until the note is restored."""
         ...
 
     async def put_client(
@@ -229,8 +230,8 @@ class ChunkStore(Protocol):
         """
         ...
 
-    async def forget_client(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
-        """Drops a client's profile and all of their sessions."""
+    async def forget_client(self, ref: NoteRef, *, lease: Lease) -> bool:
+        """Drops what search holds of a client's profile and of all their sessions."""
         ...
 
     async def digests(self, ref: NoteRef) -> dict[str, str]:
@@ -378,6 +379,10 @@ class WorkQueue(Protocol):
         """Asks for workspaces to be looked at, or, in the background, to be compared with PazPaz's list."""
         ...
 
+    async def want_erased(self, subject: Subject, *, asked_by: AskedBy) -> None:
+        """Sets a tombstone, which holds from now on, and asks a worker to erase what is there."""
+        ...
+
     async def claim(self, *, limit: int) -> Sequence[Lease]:
         """Leases of one workspace, the next in turn; a piece that failed before comes alone."""
         ...
@@ -398,8 +403,10 @@ class WorkQueue(Protocol):
         """Whether PazPaz said that this entity is gone for good."""
         ...
 
-    async def buried(self, *, workspace: WorkspaceId) -> frozenset[tuple[str, UUID]]:
-        """The tombstones of a workspace, its own included, as (entity, id)."""
+    async def buried(
+        self, *, workspace: WorkspaceId, ids: Collection[UUID] | None = None
+    ) -> frozenset[tuple[str, UUID]]:
+        """The tombstones of a workspace, its own included, as (entity, id); of some ids only, if given."""
         ...
 
     async def release(self, leases: Sequence[Lease]) -> None:
@@ -438,19 +445,41 @@ class WorkQueue(Protocol):
         ...
 
 
-class WorkspaceEraser(Protocol):
-    """Shuts a whole workspace, and opens it again. Shutting is fenced by its lease and marks that work done."""
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """An erasure that was done. `receipt` is None when there was nothing left to erase, and a receipt of before."""
+
+    receipt: SignedReceipt | None
+
+
+class Eraser(Protocol):
+    """Forgets for good, or shuts a workspace and opens it again."""
 
     async def forget_index(self, lease: Lease) -> bool:
-        """Drops what search needs; conversations and keys stay. False when the lease was lost."""
+        """Drops what search needs of a workspace; conversations and keys stay. False when the lease was lost."""
         ...
 
-    async def erase(self, lease: Lease) -> bool:
-        """Drops everything, the keys included. False when the lease was lost."""
+    async def erase(
+        self,
+        subject: Subject,
+        *,
+        asked_by: AskedBy,
+        sessions: Collection[UUID] = (),
+        lease: Lease | None = None,
+    ) -> Erased | None:
+        """Drops everything of a note, a client (`sessions`: theirs, as far as PazPaz still says) or a workspace.
+
+        Leaves a tombstone, a receipt and an audit row, in one transaction. None when the lease was lost; raises
+        TracesLeft, with nothing written, when a table would still name what was erased.
+        """
         ...
 
-    async def reopen(self, *, workspace: WorkspaceId) -> None:
-        """Lets its notes be looked at again."""
+    async def reopen(self, *, workspace: WorkspaceId) -> bool:
+        """Lets a shut workspace's notes be looked at again; False when it is erased and stays so."""
+        ...
+
+    async def lift(self, subject: Subject) -> bool:
+        """Takes a tombstone away, at an operator's word; False when there was none."""
         ...
 
 

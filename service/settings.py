@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     """Conversations without a turn for so long are deleted."""
     event_id_retention_days: int = Field(default=30, ge=1)
     """Event ids older than this are dropped; an event repeated later asks for one more look, and changes nothing."""
+    erasure_receipts_dir: Path | None = None
+    """Where a file is kept of each erasure, outside the database: after a restore they are applied again."""
     worker_port: int | None = Field(default=None, ge=1, le=65535)
     """Where a worker serves its own /metrics, if set."""
     request_timeout_seconds: float = Field(default=10.0, gt=0)

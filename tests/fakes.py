@@ -1,7 +1,7 @@
 """In-memory stand-ins for the ports, with memory, shared by the tests."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -12,6 +12,7 @@ import numpy as np
 
 from service.domain.answers import Hit, Passage, SearchStatement
 from service.domain.audit import SERVICE_CHAIN, Action, AuditEntry, AuditRow
+from service.domain.erasure import AskedBy, Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId, WorkspaceStatus
 from service.domain.notes import (
     Bag,
@@ -39,6 +40,7 @@ from service.ports import (
     DeadLetter,
     Depth,
     Embedder,
+    Erased,
     Event,
     IndexedNote,
     Lease,
@@ -246,6 +248,11 @@ class InMemoryWorkQueue:
         for one in workspaces:
             self._raise((one, kind, one), 0, background=kind == "reconcile")
 
+    async def want_erased(self, subject: Subject, *, asked_by: AskedBy) -> None:
+        place = (subject.workspace, subject.entity, subject.id)
+        self.buried_places.add(place)
+        self._raise(place, 0)
+
     def _raise(
         self, place: tuple[WorkspaceId, str, UUID], debounce: float, *, background: bool = False
     ) -> None:
@@ -356,8 +363,11 @@ class InMemoryWorkQueue:
     async def purged(self, lease: Lease) -> bool:
         return (lease.workspace, lease.kind, lease.key) in self.buried_places
 
-    async def buried(self, *, workspace: WorkspaceId) -> frozenset[tuple[str, UUID]]:
-        return frozenset(place[1:] for place in self.buried_places if place[0] == workspace)
+    async def buried(
+        self, *, workspace: WorkspaceId, ids: Collection[UUID] | None = None
+    ) -> frozenset[tuple[str, UUID]]:
+        mine = (place[1:] for place in self.buried_places if place[0] == workspace)
+        return frozenset(place for place in mine if ids is None or place[1] in ids)
 
     async def release(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
@@ -417,7 +427,8 @@ class InMemoryWorkQueue:
     ) -> int:
         chosen = self._parked(workspace, key)
         for place in chosen:
-            del self.rows[place]
+            row = self.rows[place]
+            row.parked, row.attempts, row.done, row.lease_until = False, 0, row.wanted, None
         return len(chosen)
 
     async def forget_old_events(self, *, days: float) -> int:
@@ -456,8 +467,8 @@ class InMemoryChunkStore:
         self.epochs[ref.workspace] += 1
         return True
 
-    async def forget(self, ref: NoteRef, *, lease: Lease | None = None, erase: bool) -> bool:
-        return self._forget([ref], ref, lease, erase=erase)
+    async def forget(self, ref: NoteRef, *, lease: Lease | None = None) -> bool:
+        return self._forget([ref], lease)
 
     async def put_client(
         self,
@@ -482,11 +493,28 @@ class InMemoryChunkStore:
         self.woken += wake if change.became_active else ()
         return change
 
-    async def forget_client(self, ref: NoteRef, *, lease: Lease | None = None, erase: bool) -> bool:
-        if not self._forget(self._of_client(ref), ref, lease, erase=erase):
-            return False
-        self.archived.pop(ref, None)
-        return True
+    async def forget_client(self, ref: NoteRef, *, lease: Lease | None = None) -> bool:
+        return self._forget([*self._of_client(ref), ref], lease)
+
+    async def erase(
+        self,
+        subject: Subject,
+        *,
+        asked_by: AskedBy = "event",
+        sessions: Collection[UUID] = (),
+        lease: Lease | None = None,
+    ) -> Erased | None:
+        """Keeps the part of Eraser that is about a note or a client, without receipts."""
+        assert subject.entity != "workspaces"
+        ref = NoteRef(subject.workspace, subject.entity, subject.id)
+        if self.queue:
+            self.queue.buried_places.add((ref.workspace, ref.entity, ref.id))
+        theirs = [*self._of_client(ref), ref] if subject.entity == "clients" else [ref]
+        if not self._forget(theirs, lease):
+            return None
+        for listener in self.erased:
+            listener(ref)
+        return Erased(None)
 
     async def digests(self, ref: NoteRef) -> dict[str, str]:
         return self.indexed[ref].digests if ref in self.indexed else {}
@@ -566,8 +594,8 @@ class InMemoryChunkStore:
             held and held.digests.get(name) == indexed.digests.get(name) for name in indexed.kept
         )
 
-    def _finish(self, lease: Lease | None) -> bool:
-        return lease is None or self.queue is None or self.queue.finish(lease)
+    def _finish(self, lease: Lease | None, *, gone: bool = False) -> bool:
+        return lease is None or self.queue is None or self.queue.finish(lease, gone=gone)
 
     def _write(self, indexed: IndexedNote) -> None:
         old = self.indexed.get(indexed.note.ref)
@@ -578,15 +606,14 @@ class InMemoryChunkStore:
             indexed, chunks=[chunk for chunk, _ in pairs], vectors=[vector for _, vector in pairs]
         )
 
-    def _forget(
-        self, refs: Sequence[NoteRef], named: NoteRef, lease: Lease | None, *, erase: bool
-    ) -> bool:
-        if not self._finish(lease):
+    def _forget(self, refs: Sequence[NoteRef], lease: Lease | None) -> bool:
+        if not self._finish(lease, gone=True):
             return False
+        if any(ref in self.indexed or ref in self.archived for ref in refs):
+            self.epochs[refs[0].workspace] += 1
         self._drop(refs)
-        for listener in self.erased if erase else ():
-            listener(named)
-        self.epochs[named.workspace] += 1
+        for ref in refs:
+            self.archived.pop(ref, None)
         return True
 
     def _drop(self, refs: Sequence[NoteRef]) -> None:
@@ -626,11 +653,14 @@ class InMemoryConversations:
         workspace: WorkspaceId,
         turn: Turn,
     ) -> None:
+        purged = self._purged(workspace)
+        if any((ref.entity, ref.id) == ("clients", client) for ref in purged):
+            return
         held = self.held.setdefault((workspace, conversation), _Conversation(user, client))
         if held.user != user:
             raise ConversationNotFound
-        for ref in self._purged(workspace):
-            turn = _shredded(turn, ref, all_of_it=ref.id == client)
+        for ref in purged:
+            turn = _shredded(turn, ref)
         held.turns.append(turn)
 
     def _purged(self, workspace: WorkspaceId) -> list[NoteRef]:
@@ -683,23 +713,24 @@ class InMemoryConversations:
         return replace(said, sources={})
 
     def _shred(self, ref: NoteRef) -> None:
-        for (workspace, _), held in self.held.items():
-            if workspace == ref.workspace:
-                all_of_it = ref.entity == "clients" and held.client == ref.id
-                held.turns = [_shredded(turn, ref, all_of_it=all_of_it) for turn in held.turns]
+        for (workspace, id), held in list(self.held.items()):
+            if workspace != ref.workspace:
+                continue
+            if ref.entity == "clients" and held.client == ref.id:
+                del self.held[workspace, id]
+            held.turns = [_shredded(turn, ref) for turn in held.turns]
 
 
 def _head_of(id: UUID, held: _Conversation) -> ConversationHead:
     return ConversationHead(id, held.client, held.turns[0].asked_at, len(held.turns))
 
 
-def _shredded(turn: Turn, ref: NoteRef, *, all_of_it: bool) -> Turn:
+def _shredded(turn: Turn, ref: NoteRef) -> Turn:
     def leans(said: Sentence | None) -> bool:
-        if ref.entity == "clients":
-            return all_of_it or (said is not None and ref.id in said.sources.values())
-        return said is not None and ref in said.sources
+        sources = said.sources if said else {}
+        return ref.id in sources.values() if ref.entity == "clients" else ref in sources
 
-    if not all_of_it and not any(map(leans, turn.sentences)):
+    if not any(map(leans, turn.sentences)):
         return turn
     left = [None if leans(said) else said for said in turn.sentences]
     return replace(turn, question=None, sentences=left)

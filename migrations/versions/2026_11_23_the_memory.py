@@ -42,6 +42,8 @@ CREATE UNIQUE INDEX backfills_open ON backfills ((true)) WHERE finished_at IS NU
 """
 
 ERASURE = """
+ALTER TABLE tombstones ADD COLUMN asked_by text NOT NULL DEFAULT 'event' CHECK (asked_by IN ('event', 'operator', 'receipt'));
+
 CREATE TABLE erasures (
   id uuid PRIMARY KEY, workspace_id uuid NOT NULL,
   entity text NOT NULL CHECK (entity IN ('sessions', 'clients', 'workspaces')), entity_id uuid NOT NULL,
@@ -50,7 +52,8 @@ CREATE INDEX erasures_of ON erasures (workspace_id, entity, entity_id);
 
 CREATE TABLE installation (
   one boolean PRIMARY KEY DEFAULT true CHECK (one), system_identifier text NOT NULL,
-  made_at timestamptz NOT NULL DEFAULT now(), restored_at timestamptz);
+  made_at timestamptz NOT NULL DEFAULT now(),
+  restored_at timestamptz, asked_at timestamptz);
 """
 
 # Which embedder's vectors a workspace's questions are compared with, and which other's are kept up beside them.

@@ -202,6 +202,18 @@ async def append(connection: AsyncConnection, entry: AuditEntry, *, workspace: W
     return row.seq
 
 
+async def close_open_chats(connection: AsyncConnection, *, workspace: WorkspaceId) -> None:
+    """Closes the questions under way as ended without an answer; their own closing finds that, and shows nothing."""
+    held = select(audit_heads.c.seq).where(audit_heads.c.workspace_id == workspace)
+    await connection.execute(held.with_for_update())  # nobody opens or closes one meanwhile
+    left = select(open_chats).where(open_chats.c.workspace_id == workspace)
+    details: dict[str, object] = {"outcome": "unknown", "model": None, "notes": []}
+    for row in (await connection.execute(left)).all():
+        user = UserId(row.user_id)
+        entry = AuditEntry("chat.closed", user=user, chat=row.chat_id, details=details)
+        await append(connection, entry, workspace=workspace)
+
+
 def _entering(row: AuditRow) -> Any:
     """Tells of a second closing by returning nothing; whatever else collides is an error, and no closed chat."""
     return (

@@ -24,7 +24,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.conversations import forget_sources
 from service.adapters.database import (
     WORKSPACE_STONES,
     Database,
@@ -59,24 +58,22 @@ class PgChunkStore:
         async with self.database.tenant_tx(lease.workspace) as connection:
             if not await finish(connection, lease):
                 return False
-            await _lock_client(connection, lease.workspace, indexed.note.client)
+            await lock_client(connection, lease.workspace, indexed.note.client)
             await require_current(connection, keys, self.keys)
             if await _client_is_shut(connection, lease.workspace, indexed.note.client):
-                await _drop(connection, indexed.note.ref)
+                await drop_note(connection, indexed.note.ref)
             elif not await _write(connection, indexed, keys):
                 await connection.rollback()
                 return False
             await next_epoch(connection, lease.workspace)
         return True
 
-    async def forget(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+    async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
         async with self.database.tenant_tx(ref.workspace) as connection:
-            if not await finish(connection, lease):
+            if not await finish(connection, lease, gone=True):
                 return False
-            await _drop(connection, ref)
-            if erase:
-                await forget_sources(connection, ref)
-            await next_epoch(connection, ref.workspace)
+            if await drop_note(connection, ref):
+                await next_epoch(connection, ref.workspace)
         return True
 
     async def put_client(
@@ -91,7 +88,7 @@ class PgChunkStore:
         async with self.database.tenant_tx(lease.workspace) as connection:
             if not await finish(connection, lease):
                 return None
-            await _lock_client(connection, lease.workspace, client.id)
+            await lock_client(connection, lease.workspace, client.id)
             before = await _client_state(connection, lease.workspace, client.id)
             await require_current(connection, keys, self.keys)
             if indexed is None:
@@ -107,17 +104,13 @@ class PgChunkStore:
             await next_epoch(connection, lease.workspace)
         return change
 
-    async def forget_client(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+    async def forget_client(self, ref: NoteRef, *, lease: Lease) -> bool:
         async with self.database.tenant_tx(ref.workspace) as connection:
-            if not await finish(connection, lease):
+            if not await finish(connection, lease, gone=True):
                 return False
-            await _lock_client(connection, ref.workspace, ClientId(ref.id))
-            await connection.execute(
-                delete(note_catalogue).where(_of_client(note_catalogue, ref.workspace, ref.id))
-            )
-            if erase:
-                await forget_sources(connection, ref)
-            await next_epoch(connection, ref.workspace)
+            await lock_client(connection, ref.workspace, ClientId(ref.id))
+            if await drop_client(connection, ref.workspace, ClientId(ref.id)):
+                await next_epoch(connection, ref.workspace)
         return True
 
     async def digests(self, ref: NoteRef) -> dict[str, str]:
@@ -274,7 +267,7 @@ async def next_epoch(connection: AsyncConnection, workspace: WorkspaceId) -> Non
     )
 
 
-async def _lock_client(
+async def lock_client(
     connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
 ) -> None:
     """Archiving a client and indexing one of their sessions wait for each other, or one would undo the other."""
@@ -310,18 +303,23 @@ async def _client_is_shut(
     )
 
 
-async def _drop(connection: AsyncConnection, ref: NoteRef) -> None:
-    """The catalogue row, and by cascade its chunks and its bag."""
-    await connection.execute(delete(note_catalogue).where(_is(note_catalogue, ref)))
+async def drop_note(connection: AsyncConnection, ref: NoteRef) -> int:
+    """The catalogue row, and by cascade its chunks and its bag; how many rows there were."""
+    gone = await connection.execute(delete(note_catalogue).where(_is(note_catalogue, ref)))
+    return int(gone.rowcount)
+
+
+async def drop_client(connection: AsyncConnection, workspace: WorkspaceId, client: ClientId) -> int:
+    """The same of everything of a client."""
+    theirs = delete(note_catalogue).where(_of_client(note_catalogue, workspace, client))
+    return int((await connection.execute(theirs)).rowcount)
 
 
 async def _archive_client(
     connection: AsyncConnection, client: Client, workspace: WorkspaceId
 ) -> None:
     """Forgets everything of the client but the fact that they are archived."""
-    await connection.execute(
-        delete(note_catalogue).where(_of_client(note_catalogue, workspace, client.id))
-    )
+    await drop_client(connection, workspace, client.id)
     await connection.execute(
         insert(note_catalogue).values(
             workspace_id=workspace,

@@ -73,10 +73,12 @@ class PgConversations:
         )
         async with self.database.tenant_tx(workspace) as connection:
             await self._require_open(connection, keys)
+            if await _is_erased(connection, client, workspace):
+                return
             await connection.execute(first.on_conflict_do_nothing())
             if await connection.scalar(owner) != user:
                 raise ConversationNotFound
-            turn = _without(turn, client, await _purged(connection, turn, client, workspace))
+            turn = _without(turn, await _purged(connection, turn, workspace))
             await connection.execute(
                 insert(turns).values(_turn_row(turn, keys, conversation=conversation))
             )
@@ -84,14 +86,17 @@ class PgConversations:
                 await connection.execute(insert(turn_sources).values(sources))
 
     async def _require_open(self, connection: AsyncConnection, keys: WorkspaceKeys) -> None:
-        """Nothing is said any more in a workspace that was shut while the answer was being written."""
+        """Nothing is said any more in a workspace that was shut while the answer was being written.
+
+        The keys first: with them held, no erasure comes between looking for tombstones and writing.
+        """
+        await require_current(connection, keys, self.keys)
         stone = select(tombstones.c.at).where(
             tombstones.c.workspace_id == keys.workspace,
             tombstones.c.entity.in_(WORKSPACE_STONES),
         )
         if (await connection.execute(stone)).first() is not None:
             raise WorkspaceSuspended
-        await require_current(connection, keys, self.keys)
 
     async def turns(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
@@ -128,14 +133,35 @@ class PgConversations:
             return int((await connection.execute(silent)).rowcount)
 
 
-async def forget_sources(connection: AsyncConnection, ref: NoteRef) -> None:
-    """Shreds every sentence that leaned on a note, and the question it answered; for a client, all of theirs."""
+async def erase_sources(connection: AsyncConnection, ref: NoteRef) -> None:
+    """Shreds every sentence that leaned on a note and the question it answered; for a client, all of theirs.
+
+    The links go with them, and conversations about that client alone go as a whole.
+    """
     named: dict[str, object] = {"workspace": ref.workspace, "id": ref.id}
     if ref.entity == "clients":
+        # Asked about this client alone: even an answer that found nothing may name them.
+        scoped = conversations.c.workspace_id == ref.workspace, conversations.c.client_id == ref.id
+        await connection.execute(delete(conversations).where(*scoped))
         await connection.execute(_SHRED_CLIENT, named)
-        await connection.execute(_SHRED_SCOPE, named)
+        about = turn_sources.c.client_id == ref.id
     else:
         await connection.execute(_SHRED_NOTE, named | {"entity": ref.entity})
+        about = and_(turn_sources.c.entity == ref.entity, turn_sources.c.entity_id == ref.id)
+    links = delete(turn_sources).where(turn_sources.c.workspace_id == ref.workspace, about)
+    await connection.execute(links)
+
+
+async def sessions_spoken_of(
+    connection: AsyncConnection, client: ClientId, *, workspace: WorkspaceId
+) -> set[UUID]:
+    """The sessions of a client that any conversation drew on."""
+    query = select(turn_sources.c.entity_id).where(
+        turn_sources.c.workspace_id == workspace,
+        turn_sources.c.client_id == client,
+        turn_sources.c.entity == "sessions",
+    )
+    return set(await connection.scalars(query))
 
 
 _SHRED = """
@@ -149,36 +175,39 @@ WHERE workspace_id = :workspace AND id IN (
 """
 _SHRED_NOTE = text(_SHRED.format(about="s.entity = :entity AND s.entity_id = :id"))
 _SHRED_CLIENT = text(_SHRED.format(about="s.client_id = :id"))
-# Asked about this client alone: even an answer that found nothing may name them.
-_SHRED_SCOPE = text("""
-UPDATE turns SET question = NULL, sentences = array_fill(NULL::bytea, ARRAY[cardinality(sentences)])
-WHERE workspace_id = :workspace AND conversation_id IN (
-  SELECT id FROM conversations WHERE workspace_id = :workspace AND client_id = :id)
-""")
 
 
-async def _purged(
-    connection: AsyncConnection, turn: Turn, client: ClientId | None, workspace: WorkspaceId
-) -> set[NoteRef]:
+async def _is_erased(
+    connection: AsyncConnection, client: ClientId | None, workspace: WorkspaceId
+) -> bool:
+    """A conversation about a client who was erased while it was spoken is not kept at all."""
+    stone = select(tombstones.c.at).where(
+        tombstones.c.workspace_id == workspace,
+        tombstones.c.entity == "clients",
+        tombstones.c.entity_id == client,
+    )
+    return client is not None and (await connection.execute(stone)).first() is not None
+
+
+async def _purged(connection: AsyncConnection, turn: Turn, workspace: WorkspaceId) -> set[NoteRef]:
     """The notes and clients of a turn that were purged while it was being answered."""
     sources = [source for said in turn.sentences if said for source in said.sources.items()]
-    ids = {ref.id for ref, _ in sources} | {owner for _, owner in sources} | {client}
+    ids = {ref.id for ref, _ in sources} | {owner for _, owner in sources}
     query = select(tombstones.c.entity, tombstones.c.entity_id).where(
-        tombstones.c.workspace_id == workspace, tombstones.c.entity_id.in_(ids - {None})
+        tombstones.c.workspace_id == workspace, tombstones.c.entity_id.in_(ids)
     )
     rows = await connection.execute(query)
     return {NoteRef(workspace, row.entity, row.entity_id) for row in rows}
 
 
-def _without(turn: Turn, client: ClientId | None, purged: set[NoteRef]) -> Turn:
-    """A turn without what `forget_sources` would have shredded, had it been stored a moment earlier."""
+def _without(turn: Turn, purged: set[NoteRef]) -> Turn:
+    """A turn without what `erase_sources` would have shredded, had it been stored a moment earlier."""
     if not purged:
         return turn
     clients = {ref.id for ref in purged if ref.entity == "clients"}
 
     def stays(said: Sentence) -> bool:
-        leans = any(ref in purged or owner in clients for ref, owner in said.sources.items())
-        return client not in clients and not leans
+        return not any(ref in purged or owner in clients for ref, owner in said.sources.items())
 
     sentences = [said if said and stays(said) else None for said in turn.sentences]
     return replace(turn, question=None, sentences=sentences)

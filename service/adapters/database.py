@@ -172,12 +172,19 @@ erasures = _table(
     signature=LargeBinary,
 )
 installation = _table(
-    "installation", one=Boolean, system_identifier=Text, made_at=INSTANT, restored_at=INSTANT
+    "installation",
+    one=Boolean,
+    system_identifier=Text,
+    made_at=INSTANT,
+    restored_at=INSTANT,
+    asked_at=INSTANT,
 )
 index_models = _table(
     "index_models", workspace_id=Uuid, active=Text, beside=Text, changed_at=INSTANT
 )
-tombstones = _table("tombstones", workspace_id=Uuid, entity=Text, entity_id=Uuid, at=INSTANT)
+tombstones = _table(
+    "tombstones", workspace_id=Uuid, entity=Text, entity_id=Uuid, at=INSTANT, asked_by=Text
+)
 
 audit = _table(
     "audit",

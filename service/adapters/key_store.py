@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -98,13 +98,33 @@ class PgKeyStore:
 async def require_current(
     connection: AsyncConnection, keys: WorkspaceKeys, store: KeyStore
 ) -> None:
-    """Raises KeyUnavailable when these keys were erased meanwhile, and makes `store` forget them."""
+    """Raises KeyUnavailable when these keys were erased meanwhile, and makes `store` forget them.
+
+    Until the end of the transaction nobody erases anything of the workspace: what was checked still holds.
+    """
+    await connection.execute(_LOCK_SHARED, {"name": _lock_name(keys.workspace)})
     query = select(workspace_keys.c.epoch).where(
         workspace_keys.c.workspace_id == keys.workspace, workspace_keys.c.epoch == keys.epoch
     )
     if (await connection.execute(query)).first() is None:
         store.drop(keys.workspace)
         raise KeyUnavailable
+
+
+async def exclude_writers(connection: AsyncConnection, workspace: WorkspaceId) -> None:
+    """Waits for everybody who writes content of the workspace, and keeps others waiting until the commit.
+
+    Whoever comes after it sees the tombstones and the keys as that commit left them.
+    """
+    await connection.execute(_LOCK, {"name": _lock_name(workspace)})
+
+
+def _lock_name(workspace: WorkspaceId) -> str:
+    return f"keys/{workspace}"
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))")
 
 
 def _place(workspace: WorkspaceId, purpose: str) -> tuple[str, str, str]:

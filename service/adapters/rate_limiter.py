@@ -73,6 +73,15 @@ class RedisRateLimiter:
     async def look(self, *, user: UserId) -> Allowance:
         return await self._take(Window(f"ai_agent_look:{user}", HOUR, LOOKS_PER_HOUR))
 
+    async def forget(self, *, workspace: WorkspaceId) -> None:
+        """After an erasure. With Redis away its key goes by itself, an hour after the last question."""
+        key = f"ai_agent_chat:{workspace}"
+        self._local.pop(key, None)
+        try:
+            await self.redis.delete(key)
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.warning("rate_limiter.away", error=type(exc).__name__)
+
     async def _take(self, *windows: Window) -> Allowance:
         limits = [number for one in windows for number in (one.seconds, one.limit)]
         try:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.database import Database, event_ids, switches, work
+from service.adapters.database import Database, audit_heads, event_ids, switches, tombstones
 from service.adapters.work_queue import raise_wants
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
@@ -47,6 +47,8 @@ class PgStandings:
     start: Standing
     on_drop: Drop
     clock: Callable[[], float] = time.monotonic
+    on_erased: Callable[[WorkspaceId], None] = lambda _: None
+    """Told of each workspace in which something was erased, by whichever process."""
     _rows: Mapping[tuple[UUID, str], Any] = field(default_factory=dict, repr=False)
     _seen: frozenset[UUID] = field(default=frozenset(), repr=False)
     _read_at: float | None = field(default=None, repr=False)
@@ -64,6 +66,10 @@ class PgStandings:
             await self._read()
         return self._standing(workspace)
 
+    async def refresh(self) -> None:
+        """Reads again if a second has passed: a process without questions must notice erasures too."""
+        await self.of(EVERYWHERE)
+
     def _is_old(self) -> bool:
         return self._read_at is None or self.clock() - self._read_at >= MAX_AGE_SECONDS
 
@@ -72,13 +78,17 @@ class PgStandings:
         async with self.database.system_tx() as connection:
             rows = (await connection.execute(select(switches))).all()
             told = (await connection.execute(_recent_events())).all()
+            stones = (await connection.execute(_recent_stones())).all()
         self._rows = {(row.workspace_id, row.name): row.value for row in rows}
         for row in told:
             if row.id not in self._seen:
                 user = row.entity_id if row.entity == "users" else None
                 self.on_drop(WorkspaceId(row.workspace_id), user)
+        erased = frozenset(row.workspace_id for row in stones if row.entity_id not in self._seen)
+        for one in erased:
+            self.on_erased(WorkspaceId(one))
         # Remembered by id, not by a highest number: a transaction may commit late.
-        self._seen = frozenset(row.id for row in told)
+        self._seen = frozenset(row.id for row in told) | {row.entity_id for row in stones}
         self._read_at = asked
 
     def _standing(self, workspace: WorkspaceId) -> Standing:
@@ -104,6 +114,12 @@ def _recent_events() -> Any:
     ).where(
         event_ids.c.entity.in_(("users", "workspaces")),
         event_ids.c.received_at > func.now() - WINDOW,
+    )
+
+
+def _recent_stones() -> Any:
+    return select(tombstones.c.workspace_id, tombstones.c.entity_id).where(
+        tombstones.c.at > func.now() - WINDOW
     )
 
 
@@ -158,8 +174,8 @@ async def _follow_up(
 
 async def _look_again(connection: AsyncConnection, workspace: WorkspaceId) -> None:
     """The index follows at the worker's pace; answers obey at once."""
-    known = select(work.c.workspace_id).distinct()
-    if workspace != EVERYWHERE:
-        known = known.where(work.c.workspace_id == workspace)
-    found = [WorkspaceId(one) for one in await connection.scalars(known)]
+    found = [workspace]
+    if workspace == EVERYWHERE:
+        heads = select(audit_heads.c.workspace_id).where(audit_heads.c.workspace_id != EVERYWHERE)
+        found = [WorkspaceId(one) for one in await connection.scalars(heads)]
     await raise_wants(connection, Counter((one, "workspaces", one) for one in found))

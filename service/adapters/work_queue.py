@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, get_args
@@ -36,6 +36,7 @@ from service.adapters.database import (
     tombstones,
     work,
 )
+from service.domain.erasure import AskedBy, Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
 from service.ports import (
@@ -121,6 +122,12 @@ class PgWorkQueue:
         async with self.database.system_tx() as connection:
             await raise_wants(connection, wanted, background=kind == "reconcile")
 
+    async def want_erased(self, subject: Subject, *, asked_by: AskedBy) -> None:
+        place = (subject.workspace, subject.entity, subject.id)
+        async with self.database.system_tx() as connection:
+            await bury(connection, [place], asked_by=asked_by)
+            await raise_wants(connection, Counter([place]))
+
     async def claim(self, *, limit: int) -> Sequence[Lease]:
         async with self.database.system_tx() as connection:
             await connection.execute(_PARK_KILLERS, {"most": MAX_ATTEMPTS})
@@ -194,10 +201,14 @@ class PgWorkQueue:
         async with self.database.system_tx() as connection:
             return bool(await connection.scalar(select(buried.exists())))
 
-    async def buried(self, *, workspace: WorkspaceId) -> frozenset[tuple[str, UUID]]:
+    async def buried(
+        self, *, workspace: WorkspaceId, ids: Collection[UUID] | None = None
+    ) -> frozenset[tuple[str, UUID]]:
         query = select(tombstones.c.entity, tombstones.c.entity_id).where(
             tombstones.c.workspace_id == workspace
         )
+        if ids is not None:
+            query = query.where(tombstones.c.entity_id.in_(ids))
         async with self.database.system_tx() as connection:
             return frozenset((row.entity, row.entity_id) for row in await connection.execute(query))
 
@@ -246,7 +257,8 @@ class PgWorkQueue:
     async def drop_dead_letters(
         self, *, workspace: WorkspaceId | None, key: UUID | None = None
     ) -> int:
-        statement = delete(work).where(*_parked(workspace, key))
+        ended = {"parked_at": None, "attempts": 0, "done": work.c.wanted, "lease_until": None}
+        statement = update(work).where(*_parked(workspace, key)).values(ended)
         async with self.database.system_tx() as connection:
             return int((await connection.execute(statement)).rowcount)
 
@@ -355,10 +367,15 @@ def _event_row(event: Event) -> dict[str, object]:
     return {"id": event.id, "workspace_id": event.workspace, "entity_id": person, **named}
 
 
-async def bury(connection: AsyncConnection, gone: Iterable[tuple[WorkspaceId, str, UUID]]) -> None:
+async def bury(
+    connection: AsyncConnection,
+    gone: Iterable[tuple[WorkspaceId, str, UUID]],
+    *,
+    asked_by: AskedBy = "event",
+) -> None:
     """Sets a tombstone for each (workspace, entity, id); one that stands already stays."""
     rows = [
-        {"workspace_id": workspace, "entity": entity, "entity_id": key}
+        {"workspace_id": workspace, "entity": entity, "entity_id": key, "asked_by": asked_by}
         for workspace, entity, key in sorted(gone, key=lambda one: str(one[2]))
     ]
     if rows:

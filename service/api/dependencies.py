@@ -17,6 +17,7 @@ from service.errors import (
     MalformedRequest,
     NotAllowed,
     NotAuthenticated,
+    Restoring,
     WrongMediaType,
 )
 from service.ports import Standing
@@ -46,7 +47,12 @@ Claims = Annotated[TokenClaims, Depends(claims)]
 
 
 async def standing(claims: Claims, opened: Opened) -> Standing:
-    """Read before the login is confirmed: it also drops remembered logins that PazPaz says have changed."""
+    """Read before the login is confirmed: it also drops remembered logins that PazPaz says have changed.
+
+    A restored database may still hold what was erased since: nobody is answered from it before it was mended.
+    """
+    if await opened.restoration.recent():
+        raise Restoring
     return await opened.standings.of(claims.workspace)
 
 

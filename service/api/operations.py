@@ -24,13 +24,17 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", operation_id="readyz", responses={503: {"description": "Not ready"}})
 async def readyz(opened: Opened, response: Response) -> dict[str, str]:
-    """Whether a question could be answered: Postgres must be there; Redis may be away (the limiter falls back)."""
+    """Whether a question could be answered: Postgres must be there and no older state of itself; Redis may be away."""
     try:
         async with asyncio.timeout(READY_SECONDS):
-            await opened.database.ping()
+            await opened.standings.refresh()
+            restoring = await opened.restoration.recent()
     except (StoreUnavailable, TimeoutError):
         response.status_code = 503
         return {"status": "unavailable", "postgres": "away"}
+    if restoring:
+        response.status_code = 503
+        return {"status": "restoring", "postgres": restoring}
     return {"status": "ready", "postgres": "ok"}
 
 

@@ -1,8 +1,9 @@
-"""What an operator may do without a shell: see, retry and drop dead letters, and ask for a reconciliation."""
+"""What an operator may do without a shell: dead letters, reconciliation, erasure."""
 
+import base64
 import hmac
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import structlog
@@ -12,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 from service.api.dependencies import MAX_CHAT_BODY, Opened, parse, read_capped, require_json
 from service.api.document import documents
 from service.api.schemas import Instant, problems
+from service.domain.audit import AuditEntry
+from service.domain.erasure import Erasable, SignedReceipt, Subject
 from service.domain.identity import WorkspaceId
-from service.errors import NotAuthenticated
+from service.errors import MalformedRequest, NotAuthenticated
 from service.ports import DeadLetter, WorkKind
 
 log = structlog.get_logger()
@@ -126,6 +129,63 @@ async def reconcile(request: Request, opened: Opened) -> Count:
     await opened.queue.want_whole(workspaces, kind="reconcile")
     log.info("reconcile.asked", count=len(workspaces))
     return Count(count=len(workspaces))
+
+
+class ErasureIn(BaseModel):
+    """What to erase for good; for a workspace `id` is its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workspace_id: UUID
+    entity: Erasable
+    id: UUID
+
+
+class ErasureOut(BaseModel):
+    """A signed receipt, as its file has it."""
+
+    receipt: dict[str, Any]
+    keyid: str
+    signature: str
+
+
+class ErasuresOut(BaseModel):
+    """Oldest first."""
+
+    erasures: list[ErasureOut]
+
+
+@router.post(
+    "/erasures",
+    status_code=202,
+    operation_id="erase",
+    responses=REFUSALS,
+    openapi_extra=documents(ErasureIn),
+)
+async def erase(request: Request, opened: Opened) -> Count:
+    """From this answer on it is refused; a worker erases what is there, and then its receipt is listed."""
+    require_json(request)
+    asked = parse(ErasureIn, await read_capped(request, MAX_CHAT_BODY))
+    if asked.entity == "workspaces" and asked.id != asked.workspace_id:
+        raise MalformedRequest
+    subject = Subject(WorkspaceId(asked.workspace_id), asked.entity, asked.id)
+    told = {"entity": asked.entity, "entity_id": str(asked.id)}
+    entry = AuditEntry("erasure.asked", details=told)
+    await opened.audit.append(entry, workspace=subject.workspace)
+    await opened.queue.want_erased(subject, asked_by="operator")
+    return Count(count=1)
+
+
+@router.get("/erasures", operation_id="list_erasures", responses=problems(401, 422, 503))
+async def erasures(opened: Opened, workspace_id: UUID | None = None) -> ErasuresOut:
+    workspace = WorkspaceId(workspace_id) if workspace_id else None
+    receipts = await opened.eraser.receipts(workspace=workspace)
+    return ErasuresOut(erasures=[_receipt(one) for one in receipts])
+
+
+def _receipt(signed: SignedReceipt) -> ErasureOut:
+    signature = base64.b64encode(signed.signature).decode()
+    return ErasureOut(receipt=dict(signed.told), keyid=signed.keyid, signature=signature)
 
 
 async def _everything(opened: Opened) -> list[UUID]:

@@ -19,7 +19,11 @@ Action = Literal[
     "conversation.exported",
     "switch.changed",
     "keys.changed",
+    "note.erased",
+    "client.erased",
     "workspace.erased",
+    "erasure.asked",
+    "erasure.lifted",
     "audit.exported",
     "audit.pruned",
 ]

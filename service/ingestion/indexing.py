@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Chunk, Client, Note, NoteRef
+from service.ingestion.erase import Erasure
 from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note
 from service.language.features import hashed
@@ -19,13 +21,13 @@ from service.ports import (
     NoteSource,
     Standings,
     WorkQueue,
-    WorkspaceEraser,
     WorkspaceKeys,
 )
 from service.security.keys import digest
 from service.telemetry.metrics import RECONCILED
 
-Outcome = Literal["indexed", "forgotten", "compared", "fenced", "unreadable"]
+Outcome = Literal["indexed", "forgotten", "erased", "compared", "fenced", "unreadable"]
+Stones = frozenset[tuple[str, UUID]]
 FAN_OUT_PAGE = 500
 
 
@@ -67,7 +69,7 @@ class Indexer:
     queue: WorkQueue
     keys: KeyStore
     embedder: Embedder
-    eraser: WorkspaceEraser
+    erasure: Erasure
     standings: Standings
     drafts: bool = False
     """Whether drafts are indexed too."""
@@ -102,18 +104,23 @@ class Indexer:
         pulled = await self.notes.fetch(workspace=workspace, sessions=[one.key for one in leases])
         owners = sorted({note.client for note in pulled.sessions.values()})
         theirs = await self.notes.fetch(workspace=workspace, clients=owners)
+        ids = {*owners, *(one.key for one in leases)}
+        stones = await self.queue.buried(workspace=workspace, ids=ids)
         rules = await self._rules(workspace)
         keys = await self.keys.keys(workspace=workspace)
         outcomes: list[tuple[Lease, Outcome]] = []
         drafts: list[Draft] = []
         for lease in leases:
             note = pulled.sessions.get(lease.key)
-            if lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
+            if erased := _erased(lease, note, stones):
+                outcomes.append((lease, await self._erase(lease, erased)))
+            elif lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
                 outcomes.append((lease, "unreadable"))
             elif note and rules.admit(note, theirs.clients.get(note.client)):
                 drafts.append(await self._draft(lease, note, keys))
             else:
-                outcomes.append((lease, await self._forget(lease)))
+                ref = NoteRef(workspace, "sessions", lease.key)
+                outcomes.append((lease, _outcome(await self.store.forget(ref, lease=lease))))
         return outcomes + await self._write(drafts, keys)
 
     async def _rules(self, workspace: WorkspaceId) -> IndexingRules:
@@ -163,20 +170,21 @@ class Indexer:
             digests=draft.digests,
         )
 
-    async def _forget(self, lease: Lease) -> Outcome:
-        ref = NoteRef(lease.workspace, "sessions", lease.key)
-        erase = await self.queue.purged(lease)
-        return _outcome(await self.store.forget(ref, lease=lease, erase=erase))
+    async def _erase(self, lease: Lease, subject: Subject) -> Outcome:
+        """Whatever PazPaz still says of it: a tombstone refuses it, and what is there of it goes."""
+        done = await self.erasure.erase(subject, asked_by="event", lease=lease)
+        return "fenced" if done is None else "erased"
 
     async def _client(self, lease: Lease) -> Outcome:
+        if await self.queue.purged(lease):
+            return await self._erase(lease, Subject(lease.workspace, "clients", lease.key))
         pulled = await self.notes.fetch(workspace=lease.workspace, clients=[lease.key])
         if lease.key in pulled.unreadable:
             return "unreadable"
         client = pulled.clients.get(lease.key)
         if client is None:
             ref = NoteRef(lease.workspace, "clients", lease.key)
-            erase = await self.queue.purged(lease)
-            return _outcome(await self.store.forget_client(ref, lease=lease, erase=erase))
+            return _outcome(await self.store.forget_client(ref, lease=lease))
         return await self._put_client(lease, client)
 
     async def _sessions_of(self, client: Client) -> list[UUID]:
@@ -201,14 +209,17 @@ class Indexer:
 
     async def _workspace(self, lease: Lease) -> Outcome:
         """Active: everything is looked at; suspended: search forgets it; deleted: all of it goes."""
-        status = await self.notes.workspace_status(workspace=lease.workspace)
+        workspace = lease.workspace
+        status = await self.notes.workspace_status(workspace=workspace)
         if status == "deleted" or (status is None and await self.queue.purged(lease)):
-            return _outcome(await self.eraser.erase(lease))
+            return await self._erase(lease, Subject(workspace, "workspaces", workspace))
         if status != "active":
             # Suspended; or not listed and not purged: perhaps a faulty list, and keys do not come back.
-            return _outcome(await self.eraser.forget_index(lease))
-        await self.eraser.reopen(workspace=lease.workspace)
-        await self._fan_out(lease.workspace)
+            return _outcome(await self.erasure.eraser.forget_index(lease))
+        if not await self.erasure.eraser.reopen(workspace=workspace):
+            # Erased at an operator's word, or for good as we were told: being listed does not bring it back.
+            return await self._erase(lease, Subject(workspace, "workspaces", workspace))
+        await self._fan_out(workspace)
         return "indexed" if await self.queue.done(lease) else "fenced"
 
     async def _fan_out(self, workspace: WorkspaceId) -> None:
@@ -229,3 +240,10 @@ def bag_of(note: Note, *, key: bytes) -> Bag:
 
 def _outcome(written: bool) -> Outcome:
     return "forgotten" if written else "fenced"
+
+
+def _erased(lease: Lease, note: Note | None, stones: Stones) -> Subject | None:
+    """What a tombstone says is gone for good: the note itself, or its client."""
+    if ("sessions", lease.key) in stones or (note and ("clients", note.client) in stones):
+        return Subject(lease.workspace, "sessions", lease.key)
+    return None

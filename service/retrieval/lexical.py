@@ -108,6 +108,10 @@ class LexicalIndex:
         # A lock lives only as long as somebody waits at it.
         self._building: WeakValueDictionary[WorkspaceId, asyncio.Lock] = WeakValueDictionary()
 
+    def drop(self, workspace: WorkspaceId) -> None:
+        """Forgets what is open of it, as when something of it is erased."""
+        self._open.pop(workspace, None)
+
     async def search(
         self,
         query: str,

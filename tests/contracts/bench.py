@@ -7,10 +7,13 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from pazpaz_ai_client.signing import PrivateKey
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
+from service.adapters.eraser import PgEraser
 from service.adapters.key_store import PgKeyStore
 from service.adapters.work_queue import PgWorkQueue
+from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, Note, NoteRef
 from service.language.chunking import chunk_note
@@ -87,6 +90,7 @@ class Bench:
     queue: PgWorkQueue | InMemoryWorkQueue
     store: PgChunkStore | InMemoryChunkStore
     conversations: PgConversations | InMemoryConversations
+    eraser: PgEraser | InMemoryChunkStore
 
     async def later(self, seconds: float) -> None:
         """Lets time pass for the queue."""
@@ -108,8 +112,17 @@ class Bench:
             made = indexed(note) if isinstance(note, Note) else note
             assert await self.store.replace(made, lease=await self.lease(made.note.ref))
 
-    async def forget(self, ref: NoteRef, *, erase: bool = False) -> None:
-        assert await self.store.forget(ref, lease=await self.lease(ref), erase=erase)
+    async def forget(self, ref: NoteRef) -> None:
+        assert await self.store.forget(ref, lease=await self.lease(ref))
+
+    async def erase(self, ref: NoteRef) -> None:
+        """As ingestion does with a purged note or client."""
+        await self.queue.accept(
+            [an_event(ref.id, entity=ref.entity, kind="purged", workspace=ref.workspace)]
+        )
+        (lease,) = await self.queue.claim(limit=1)
+        subject = Subject(ref.workspace, ref.entity, ref.id)
+        assert await self.eraser.erase(subject, asked_by="event", lease=lease)
 
     async def put(self, client: Client, *, vector: Vector | None = None) -> ClientChange:
         ref = client.profile.ref
@@ -118,8 +131,8 @@ class Bench:
         assert change is not None
         return change
 
-    async def forget_client(self, ref: NoteRef, *, erase: bool = False) -> None:
-        assert await self.store.forget_client(ref, lease=await self.lease(ref), erase=erase)
+    async def forget_client(self, ref: NoteRef) -> None:
+        assert await self.store.forget_client(ref, lease=await self.lease(ref))
 
     async def found(self, vector: Vector | None = None, **scope: object) -> set[UUID]:
         """The notes that a search finds at all."""
@@ -158,10 +171,12 @@ class RealBench(Bench):
 def fake_bench() -> FakeBench:
     queue = InMemoryWorkQueue(lease_seconds=LEASE_SECONDS)
     store = InMemoryChunkStore(queue)
-    return FakeBench(queue, store, InMemoryConversations(store))
+    return FakeBench(queue, store, InMemoryConversations(store), store)
 
 
 def real_bench(keys: PgKeyStore, owner: "asyncpg.Connection[asyncpg.Record]") -> RealBench:
     queue = PgWorkQueue(keys.database, lease_seconds=LEASE_SECONDS, debounce=0, debounce_limit=0)
     store = PgChunkStore(keys.database, keys)
-    return RealBench(queue, store, PgConversations(keys.database, keys), owner)
+    signing = PrivateKey.generate("ai-tests-1")
+    eraser = PgEraser(keys.database, keys, lambda: signing)
+    return RealBench(queue, store, PgConversations(keys.database, keys), eraser, owner)

@@ -180,7 +180,7 @@ async def test_the_epoch_grows_with_each_change(bench: Bench) -> None:
     await look()
     await bench.put(client)
     await look()
-    await bench.forget_client(PROFILE)
+    await bench.erase(PROFILE)
     await look()
     assert seen == sorted(set(seen))
     assert await bench.store.epoch(workspace=OTHER_WORKSPACE) == 0
@@ -192,7 +192,7 @@ async def test_a_change_marks_the_work_done(bench: Bench) -> None:
     await bench.index(note)
     await bench.forget(note.ref)
     await bench.put(a_client(notes="profile"))
-    await bench.forget_client(PROFILE)
+    await bench.erase(PROFILE)
 
     await bench.later(LEASE_SECONDS + 1)
     assert await bench.queue.claim(limit=10) == []
@@ -212,10 +212,10 @@ async def test_a_lost_lease_writes_nothing(bench: Bench) -> None:
     profile = indexed(a_client(notes="other").profile, vector=axis(2))
     store = bench.store
     assert not await store.replace(changed, lease=lost[note.ref])
-    assert not await store.forget(note.ref, lease=lost[note.ref], erase=True)
+    assert not await store.forget(note.ref, lease=lost[note.ref])
     assert await store.put_client(client, profile, lease=lost[PROFILE]) is None
     assert await store.put_client(client, None, lease=lost[PROFILE]) is None
-    assert not await store.forget_client(PROFILE, lease=lost[PROFILE], erase=True)
+    assert not await store.forget_client(PROFILE, lease=lost[PROFILE])
 
     assert await store.epoch(workspace=WORKSPACE) == before
     hits = await store.search(axis(1), workspace=WORKSPACE, model=MODEL, client=None, limit=10)
@@ -277,7 +277,7 @@ async def test_forgetting_a_client_forgets_their_notes(bench: Bench) -> None:
     mine, other = a_note("text"), a_note("text", client=OTHER_CLIENT)
     await bench.put(a_client(notes="profile"))
     await bench.index(mine, other)
-    await bench.forget_client(PROFILE)
+    await bench.erase(PROFILE)
 
     assert await bench.found() == {other.ref.id}
     assert set(await bags(bench)) == {other.ref.id}
@@ -289,9 +289,7 @@ async def test_a_purged_clients_session_is_not_indexed(bench: Bench) -> None:
     """A session that was pulled before its client was purged does not come back after the purge."""
     note = a_note("text")
     lease = await bench.lease(note.ref)
-    await bench.queue.accept([an_event(CLIENT, entity="clients", kind="purged")])
-    (purge,) = await bench.queue.claim(limit=1)
-    assert await bench.store.forget_client(PROFILE, lease=purge, erase=True)
+    await bench.erase(PROFILE)
 
     assert await bench.store.replace(indexed(note), lease=lease)
     assert await bench.found() == set()
@@ -350,11 +348,11 @@ async def test_two_workspaces_with_the_same_ids_never_meet(bench: Bench) -> None
     assert max(hit.similarity for hit in hits) == 0
     assert await bench.store.digests(mine.ref) == indexed(mine).digests
 
-    await bench.forget(mine.ref, erase=True)
+    await bench.erase(mine.ref)
     await bench.put(a_client(is_active=False))
     assert await bench.found() == set()
     assert await bench.found(workspace=OTHER_WORKSPACE) == {theirs.ref.id, CLIENT}
-    await bench.forget_client(PROFILE, erase=True)
+    await bench.erase(PROFILE)
     assert await bench.found(workspace=OTHER_WORKSPACE) == {theirs.ref.id, CLIENT}
     assert await bench.store.digests(theirs.ref) == indexed(theirs).digests
     _, bags_there = await bench.store.bags(workspace=OTHER_WORKSPACE)

@@ -11,7 +11,7 @@ from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Turn
 from service.errors import ConversationNotFound
-from tests.contracts.bench import Bench, an_event
+from tests.contracts.bench import Bench
 from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
 
 USER, COLLEAGUE = UserId(UUID(int=21)), UserId(UUID(int=22))
@@ -56,14 +56,6 @@ async def texts(bench: Bench, conversation: UUID) -> list[tuple[str | None, list
 
 def _texts(sentences: Sequence[Sentence | None]) -> list[str | None]:
     return [one.text if one else None for one in sentences]
-
-
-async def purge(bench: Bench, ref: NoteRef) -> None:
-    """What ingestion does with a purged note or client."""
-    await bench.queue.accept([an_event(ref.id, entity=ref.entity, kind="purged")])
-    (lease,) = await bench.queue.claim(limit=1)
-    forget = bench.store.forget if ref.entity == "sessions" else bench.store.forget_client
-    assert await forget(ref, lease=lease, erase=await bench.queue.purged(lease))
 
 
 async def test_turns_are_read_back_in_order(bench: Bench) -> None:
@@ -201,7 +193,7 @@ async def test_an_erased_note_is_shredded_for_ever(bench: Bench) -> None:
     about_it = a_turn(said("from one", gone), said("from two", other))
     conversation = await add(bench, about_it, a_turn(said("two again", other), after=1))
 
-    await purge(bench, gone.ref)
+    await bench.erase(gone.ref)
     left = [(None, [None, "from two"]), ("איך היא ישנה?", ["two again"])]
     assert await texts(bench, conversation) == left
     await bench.index(gone)
@@ -209,7 +201,7 @@ async def test_an_erased_note_is_shredded_for_ever(bench: Bench) -> None:
 
 
 async def test_an_erased_client_is_shredded_for_ever(bench: Bench) -> None:
-    """With a purged client go all sentences that lean on them, and whatever was asked about them alone."""
+    """With a purged client go all sentences that lean on them, and conversations about them alone as a whole."""
     mine, other = a_note("one"), a_note("two", client=OTHER_CLIENT)
     await bench.put(a_client(notes="profile"))
     await bench.index(mine, other)
@@ -217,9 +209,9 @@ async def test_an_erased_client_is_shredded_for_ever(bench: Bench) -> None:
     theirs = await add(bench, a_turn(said("Nothing was found about Dana.")), client=CLIENT)
     another = await add(bench, a_turn(said("Nothing was found.")), client=OTHER_CLIENT)
 
-    await purge(bench, NoteRef(WORKSPACE, "clients", CLIENT))
+    await bench.erase(NoteRef(WORKSPACE, "clients", CLIENT))
     assert await texts(bench, practice) == [(None, [None, "of another"])]
-    assert await texts(bench, theirs) == [(None, [None])]
+    assert await texts(bench, theirs) == []
     assert await texts(bench, another) == [("איך היא ישנה?", ["Nothing was found."])]
 
 
@@ -227,15 +219,15 @@ async def test_what_was_purged_while_answering_is_not_kept(bench: Bench) -> None
     """An answer that comes after the purge of its note or client is kept without what leaned on it."""
     gone, other, theirs = a_note("one"), a_note("two"), a_note("three", client=OTHER_CLIENT)
     await bench.index(gone, other, theirs)
-    await purge(bench, gone.ref)
-    await purge(bench, NoteRef(WORKSPACE, "clients", OTHER_CLIENT))
+    await bench.erase(gone.ref)
+    await bench.erase(NoteRef(WORKSPACE, "clients", OTHER_CLIENT))
 
     late = [said("from one", gone), said("from two", other), said("from three", theirs)]
     conversation = await add(bench, a_turn(*late))
     about_them = await add(bench, a_turn(said("Nothing was found.")), client=OTHER_CLIENT)
     await bench.index(gone)
     assert await texts(bench, conversation) == [(None, [None, "from two", None])]
-    assert await texts(bench, about_them) == [(None, [None])]
+    assert await texts(bench, about_them) == []
 
 
 async def test_erasing_stays_in_its_workspace(bench: Bench) -> None:
@@ -247,7 +239,7 @@ async def test_erasing_stays_in_its_workspace(bench: Bench) -> None:
     scope = {"client": CLIENT, "workspace": OTHER_WORKSPACE}
     conversation = await add(bench, a_turn(said("from theirs", theirs)), **scope)
 
-    await purge(bench, mine.ref)
-    await purge(bench, NoteRef(WORKSPACE, "clients", CLIENT))
+    await bench.erase(mine.ref)
+    await bench.erase(NoteRef(WORKSPACE, "clients", CLIENT))
     (turn,) = await bench.conversations.turns(conversation, **there)
     assert (turn.question, _texts(turn.sentences)) == ("איך היא ישנה?", ["from theirs"])

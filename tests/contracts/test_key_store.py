@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 
+from pazpaz_ai_client.signing import PrivateKey
 from service.adapters.database import Database
 from service.adapters.eraser import PgEraser
 from service.adapters.key_store import REMEMBER, PgKeyStore
-from service.adapters.work_queue import PgWorkQueue
 from service.container import now
-from service.domain.notes import ManifestItem
+from service.domain.erasure import Subject
 from service.errors import KeyUnavailable, SealBroken
 from service.ports import KeyStore
 from service.security.keys import KeyEncryptionKey, new_key
-from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, InMemoryKeyStore
+from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE, InMemoryKeyStore
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
 STEAL = "UPDATE workspace_keys SET workspace_id = $1 WHERE workspace_id = $2"
@@ -110,11 +110,9 @@ async def test_erased_keys_are_gone_for_good(pg_keys: PgKeyStore, database: Data
     """After its erasure a workspace gets new keys, and what the old ones sealed stays shut."""
     made = await pg_keys.keys(workspace=WORKSPACE)
     kept = await pg_keys.keys(workspace=OTHER_WORKSPACE)
-    queue = PgWorkQueue(database, lease_seconds=60, debounce=0, debounce_limit=0)
-    item = ManifestItem("workspaces", WORKSPACE, CLIENT, "active", NOW)  # type: ignore[arg-type]
-    await queue.want([item], workspace=WORKSPACE)
-    (lease,) = await queue.claim(limit=1)
-    assert await PgEraser(database, pg_keys).erase(lease)
+    signing = PrivateKey.generate("ai-tests-1")
+    subject = Subject(WORKSPACE, "workspaces", WORKSPACE)
+    assert await PgEraser(database, pg_keys, lambda: signing).erase(subject, asked_by="operator")
 
     fresh = await pg_keys.keys(workspace=WORKSPACE)
     assert {fresh.seal, fresh.index}.isdisjoint({made.seal, made.index})

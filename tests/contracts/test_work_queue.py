@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from service.domain.erasure import Subject
 from service.domain.notes import NoteRef
 from service.ports import ChangesCursor, Lease
 from tests.contracts.bench import LEASE_SECONDS, LONG, Bench, an_event, an_item
@@ -466,17 +467,28 @@ async def test_dead_letters_are_listed_retried_and_dropped(bench: Bench) -> None
 
 
 async def test_a_token_never_returns(bench: Bench) -> None:
-    """A row that went and came back is out of reach for whoever held it before."""
-    key = uuid4()
-    await wanted(bench, key)
-    lost = await fail(bench, 5)
-    await bench.queue.drop_dead_letters(workspace=WORKSPACE, key=key)
-    await wanted(bench, key)
-    held = await only(bench)
+    """The row of a note that is gone goes too; should it come back, whoever held it before is out of reach."""
+    ref = NoteRef(WORKSPACE, "sessions", uuid4())
+    lost = await bench.lease(ref)
+    await bench.later(LEASE_SECONDS + 1)
+    assert await bench.store.forget(ref, lease=await only(bench))
+    assert not await bench.queue.done(lost)
 
+    held = await bench.lease(ref)
     assert held.token > lost.token
     assert not await bench.queue.done(lost)
     assert await bench.queue.done(held)
+
+
+async def test_an_erasure_is_wanted_with_its_tombstone(bench: Bench) -> None:
+    """What an operator wants erased is refused from that moment on, and is the next piece of work."""
+    key = uuid4()
+    await bench.queue.want_erased(Subject(WORKSPACE, "sessions", key), asked_by="operator")
+    assert await bench.queue.buried(workspace=WORKSPACE) == {("sessions", key)}
+    assert await bench.queue.buried(workspace=WORKSPACE, ids=[uuid4()]) == frozenset()
+    assert await bench.queue.buried(workspace=OTHER_WORKSPACE) == frozenset()
+    lease = await only(bench)
+    assert (lease.key, await bench.queue.purged(lease)) == (key, True)
 
 
 async def test_the_feeds_cursor_is_kept_with_its_events(bench: Bench) -> None:

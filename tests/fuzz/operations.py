@@ -15,6 +15,7 @@ from service.adapters.standing import PgSwitches
 from service.container import OUR_AUDIENCE, now
 from service.domain.answers import Question
 from service.domain.audit import AuditEntry, Trail
+from service.domain.erasure import Subject
 from service.domain.identity import TokenClaims, UserId, WorkspaceId
 from service.domain.notes import ManifestItem, NoteRef
 from service.domain.turns import Sentence, Turn
@@ -138,11 +139,11 @@ async def index_a_note(run: Run) -> None:
 
 @covers("PgChunkStore.forget")
 async def forget_a_note(run: Run) -> None:
-    at, erase = run.world.any(), run.chance.random() < 0.5
+    at = run.world.any()
     gone, before = ref(at, run.chance.choice(SESSIONS)), await run.epochs(at)
     at.source.sessions.pop(gone.id, None)
-    said = await run.parts.store.forget(gone, lease=await run.lease(gone), erase=erase)
-    run.same(said, await at.store.forget(gone, erase=erase))
+    said = await run.parts.store.forget(gone, lease=await run.lease(gone))
+    run.same(said, await at.store.forget(gone))
     run.same(await run.epochs(at), before)
 
 
@@ -159,10 +160,33 @@ async def put_a_client(run: Run) -> None:
 
 @covers("PgChunkStore.forget_client", weight=1)
 async def forget_a_client(run: Run) -> None:
-    at, erase = run.world.any(), run.chance.random() < 0.5
+    at = run.world.any()
     gone = NoteRef(at.id, "clients", run.chance.choice(CLIENTS))
-    said = await run.parts.store.forget_client(gone, lease=await run.lease(gone), erase=erase)
-    run.same(said, await at.store.forget_client(gone, erase=erase))
+    said = await run.parts.store.forget_client(gone, lease=await run.lease(gone))
+    run.same(said, await at.store.forget_client(gone))
+
+
+@covers("PgEraser.erase", "PgEraser.lift", "PgEraser.receipts", "PgEraser.keep", weight=3)
+async def erase_for_good(run: Run) -> None:
+    """A note or a client erased here is erased nowhere else, and the tombstone is of this practice."""
+    at, before = run.world.any(), await run.epochs()
+    await run.key(at)
+    entity = run.chance.choice(["sessions", "clients"])
+    id = run.chance.choice(SESSIONS if entity == "sessions" else CLIENTS)
+    subject = Subject(at.id, entity, id)
+    erased = await run.parts.eraser.erase(subject, asked_by="operator")
+    await at.store.erase(subject)
+    at.forget_talks_about(id)
+    if erased and erased.receipt:
+        at.audit += 1
+        run.clean(erased.receipt.told, at)
+        await run.parts.eraser.keep(erased.receipt)
+    run.clean(await run.parts.eraser.receipts(workspace=at.id), at)
+    run.same(await run.parts.queue.buried(workspace=at.id), frozenset({(entity, id)}))
+    run.same(await run.parts.eraser.lift(subject), True)
+    at.audit += 1
+    after = await run.epochs(at)
+    run.same(after, {key: epoch for key, epoch in before.items() if key != at.id})
 
 
 @covers("PgChunkStore.search", weight=14)
@@ -337,6 +361,7 @@ async def open_keys(run: Run) -> None:
     at = run.world.any()
     if run.chance.random() < 0.5:
         run.parts.keys.drop(at.id)
+        run.parts.lexical.drop(at.id)
     await run.key(at)
     others = [one.keys for one in run.world.practices if one is not at and one.keys]
     if at.keys in others:
@@ -382,16 +407,21 @@ async def shut_a_practice(run: Run) -> None:
     at, before = run.world.any(), await run.epochs()
     await run.key(at)
     lease = await run.lease(NoteRef(at.id, "clients", at.id), kind="workspaces")
-    eraser = run.parts.indexer.eraser
+    eraser = run.parts.eraser
     if run.chance.random() < 0.5:
-        run.same(await eraser.erase(lease), True)
+        subject = Subject(at.id, "workspaces", at.id)
+        erased = await eraser.erase(subject, asked_by="event", lease=lease)
         at.forget_everything()
+        at.audit += (erased is not None and erased.receipt is not None) + len(at.open)
+        at.open.clear()
+        run.same(await eraser.reopen(workspace=at.id), False)
+        run.same(await eraser.lift(subject), True)
         at.audit += 1
     else:
         run.same(await eraser.forget_index(lease), True)
         at.store.indexed.clear()
         at.store.archived.clear()
-    await eraser.reopen(workspace=at.id)
+    run.same(await eraser.reopen(workspace=at.id), True)
     after = await run.epochs(at)
     run.same(after, {key: epoch for key, epoch in before.items() if key != at.id})
 
@@ -490,13 +520,19 @@ async def tell_pazpaz(run: Run) -> None:
 
 
 @covers(
-    "PgStandings.of", "PgStandings.now", "PgSwitches.put", "PgSwitches.remove", "PgSwitches.all"
+    "PgStandings.of",
+    "PgStandings.now",
+    "PgStandings.refresh",
+    "PgSwitches.put",
+    "PgSwitches.remove",
+    "PgSwitches.all",
 )
 async def switch(run: Run) -> None:
     """One practice off is one practice off."""
     at, switches = run.world.any(), PgSwitches(run.parts.database)
     await switches.put("assistant", False, workspace=at.id)
     run.same((await run.parts.standings.now(at.id)).enabled, False)
+    await run.parts.standings.refresh()
     other = run.world.any()
     run.same((await run.parts.standings.of(other.id)).enabled, other is not at)
     run.same([one.workspace for one in await switches.all()], [at.id])
@@ -505,7 +541,7 @@ async def switch(run: Run) -> None:
     at.audit += 2
 
 
-@covers("RedisRateLimiter.take", "RedisRateLimiter.look", weight=2)
+@covers("RedisRateLimiter.take", "RedisRateLimiter.look", "RedisRateLimiter.forget", weight=2)
 async def use_an_allowance(run: Run) -> None:
     """One practice at its limit is no other's limit."""
     at, other = run.chance.sample(run.world.practices, 2)
@@ -519,6 +555,8 @@ async def use_an_allowance(run: Run) -> None:
     run.same((await narrow.look(user=at.users[0])).retry_after, None)
     refused = await narrow.take(workspace=at.id, user=UserId(uuid4()))
     run.same(refused.retry_after is None, False)
+    await narrow.forget(workspace=at.id)
+    run.same(await run.parts.redis.exists(keys[0], keys[1]), 1)
     await run.parts.redis.delete(*keys, f"ai_agent_look:{at.users[0]}")
 
 

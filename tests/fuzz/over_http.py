@@ -65,6 +65,7 @@ async def ask(run: Run) -> None:
     run.same(response.status_code == 404, _is_nobodys(at, user, client, continued))
     if response.status_code == 200:
         await _answered(run, at, user, response)
+        at.scopes.setdefault(UUID(response.json()["conversation_id"]), client)
     else:
         run.same(response.status_code in {404, 409}, True)
         at.audit += 1

@@ -11,8 +11,9 @@ from weakref import WeakSet, WeakValueDictionary
 
 from pazpaz_ai_client.signing import EVENT_TAG
 from service.demo.stage import Stage
+from service.domain.erasure import Subject
 from tests.fuzz.operations import REGISTRY, Run
-from tests.fuzz.over_http import CHAT, EVENTS, bearer
+from tests.fuzz.over_http import CHAT, EVENTS, bearer, send_events
 from tests.fuzz.running import running
 from tests.fuzz.world import Practice
 
@@ -181,7 +182,8 @@ async def _erase(run: Run, at: Practice) -> None:
     assert said.status_code == 202
     (lease,) = await run.parts.queue.claim(limit=1)
     assert (lease.kind, lease.workspace) == ("workspaces", at.id)
-    assert await run.parts.indexer.eraser.erase(lease)
+    subject = Subject(at.id, "workspaces", at.id)
+    assert await run.parts.erasure.erase(subject, asked_by="event", lease=lease)
 
 
 async def _found_words(run: Run, at: Practice) -> list[Any]:
@@ -197,6 +199,7 @@ async def test_every_key_in_redis_has_an_owner_and_an_end(stage: Stage) -> None:
         redis = run.parts.redis
         before = {key async for key in redis.scan_iter()}
         await _work(run, ENOUGH)
+        await send_events(run)
         fresh = [key async for key in redis.scan_iter() if key not in before]
         kinds = {key.partition(":")[0] for key in fresh}
         assert {"ai_agent_chat", "ai_agent_chat_user", "pp"} <= kinds <= set(REDIS)

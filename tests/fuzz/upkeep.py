@@ -1,9 +1,13 @@
 """What the service and its operators do of their own accord: comparing, giving up, retrying, tidying."""
 
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
+from service.adapters.receipts import ReceiptFolder
 from service.container import now
+from service.domain.erasure import Subject
 from service.domain.notes import ManifestItem
 from service.ports import ChangesCursor, Event
 from tests.fakes import NOW
@@ -150,3 +154,64 @@ async def keep_the_clock(run: Run) -> None:
     run.same((again.id, again.at, again.after), (opened.id, at.id, SESSIONS[0]))
     await backfills.finished(opened.id)
     run.same(await backfills.abandon(), False)
+
+
+@covers(
+    "PgRestoration.recent",
+    "PgRestoration.reason",
+    "PgRestoration.note_server",
+    "PgRestoration.begin",
+    "PgRestoration.asked",
+    "PgRestoration.state",
+    "PgRestoration.finish",
+    weight=1,
+)
+async def come_back_from_a_backup(run: Run) -> None:
+    """A restored database is not ready, and becomes so again; it is nobody's."""
+    restoration = run.parts.restoration
+    await restoration.note_server()
+    run.same(await restoration.reason(), None)
+    await restoration.begin()
+    run.same(await restoration.reason(), "not_reconciled")
+    await restoration.asked()
+    row = await restoration.state()
+    assert row is not None
+    run.same(row.asked_at is None, False)
+    await restoration.finish()
+    run.same((await restoration.recent()) in {None, "not_reconciled"}, True)
+    receipts = await run.parts.eraser.receipts()
+    with tempfile.TemporaryDirectory() as there:
+        folder = ReceiptFolder(Path(there))
+        run.same(folder.write(receipts[:3]), len(receipts[:3]))
+        run.same(folder.ids(), frozenset(one.id for one in receipts[:3]))
+        run.same([folder.read(one.id) for one in receipts[:3]], list(receipts[:3]))
+    run.parts.restoration._last = None
+
+
+@covers(
+    "PgWorkQueue.want_erased", "GET /internal/v1/erasures", "POST /internal/v1/erasures", weight=2
+)
+async def erase_over_http(run: Run) -> None:
+    """An operator names the practice; the same id elsewhere is nobody's business."""
+    at, other = run.chance.sample(run.world.practices, 2)
+    await run.key(at)
+    session = run.chance.choice(SESSIONS)
+    body = {"workspace_id": str(at.id), "entity": "sessions", "id": str(session)}
+    response = await run.http.post("/internal/v1/erasures", json=body, headers=HEADERS)
+    run.same(response.status_code, 202)
+    at.audit += 1
+    run.same(await run.parts.queue.buried(workspace=other.id), frozenset())
+    leases = await run.parts.queue.claim(limit=4)
+    run.same([(one.workspace, one.key) for one in leases], [(at.id, session)])
+    subject = Subject(at.id, "sessions", session)
+    done = await run.parts.eraser.erase(subject, asked_by="event", lease=leases[0])
+    await at.store.erase(subject)
+    if done and done.receipt:
+        at.audit += 1
+        run.same(done.receipt.told["asked_by"], "operator")
+    listed = await run.http.get(
+        "/internal/v1/erasures", params={"workspace_id": str(at.id)}, headers=HEADERS
+    )
+    run.clean(listed.text, at)
+    run.same(await run.parts.eraser.lift(subject), True)
+    at.audit += 1

@@ -38,6 +38,8 @@ class Practice:
     source: InMemoryNoteSource = field(default_factory=InMemoryNoteSource)
     asked: dict[UUID, UserId] = field(default_factory=dict)
     """Conversations begun over HTTP, and whose they are."""
+    scopes: dict[UUID, UUID | None] = field(default_factory=dict)
+    """And whom they are about."""
     keys: bytes | None = None
     audit: int = 0
     """Rows in its trail."""
@@ -90,6 +92,10 @@ class Practice:
 
     def client(self, client: ClientId) -> Client:
         return a_client(client, name=("Dana", self.mark), workspace=self.id, notes=self.canary)
+
+    def forget_talks_about(self, client: UUID) -> None:
+        """As an erased client leaves it."""
+        self.asked = {id: user for id, user in self.asked.items() if self.scopes[id] != client}
 
     def forget_everything(self) -> None:
         """As an erasure leaves it."""

@@ -66,7 +66,7 @@ async def furnish(opened: Container) -> WorkspaceId:
     await _record(opened, workspace)
     purged = NoteRef(workspace, "sessions", uuid4())
     lease = await _lease(opened, purged, kind="purged")
-    assert await opened.store.forget(purged, lease=lease, erase=True)
+    assert await opened.store.forget(purged, lease=lease)
     return workspace
 
 

@@ -12,16 +12,17 @@ from service.adapters.eraser import PgEraser
 from service.adapters.key_store import PgKeyStore
 from service.adapters.work_queue import finish
 from service.container import Container, now
+from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
 from service.errors import KeyUnavailable
-from service.ports import IndexedNote, Lease
+from service.ports import Erased, IndexedNote, Lease
 from tests.fakes import CLIENT, NOW, a_bag, a_note
 from tests.integration.conftest import Owner, furnish, rows
 
 CONTENT = {table.name for table in CONTENT_TABLES}
-LEFT_STANDING = {"index_epoch", "audit", "audit_checkpoints"}
-"""After an erasure: a number that tells caches, and the trail, which outlives its workspace."""
+LEFT_STANDING = {"audit", "audit_checkpoints"}
+"""After an erasure: the trail, which outlives its workspace."""
 SEARCH = {"note_catalogue", "session_vectors", "bags"}
 
 
@@ -37,7 +38,7 @@ async def theirs(opened: Container) -> WorkspaceId:
 
 @pytest.fixture
 def eraser(opened: Container) -> PgEraser:
-    return PgEraser(opened.database, opened.keys)
+    return opened.eraser
 
 
 async def _held(owner: Owner, workspace: WorkspaceId) -> set[str]:
@@ -54,7 +55,7 @@ async def test_an_erased_practice_leaves_its_epoch_and_its_trail(
     before = {table: await rows(owner, table, theirs) for table in CONTENT}
     told = await opened.audit.rows(workspace=mine)
 
-    await eraser.erase(await _workspace_lease(opened, mine))
+    await _erase(opened, mine)
     assert await _held(owner, mine) == LEFT_STANDING
     *still, erased = await opened.audit.rows(workspace=mine)
     assert (still, erased.entry.action) == (list(told), "workspace.erased")
@@ -83,7 +84,7 @@ async def test_a_note_being_written_does_not_outlive_its_practice(
         row |= {"client_id": CLIENT, "state": "active", "updated_at": NOW, "digests": {}}
         await connection.execute(note_catalogue.insert().values(row))
         await next_epoch(connection, mine)
-        erasing = asyncio.create_task(eraser.erase(shutting))
+        erasing = asyncio.create_task(eraser.erase(_whole(mine), asked_by="event", lease=shutting))
         await asyncio.sleep(0.2)  # the erasure goes as far as it can
     await erasing
 
@@ -95,10 +96,10 @@ async def test_a_late_worker_writes_nothing(
 ) -> None:
     """A worker that comes after the erasure has lost its lease."""
     lease = await _lease(opened, mine)
-    await eraser.erase(await _workspace_lease(opened, mine))
+    await _erase(opened, mine)
 
     note = a_note("late", id=lease.key, workspace=mine)
-    assert not await opened.store.forget(note.ref, lease=lease, erase=False)
+    assert not await opened.store.forget(note.ref, lease=lease)
     assert await _held(owner, mine) == LEFT_STANDING
 
 
@@ -109,7 +110,7 @@ async def test_a_stalled_worker_shuts_nothing(
     lease = await _workspace_lease(opened, mine)
     lost = replace(lease, token=lease.token - 1)
 
-    assert not await eraser.erase(lost)
+    assert await eraser.erase(_whole(mine), asked_by="event", lease=lost) is None
     assert not await eraser.forget_index(lost)
     assert await _held(owner, mine) == CONTENT
 
@@ -118,12 +119,12 @@ async def test_a_shut_practice_takes_nothing_in_until_it_is_open_again(
     owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
 ) -> None:
     """Late events of a deleted practice are not even claimed; once it is active again, they are."""
-    await eraser.erase(await _workspace_lease(opened, mine))
+    await _erase(opened, mine)
     item = ManifestItem("sessions", uuid4(), CLIENT, "active", NOW)
     await opened.queue.want([item], workspace=mine)
     assert await opened.queue.claim(limit=5) == []
 
-    await eraser.reopen(workspace=mine)
+    assert await eraser.lift(_whole(mine))
     assert [lease.key for lease in await opened.queue.claim(limit=5)] == [item.id]
 
 
@@ -133,8 +134,8 @@ async def test_erased_keys_that_another_process_remembers_seal_nothing(
     """A process that still holds the keys of before an erasure is told, forgets them, and goes on with the new ones."""
     elsewhere = PgKeyStore(opened.database, opened.keys.kek, now)
     remembered = await elsewhere.keys(workspace=mine)
-    await eraser.erase(await _workspace_lease(opened, mine))
-    await eraser.reopen(workspace=mine)
+    await _erase(opened, mine)
+    assert await eraser.lift(_whole(mine))
     await asyncio.sleep(1.1)  # epochs are seconds
     fresh = await opened.keys.keys(workspace=mine)
     assert fresh.epoch != remembered.epoch
@@ -149,9 +150,17 @@ async def test_erased_keys_that_another_process_remembers_seal_nothing(
     assert len((await opened.store.bags(workspace=mine))[1]) == 1
 
 
+def _whole(workspace: WorkspaceId) -> Subject:
+    return Subject(workspace, "workspaces", workspace)
+
+
+async def _erase(opened: Container, workspace: WorkspaceId) -> Erased | None:
+    lease = await _workspace_lease(opened, workspace)
+    return await opened.eraser.erase(_whole(workspace), asked_by="event", lease=lease)
+
+
 async def _workspace_lease(opened: Container, workspace: WorkspaceId) -> Lease:
-    item = ManifestItem("workspaces", workspace, CLIENT, "active", NOW)  # type: ignore[arg-type]
-    await opened.queue.want([item], workspace=workspace)
+    await opened.queue.want_whole([workspace], kind="workspaces")
     while True:
         for lease in await opened.queue.claim(limit=1):
             if lease.kind == "workspaces":

@@ -1,6 +1,6 @@
 """Stand-ins that only the unit tests need: each remembers what it was asked, and says what it was told to say."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from service.domain.answers import Delta, Passage, Question
 from service.domain.audit import AuditEntry, Trail
+from service.domain.erasure import AskedBy, SignedReceipt, Subject
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -18,7 +19,7 @@ from service.domain.identity import (
 )
 from service.domain.notes import Client, ManifestItem, NoteRef
 from service.domain.turns import Turn
-from service.errors import ServiceError
+from service.errors import ReceiptNotWritten, ServiceError
 from service.ports import (
     DIMENSION,
     Allowance,
@@ -26,6 +27,7 @@ from service.ports import (
     ClientChange,
     ConversationHead,
     Depth,
+    Erased,
     Event,
     IndexedNote,
     Lease,
@@ -97,6 +99,10 @@ class SwitchedStandings:
 
     async def now(self, workspace: WorkspaceId) -> Standing:
         return await self.of(workspace)
+
+    async def refresh(self) -> None:
+        if self.away:
+            raise self.away
 
 
 class CountedLimiter:
@@ -245,7 +251,7 @@ class RecordingStore:
 
     def __init__(self) -> None:
         self.indexed: dict[NoteRef, IndexedNote] = {}
-        self.forgotten: list[tuple[NoteRef, bool]] = []
+        self.forgotten: list[NoteRef] = []
         self.woken: list[UUID] = []
         self.clients: dict[ClientId, str] = {}
         self.lost: set[UUID] = set()
@@ -255,11 +261,11 @@ class RecordingStore:
             self.indexed[indexed.note.ref] = indexed
         return lease.key not in self.lost
 
-    async def forget(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+    async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
         if lease.key in self.lost:
             return False
         self.indexed.pop(ref, None)
-        self.forgotten.append((ref, erase))
+        self.forgotten.append(ref)
         return True
 
     async def put_client(
@@ -280,9 +286,9 @@ class RecordingStore:
         self.woken += wake if change.became_active else ()
         return change
 
-    async def forget_client(self, ref: NoteRef, *, lease: Lease, erase: bool) -> bool:
+    async def forget_client(self, ref: NoteRef, *, lease: Lease) -> bool:
         self.clients.pop(ClientId(ref.id), None)
-        self.forgotten.append((ref, erase))
+        self.forgotten.append(ref)
         return lease.key not in self.lost
 
     async def digests(self, ref: NoteRef) -> dict[str, str]:
@@ -299,7 +305,7 @@ class RecordingQueue:
         self.finished: list[Lease] = []
         self.failures: list[tuple[Lease, str, float | None]] = []
         self.released: list[Lease] = []
-        self.buried: set[UUID] = set()
+        self.gone: set[UUID] = set()
         self.renewed: list[Sequence[Lease]] = []
         self.on_idle: Callable[[], Awaitable[None] | None] = lambda: None
 
@@ -327,13 +333,29 @@ class RecordingQueue:
         self.failures.append((lease, code, retry_after))
 
     async def purged(self, lease: Lease) -> bool:
-        return lease.key in self.buried
+        return lease.key in self.gone
+
+    async def buried(
+        self, *, workspace: WorkspaceId, ids: Collection[UUID] | None = None
+    ) -> frozenset[tuple[str, UUID]]:
+        places = {(entity, id) for entity in ("sessions", "clients") for id in self.gone}
+        return frozenset(place for place in places if ids is None or place[1] in ids)
 
     async def release(self, leases: Sequence[Lease]) -> None:
         self.released += leases
 
     async def depth(self) -> Depth:
         return Depth(waiting=len(self.ready), background=0, parked=0, lag=0.0)
+
+
+class Restored:
+    """Keeps the part of PgRestoration that requests ask."""
+
+    def __init__(self) -> None:
+        self.why: str | None = None
+
+    async def recent(self) -> str | None:
+        return self.why
 
 
 class Chores:
@@ -372,23 +394,59 @@ class RecordingAudit:
 
 
 class RecordingEraser:
-    """Keeps WorkspaceEraser."""
+    """Keeps Eraser; what is in `lost` has no lease any more, what is in `for_good` does not reopen."""
 
     def __init__(self) -> None:
         self.forgotten: list[WorkspaceId] = []
-        self.erased: list[WorkspaceId] = []
+        self.erased: list[Subject] = []
         self.reopened: list[WorkspaceId] = []
+        self.lost: set[UUID] = set()
+        self.for_good: set[UUID] = set()
+        self.known_sessions: list[Collection[UUID]] = []
 
     async def forget_index(self, lease: Lease) -> bool:
         self.forgotten.append(lease.workspace)
         return True
 
-    async def erase(self, lease: Lease) -> bool:
-        self.erased.append(lease.workspace)
-        return True
+    async def erase(
+        self,
+        subject: Subject,
+        *,
+        asked_by: AskedBy,
+        sessions: Collection[UUID] = (),
+        lease: Lease | None = None,
+    ) -> Erased | None:
+        if subject.id in self.lost:
+            return None
+        self.erased.append(subject)
+        self.known_sessions.append(sessions)
+        return Erased(SignedReceipt({"id": str(uuid4())}, "k", b""))
 
-    async def reopen(self, *, workspace: WorkspaceId) -> None:
+    async def reopen(self, *, workspace: WorkspaceId) -> bool:
         self.reopened.append(workspace)
+        return workspace not in self.for_good
+
+
+class Elsewhere:
+    """What an erasure also empties: allowances, receipts outside, this process's memories."""
+
+    def __init__(self) -> None:
+        self.allowances: list[WorkspaceId] = []
+        self.dropped: list[WorkspaceId] = []
+        self.files: list[SignedReceipt] = []
+        self.full = False
+
+    async def forget(self, *, workspace: WorkspaceId) -> None:
+        self.allowances.append(workspace)
+
+    def write(self, receipts: Collection[SignedReceipt]) -> int:
+        if self.full:
+            raise ReceiptNotWritten
+        self.files += receipts
+        return len(receipts)
+
+    def drop(self, workspace: WorkspaceId) -> None:
+        self.dropped.append(workspace)
 
 
 def a_turn(*sentences: object, question: str | None = "?", asked_at: datetime = NOW) -> Turn:

@@ -39,6 +39,7 @@ from tests.unit.doubles import (
     ManualClock,
     RecordingAudit,
     RecordingQueue,
+    Restored,
     ScriptedPrincipals,
     SwitchedStandings,
     an_introspection,
@@ -108,6 +109,7 @@ class Parts:
     conversations: InMemoryConversations = field(default_factory=InMemoryConversations)
     limiter: CountedLimiter = field(default_factory=CountedLimiter)
     queue: Any = field(default_factory=RecordingQueue)
+    restoration: Restored = field(default_factory=Restored)
     schedules: Chores = field(default_factory=Chores)
     settings: Any = field(
         default_factory=lambda: SimpleNamespace(operator_token=SecretStr(OPERATOR))

@@ -4,13 +4,13 @@ import pytest
 
 from service.errors import StoreUnavailable
 from tests.fakes import CLIENT, WORKSPACE
-from tests.unit.api.practice import ask
+from tests.unit.api.practice import ask, is_problem
 from tests.unit.doubles import SESSION, USER
 
 
 async def test_alive_asks_nobody(http, parts):
     """A process lives even when everything around it is away."""
-    parts.database.error = StoreUnavailable()
+    parts.standings.away = StoreUnavailable()
     assert (await http.get("/healthz")).json() == {"status": "ok"}
 
 
@@ -18,7 +18,7 @@ async def test_alive_asks_nobody(http, parts):
 async def test_ready_means_that_postgres_answers(http, parts, error):
     """Without the database no question can be answered, and no traffic should come."""
     assert (await http.get("/readyz")).status_code == 200
-    parts.database.error = error
+    parts.standings.away = error
     response = await http.get("/readyz")
     assert (response.status_code, response.json()["postgres"]) == (503, "away")
 
@@ -30,3 +30,13 @@ async def test_metrics_count_without_naming_anybody(http):
     assert 'ai_agent_queries_total{language="en",status="abstained"}' in text
     for secret in ("zebra", str(WORKSPACE), str(USER), str(CLIENT), SESSION):
         assert secret not in text
+
+
+async def test_a_restored_database_is_not_ready(http, parts):
+    """While an older state of the database is being mended nobody is sent here, and nobody is answered."""
+    parts.restoration.why = "receipts_missing"
+    response = await http.get("/readyz")
+    assert (response.status_code, response.json()["postgres"]) == (503, "receipts_missing")
+    refused = await ask(http)
+    assert is_problem(refused, 503, "restoring")
+    assert refused.headers["Retry-After"] == "60"

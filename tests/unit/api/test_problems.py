@@ -43,9 +43,13 @@ STATUSES = {
     errors.ServiceError: 500,
     errors.SealBroken: 500,
     errors.NoteUnreadable: 500,
+    errors.Restoring: 503,
+    errors.ReceiptNotWritten: 503,
+    errors.BadReceipt: 500,
+    errors.TracesLeft: 500,
     _Unheardof: 500,
 }
-INSIDE = {"source_away", "store_away", "model_away", "key_away"}
+INSIDE = {"source_away", "store_away", "model_away", "key_away", "receipt_not_written"}
 
 
 def public(kind: type[ServiceError]) -> str:

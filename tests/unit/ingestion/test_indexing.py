@@ -5,9 +5,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from service.domain.erasure import Subject
 from service.domain.identity import ClientId
 from service.domain.notes import Client, NoteRef
 from service.errors import SourceUnavailable
+from service.ingestion.erase import Erasure
 from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
 from tests.fakes import (
     CLIENT,
@@ -19,6 +21,7 @@ from tests.fakes import (
     a_note,
 )
 from tests.unit.doubles import (
+    Elsewhere,
     RecordingEmbedder,
     RecordingEraser,
     RecordingQueue,
@@ -29,6 +32,7 @@ from tests.unit.doubles import (
 
 OTHER_CLIENT = ClientId(UUID(int=12))
 PROFILE = NoteRef(WORKSPACE, "clients", CLIENT)
+WHOLE = Subject(WORKSPACE, "workspaces", WORKSPACE)
 
 
 class Practice:
@@ -40,14 +44,20 @@ class Practice:
         self.store = RecordingStore()
         self.queue = RecordingQueue()
         self.embedder = RecordingEmbedder()
-        self.eraser = RecordingEraser()
+        self.eraser, self.elsewhere = RecordingEraser(), Elsewhere()
         self.indexer = Indexer(
             notes=self.source,
             store=self.store,
             queue=self.queue,
             keys=InMemoryKeyStore(),
             embedder=self.embedder,
-            eraser=self.eraser,
+            erasure=Erasure(
+                notes=self.source,
+                eraser=self.eraser,
+                allowances=self.elsewhere,
+                receipts=self.elsewhere,
+                on_erased=self.elsewhere.drop,
+            ),
             standings=self.standings,
             drafts=drafts,
         )
@@ -172,7 +182,7 @@ async def test_what_may_not_be_found_is_forgotten(gone):
     practice.source.take(beside, *([note] if note else []))
 
     assert await practice.look(key, beside.ref.id) == ["forgotten", "indexed"]
-    assert practice.store.forgotten == [(NoteRef(WORKSPACE, "sessions", key), False)]
+    assert practice.store.forgotten == [NoteRef(WORKSPACE, "sessions", key)]
     assert practice.embedder.texts == ["Slept well."]
 
 
@@ -206,15 +216,61 @@ async def test_a_switch_for_consent_holds_for_the_next_note():
 
 
 async def test_a_purged_note_is_erased_and_not_only_forgotten():
-    """Gone for good also takes what conversations quoted from it."""
+    """Gone for good also takes what conversations quoted from it, and leaves a receipt."""
     practice = Practice()
     purged, deleted = uuid4(), uuid4()
-    practice.queue.buried = {purged}
-    assert await practice.look(purged, deleted) == ["forgotten", "forgotten"]
-    assert {ref.id: erase for ref, erase in practice.store.forgotten} == {
-        purged: True,
-        deleted: False,
-    }
+    practice.queue.gone = {purged}
+    assert await practice.look(purged, deleted) == ["erased", "forgotten"]
+    assert [ref.id for ref in practice.store.forgotten] == [deleted]
+    assert practice.eraser.erased == [Subject(WORKSPACE, "sessions", purged)]
+    assert len(practice.elsewhere.files) == 1
+    assert practice.elsewhere.dropped == [WORKSPACE]
+
+
+async def test_what_was_erased_stays_out_whatever_pazpaz_says():
+    """A note with a tombstone, or of a client with one, is not indexed though PazPaz still has it."""
+    practice = Practice()
+    erased, of_erased, other = a_note("a."), a_note("b.", client=OTHER_CLIENT), a_note("c.")
+    practice.source.take(a_client(OTHER_CLIENT))
+    practice.queue.gone = {erased.ref.id, OTHER_CLIENT}
+    assert await practice.indexed(erased, of_erased, other) == ["erased", "erased", "indexed"]
+    assert set(practice.store.indexed) == {other.ref}
+
+    assert await practice.look(OTHER_CLIENT, kind="clients") == ["erased"]
+    assert practice.store.clients == {}
+
+
+async def test_a_clients_drafts_and_dead_letters_are_erased_with_them():
+    """Sessions that only PazPaz knows to be theirs are named to the eraser; with PazPaz away it goes without."""
+    practice = Practice()
+    draft = a_note("so far", state="draft")
+    practice.source.take(draft)
+    practice.queue.gone = {CLIENT}
+    assert await practice.look(CLIENT, kind="clients") == ["erased"]
+
+    async def away(**_):
+        raise SourceUnavailable
+        yield
+
+    practice.source.manifest = away
+    assert await practice.look(CLIENT, kind="clients") == ["erased"]
+    assert practice.eraser.known_sessions == [{draft.ref.id}, ()]
+
+
+async def test_a_receipt_that_cannot_be_written_stops_no_erasure():
+    """The folder is full or away: the erasure stands, and the schedule writes the file later."""
+    practice, gone = Practice(), uuid4()
+    practice.elsewhere.full = True
+    practice.queue.gone = {gone}
+    assert await practice.look(gone) == ["erased"]
+
+
+async def test_an_erasure_whose_lease_was_lost_is_told():
+    """The worker that has the lease now erases; this one drops nothing elsewhere."""
+    practice, gone = Practice(), uuid4()
+    practice.queue.gone, practice.eraser.lost = {gone}, {gone}
+    assert await practice.look(gone) == ["fenced"]
+    assert practice.elsewhere.dropped == []
 
 
 async def test_an_unreadable_note_is_reported_while_the_rest_goes_on():
@@ -330,14 +386,15 @@ async def test_an_unreadable_client_is_reported_and_kept():
     assert (practice.store.forgotten, practice.store.clients) == ([], {})
 
 
-@pytest.mark.parametrize("purged", [True, False])
-async def test_a_client_who_is_gone_is_forgotten_with_everything(purged):
+async def test_a_client_who_is_gone_is_forgotten_with_everything():
     """Purged, also from conversations; merely missing, from the index."""
     practice = Practice()
     practice.source.clients.clear()
-    practice.queue.buried = {CLIENT} if purged else set()
     assert await practice.look(CLIENT, kind="clients") == ["forgotten"]
-    assert practice.store.forgotten == [(PROFILE, purged)]
+    assert practice.store.forgotten == [PROFILE]
+    practice.queue.gone = {CLIENT}
+    assert await practice.look(CLIENT, kind="clients") == ["erased"]
+    assert practice.eraser.erased == [Subject(WORKSPACE, "clients", CLIENT)]
 
 
 async def test_a_client_whose_lease_was_lost_is_told_and_fans_out_to_nobody():
@@ -366,7 +423,7 @@ async def test_several_clients_are_each_looked_at():
     [
         ("active", "indexed", [], []),
         ("suspended", "forgotten", [WORKSPACE], []),
-        ("deleted", "forgotten", [], [WORKSPACE]),
+        ("deleted", "erased", [], [WHOLE]),
         (None, "forgotten", [WORKSPACE], []),
     ],
 )
@@ -393,7 +450,7 @@ async def test_a_workspace_is_done_only_after_its_effect():
     async def deleted(**_):
         return "deleted"
 
-    async def fails(lease):
+    async def fails(*_, **__):
         raise SourceUnavailable
 
     practice.source.workspace_status = deleted
@@ -401,6 +458,17 @@ async def test_a_workspace_is_done_only_after_its_effect():
     with pytest.raises(SourceUnavailable):
         await practice.look(WORKSPACE, kind="workspaces")
     assert practice.queue.finished == []
+
+
+async def test_an_erased_workspace_is_not_brought_back_by_being_listed():
+    """PazPaz lists it as active, but nothing newer than the tombstone says so: what is there of it goes again."""
+    practice = Practice()
+    practice.source.take(a_note("Slept well."))
+    practice.eraser.for_good = {WORKSPACE}
+    assert await practice.look(WORKSPACE, kind="workspaces") == ["erased"]
+    assert practice.eraser.erased == [WHOLE]
+    assert practice.elsewhere.allowances == [WORKSPACE]
+    assert practice.queue.wanted == []
 
 
 async def test_a_workspace_whose_lease_was_lost_is_told():

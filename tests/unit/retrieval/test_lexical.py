@@ -69,7 +69,7 @@ async def test_a_change_is_seen_by_the_next_query():
 
     assert await found(lexical, "panic") == [first.ref]
     await add(store, second)
-    await store.forget(first.ref, erase=False)
+    await store.forget(first.ref)
     assert await found(lexical, "panic") == [second.ref]
 
 

@@ -1,0 +1,85 @@
+"""After a restore: what was erased since is erased again, every workspace is compared, and only then is it ready."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from service.adapters.eraser import PgEraser
+from service.adapters.receipts import ReceiptFolder
+from service.adapters.restoration import PgRestoration
+from service.container import Container
+from service.domain.identity import WorkspaceId
+from service.errors import BadReceipt
+from service.ingestion.erase import Erasure
+from service.ports import WorkQueue
+from service.security.receipts import holds
+from service.security.rings import own_ring
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Restorer:
+    """One step at a time, each of which may be repeated: a worker that dies in between loses nothing."""
+
+    restoration: PgRestoration
+    receipts: ReceiptFolder
+    eraser: PgEraser
+    erasure: Erasure
+    queue: WorkQueue
+    workspaces: Callable[[], Awaitable[Sequence[WorkspaceId]]]
+    our_keys: Callable[[], Mapping[str, Ed25519PublicKey]]
+
+    async def step(self) -> bool:
+        """Whether the database is ready; raises BadReceipt for a file that nobody may act upon."""
+        reason = await self.restoration.reason()
+        if reason is None:
+            await self.restoration.note_server()
+            return True
+        if reason != "not_reconciled":
+            log.warning("restore.found", reason=reason)
+            await self.restoration.begin()
+            await self.reapply()
+        return await self._reconcile()
+
+    async def reapply(self) -> int:
+        """Erases again what the folder's receipts say and the database does not know; how many."""
+        known = {receipt.id for receipt in await self.eraser.receipts()}
+        missing = sorted(self.receipts.ids() - known)
+        for id in missing:
+            receipt = self.receipts.read(id)
+            if not holds(receipt, self.our_keys()):
+                log.error("restore.bad_receipt", receipt=id)
+                raise BadReceipt
+            await self.erasure.erase(receipt.subject, asked_by="receipt")
+            await self.eraser.keep(receipt)
+            log.warning("restore.reapplied", receipt=id)
+        return len(missing)
+
+    async def _reconcile(self) -> bool:
+        state = await self.restoration.state()
+        if state is None or state.restored_at is None:
+            return True
+        if state.asked_at is None:
+            await self.queue.want_whole(await self.workspaces(), kind="reconcile")
+            await self.restoration.asked()
+        if (await self.queue.depth()).background:
+            return False
+        await self.restoration.finish()
+        log.warning("restore.done")
+        return True
+
+
+def restorer_of(opened: Container) -> Restorer:
+    """For an opened container."""
+    return Restorer(
+        restoration=opened.restoration,
+        receipts=opened.receipts,
+        eraser=opened.eraser,
+        erasure=opened.erasure,
+        queue=opened.queue,
+        workspaces=opened.indexer.reconciler.everything,
+        our_keys=lambda: own_ring(opened.settings.signing_keys_dir),
+    )

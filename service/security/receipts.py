@@ -1,0 +1,69 @@
+"""Receipts of erasures, signed: whoever has our public keys can check one offline."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol, get_args
+
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from service.domain.erasure import Erasable, Receipt, SignedReceipt
+from service.errors import BadReceipt
+
+PREFIX = b"pazpaz-ai.erasure-receipt.v1\n"
+"""What is signed begins with its purpose, so that no signature of ours can be taken for another."""
+
+
+class SigningKey(Protocol):
+    """A key we sign with, and its public name."""
+
+    @property
+    def keyid(self) -> str: ...
+
+    @property
+    def key(self) -> Ed25519PrivateKey: ...
+
+
+def sign(receipt: Receipt, key: SigningKey) -> SignedReceipt:
+    told = receipt.told()
+    return SignedReceipt(told, key.keyid, key.key.sign(_signed_bytes(told, key.keyid)))
+
+
+def holds(receipt: SignedReceipt, keys: Mapping[str, Ed25519PublicKey]) -> bool:
+    """Whether a key we know signed exactly this."""
+    try:
+        keys[receipt.keyid].verify(receipt.signature, _signed_bytes(receipt.told, receipt.keyid))
+    except (KeyError, InvalidSignature, rfc8785.CanonicalizationError):
+        return False
+    return True
+
+
+def to_json(receipt: SignedReceipt) -> str:
+    """The file's text."""
+    signature = base64.b64encode(receipt.signature).decode()
+    whole = {"receipt": dict(receipt.told), "keyid": receipt.keyid, "signature": signature}
+    return json.dumps(whole, indent=2, sort_keys=True) + "\n"
+
+
+def from_json(text: str) -> SignedReceipt:
+    """Raises BadReceipt for anything that is not of this shape; whether it holds is another question."""
+    try:
+        made = _made(json.loads(text))
+        known = made.subject.entity in get_args(Erasable) and made.id.int >= 0
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError):
+        raise BadReceipt from None
+    if not known:
+        raise BadReceipt
+    return made
+
+
+def _made(whole: Any) -> SignedReceipt:
+    signature = base64.b64decode(whole["signature"], validate=True)
+    return SignedReceipt(whole["receipt"], str(whole["keyid"]), signature)
+
+
+def _signed_bytes(told: Mapping[str, Any], keyid: str) -> bytes:
+    return PREFIX + rfc8785.dumps({"receipt": dict(told), "keyid": keyid})
