@@ -1,0 +1,420 @@
+"""Erasing a note or a client: no trace stays, nobody else is touched, nothing comes back, and a receipt proves it."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Uuid
+
+from service.adapters import eraser as erasing
+from service.adapters.conversations import PgConversations
+from service.adapters.database import CONTENT_TABLES, SYSTEM_TABLES, metadata
+from service.adapters.key_store import require_current
+from service.adapters.receipts import ReceiptFolder
+from service.adapters.restoration import PgRestoration
+from service.adapters.traces import KEEPING, SEARCHED
+from service.container import Container, now
+from service.domain.erasure import SignedReceipt, Subject
+from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.notes import Note, NoteRef
+from service.domain.turns import Sentence, Turn
+from service.errors import BadReceipt, TracesLeft
+from service.ports import Event
+from service.restorer import Restorer, restorer_of
+from service.security.receipts import holds
+from service.security.rings import own_ring
+from tests.contracts.bench import an_item, indexed
+from tests.fakes import NOW, a_client, a_note
+from tests.integration.conftest import Owner
+
+NAMED_IN = {"audit", "tombstones", "erasures"}
+USER = UserId(uuid4())
+
+
+class House:
+    """A practice with two clients, each with a profile, two notes, and conversations that drew on them."""
+
+    def __init__(self, opened: Container) -> None:
+        self.opened, self.id = opened, WorkspaceId(uuid4())
+        self.clients = [ClientId(uuid4()), ClientId(uuid4())]
+        self.notes: dict[ClientId, list[Note]] = {}
+        self.talks: dict[ClientId | None, UUID] = {}
+
+    async def furnish(self) -> "House":
+        for client in self.clients:
+            row = a_client(client, workspace=self.id, notes=f"profile of {client}")
+            ref = row.profile.ref
+            await self.opened.queue.want([an_item(ref)], workspace=self.id)
+            (lease,) = await self.opened.queue.claim(limit=1)
+            assert await self.opened.store.put_client(row, indexed(row.profile), lease=lease)
+            self.notes[client] = [
+                a_note(f"{n} of {client}", workspace=self.id, client=client) for n in range(2)
+            ]
+            for note in self.notes[client]:
+                await self.index(note)
+            self.talks[client] = await self.say(note, about=client)
+        both = [self.notes[client][0] for client in self.clients]
+        self.talks[None] = await self.say(*both)
+        return self
+
+    async def index(self, note: Note) -> None:
+        await self.opened.queue.want([an_item(note.ref)], workspace=self.id)
+        (lease,) = await self.opened.queue.claim(limit=1)
+        assert await self.opened.store.replace(indexed(note), lease=lease)
+
+    async def say(self, *notes: Note, about: ClientId | None = None) -> UUID:
+        """One sentence from each note."""
+        conversation = uuid4()
+        await self.opened.conversations.add_turn(
+            conversation=conversation,
+            client=about,
+            user=USER,
+            workspace=self.id,
+            turn=a_turn(*notes),
+        )
+        return conversation
+
+    async def heard(self, about: ClientId | None) -> list[list[str | None]]:
+        turns = await self.opened.conversations.turns(
+            self.talks[about], user=USER, workspace=self.id
+        )
+        return [[said.text if said else None for said in turn.sentences] for turn in turns]
+
+    async def held(self) -> set[UUID]:
+        return {item.id for item in await self.opened.store.catalogue(workspace=self.id)}
+
+    def subject(self, client: int = 0, note: int | None = None) -> Subject:
+        whose = self.clients[client]
+        if note is None:
+            return Subject(self.id, "clients", whose)
+        return Subject(self.id, "sessions", self.notes[whose][note].ref.id)
+
+    def ids_of(self, client: int) -> set[UUID]:
+        whose = self.clients[client]
+        return {whose, *(note.ref.id for note in self.notes[whose])}
+
+    async def erase(self, subject: Subject, **more: Any) -> SignedReceipt | None:
+        done = await self.opened.eraser.erase(subject, asked_by="operator", **more)
+        assert done is not None
+        return done.receipt
+
+
+def a_turn(*notes: Note) -> Turn:
+    said = [Sentence(note.fields["subjective"], [], {note.ref: note.client}) for note in notes]
+    return Turn(uuid4(), "?", said, {"status": "answered"}, NOW)
+
+
+@pytest.fixture
+async def house(opened: Container) -> House:
+    return await House(opened).furnish()
+
+
+async def where(owner: Owner, ids: set[UUID]) -> dict[UUID, set[str]]:
+    """The tables in which an id occurs at all, in any column, JSON included."""
+    found: dict[UUID, set[str]] = {id: set() for id in ids}
+    for table in metadata.tables:
+        for row in await owner.fetch(f"SELECT to_jsonb(t)::text FROM {table} t"):
+            for id in ids:
+                if str(id) in row[0]:
+                    found[id].add(table)
+    return found
+
+
+async def test_an_erased_client_is_named_by_audit_tombstone_and_receipt_only(
+    house: House, owner: Owner
+) -> None:
+    """Their id stands in the three tables that must keep it, their sessions' ids nowhere; the other client stays."""
+    mine, theirs = house.ids_of(0), house.ids_of(1)
+    before = await where(owner, theirs)
+    receipt = await house.erase(house.subject(0))
+    assert receipt is not None
+
+    places = await where(owner, mine)
+    assert places.pop(house.clients[0]) == NAMED_IN
+    assert set(map(frozenset, places.values())) == {frozenset()}
+    assert await where(owner, theirs) == before
+    assert await house.heard(house.clients[0]) == []
+    kept = house.notes[house.clients[1]][0].fields["subjective"]
+    assert await house.heard(None) == [[None, kept]]
+    assert await house.held() == theirs
+
+
+async def test_an_erased_note_leaves_its_client(house: House, owner: Owner) -> None:
+    """One note goes with the sentences said from it; its client, their profile and other note stay."""
+    subject = house.subject(0, note=0)
+    await house.erase(subject)
+
+    assert (await where(owner, {subject.id}))[subject.id] == NAMED_IN
+    assert await house.held() == (house.ids_of(0) | house.ids_of(1)) - {subject.id}
+    assert len(await house.heard(house.clients[0])) == 1
+    assert (await house.heard(None))[0][0] is None
+
+
+async def test_the_receipt_says_what_was_removed_and_holds_offline(house: House) -> None:
+    """Counts by table, a search of every table afterwards that found nothing, what remains; signed by our key."""
+    receipt = await house.erase(house.subject(0))
+    assert receipt is not None
+    told = receipt.told
+    assert told["removed"] == {
+        "note_catalogue": 3,
+        "session_vectors": 3,
+        "bags": 3,
+        "conversations": 1,
+        "turn_sources": 2,
+        "work": 3,
+    }
+    assert set(told["found"]) == {table.name for table in SEARCHED if _uuids(table)}
+    assert set(told["found"].values()) == {0}
+    assert any("backups" in line for line in told["remains"])
+
+    keys = own_ring(house.opened.settings.signing_keys_dir)
+    assert holds(receipt, keys)
+    for changed in ({"removed": {}}, {"asked_by": "event"}, {"entity_id": str(uuid4())}):
+        assert not holds(replace(receipt, told={**told, **changed}), keys)
+    assert not holds(receipt, {})
+    assert [one.id for one in await house.opened.eraser.receipts(workspace=house.id)] == [
+        receipt.id
+    ]
+
+
+def _uuids(table: Any) -> bool:
+    names = [column.name for column in table.c if isinstance(column.type, Uuid)]
+    return bool(set(names) - {"workspace_id"})
+
+
+def test_every_table_is_searched_or_says_why_not() -> None:
+    """A new table is searched for what was erased, unless it stands in the short list of those that may keep ids."""
+    assert {*SEARCHED, *KEEPING} == {*CONTENT_TABLES, *SYSTEM_TABLES}
+    assert {table.name for table in KEEPING} == NAMED_IN | {"audit_checkpoints", "audit_heads"}
+
+
+async def test_what_would_leave_traces_is_not_done(
+    house: House, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure that forgot a table is rolled back as a whole, and fails aloud instead of signing a lie."""
+
+    async def forgetful(*_: object) -> None: ...
+
+    monkeypatch.setattr(erasing, "erase_sources", forgetful)
+    before = await where(owner, house.ids_of(0))
+    with pytest.raises(TracesLeft):
+        await house.erase(house.subject(0))
+    assert await where(owner, house.ids_of(0)) == before
+
+
+async def test_a_late_event_makes_no_second_receipt(house: House) -> None:
+    """What is erased already is refused without a word; if something came back, a new receipt tells of it."""
+    assert await house.erase(house.subject(0)) is not None
+    assert await house.erase(house.subject(0)) is None
+    assert len(await house.opened.eraser.receipts(workspace=house.id)) == 1
+
+
+async def test_sessions_that_only_pazpaz_knows_go_with_their_client(
+    house: House, owner: Owner
+) -> None:
+    """A dead letter of a client, which no table here links to them, is erased when PazPaz named it as theirs."""
+    dead = uuid4()
+    await house.opened.queue.want(
+        [an_item(NoteRef(house.id, "sessions", dead))], workspace=house.id
+    )
+    await owner.execute("UPDATE work SET parked_at = now() WHERE key = $1", dead)
+    await house.erase(house.subject(0), sessions=[dead])
+
+    assert (await where(owner, {dead}))[dead] == set()
+
+
+async def test_a_worker_in_the_middle_of_an_erased_note_writes_nothing(house: House) -> None:
+    """It pulled the text before the erasure; its lease is gone with the row, for a note and for a client's note."""
+    for subject, note in ((house.subject(0, note=0), 0), (house.subject(1), 1)):
+        late = house.notes[house.clients[subject.entity == "clients"]][note]
+        await house.opened.queue.want([an_item(late.ref)], workspace=house.id)
+        (lease,) = await house.opened.queue.claim(limit=1)
+        await house.erase(subject)
+        assert not await house.opened.store.replace(indexed(late), lease=lease)
+        assert late.ref.id not in await house.held()
+
+
+async def test_an_answer_stored_during_an_erasure_does_not_outlive_it(
+    house: House, owner: Owner
+) -> None:
+    """A turn that was being written when the erasure began is shredded by it; one that comes after is not kept."""
+    client = house.clients[0]
+    note, keys = house.notes[client][0], await house.opened.keys.keys(workspace=house.id)
+    talks = PgConversations(house.opened.database, house.opened.keys)
+    async with house.opened.database.tenant_tx(house.id) as connection:
+        await require_current(connection, keys, house.opened.keys)
+        erasing_it = asyncio.create_task(house.erase(house.subject(0)))
+        await asyncio.sleep(0.2)  # as far as it can: it waits for whoever writes
+        assert not erasing_it.done()
+        late = asyncio.create_task(
+            talks.add_turn(
+                conversation=uuid4(),
+                client=client,
+                user=USER,
+                workspace=house.id,
+                turn=a_turn(note),
+            )
+        )
+        await asyncio.sleep(0.2)
+        assert not late.done()
+    await asyncio.gather(erasing_it, late)
+
+    assert (await where(owner, {client}))[client] == NAMED_IN
+
+
+async def test_the_tombstone_is_lifted_by_an_operator_only(house: House) -> None:
+    """Lifted, the note may be indexed again, and the trail tells of it; there is no second stone to lift."""
+    subject = house.subject(0, note=0)
+    await house.erase(subject)
+    assert await house.opened.queue.buried(workspace=house.id) == {("sessions", subject.id)}
+
+    assert await house.opened.eraser.lift(subject)
+    assert not await house.opened.eraser.lift(subject)
+    assert await house.opened.queue.buried(workspace=house.id) == frozenset()
+    await house.index(house.notes[house.clients[0]][0])
+    assert subject.id in await house.held()
+    told = await house.opened.audit.last("erasure.lifted", workspace=house.id)
+    assert told is not None
+    assert told.entry.details["entity_id"] == str(subject.id)
+
+
+async def test_only_a_younger_word_reopens_an_erased_practice(house: House) -> None:
+    """A status event from before the erasure, repeated after it, lifts nothing; one from after it does."""
+    whole = Subject(house.id, "workspaces", house.id)
+    await house.erase(whole)
+    for age, reopened in ((-60, False), (60, True)):
+        at = now() + timedelta(seconds=age)
+        event = Event(uuid4(), house.id, "workspaces", house.id, "status", occurred_at=at)
+        await house.opened.queue.accept([event])
+        assert await house.opened.eraser.reopen(workspace=house.id) is reopened
+    for lease in await house.opened.queue.claim(limit=1):
+        await house.opened.queue.done(lease)
+
+
+async def test_a_question_under_way_in_an_erased_practice_is_closed(
+    house: House, owner: Owner
+) -> None:
+    """Its closing row says that nobody knows how it ended; the list of open questions names the practice no more."""
+    from service.domain.audit import AuditEntry
+
+    chat = uuid4()
+    await house.opened.audit.append(
+        AuditEntry("chat.opened", user=USER, chat=chat), workspace=house.id
+    )
+    await house.erase(Subject(house.id, "workspaces", house.id))
+    closed = await house.opened.audit.last("chat.closed", workspace=house.id)
+    assert closed is not None
+    assert (closed.entry.chat, closed.entry.details["outcome"]) == (chat, "unknown")
+    assert (await where(owner, {house.id}))[house.id] == NAMED_IN | {"audit_heads"}
+
+
+# After a restore
+
+
+@pytest.fixture
+async def restoration(opened: Container, owner: Owner, tmp_path: Path) -> PgRestoration:
+    await owner.execute("TRUNCATE installation, erasures, work, tombstones")
+    restoration = PgRestoration(opened.database, ReceiptFolder(tmp_path))
+    await restoration.note_server()
+    return restoration
+
+
+def restorer(opened: Container, restoration: PgRestoration) -> Restorer:
+    async def nobody() -> list[WorkspaceId]:
+        return [WorkspaceId(UUID(int=7))]
+
+    made = restorer_of(opened)
+    parts = {"restoration": restoration, "receipts": restoration.receipts, "workspaces": nobody}
+    erasure = replace(made.erasure, notes=_NoPazPaz())
+    return replace(made, erasure=erasure, **parts)
+
+
+class _NoPazPaz:
+    async def manifest(self, **_: object) -> Any:
+        for nothing in ():
+            yield nothing
+
+
+async def test_a_dump_in_another_server_is_not_ready_until_all_was_compared(
+    opened: Container, restoration: PgRestoration, owner: Owner
+) -> None:
+    """Each step may be repeated; ready again when the comparisons, and the looks they asked for, are done."""
+    assert await restoration.reason() is None
+    await owner.execute("UPDATE installation SET system_identifier = '1'")
+    assert await restoration.reason() == "other_server"
+
+    works = restorer(opened, restoration)
+    assert [await works.step(), await works.step()] == [False, False]
+    assert await restoration.reason() == "not_reconciled"
+    (lease,) = await opened.queue.claim(limit=4)
+    assert lease.kind == "reconcile"
+    await opened.queue.done(lease)
+    assert await works.step() is True
+    assert await restoration.reason() is None
+
+
+async def test_what_was_erased_since_the_backup_is_erased_again(
+    opened: Container, restoration: PgRestoration, owner: Owner
+) -> None:
+    """The folder has a receipt that the old database does not: its subject goes again, and the receipt is kept."""
+    house = await House(opened).furnish()
+    saved = await _rows_of(owner)
+    receipt = await house.erase(house.subject(0))
+    assert receipt is not None
+    assert restoration.receipts.write([receipt]) == 1
+    assert await restoration.reason() is None
+    await _put_back(owner, saved)
+    assert house.clients[0] in await house.held()
+    assert await restoration.reason() == "receipts_missing"
+
+    await restorer(opened, restoration).step()
+    assert await house.held() == house.ids_of(1)
+    kept = {one.id: one for one in await opened.eraser.receipts(workspace=house.id)}
+    assert kept[receipt.id] == receipt
+    assert {one.told["asked_by"] for one in kept.values()} == {"operator", "receipt"}
+    assert await restoration.reason() == "not_reconciled"
+
+
+async def test_a_forged_receipt_erases_nothing(
+    opened: Container, restoration: PgRestoration
+) -> None:
+    """Whoever can write into the folder cannot have anything erased: the house stays shut, and says why."""
+    house = await House(opened).furnish()
+    receipt = await house.erase(house.subject(0))
+    assert receipt is not None
+    other = house.subject(1)
+    told = {**receipt.told, "id": str(uuid4()), "entity_id": str(other.id)}
+    restoration.receipts.write([replace(receipt, told=told)])
+
+    with pytest.raises(BadReceipt):
+        await restorer(opened, restoration).step()
+    assert other.id in await house.held()
+    assert await restoration.reason() == "receipts_missing"
+
+
+TABLES = ("note_catalogue", "session_vectors", "bags", "tombstones", "erasures")
+
+
+async def _rows_of(owner: Owner) -> Mapping[str, list[str]]:
+    """A backup, as far as these tests need one."""
+    return {
+        table: [row[0] for row in await owner.fetch(f"SELECT to_jsonb(t)::text FROM {table} t")]
+        for table in TABLES
+    }
+
+
+async def _put_back(owner: Owner, saved: Mapping[str, list[str]]) -> None:
+    for table in reversed(TABLES):
+        await owner.execute(f"DELETE FROM {table}")
+    for table in TABLES:
+        for row in saved[table]:
+            await owner.execute(
+                f"INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, $1::jsonb)).*",
+                json.dumps(json.loads(row)),
+            )
