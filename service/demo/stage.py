@@ -139,7 +139,10 @@ async def open_stage(
         children: dict[str, Child] = {}
         stack.callback(_stop_all, children)
         keys = stage_keys(folder / "keys")
+        receipts = folder / "receipts"
+        receipts.mkdir(exist_ok=True)
         common = _environment(servers, keys, monolith_port or free_port(), settings)
+        common["ERASURE_RECEIPTS_DIR"] = str(receipts)
         api_port = str(free_port())
         yield Stage(
             folder=folder,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
-from service.domain.notes import Bag, Chunk, Client, Note, NoteRef
+from service.domain.notes import Bag, Chunk, Client, Note, NoteRef, Pulled
 from service.ingestion.erase import Erasure
 from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note
@@ -112,16 +112,22 @@ class Indexer:
         drafts: list[Draft] = []
         for lease in leases:
             note = pulled.sessions.get(lease.key)
-            if erased := _erased(lease, note, stones):
+            if ("sessions", lease.key) in stones:
+                erased = Subject(workspace, "sessions", lease.key)
                 outcomes.append((lease, await self._erase(lease, erased)))
             elif lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
                 outcomes.append((lease, "unreadable"))
-            elif note and rules.admit(note, theirs.clients.get(note.client)):
+            elif note and self._may_stand(note, theirs, rules, stones):
                 drafts.append(await self._draft(lease, note, keys))
             else:
                 ref = NoteRef(workspace, "sessions", lease.key)
                 outcomes.append((lease, _outcome(await self.store.forget(ref, lease=lease))))
         return outcomes + await self._write(drafts, keys)
+
+    def _may_stand(self, note: Note, theirs: Pulled, rules: IndexingRules, stones: Stones) -> bool:
+        """Admitted, and of a client who was not erased: PazPaz may still have what was to be forgotten here."""
+        erased = ("clients", note.client) in stones
+        return not erased and rules.admit(note, theirs.clients.get(note.client))
 
     async def _rules(self, workspace: WorkspaceId) -> IndexingRules:
         """As they are now, after the claim: the look may be wanted by the very switch that changed them."""
@@ -240,10 +246,3 @@ def bag_of(note: Note, *, key: bytes) -> Bag:
 
 def _outcome(written: bool) -> Outcome:
     return "forgotten" if written else "fenced"
-
-
-def _erased(lease: Lease, note: Note | None, stones: Stones) -> Subject | None:
-    """What a tombstone says is gone for good: the note itself, or its client."""
-    if ("sessions", lease.key) in stones or (note and ("clients", note.client) in stones):
-        return Subject(lease.workspace, "sessions", lease.key)
-    return None

@@ -233,7 +233,7 @@ async def test_what_was_erased_stays_out_whatever_pazpaz_says():
     erased, of_erased, other = a_note("a."), a_note("b.", client=OTHER_CLIENT), a_note("c.")
     practice.source.take(a_client(OTHER_CLIENT))
     practice.queue.gone = {erased.ref.id, OTHER_CLIENT}
-    assert await practice.indexed(erased, of_erased, other) == ["erased", "erased", "indexed"]
+    assert await practice.indexed(erased, of_erased, other) == ["erased", "forgotten", "indexed"]
     assert set(practice.store.indexed) == {other.ref}
 
     assert await practice.look(OTHER_CLIENT, kind="clients") == ["erased"]
