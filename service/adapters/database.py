@@ -175,7 +175,12 @@ installation = _table(
     "installation", one=Boolean, system_identifier=Text, made_at=INSTANT, restored_at=INSTANT
 )
 index_models = _table(
-    "index_models", workspace_id=Uuid, active=Text, beside=Text, changed_at=INSTANT
+    "index_models",
+    workspace_id=Uuid,
+    active=Text,
+    beside=Text,
+    switched=Boolean,
+    changed_at=INSTANT,
 )
 tombstones = _table("tombstones", workspace_id=Uuid, entity=Text, entity_id=Uuid, at=INSTANT)
 

@@ -12,6 +12,7 @@ from service.adapters.database import (
     WORKSPACE_STONES,
     Database,
     conversations,
+    index_models,
     note_catalogue,
     tombstones,
     work,
@@ -24,7 +25,7 @@ from service.ports import KeyStore, Lease
 
 # Chunks, bags, turns and their sources go by cascade with the row they hang on.
 INDEX_ROOTS = (note_catalogue,)
-ALL_ROOTS = (*INDEX_ROOTS, conversations, workspace_keys)
+ALL_ROOTS = (*INDEX_ROOTS, conversations, index_models, workspace_keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ Action = Literal[
     "switch.changed",
     "keys.changed",
     "workspace.erased",
+    "index.started",
+    "index.switched",
+    "index.finished",
     "audit.exported",
     "audit.pruned",
 ]

@@ -14,6 +14,7 @@ from tests.contracts.bench import (
     LEASE_SECONDS,
     MODEL,
     Bench,
+    a_space,
     an_event,
     axis,
     indexed,
@@ -32,7 +33,8 @@ async def bags(bench: Bench) -> dict[UUID, Bag]:
 async def test_an_indexed_note_is_found_as_what_it_is(bench: Bench) -> None:
     """A hit names the note, its client, its field and how near it is."""
     note = a_note("sleeps badly", plan="walk daily")
-    await bench.index(replace(indexed(note), vectors=[axis(0), axis(1)]))
+    space = replace(a_space(note), vectors=[axis(0), axis(1)])
+    await bench.index(replace(indexed(note), spaces=[space]))
 
     query = [0.6, 0.8, *axis(0)[2:]]
     hits = await bench.store.search(query, workspace=WORKSPACE, model=MODEL, client=None, limit=10)
