@@ -13,6 +13,7 @@ from service.commands.bench import app as bench_app
 from service.commands.dead_letters import app as dead_letters_app
 from service.commands.keys import keys_app
 from service.commands.reconcile import reconcile
+from service.commands.reindex import app as reindex_app
 from service.commands.signals import interruptible, stop_on_signals
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
@@ -29,6 +30,7 @@ app.add_typer(switch_app, name="switch")
 app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
 app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(reindex_app, name="reindex")
 app.command()(reconcile)
 app.command()(backfill)
 

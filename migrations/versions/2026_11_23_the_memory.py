@@ -54,11 +54,11 @@ CREATE TABLE installation (
 """
 
 # Which embedder's vectors a workspace's questions are compared with, and which other's are kept up beside them:
-# before the switch the new one, after it (`switched`) the old one.
+# before the switch the new one, after it (`switched`) the old one. `changed_at`: when another became active.
 MODELS = """
 CREATE TABLE index_models (
   workspace_id uuid PRIMARY KEY, active text NOT NULL, beside text, switched boolean NOT NULL DEFAULT false,
-  changed_at timestamptz NOT NULL DEFAULT now(),
+  changed_at timestamptz,
   CHECK (beside <> active), CHECK (beside IS NOT NULL OR NOT switched));
 """
 

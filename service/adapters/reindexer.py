@@ -209,7 +209,9 @@ def _work(workspace: WorkspaceId) -> Any:
     )
 
 
-_RECENT = text(f"SELECT :since > now() - interval '{QUESTION_SECONDS} seconds'")
+_RECENT = text(
+    f"SELECT CAST(:since AS timestamptz) > now() - interval '{QUESTION_SECONDS} seconds'"
+)
 
 _ANY_STALE = text("""
 SELECT EXISTS (SELECT FROM note_catalogue
