@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, func, not_, select, text, update
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
@@ -183,7 +184,7 @@ async def _progress(connection: AsyncConnection, row: Row[Any]) -> Progress:
 
 def _in_all(models: IndexModels) -> ColumnElement[bool]:
     """An indexed note has its digests under each model, one without text too."""
-    covered: ColumnElement[bool] = note_catalogue.c.digests.has_all(list(models.all))
+    covered: ColumnElement[bool] = note_catalogue.c.digests.has_all(array(models.all))
     return covered
 
 
