@@ -232,7 +232,7 @@ _THESE = """(entity, entity_id) IN (
 _DROP_DIGESTS = text(f"""
 UPDATE note_catalogue SET digests = digests - ARRAY(
   SELECT model FROM jsonb_object_keys(digests) AS model WHERE model <> ALL(CAST(:held AS text[])))
-WHERE workspace_id = :workspace AND {_THESE}
+WHERE note_catalogue.workspace_id = :workspace AND {_THESE}
 """)
 
 _DROP_VECTORS = text(f"""
