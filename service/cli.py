@@ -14,6 +14,7 @@ from service.commands.dead_letters import app as dead_letters_app
 from service.commands.erase import app as erase_app
 from service.commands.keys import keys_app
 from service.commands.reconcile import reconcile
+from service.commands.reindex import app as reindex_app
 from service.commands.signals import interruptible, stop_on_signals
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
@@ -31,6 +32,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(erase_app, name="erase")
+app.add_typer(reindex_app, name="reindex")
 app.command()(reconcile)
 app.command()(backfill)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +29,16 @@ from service.adapters.database import Database, open_database
 from service.adapters.eraser import PgEraser
 from service.adapters.jwks import FileSource, Jwks, KeySetSource, UrlSource
 from service.adapters.key_store import PgKeyStore
-from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
+from service.adapters.local_model import (
+    ExtractiveModel,
+    LocalEmbedder,
+    LocalReranker,
+    SecondLocalEmbedder,
+)
 from service.adapters.monolith import Monolith
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
 from service.adapters.receipts import ReceiptFolder
+from service.adapters.reindexer import PgReindexer
 from service.adapters.restoration import PgRestoration
 from service.adapters.schedules import PgSchedules
 from service.adapters.standing import PgStandings
@@ -44,7 +50,7 @@ from service.errors import BadSettings
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
-from service.ports import ChatModel, Embedder, Reranker, Standing
+from service.ports import ChatModel, Embedder, Embedders, Reranker, Standing
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from service.security.keys import KeyEncryptionKey
@@ -68,11 +74,16 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Models:
-    """What a provider gives: one of each."""
+    """What judges and writes, one of each; and what embeds, as many as this process can run."""
 
-    embedder: Embedder
+    embedders: Embedders
     reranker: Reranker
     chat: ChatModel
+
+    @property
+    def embedder(self) -> Embedder:
+        """A new workspace's."""
+        return self.embedders.of(self.embedders.default)
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,7 @@ class Container:
     """Its `on_change` is free for whoever wants to tell of a rotation."""
     store: PgChunkStore
     queue: PgWorkQueue
+    reindexer: PgReindexer
     schedules: PgSchedules
     backfills: PgBackfills
     eraser: PgEraser
@@ -109,7 +121,7 @@ class Container:
             store=self.store,
             notes=self.notes,
             keys=self.keys,
-            embedder=self.models.embedder,
+            embedders=self.models.embedders,
             reranker=self.models.reranker,
             lexical=self.lexical,
         )
@@ -121,7 +133,7 @@ class Container:
             store=self.store,
             queue=self.queue,
             keys=self.keys,
-            embedder=self.models.embedder,
+            embedders=self.models.embedders,
             erasure=self.erasure,
             standings=self.standings,
             drafts=self.settings.index_drafts,
@@ -215,6 +227,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
                 debounce=settings.debounce_seconds,
                 debounce_limit=settings.debounce_limit_seconds,
             ),
+            reindexer=PgReindexer(database),
             schedules=PgSchedules(database),
             backfills=PgBackfills(database),
             conversations=PgConversations(database, keys),
@@ -268,23 +281,52 @@ def _access_tokens(settings: Settings, http: httpx.AsyncClient) -> AccessTokens 
     return AccessTokens(keys, settings.token_issuer, settings.token_audience)
 
 
-def _models(settings: Settings, http: httpx.AsyncClient) -> Models:
-    if settings.model_provider == "local":
-        return Models(LocalEmbedder(), LocalReranker(), ExtractiveModel())
-    # Imported here: the SDK costs half a second that the local default need not pay.
-    from service.adapters.cohere import Cohere, CohereChat, CohereEmbedder, CohereReranker
+LOCAL = {one.model: one for one in (LocalEmbedder(), SecondLocalEmbedder())}
 
-    assert settings.cohere_api_key is not None  # noqa: S101 - the settings saw to it
-    cohere = Cohere.open(
-        api_key=settings.cohere_api_key.get_secret_value(),
-        base_url=str(settings.cohere_base_url) if settings.cohere_base_url else None,
-        http=http,
+
+def _models(settings: Settings, http: httpx.AsyncClient) -> Models:
+    if settings.cohere_api_key is not None:
+        return _models_with_cohere(settings, settings.cohere_api_key.get_secret_value(), http)
+    embedders = Embedders(settings.embedding_model or LocalEmbedder.model, LOCAL)
+    return Models(_runnable(embedders), LocalReranker(), ExtractiveModel())
+
+
+def _models_with_cohere(settings: Settings, api_key: str, http: httpx.AsyncClient) -> Models:
+    """With a key, a workspace may be re-embedded by Cohere while the local models still answer."""
+    # Imported here: the SDK costs half a second that the local default need not pay.
+    from service.adapters.cohere import (
+        Cohere,
+        CohereChat,
+        CohereEmbedder,
+        CohereReranker,
+        embedder_named,
     )
+
+    base_url = str(settings.cohere_base_url) if settings.cohere_base_url else None
+    cohere = Cohere.open(api_key=api_key, base_url=base_url, http=http)
+    theirs = CohereEmbedder(cohere, settings.cohere_embed_model)
+    local = settings.model_provider == "local"
+    usual = LocalEmbedder.model if local else theirs.model
+    embedders = _runnable(
+        Embedders(
+            default=settings.embedding_model or usual,
+            known={**LOCAL, theirs.model: theirs},
+            family=partial(embedder_named, cohere=cohere),
+        )
+    )
+    if local:
+        return Models(embedders, LocalReranker(), ExtractiveModel())
     return Models(
-        CohereEmbedder(cohere, settings.cohere_embed_model),
+        embedders,
         CohereReranker(cohere, settings.cohere_rerank_model),
         CohereChat(cohere, settings.cohere_chat_model),
     )
+
+
+def _runnable(embedders: Embedders) -> Embedders:
+    if embedders.find(embedders.default) is None:
+        raise BadSettings(f"EMBEDDING_MODEL: must be one of {', '.join(embedders.known)}")
+    return embedders
 
 
 def _redis(settings: Settings) -> Redis:

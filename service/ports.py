@@ -4,7 +4,14 @@ No method promises to be fast or to succeed: each may raise `Unavailable` or a s
 travels as a required keyword and comes only from something verified.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -23,6 +30,7 @@ from service.domain.identity import (
 )
 from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Pulled
 from service.domain.turns import Turn
+from service.errors import ModelUnavailable
 
 Vector = Sequence[float]
 DIMENSION = 1024  # The column is halfvec(1024); every embedder is asked for this many.
@@ -141,6 +149,26 @@ class Embedder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Embedders:
+    """Every embedder this process can run, by model; `default` is the model of a workspace without an index."""
+
+    default: str
+    known: Mapping[str, Embedder]
+    family: Callable[[str], Embedder | None] = lambda model: None
+    """Models that need not be listed: a provider's, by their name."""
+
+    def find(self, model: str) -> Embedder | None:
+        return self.known.get(model) or self.family(model)
+
+    def of(self, model: str) -> Embedder:
+        """Raises ModelUnavailable for a model that this process cannot run."""
+        embedder = self.find(model)
+        if embedder is None:
+            raise ModelUnavailable
+        return embedder
+
+
 class Reranker(Protocol):
     """Judges how well texts answer a query."""
 
@@ -184,19 +212,48 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexedNote:
-    """What indexing writes for one note, all of it or nothing."""
+class IndexModels:
+    """The models of a workspace's index: questions are compared with `active`; `beside` is kept up with it."""
 
-    note: Note
+    active: str
+    beside: str | None = None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (self.active, self.beside) if self.beside else (self.active,)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A note as one model sees it."""
+
     model: str
+    digests: dict[str, str]
+    """Keyed digest of each field's text, by field."""
     kept: frozenset[str]
     """Fields whose stored chunks still stand, because their digest did not change."""
     chunks: Sequence[Chunk]
     """The chunks of all other fields, with `vectors` beside them."""
-    vectors: Sequence[Vector]
+    vectors: Sequence[Vector] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedNote:
+    """What indexing writes for one note, in every model of its workspace: all of it or nothing."""
+
+    note: Note
     bag: Bag
-    digests: dict[str, str]
-    """Keyed digest of each field's text, by field."""
+    spaces: Sequence[Space]
+    """The active model's first."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(space.model for space in self.spaces)
+
+    @property
+    def digests(self) -> dict[str, dict[str, str]]:
+        """By model, then by field."""
+        return {space.model: space.digests for space in self.spaces}
 
 
 class ChunkStore(Protocol):
@@ -205,8 +262,9 @@ class ChunkStore(Protocol):
     async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
         """Swaps in a note's chunks and bag and marks the work done, in one transaction.
 
-        False, with nothing written, when the lease was lost or what should be kept is gone. A note whose
-        client is archived or purged is forgotten instead.
+        False, with nothing written, when the lease was lost, what should be kept is gone, or the workspace's
+        models are others than those written. The first write of a workspace says what its model is. A note
+        whose client is archived or purged is forgotten instead.
         """
         ...
 
@@ -226,7 +284,7 @@ class ChunkStore(Protocol):
 
         Where the client became active, another look at the sessions `wake` is wanted with the same commit.
 
-        None, with nothing written, when the lease was lost or what should be kept is gone.
+        None, with nothing written, where `replace` would say False.
         """
         ...
 
@@ -234,8 +292,12 @@ class ChunkStore(Protocol):
         """Drops what search holds of a client's profile and of all their sessions."""
         ...
 
-    async def digests(self, ref: NoteRef) -> dict[str, str]:
-        """The field digests the index holds for a note; empty when it holds none."""
+    async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
+        """None for a workspace that was never indexed."""
+        ...
+
+    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
+        """The digests the index holds for a note, by model and field; empty when it holds none."""
         ...
 
     async def search(
@@ -247,7 +309,7 @@ class ChunkStore(Protocol):
         client: ClientId | None,
         limit: int,
     ) -> Sequence[Hit]:
-        """The nearest chunks, exact, inside the workspace (and client)."""
+        """The nearest chunks in the space of one model, exact, inside the workspace (and client)."""
         ...
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:

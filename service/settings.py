@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     key_encryption_key_file: Path | None = None
 
     model_provider: Literal["local", "cohere"] = "local"
+    embedding_model: str | None = None
+    """The embedder of workspaces that have no index yet; the others keep theirs until `reindex switch`."""
     cohere_api_key: SecretStr | None = None
     cohere_base_url: HttpUrl | None = None
     cohere_embed_model: str = "embed-v4.0"

@@ -40,12 +40,15 @@ from service.ports import (
     DeadLetter,
     Depth,
     Embedder,
+    Embedders,
     Erased,
     Event,
     IndexedNote,
+    IndexModels,
     Lease,
     OpenChat,
     OpenWork,
+    Space,
     Vector,
     WorkspaceKeys,
 )
@@ -449,6 +452,8 @@ class InMemoryChunkStore:
         self.queue = queue
         self.indexed: dict[NoteRef, IndexedNote] = {}
         self.archived: dict[NoteRef, Note] = {}
+        self.held: dict[WorkspaceId, IndexModels] = {}
+        """The models of each workspace; a test may change them, as a reindex would."""
         self.epochs: dict[WorkspaceId, int] = defaultdict(int)
         self.woken: list[UUID] = []
         self.bag_reads = 0
@@ -458,7 +463,7 @@ class InMemoryChunkStore:
     async def replace(self, indexed: IndexedNote, *, lease: Lease | None = None) -> bool:
         ref = indexed.note.ref
         shut = self._is_shut(ref.workspace, indexed.note.client)
-        if not (shut or self._stands(indexed)) or not self._finish(lease):
+        if not (shut or self._may_write(indexed)) or not self._finish(lease):
             return False
         if shut:
             self.indexed.pop(ref, None)
@@ -479,7 +484,7 @@ class InMemoryChunkStore:
         wake: Sequence[UUID] = (),
     ) -> ClientChange | None:
         ref = client.profile.ref
-        if (indexed and not self._stands(indexed)) or not self._finish(lease):
+        if (indexed and not self._may_write(indexed)) or not self._finish(lease):
             return None
         was_active = ref in self.indexed
         if indexed:
@@ -516,7 +521,10 @@ class InMemoryChunkStore:
             listener(ref)
         return Erased(None)
 
-    async def digests(self, ref: NoteRef) -> dict[str, str]:
+    async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
+        return self.held.get(workspace)
+
+    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
         return self.indexed[ref].digests if ref in self.indexed else {}
 
     async def search(
@@ -531,8 +539,10 @@ class InMemoryChunkStore:
         rows = [
             (indexed.note, chunk, other)
             for indexed in self._of(workspace)
-            if indexed.model == model and client in {None, indexed.note.client}
-            for chunk, other in zip(indexed.chunks, indexed.vectors, strict=True)
+            if client in {None, indexed.note.client}
+            for space in indexed.spaces
+            if space.model == model
+            for chunk, other in zip(space.chunks, space.vectors, strict=True)
         ]
         if not rows:
             return []
@@ -588,23 +598,32 @@ class InMemoryChunkStore:
         buried = self.queue.buried_places if self.queue else set()
         return ref in self.archived or (workspace, "clients", client) in buried
 
+    def _may_write(self, indexed: IndexedNote) -> bool:
+        held = self.held.get(indexed.note.ref.workspace)
+        return (held is None or set(held.all) == set(indexed.models)) and self._stands(indexed)
+
     def _stands(self, indexed: IndexedNote) -> bool:
         held = self.indexed.get(indexed.note.ref)
+        stored = held.digests if held else {}
         return all(
-            held and held.digests.get(name) == indexed.digests.get(name) for name in indexed.kept
+            stored.get(space.model, {}).get(name) == space.digests[name]
+            for space in indexed.spaces
+            for name in space.kept
         )
 
     def _finish(self, lease: Lease | None, *, gone: bool = False) -> bool:
         return lease is None or self.queue is None or self.queue.finish(lease, gone=gone)
 
     def _write(self, indexed: IndexedNote) -> None:
-        old = self.indexed.get(indexed.note.ref)
-        held = zip(old.chunks, old.vectors, strict=True) if old else ()
-        pairs = [(chunk, vector) for chunk, vector in held if chunk.field in indexed.kept]
-        pairs += zip(indexed.chunks, indexed.vectors, strict=True)
-        self.indexed[indexed.note.ref] = replace(
-            indexed, chunks=[chunk for chunk, _ in pairs], vectors=[vector for _, vector in pairs]
+        ref = indexed.note.ref
+        self.held.setdefault(ref.workspace, IndexModels(indexed.models[0]))
+        old = (
+            {space.model: space for space in self.indexed[ref].spaces}
+            if ref in self.indexed
+            else {}
         )
+        spaces = [_merged(old.get(space.model), space) for space in indexed.spaces]
+        self.indexed[ref] = replace(indexed, spaces=spaces)
 
     def _forget(self, refs: Sequence[NoteRef], lease: Lease | None) -> bool:
         if not self._finish(lease, gone=True):
@@ -766,6 +785,18 @@ def _hit(note: Note, chunk: Chunk, cosine: float) -> Hit:
     return Hit(note.ref, note.client, chunk.field, chunk.ordinal, min(1.0, max(0.0, cosine)))
 
 
+def _merged(old: Space | None, new: Space) -> Space:
+    held = zip(old.chunks, old.vectors, strict=True) if old else ()
+    pairs = [(chunk, vector) for chunk, vector in held if chunk.field in new.kept]
+    pairs += zip(new.chunks, new.vectors, strict=True)
+    return replace(new, chunks=[chunk for chunk, _ in pairs], vectors=[one for _, one in pairs])
+
+
+def embedders_of(*embedders: Embedder) -> Embedders:
+    """The first one is a new workspace's."""
+    return Embedders(embedders[0].model, {one.model: one for one in embedders})
+
+
 async def index(
     *notes: Note, store: InMemoryChunkStore, embedder: Embedder, keys: InMemoryKeyStore
 ) -> None:
@@ -777,12 +808,8 @@ async def index(
         await store.replace(
             IndexedNote(
                 note=note,
-                model=embedder.model,
-                kept=frozenset(),
-                chunks=chunks,
-                vectors=vectors,
                 bag=a_bag(note, key=key),
-                digests={},
+                spaces=[Space(embedder.model, {}, frozenset(), chunks, vectors)],
             )
         )
 

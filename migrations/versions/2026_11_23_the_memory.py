@@ -56,11 +56,30 @@ CREATE TABLE installation (
   restored_at timestamptz, asked_at timestamptz);
 """
 
-# Which embedder's vectors a workspace's questions are compared with, and which other's are kept up beside them.
+# Which embedder's vectors a workspace's questions are compared with, and which other's are kept up beside them:
+# before the switch the new one, after it (`switched`) the old one. `changed_at`: when another became active.
 MODELS = """
 CREATE TABLE index_models (
-  workspace_id uuid PRIMARY KEY, active text NOT NULL, beside text, changed_at timestamptz NOT NULL DEFAULT now(),
-  CHECK (beside <> active));
+  workspace_id uuid PRIMARY KEY, active text NOT NULL, beside text, switched boolean NOT NULL DEFAULT false,
+  changed_at timestamptz,
+  CHECK (beside <> active), CHECK (beside IS NOT NULL OR NOT switched));
+"""
+
+# What is indexed already: a note's vectors were all of one model, and its digests become that model's. FORCE holds
+# for the owner too, and would hide every row from this.
+INDEXED = """
+ALTER TABLE session_vectors NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE note_catalogue NO FORCE ROW LEVEL SECURITY;
+INSERT INTO index_models (workspace_id, active)
+SELECT DISTINCT ON (workspace_id) workspace_id, model FROM (
+  SELECT workspace_id, model, count(*) AS vectors FROM session_vectors GROUP BY workspace_id, model) AS counted
+ORDER BY workspace_id, vectors DESC;
+UPDATE note_catalogue SET digests = COALESCE((
+  SELECT jsonb_build_object(v.model, digests) FROM session_vectors v
+  WHERE (v.workspace_id, v.entity, v.entity_id) = (note_catalogue.workspace_id, note_catalogue.entity, note_catalogue.entity_id)
+  LIMIT 1), '{}');
+ALTER TABLE session_vectors FORCE ROW LEVEL SECURITY;
+ALTER TABLE note_catalogue FORCE ROW LEVEL SECURITY;
 """
 
 CONTENT_TABLES = ("index_models",)
@@ -84,7 +103,7 @@ def _statements(script: str) -> list[str]:
 
 
 def upgrade() -> None:
-    for script in (WORK, EVENTS, CLOCK, ERASURE, MODELS):
+    for script in (WORK, EVENTS, CLOCK, ERASURE, MODELS, INDEXED):
         for statement in _statements(script):
             op.execute(statement)
     for table in CONTENT_TABLES:

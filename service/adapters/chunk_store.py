@@ -16,7 +16,10 @@ from sqlalchemy import (
     cast,
     delete,
     extract,
+    false,
     func,
+    not_,
+    or_,
     select,
     text,
     update,
@@ -35,6 +38,7 @@ from service.adapters.database import (
     tombstones,
     work,
 )
+from service.adapters.index_models import covers, models_of
 from service.adapters.key_store import require_current
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
@@ -42,7 +46,15 @@ from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, NoteRef
 from service.errors import KeyUnavailable
-from service.ports import ClientChange, IndexedNote, KeyStore, Lease, Vector, WorkspaceKeys
+from service.ports import (
+    ClientChange,
+    IndexedNote,
+    IndexModels,
+    KeyStore,
+    Lease,
+    Vector,
+    WorkspaceKeys,
+)
 from service.security.sealing import seal, unseal
 
 
@@ -113,7 +125,11 @@ class PgChunkStore:
                 await next_epoch(connection, ref.workspace)
         return True
 
-    async def digests(self, ref: NoteRef) -> dict[str, str]:
+    async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
+        async with self.database.tenant_tx(workspace) as connection:
+            return await models_of(connection, workspace)
+
+    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
         query = select(note_catalogue.c.digests).where(_is(note_catalogue, ref))
         async with self.database.tenant_tx(ref.workspace) as connection:
             return dict(await connection.scalar(query) or {})
@@ -171,7 +187,7 @@ class PgChunkStore:
         table = note_catalogue
         query: Any = select(table).where(table.c.workspace_id == workspace)
         async with self.database.tenant_tx(workspace) as connection:
-            return [_entry(row) for row in await connection.execute(query)]
+            return [entry(row) for row in await connection.execute(query)]
 
     async def workspaces(self) -> frozenset[WorkspaceId]:
         """By the heads of audit chains: whoever has keys has a row that tells of their making."""
@@ -180,7 +196,7 @@ class PgChunkStore:
             return frozenset(WorkspaceId(one) for one in known) - {SERVICE_CHAIN}
 
 
-def _entry(row: Row[Any]) -> ManifestItem:
+def entry(row: Row[Any]) -> ManifestItem:
     return ManifestItem(
         entity=row.entity,
         id=row.entity_id,
@@ -333,8 +349,10 @@ async def _archive_client(
 
 
 async def _write(connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys) -> bool:
-    """False when chunks to be kept are gone: their digests would claim an index that nobody made again."""
-    if not await _stands(connection, indexed):
+    """False when chunks to be kept are gone, whose digests would claim an index that nobody made again; or when a
+    model of the workspace would be left behind."""
+    covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
+    if not covered or not await _stands(connection, indexed):
         return False
     await _catalogue(connection, indexed)
     await _swap_chunks(connection, indexed)
@@ -343,11 +361,15 @@ async def _write(connection: AsyncConnection, indexed: IndexedNote, keys: Worksp
 
 
 async def _stands(connection: AsyncConnection, indexed: IndexedNote) -> bool:
-    if not indexed.kept:
+    if not any(space.kept for space in indexed.spaces):
         return True
     query = select(note_catalogue.c.digests).where(_is(note_catalogue, indexed.note.ref))
     stored = await connection.scalar(query.with_for_update()) or {}
-    return all(stored.get(field) == indexed.digests[field] for field in indexed.kept)
+    return all(
+        stored.get(space.model, {}).get(field) == space.digests[field]
+        for space in indexed.spaces
+        for field in space.kept
+    )
 
 
 def _key_of(ref: NoteRef) -> dict[str, object]:
@@ -373,19 +395,33 @@ async def _catalogue(connection: AsyncConnection, indexed: IndexedNote) -> None:
 
 async def _swap_chunks(connection: AsyncConnection, indexed: IndexedNote) -> None:
     """Old chunks out, new ones in; chunks of an unchanged field stay and follow the note's client and day."""
-    note, mine = indexed.note, _is(session_vectors, indexed.note.ref)
-    stale = delete(session_vectors).where(mine, session_vectors.c.field.not_in(indexed.kept))
-    await connection.execute(stale)
-    moved = update(session_vectors).where(mine).values(client_id=note.client, day=note.day)
-    await connection.execute(moved)
+    note, table, mine = indexed.note, session_vectors, _is(session_vectors, indexed.note.ref)
+    await connection.execute(delete(table).where(mine, not_(_kept(indexed))))
+    placed = {"client_id": note.client, "day": note.day}
+    # Only where it moved: otherwise each look would write all its vectors anew, 2 KB each.
+    moved = or_(*(table.c[name].is_distinct_from(value) for name, value in placed.items()))
+    await connection.execute(update(table).where(mine, moved).values(placed))
     rows = [
         _key_of(note.ref)
-        | {"client_id": note.client, "day": note.day, "model": indexed.model}
-        | {"field": chunk.field, "chunk": chunk.ordinal, "embedding": vector}
-        for chunk, vector in zip(indexed.chunks, indexed.vectors, strict=True)
+        | placed
+        | {"model": space.model, "field": chunk.field, "chunk": chunk.ordinal, "embedding": vector}
+        for space in indexed.spaces
+        for chunk, vector in zip(space.chunks, space.vectors, strict=True)
     ]
     if rows:
         await connection.execute(insert(session_vectors), rows)
+
+
+def _kept(indexed: IndexedNote) -> ColumnElement[bool]:
+    """Whatever is of no model of this workspace goes too: a reindex that was finished may have left it."""
+    table = session_vectors
+    return or_(
+        false(),
+        *(
+            and_(table.c.model == space.model, table.c.field.in_(space.kept))
+            for space in indexed.spaces
+        ),
+    )
 
 
 async def _swap_bag(connection: AsyncConnection, bag: Bag, keys: WorkspaceKeys) -> None:

@@ -78,7 +78,7 @@ class CohereEmbedder:
 
     @property
     def model(self) -> str:
-        return f"cohere/{self.name}/{DIMENSION}"
+        return f"{PREFIX}{self.name}{SUFFIX}"
 
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
@@ -114,6 +114,16 @@ class CohereEmbedder:
         except ModelUnavailable:
             EMBEDDING_ERRORS.labels(error_type="unavailable", model=self.model).inc()
             raise
+
+
+PREFIX, SUFFIX = "cohere/", f"/{DIMENSION}"
+
+
+def embedder_named(model: str, cohere: Cohere) -> CohereEmbedder | None:
+    """The embedder that stores vectors under this name, None where the name is not Cohere's."""
+    name = model.removeprefix(PREFIX).removesuffix(SUFFIX)
+    embedder = CohereEmbedder(cohere, name)
+    return embedder if name and embedder.model == model else None
 
 
 @dataclass(frozen=True, slots=True)

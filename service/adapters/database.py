@@ -180,7 +180,12 @@ installation = _table(
     asked_at=INSTANT,
 )
 index_models = _table(
-    "index_models", workspace_id=Uuid, active=Text, beside=Text, changed_at=INSTANT
+    "index_models",
+    workspace_id=Uuid,
+    active=Text,
+    beside=Text,
+    switched=Boolean,
+    changed_at=INSTANT,
 )
 tombstones = _table(
     "tombstones", workspace_id=Uuid, entity=Text, entity_id=Uuid, at=INSTANT, asked_by=Text

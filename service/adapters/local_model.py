@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import math
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from service.domain.answers import CitationDelta, Delta, Finished, Passage, Question, TextDelta
-from service.language.features import features
+from service.language.features import features, stem
 from service.language.likeness import coverage
 from service.language.sentences import sentences
 from service.language.stopwords import content
@@ -24,6 +25,8 @@ class LocalEmbedder:
     """
 
     model = "local-hash-1"
+    space = b"embed"
+    """Keeps the hashes apart from those of bags and of another model."""
 
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
@@ -33,24 +36,42 @@ class LocalEmbedder:
         Documents in a thread: a megabyte takes minutes, and the loop must go on renewing leases meanwhile.
         """
         if purpose == "query":
-            return [_embedded(text, key) for text in texts]
-        return await asyncio.to_thread(lambda: [_embedded(text, key) for text in texts])
+            return [self._embedded(text, key) for text in texts]
+        return await asyncio.to_thread(lambda: [self._embedded(text, key) for text in texts])
+
+    def _embedded(self, text: str, key: bytes) -> list[float]:
+        vector = [0.0] * DIMENSION
+        for feature, weight in self.weights(content(tokens(text))).items():
+            place, sign = _place(feature, key, self.space)
+            vector[place] += sign * weight
+        length = math.sqrt(math.fsum(x * x for x in vector))
+        return [x / length for x in vector] if length else [1.0, *vector[1:]]
+
+    def weights(self, words: list[str]) -> Mapping[str, float]:
+        """Stems and grams of the words, by how often they come."""
+        counted = features(" ".join(words))
+        return {feature: 1 + math.log(count) for feature, count in counted.items()}
 
 
-def _embedded(text: str, key: bytes) -> list[float]:
-    vector = [0.0] * DIMENSION
-    for feature, count in features(" ".join(content(tokens(text)))).items():
-        place, sign = _place(feature, key)
-        vector[place] += sign * (1 + math.log(count))
-    length = math.sqrt(math.fsum(x * x for x in vector))
-    return [x / length for x in vector] if length else [1.0, *vector[1:]]
+class SecondLocalEmbedder(LocalEmbedder):
+    """Another space of the same dimension, so that a change of models can be tried and tested without a provider.
+
+    Stems alone. It finds less than the first one, and `reindex compare` says so.
+    """
+
+    model = "local-hash-2"
+    space = b"embed-2"
+
+    def weights(self, words: list[str]) -> Mapping[str, float]:
+        counted = Counter(stem(word) for word in words)
+        return {one: 1 + math.log(count) for one, count in counted.items()}
 
 
-def _place(feature: str, key: bytes) -> tuple[int, int]:
-    """The axis and the sign of a feature under a key; `person` keeps it apart from the hashes of bags."""
+def _place(feature: str, key: bytes, space: bytes) -> tuple[int, int]:
+    """The axis and the sign of a feature under a key, in a space of its own."""
     raw = feature.encode("utf-8", errors="surrogatepass")
     value = int.from_bytes(
-        hashlib.blake2b(raw, key=key, digest_size=8, person=b"embed").digest(), "big"
+        hashlib.blake2b(raw, key=key, digest_size=8, person=space).digest(), "big"
     )
     return value % DIMENSION, 1 if value >> 63 else -1
 

@@ -22,6 +22,7 @@ from service.settings import Settings, load
 
 START_SECONDS = 60
 ISSUER = "pazpaz-stage"
+OPERATOR_TOKEN = "an-operators-token-with-more-than-32-bytes"  # noqa: S105 - of a stage on loopback, known to all
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,7 @@ def _environment(
         "SIGNING_KEYS_DIR": str(keys.our_keys),
         "MONOLITH_KEYS_FILE": str(keys.their_keys / RING),
         "KEY_ENCRYPTION_KEY_FILE": str(keys.key_encryption_key),
+        "OPERATOR_TOKEN": OPERATOR_TOKEN,
         "DEBOUNCE_SECONDS": "0.2",
         "AI_AGENT_MAX_QUERIES_PER_HOUR": "3000",
         "AI_AGENT_MAX_QUERIES_PER_USER_PER_MINUTE": "3000",

@@ -24,6 +24,9 @@ Action = Literal[
     "workspace.erased",
     "erasure.asked",
     "erasure.lifted",
+    "index.started",
+    "index.switched",
+    "index.finished",
     "audit.exported",
     "audit.pruned",
 ]

@@ -1,7 +1,7 @@
 """Making the index equal the source, one leased note at a time: pull, chunk, embed, replace; or forget."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -14,11 +14,13 @@ from service.language.chunking import CHUNKER, chunk_note
 from service.language.features import hashed
 from service.ports import (
     ChunkStore,
-    Embedder,
+    Embedders,
     IndexedNote,
+    IndexModels,
     KeyStore,
     Lease,
     NoteSource,
+    Space,
     Standings,
     WorkQueue,
     WorkspaceKeys,
@@ -50,17 +52,6 @@ class IndexingRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A note on its way into the index: what stands, and what must be embedded."""
-
-    lease: Lease
-    note: Note
-    digests: dict[str, str]
-    kept: frozenset[str]
-    chunks: Sequence[Chunk]
-
-
-@dataclass(frozen=True, slots=True)
 class Indexer:
     """The ingestion journey. Holds no state; every effect is fenced by its lease."""
 
@@ -68,7 +59,7 @@ class Indexer:
     store: ChunkStore
     queue: WorkQueue
     keys: KeyStore
-    embedder: Embedder
+    embedders: Embedders
     erasure: Erasure
     standings: Standings
     drafts: bool = False
@@ -108,8 +99,9 @@ class Indexer:
         stones = await self.queue.buried(workspace=workspace, ids=ids)
         rules = await self._rules(workspace)
         keys = await self.keys.keys(workspace=workspace)
+        models = await self._models(workspace)
         outcomes: list[tuple[Lease, Outcome]] = []
-        drafts: list[Draft] = []
+        drafts: list[tuple[Lease, IndexedNote]] = []
         for lease in leases:
             note = pulled.sessions.get(lease.key)
             if ("sessions", lease.key) in stones:
@@ -118,7 +110,7 @@ class Indexer:
             elif lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
                 outcomes.append((lease, "unreadable"))
             elif note and self._may_stand(note, theirs, rules, stones):
-                drafts.append(await self._draft(lease, note, keys))
+                drafts.append((lease, await self._draft(note, models, keys)))
             else:
                 ref = NoteRef(workspace, "sessions", lease.key)
                 outcomes.append((lease, _outcome(await self.store.forget(ref, lease=lease))))
@@ -134,47 +126,47 @@ class Indexer:
         standing = await self.standings.now(workspace)
         return IndexingRules(self.drafts, standing.require_consent)
 
-    async def _draft(self, lease: Lease, note: Note, keys: WorkspaceKeys) -> Draft:
-        digests = {field: self._digest(field, text, keys) for field, text in note.fields.items()}
-        stored = await self.store.digests(note.ref)
-        kept = frozenset(field for field, value in digests.items() if stored.get(field) == value)
-        chunks = [chunk for chunk in chunk_note(note) if chunk.field not in kept]
-        return Draft(lease, note, digests, kept, chunks)
+    async def _models(self, workspace: WorkspaceId) -> IndexModels:
+        """Read once a round: what is begun or dropped meanwhile, the store notices, and the note comes again."""
+        held = await self.store.models(workspace=workspace)
+        return held or IndexModels(self.embedders.default)
 
-    def _digest(self, field: str, text: str, keys: WorkspaceKeys) -> str:
-        """Changes with the text, and with whatever else would make its stored chunks wrong."""
-        return digest(keys.index, self.embedder.model, CHUNKER, field, text)
+    async def _draft(self, note: Note, models: IndexModels, keys: WorkspaceKeys) -> IndexedNote:
+        """What stands and what must be embedded, in every model; no vectors yet."""
+        stored = await self.store.digests(note.ref)
+        chunks = chunk_note(note)
+        spaces = [
+            _space(model, note, chunks, stored=stored.get(model, {}), key=keys.index)
+            for model in models.all
+        ]
+        return IndexedNote(note, bag_of(note, key=keys.index), spaces)
 
     async def _write(
-        self, drafts: Sequence[Draft], keys: WorkspaceKeys
+        self, drafts: Sequence[tuple[Lease, IndexedNote]], keys: WorkspaceKeys
     ) -> list[tuple[Lease, Outcome]]:
         """Texts of several notes share embed calls; each note is written in a transaction of its own."""
-        texts = [chunk.text for draft in drafts for chunk in draft.chunks]
-        vectors = iter(await self._embed(texts, keys))
         outcomes: list[tuple[Lease, Outcome]] = []
-        for draft in drafts:
-            mine = [next(vectors) for _ in draft.chunks]
-            written = await self.store.replace(self._indexed(draft, mine, keys), lease=draft.lease)
-            outcomes.append((draft.lease, "indexed" if written else "fenced"))
+        embedded = await self._embed([draft for _, draft in drafts], keys)
+        for (lease, _), indexed in zip(drafts, embedded, strict=True):
+            written = await self.store.replace(indexed, lease=lease)
+            outcomes.append((lease, "indexed" if written else "fenced"))
         return outcomes
 
-    async def _embed(self, texts: Sequence[str], keys: WorkspaceKeys) -> Sequence[Sequence[float]]:
-        if not texts:
-            return []
-        return await self.embedder.embed(texts, purpose="document", key=keys.index)
+    async def _embed(self, drafts: Sequence[IndexedNote], keys: WorkspaceKeys) -> list[IndexedNote]:
+        """The drafts with their vectors; all of them are of one workspace, so they name the same models."""
+        by_model = zip(*(draft.spaces for draft in drafts), strict=True)
+        columns = [await self._embed_in(spaces, key=keys.index) for spaces in by_model]
+        rows = zip(*columns, strict=True)
+        return [replace(draft, spaces=row) for draft, row in zip(drafts, rows, strict=True)]
 
-    def _indexed(
-        self, draft: Draft, vectors: Sequence[Sequence[float]], keys: WorkspaceKeys
-    ) -> IndexedNote:
-        return IndexedNote(
-            note=draft.note,
-            model=self.embedder.model,
-            kept=draft.kept,
-            chunks=draft.chunks,
-            vectors=vectors,
-            bag=bag_of(draft.note, key=keys.index),
-            digests=draft.digests,
-        )
+    async def _embed_in(self, spaces: Sequence[Space], *, key: bytes) -> Sequence[Space]:
+        """One model's part of several notes, in one call."""
+        texts = [chunk.text for space in spaces for chunk in space.chunks]
+        if not texts:
+            return spaces
+        embedder = self.embedders.of(spaces[0].model)
+        vectors = iter(await embedder.embed(texts, purpose="document", key=key))
+        return [replace(one, vectors=[next(vectors) for _ in one.chunks]) for one in spaces]
 
     async def _erase(self, lease: Lease, subject: Subject) -> Outcome:
         """Whatever PazPaz still says of it: a tombstone refuses it, and what is there of it goes."""
@@ -209,9 +201,9 @@ class Indexer:
 
     async def _profile(self, lease: Lease, client: Client) -> IndexedNote:
         keys = await self.keys.keys(workspace=lease.workspace)
-        draft = await self._draft(lease, client.profile, keys)
-        vectors = await self._embed([chunk.text for chunk in draft.chunks], keys)
-        return self._indexed(draft, vectors, keys)
+        models = await self._models(lease.workspace)
+        [indexed] = await self._embed([await self._draft(client.profile, models, keys)], keys)
+        return indexed
 
     async def _workspace(self, lease: Lease) -> Outcome:
         """Active: everything is looked at; suspended: search forgets it; deleted: all of it goes."""
@@ -236,6 +228,17 @@ class Indexer:
                 await self.queue.want(page, workspace=workspace)
                 page = []
         await self.queue.want(page, workspace=workspace)
+
+
+def _space(
+    model: str, note: Note, chunks: Sequence[Chunk], *, stored: Mapping[str, str], key: bytes
+) -> Space:
+    """A digest changes with the text, and with whatever else would make its stored chunks wrong."""
+    digests = {
+        field: digest(key, model, CHUNKER, field, text) for field, text in note.fields.items()
+    }
+    kept = frozenset(field for field, value in digests.items() if stored.get(field) == value)
+    return Space(model, digests, kept, [chunk for chunk in chunks if chunk.field not in kept])
 
 
 def bag_of(note: Note, *, key: bytes) -> Bag:

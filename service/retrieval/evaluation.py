@@ -34,7 +34,11 @@ class Outcome:
 
 def parse_question(line: str) -> Asked:
     """One JSON line with qid, workspace_id, query and, where `scope` is "client", client_id."""
-    row: Mapping[str, Any] = json.loads(line)
+    return question_in(json.loads(line))
+
+
+def question_in(row: Mapping[str, Any]) -> Asked:
+    """The same from a line that was read."""
     client = ClientId(UUID(row["client_id"])) if row.get("scope") == "client" else None
     text = str(row["query"])
     return Asked(

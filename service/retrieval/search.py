@@ -10,7 +10,7 @@ from service.domain.identity import UserId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Pulled
 from service.errors import NoConsent
 from service.language.chunking import chunk_note
-from service.ports import ChunkStore, Embedder, KeyStore, NoteSource, Reranker
+from service.ports import ChunkStore, Embedders, KeyStore, NoteSource, Reranker
 from service.retrieval.fusion import best_per_note, fuse
 from service.retrieval.lexical import LexicalIndex
 
@@ -58,7 +58,7 @@ class Finder:
     store: ChunkStore
     notes: NoteSource
     keys: KeyStore
-    embedder: Embedder
+    embedders: Embedders
     reranker: Reranker
     lexical: LexicalIndex
 
@@ -118,11 +118,19 @@ class Finder:
     async def _dense(
         self, question: Question, *, key: bytes, workspace: WorkspaceId
     ) -> list[Candidate]:
-        [vector] = await self.embedder.embed([question.text], purpose="query", key=key)
+        """In the space that is active as this begins: vectors of two models are never compared.
+
+        A switch meanwhile keeps the space that was active; `reindex finish` drops it a minute later at the earliest.
+        """
+        models = await self.store.models(workspace=workspace)
+        if models is None:
+            return []  # nothing was ever indexed
+        embedder = self.embedders.of(models.active)
+        [vector] = await embedder.embed([question.text], purpose="query", key=key)
         hits = await self.store.search(
             vector,
             workspace=workspace,
-            model=self.embedder.model,
+            model=embedder.model,
             client=question.client,
             limit=DENSE_LIMIT,
         )

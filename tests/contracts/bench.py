@@ -22,7 +22,9 @@ from service.ports import (
     ClientChange,
     Event,
     IndexedNote,
+    IndexModels,
     Lease,
+    Space,
     Vector,
 )
 from service.security.keys import digest
@@ -70,16 +72,25 @@ def indexed(
     model: str = MODEL,
     bag: Bag | None = None,
 ) -> IndexedNote:
-    """A note with its chunks outside `kept`, all of them at one vector."""
+    """A note in one space, with its chunks outside `kept`, all of them at one vector."""
+    space = a_space(note, vector=vector, kept=kept, model=model)
+    return IndexedNote(note, bag or a_bag(note, key=INDEX_KEY), [space])
+
+
+def a_space(
+    note: Note,
+    *,
+    vector: Vector | None = None,
+    kept: Sequence[str] = (),
+    model: str = MODEL,
+) -> Space:
     chunks = [chunk for chunk in chunk_note(note) if chunk.field not in kept]
-    return IndexedNote(
-        note=note,
+    return Space(
         model=model,
+        digests={field: digest(INDEX_KEY, text) for field, text in note.fields.items()},
         kept=frozenset(kept),
         chunks=chunks,
         vectors=[vector or axis(0) for _ in chunks],
-        bag=bag or a_bag(note, key=INDEX_KEY),
-        digests={field: digest(INDEX_KEY, text) for field, text in note.fields.items()},
     )
 
 
@@ -98,6 +109,10 @@ class Bench:
 
     def debounce(self, seconds: float, *, limit: float) -> None:
         """From now on a note must be quiet for so long."""
+        raise NotImplementedError
+
+    async def set_models(self, models: IndexModels) -> None:
+        """From now on these are the workspace's, as a reindex leaves them."""
         raise NotImplementedError
 
     async def lease(self, ref: NoteRef) -> Lease:
@@ -149,6 +164,10 @@ class FakeBench(Bench):
     def debounce(self, seconds: float, *, limit: float) -> None:
         self.queue.debounce, self.queue.debounce_limit = seconds, limit
 
+    async def set_models(self, models: IndexModels) -> None:
+        assert isinstance(self.store, InMemoryChunkStore)
+        self.store.held[WORKSPACE] = models
+
 
 @dataclass
 class RealBench(Bench):
@@ -166,6 +185,14 @@ class RealBench(Bench):
 
     def debounce(self, seconds: float, *, limit: float) -> None:
         self.queue = replace(self.queue, debounce=seconds, debounce_limit=limit)
+
+    async def set_models(self, models: IndexModels) -> None:
+        await self.owner.execute(
+            "UPDATE index_models SET active = $2, beside = $3 WHERE workspace_id = $1",
+            WORKSPACE,
+            models.active,
+            models.beside,
+        )
 
 
 def fake_bench() -> FakeBench:

@@ -1,5 +1,6 @@
 """The contract of ChunkStore."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 
 from service.domain.identity import ClientId
-from service.domain.notes import Bag, NoteRef
-from service.ports import DIMENSION
+from service.domain.notes import Bag, Note, NoteRef
+from service.ports import DIMENSION, IndexedNote, IndexModels
 from tests.contracts.bench import (
     LEASE_SECONDS,
     MODEL,
     Bench,
+    a_space,
     an_event,
     axis,
     indexed,
@@ -22,6 +24,7 @@ from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_not
 
 OTHER_CLIENT = ClientId(UUID(int=12))
 PROFILE = NoteRef(WORKSPACE, "clients", CLIENT)
+SECOND = "second-model-of-tests"
 
 
 async def bags(bench: Bench) -> dict[UUID, Bag]:
@@ -32,7 +35,8 @@ async def bags(bench: Bench) -> dict[UUID, Bag]:
 async def test_an_indexed_note_is_found_as_what_it_is(bench: Bench) -> None:
     """A hit names the note, its client, its field and how near it is."""
     note = a_note("sleeps badly", plan="walk daily")
-    await bench.index(replace(indexed(note), vectors=[axis(0), axis(1)]))
+    space = replace(a_space(note), vectors=[axis(0), axis(1)])
+    await bench.index(replace(indexed(note), spaces=[space]))
 
     query = [0.6, 0.8, *axis(0)[2:]]
     hits = await bench.store.search(query, workspace=WORKSPACE, model=MODEL, client=None, limit=10)
@@ -357,3 +361,90 @@ async def test_two_workspaces_with_the_same_ids_never_meet(bench: Bench) -> None
     assert await bench.store.digests(theirs.ref) == indexed(theirs).digests
     _, bags_there = await bench.store.bags(workspace=OTHER_WORKSPACE)
     assert {bag.ref.id for bag in bags_there} == {theirs.ref.id, CLIENT}
+
+
+def in_both(note: Note, *, kept: Sequence[str] = ()) -> IndexedNote:
+    """A note at one axis in the first model, where `kept` stands, and at another in the second."""
+    spaces = [a_space(note, vector=axis(1), kept=kept), a_space(note, vector=axis(2), model=SECOND)]
+    return replace(indexed(note), spaces=spaces)
+
+
+async def test_the_first_note_says_what_the_model_is(bench: Bench) -> None:
+    """A workspace without an index has none; afterwards a write by another model is refused."""
+    assert await bench.store.models(workspace=WORKSPACE) is None
+    note = a_note("text")
+    await bench.index(note)
+    assert await bench.store.models(workspace=WORKSPACE) == IndexModels(MODEL)
+
+    lease = await bench.lease(note.ref)
+    assert not await bench.store.replace(indexed(note, model=SECOND), lease=lease)
+    assert await bench.store.models(workspace=WORKSPACE) == IndexModels(MODEL)
+    assert await bench.store.models(workspace=OTHER_WORKSPACE) is None
+
+
+async def test_a_write_covers_both_models_or_nothing_is_written(bench: Bench) -> None:
+    """A worker that did not know of the model beside writes nothing, and the note is wanted still."""
+    note = a_note("sleeps badly", plan="walk daily")
+    await bench.index(note)
+    await bench.set_models(IndexModels(MODEL, SECOND))
+    edited = a_note("sleeps well", id=note.ref.id, plan="walk daily")
+
+    before = await bench.store.epoch(workspace=WORKSPACE)
+    lease = await bench.lease(note.ref)
+    assert not await bench.store.replace(indexed(edited), lease=lease)
+    assert await bench.store.digests(note.ref) == indexed(note).digests
+    assert await bench.store.epoch(workspace=WORKSPACE) == before
+
+    assert await bench.store.replace(in_both(edited), lease=lease)
+    assert await bench.store.digests(note.ref) == in_both(edited).digests
+
+
+async def test_a_profile_covers_both_models_too(bench: Bench) -> None:
+    """The same rule for a client's profile."""
+    client = a_client(notes="likes music")
+    await bench.put(client)
+    await bench.set_models(IndexModels(MODEL, SECOND))
+
+    lease = await bench.lease(PROFILE)
+    assert (await bench.store.put_client(client, indexed(client.profile), lease=lease)) is None
+    assert await bench.store.put_client(client, in_both(client.profile), lease=lease) is not None
+    assert await bench.found(axis(2), model=SECOND) == {CLIENT}
+
+
+async def test_each_model_has_vectors_of_its_own(bench: Bench) -> None:
+    """What is kept in one model and new in the other is found at its own place in each, once."""
+    note = a_note("sleeps badly")
+    await bench.index(indexed(note, vector=axis(1)))
+    await bench.set_models(IndexModels(MODEL, SECOND))
+    await bench.index(in_both(note, kept=["subjective"]))
+
+    for model, place in ((MODEL, 1), (SECOND, 2)):
+        (hit,) = await bench.store.search(
+            axis(place), workspace=WORKSPACE, model=model, client=None, limit=10
+        )
+        assert hit.similarity == pytest.approx(1.0, abs=0.001)
+
+
+async def test_a_model_that_was_dropped_leaves_with_the_next_write(bench: Bench) -> None:
+    """After the workspace has one model again, a note that is written keeps nothing of the other."""
+    note = a_note("sleeps badly")
+    await bench.index(note)
+    await bench.set_models(IndexModels(MODEL, SECOND))
+    await bench.index(in_both(note))
+    await bench.set_models(IndexModels(SECOND))
+
+    await bench.index(indexed(note, model=SECOND, kept=["subjective"]))
+    assert await bench.found(axis(1)) == set()
+    assert await bench.found(axis(2), model=SECOND) == {note.ref.id}
+    assert set(await bench.store.digests(note.ref)) == {SECOND}
+
+
+async def test_a_kept_field_is_kept_in_its_own_model(bench: Bench) -> None:
+    """Digests of one model do not vouch for another's vectors."""
+    note = a_note("sleeps badly")
+    await bench.index(note)
+    await bench.set_models(IndexModels(SECOND))
+
+    lease = await bench.lease(note.ref)
+    kept = indexed(note, model=SECOND, kept=["subjective"])
+    assert not await bench.store.replace(kept, lease=lease)

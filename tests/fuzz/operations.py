@@ -27,7 +27,7 @@ from service.errors import (
 )
 from service.ingestion.indexing import bag_of
 from service.language.chunking import chunk_note
-from service.ports import Event, IndexedNote, Lease
+from service.ports import Event, IndexedNote, Lease, Space
 from service.security.chain import Checkpoint
 from service.security.keys import digest
 from tests.fakes import NOW
@@ -109,12 +109,16 @@ class Run:
         texts = [chunk.text for chunk in chunks]
         return IndexedNote(
             note=note,
-            model=embedder.model,
-            kept=frozenset(),
-            chunks=chunks,
-            vectors=await embedder.embed(texts, purpose="document", key=key),
             bag=bag_of(note, key=key),
-            digests={name: digest(key, value) for name, value in note.fields.items()},
+            spaces=[
+                Space(
+                    model=embedder.model,
+                    digests={name: digest(key, value) for name, value in note.fields.items()},
+                    kept=frozenset(),
+                    chunks=chunks,
+                    vectors=await embedder.embed(texts, purpose="document", key=key),
+                )
+            ],
         )
 
     async def epochs(self, *but: Practice) -> dict[UUID, int]:

@@ -19,7 +19,7 @@ from service.demo.stage import Stage
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from service.security.principals import Principals
-from tests.fuzz import over_http, storms, upkeep  # noqa: F401 - its operations join the registry
+from tests.fuzz import over_http, reindexing, storms, upkeep  # noqa: F401 - its operations join the registry
 from tests.fuzz.builds import Kind, open_build
 from tests.fuzz.operations import Run
 from tests.fuzz.watch import wraps_methods

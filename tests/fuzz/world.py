@@ -101,6 +101,7 @@ class Practice:
         """As an erasure leaves it."""
         self.store.indexed.clear()
         self.store.archived.clear()
+        self.store.held.clear()
         self.conversations.held.clear()
         self.asked.clear()
         self.turns = 0

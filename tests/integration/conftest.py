@@ -17,7 +17,7 @@ from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Turn
 from service.keeper import keeper_of
 from service.language.chunking import chunk_note
-from service.ports import Event, IndexedNote, Lease
+from service.ports import Event, IndexedNote, Lease, Space
 from service.security.keys import digest
 from service.settings import Settings
 from tests.fakes import NOW, a_bag, a_note
@@ -83,12 +83,16 @@ async def _indexed(note: Note, opened: Container) -> IndexedNote:
     embedder = opened.models.embedder
     return IndexedNote(
         note=note,
-        model=embedder.model,
-        kept=frozenset(),
-        chunks=chunks,
-        vectors=await embedder.embed([c.text for c in chunks], purpose="document", key=key),
         bag=a_bag(note, key=key),
-        digests={name: digest(key, value) for name, value in note.fields.items()},
+        spaces=[
+            Space(
+                model=embedder.model,
+                digests={name: digest(key, value) for name, value in note.fields.items()},
+                kept=frozenset(),
+                chunks=chunks,
+                vectors=await embedder.embed([c.text for c in chunks], purpose="document", key=key),
+            )
+        ],
     )
 
 

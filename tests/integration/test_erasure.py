@@ -16,7 +16,7 @@ from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
 from service.errors import KeyUnavailable
-from service.ports import Erased, IndexedNote, Lease
+from service.ports import Erased, IndexedNote, Lease, Space
 from tests.fakes import CLIENT, NOW, a_bag, a_note
 from tests.integration.conftest import Owner, furnish, rows
 
@@ -143,7 +143,7 @@ async def test_erased_keys_that_another_process_remembers_seal_nothing(
     store = PgChunkStore(opened.database, elsewhere)
     lease = await _lease(opened, mine)
     note = a_note("text", id=lease.key, workspace=mine)
-    indexed = IndexedNote(note, "m", frozenset(), [], [], a_bag(note, key=fresh.index), {})
+    indexed = IndexedNote(note, a_bag(note, key=fresh.index), [Space("m", {}, frozenset(), [])])
     with pytest.raises(KeyUnavailable):
         await store.replace(indexed, lease=lease)
     assert await store.replace(indexed, lease=lease)

@@ -13,10 +13,9 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
 )
 
-from service.demo.stage import Stage
+from service.demo.stage import OPERATOR_TOKEN, Stage
 from tests.journeys.practice import Practice
 
-OPERATOR = "an-operators-token-with-more-than-32-bytes"
 EXAMPLES = 25  # for each route and each of good and bad data
 
 
@@ -58,7 +57,7 @@ def _try_everything(url: str, token: str | None) -> dict[tuple[str, str], set[in
 
 def _try(operation: Any, token: str | None) -> set[int]:
     statuses: set[int] = set()
-    token = OPERATOR if "operators" in operation.tags else token
+    token = OPERATOR_TOKEN if "operators" in operation.tags else token
     headers = {"Authorization": f"Bearer {token}"}
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
         try:

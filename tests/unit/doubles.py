@@ -30,7 +30,9 @@ from service.ports import (
     Erased,
     Event,
     IndexedNote,
+    IndexModels,
     Lease,
+    Space,
     Standing,
     WorkKind,
 )
@@ -230,9 +232,8 @@ def a_lease(
 class RecordingEmbedder:
     """Keeps Embedder, remembering every text it was given."""
 
-    model = "recording-1"
-
-    def __init__(self) -> None:
+    def __init__(self, model: str = "recording-1") -> None:
+        self.model = model
         self.calls: list[list[str]] = []
 
     async def embed(
@@ -247,9 +248,10 @@ class RecordingEmbedder:
 
 
 class RecordingStore:
-    """The writing half of ChunkStore. A lease in `lost` writes nothing."""
+    """The writing half of ChunkStore. A lease in `lost` writes nothing; `held` are the models of every workspace."""
 
     def __init__(self) -> None:
+        self.held: IndexModels | None = None
         self.indexed: dict[NoteRef, IndexedNote] = {}
         self.forgotten: list[NoteRef] = []
         self.woken: list[UUID] = []
@@ -291,7 +293,15 @@ class RecordingStore:
         self.forgotten.append(ref)
         return lease.key not in self.lost
 
-    async def digests(self, ref: NoteRef) -> dict[str, str]:
+    def space(self, ref: NoteRef) -> Space:
+        """A note's only one."""
+        [space] = self.indexed[ref].spaces
+        return space
+
+    async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
+        return self.held
+
+    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
         return self.indexed[ref].digests if ref in self.indexed else {}
 
 

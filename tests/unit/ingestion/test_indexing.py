@@ -8,9 +8,10 @@ import pytest
 from service.domain.erasure import Subject
 from service.domain.identity import ClientId
 from service.domain.notes import Client, NoteRef
-from service.errors import SourceUnavailable
+from service.errors import ModelUnavailable, SourceUnavailable
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
+from service.ports import IndexModels
 from tests.fakes import (
     CLIENT,
     OTHER_WORKSPACE,
@@ -19,6 +20,7 @@ from tests.fakes import (
     InMemoryNoteSource,
     a_client,
     a_note,
+    embedders_of,
 )
 from tests.unit.doubles import (
     Elsewhere,
@@ -43,14 +45,13 @@ class Practice:
         self.source = InMemoryNoteSource()
         self.store = RecordingStore()
         self.queue = RecordingQueue()
-        self.embedder = RecordingEmbedder()
+        self.embedder, self.second = RecordingEmbedder(), RecordingEmbedder("recording-2")
         self.eraser, self.elsewhere = RecordingEraser(), Elsewhere()
         self.indexer = Indexer(
             notes=self.source,
             store=self.store,
             queue=self.queue,
             keys=InMemoryKeyStore(),
-            embedder=self.embedder,
             erasure=Erasure(
                 notes=self.source,
                 eraser=self.eraser,
@@ -58,6 +59,7 @@ class Practice:
                 receipts=self.elsewhere,
                 on_erased=self.elsewhere.drop,
             ),
+            embedders=embedders_of(self.embedder, self.second),
             standings=self.standings,
             drafts=drafts,
         )
@@ -82,7 +84,7 @@ async def test_a_note_is_indexed_whole():
     note = a_note("Slept well.", plan="Rest at home.")
     assert await practice.indexed(note) == ["indexed"]
 
-    kept = practice.store.indexed[note.ref]
+    kept = practice.store.space(note.ref)
     assert [(chunk.field, chunk.text) for chunk in kept.chunks] == [
         ("subjective", "Slept well."),
         ("plan", "Rest at home."),
@@ -90,7 +92,8 @@ async def test_a_note_is_indexed_whole():
     assert len(kept.vectors) == len(kept.chunks)
     assert set(kept.digests) == {"subjective", "plan"}
     assert (kept.model, kept.kept) == ("recording-1", frozenset())
-    assert kept.bag.features == tuple(sorted(set(kept.bag.features))) != ()
+    bag = practice.store.indexed[note.ref].bag
+    assert bag.features == tuple(sorted(set(bag.features))) != ()
 
 
 async def test_only_the_edited_field_is_embedded_again():
@@ -103,7 +106,7 @@ async def test_only_the_edited_field_is_embedded_again():
     edited = replace(note, fields={**note.fields, "plan": "Walk."})
     assert await practice.indexed(edited) == ["indexed"]
     assert practice.embedder.texts == ["Walk."]
-    kept = practice.store.indexed[note.ref]
+    kept = practice.store.space(note.ref)
     assert kept.kept == {"subjective", "assessment"}
     assert [chunk.field for chunk in kept.chunks] == ["plan"]
 
@@ -119,7 +122,7 @@ async def test_a_text_moved_to_another_field_is_embedded_again():
     await practice.indexed(note)
     moved = replace(note, fields={"plan": "Slept well."})
     await practice.indexed(moved)
-    kept = practice.store.indexed[note.ref]
+    kept = practice.store.space(note.ref)
     assert (kept.kept, [chunk.field for chunk in kept.chunks]) == (frozenset(), ["plan"])
 
 
@@ -128,17 +131,54 @@ async def test_equal_texts_of_two_fields_have_two_digests():
     practice = Practice()
     note = a_note("Same.", plan="Same.")
     await practice.indexed(note)
-    assert len(set(practice.store.indexed[note.ref].digests.values())) == 2
+    [space] = practice.store.indexed[note.ref].spaces
+    assert len(set(space.digests.values())) == 2
 
 
-async def test_a_new_model_embeds_everything_again():
-    """Vectors of two models never stand beside each other under one digest."""
+async def test_a_look_writes_in_both_models():
+    """A note is embedded once in each model of its workspace, several notes in one call a model."""
     practice = Practice()
-    note = a_note("Slept well.")
+    practice.store.held = IndexModels("recording-1", "recording-2")
+    notes = [a_note(f"Note {number}.", plan="Rest.") for number in range(3)]
+    assert await practice.indexed(*notes) == ["indexed"] * 3
+
+    texts = ["Note 0.", "Rest.", "Note 1.", "Rest.", "Note 2.", "Rest."]
+    assert (practice.embedder.calls, practice.second.calls) == ([texts], [texts])
+    kept = practice.store.indexed[notes[0].ref]
+    assert kept.models == ("recording-1", "recording-2")
+    assert all(len(space.vectors) == len(space.chunks) == 2 for space in kept.spaces)
+
+
+async def test_a_model_beside_embeds_only_what_it_lacks():
+    """A model that was begun later embeds the whole note, the active one nothing; an edit costs both one field."""
+    practice = Practice()
+    note = a_note("Slept well.", plan="Rest.")
     await practice.indexed(note)
-    practice.embedder.model = "recording-2"
+    practice.embedder.calls.clear()
+    practice.store.held = IndexModels("recording-1", "recording-2")
     await practice.indexed(note)
-    assert practice.embedder.texts == ["Slept well."] * 2
+    assert (practice.embedder.texts, practice.second.texts) == ([], ["Slept well.", "Rest."])
+
+    practice.second.calls.clear()
+    await practice.indexed(replace(note, fields={**note.fields, "plan": "Walk."}))
+    assert practice.embedder.texts == practice.second.texts == ["Walk."]
+
+
+async def test_the_settings_model_does_not_change_an_index_that_stands():
+    """What a workspace was indexed with stays its model, whatever a new workspace would get."""
+    practice = Practice()
+    practice.store.held = IndexModels("recording-2")
+    await practice.indexed(a_note("Slept well."))
+    assert (practice.embedder.texts, practice.second.texts) == ([], ["Slept well."])
+
+
+async def test_a_model_that_cannot_run_here_stops_the_look():
+    """Nothing is written in one space only, and the note is not to blame."""
+    practice = Practice()
+    practice.store.held = IndexModels("recording-1", "elsewhere-1")
+    with pytest.raises(ModelUnavailable):
+        await practice.indexed(a_note("Slept well."))
+    assert practice.store.indexed == {}
 
 
 async def test_an_emptied_field_leaves_the_index():
@@ -147,7 +187,7 @@ async def test_an_emptied_field_leaves_the_index():
     note = a_note("Slept well.", plan="Rest.")
     await practice.indexed(note)
     await practice.indexed(replace(note, fields={"plan": "Rest."}))
-    kept = practice.store.indexed[note.ref]
+    kept = practice.store.space(note.ref)
     assert (kept.kept, set(kept.digests), list(kept.chunks)) == ({"plan"}, {"plan"}, [])
 
 
@@ -157,7 +197,7 @@ async def test_several_notes_share_one_embed_call():
     notes = [a_note(f"Note {number}.") for number in range(5)]
     assert await practice.indexed(*notes) == ["indexed"] * 5
     assert practice.embedder.calls == [[f"Note {number}." for number in range(5)]]
-    assert [practice.store.indexed[note.ref].chunks[0].text for note in notes] == (
+    assert [practice.store.space(note.ref).chunks[0].text for note in notes] == (
         practice.embedder.texts
     )
 
@@ -356,9 +396,9 @@ async def test_a_profile_is_indexed_like_a_note():
     practice = Practice()
     practice.source.take(a_client(medical_history="Asthma.", notes="Prefers mornings."))
     await practice.look(CLIENT, kind="clients")
-    kept = practice.store.indexed[PROFILE]
+    kept = practice.store.space(PROFILE)
     assert [chunk.text for chunk in kept.chunks] == ["Asthma.", "Prefers mornings."]
-    assert kept.note.session_date is None
+    assert practice.store.indexed[PROFILE].note.session_date is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from service.adapters.local_model import LocalEmbedder, LocalReranker
+from service.adapters.local_model import LocalEmbedder, LocalReranker, SecondLocalEmbedder
 from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId
@@ -21,6 +21,7 @@ from tests.fakes import (
     InMemoryNoteSource,
     a_client,
     a_note,
+    embedders_of,
     index,
 )
 
@@ -43,14 +44,16 @@ class Practice:
             self.store,
             self.source,
             self.keys,
-            LocalEmbedder(),
+            embedders_of(LocalEmbedder(), SecondLocalEmbedder()),
             LocalReranker(),
             LexicalIndex(self.store),
         )
 
-    async def keep(self, *notes):
+    async def keep(self, *notes, model=LocalEmbedder.model):
         self.source.take(*(note for note in notes if note.ref.entity == "sessions"))
-        await index(*notes, store=self.store, embedder=self.finder.embedder, keys=self.keys)
+        await index(
+            *notes, store=self.store, embedder=self.finder.embedders.of(model), keys=self.keys
+        )
 
     async def find(self, question=ASKED, *, workspace=WORKSPACE, actor=ACTOR):
         self.trail = Trail()

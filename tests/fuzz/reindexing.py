@@ -1,0 +1,76 @@
+"""A second model in one practice: beside, active, gone again, and nothing of it in any other practice."""
+
+from dataclasses import replace
+from typing import Any
+
+from service.ports import IndexedNote, IndexModels
+from tests.fuzz.operations import Run, covers, places_of
+from tests.fuzz.world import CLIENTS, SESSIONS, Practice
+
+SECOND = "local-hash-2"
+MEANWHILE = "UPDATE index_models SET changed_at = changed_at - interval '61 seconds' WHERE workspace_id = $1"
+
+
+@covers(
+    "PgReindexer.begin",
+    "PgReindexer.progress",
+    "PgReindexer.lacking",
+    "PgReindexer.switch",
+    "PgReindexer.finish",
+    "PgReindexer.sweep",
+    "PgChunkStore.models",
+    weight=3,
+)
+async def change_the_model_and_change_it_back(run: Run) -> None:
+    """What lacks is this practice's; a note in both is found in each; what is swept is what was written beside."""
+    at, reindexer = run.world.any(), run.parts.reindexer
+    others = await _models(run, at)
+    if await run.parts.store.models(workspace=at.id) is None:
+        run.same(await reindexer.begin(SECOND, workspace=at.id), "unindexed")
+        return
+    first = (await at.store.models(workspace=at.id) or IndexModels("")).active
+    run.same(await reindexer.begin(SECOND, workspace=at.id), "begun")
+    lacking = {item.id for item in await reindexer.lacking(workspace=at.id)}
+    run.same(lacking, {one.id for one in at.store.indexed})
+    at.store.held[at.id] = IndexModels(first, SECOND)
+    written = await _in_both(run, at)
+    state = await reindexer.progress(workspace=at.id)
+    run.same(state and (state.notes, state.covered), (len(at.store.indexed), 1))
+    await _switch_there_and_back(run, at)
+    run.same(await reindexer.finish(workspace=at.id, abandon=True), "finished")
+    run.same(await reindexer.sweep(workspace=at.id), len(written.spaces[1].chunks))
+    at.store.held[at.id] = IndexModels(first)
+    kept = at.store.indexed[written.note.ref]
+    at.store.indexed[written.note.ref] = replace(kept, spaces=kept.spaces[:1])
+    run.same(await _models(run, at), others)
+
+
+async def _in_both(run: Run, at: Practice) -> IndexedNote:
+    note = at.note(run.chance.choice(SESSIONS), run.chance.choice(CLIENTS), run.chance)
+    at.source.take(note)
+    one = await run.indexed(note, at)
+    [space] = one.spaces
+    both = replace(one, spaces=[space, replace(space, model=SECOND)])
+    refused = await run.parts.store.replace(one, lease=await run.lease(note.ref))
+    run.same(refused, await at.store.replace(one))
+    await run.build.owner.execute("UPDATE work SET lease_until = NULL WHERE wanted > done")
+    [lease] = await run.parts.queue.claim(limit=4)
+    run.same(await run.parts.store.replace(both, lease=lease), await at.store.replace(both))
+    return both
+
+
+async def _switch_there_and_back(run: Run, at: Practice) -> None:
+    for back in (False, True):
+        said = await run.parts.reindexer.switch(workspace=at.id, back=back, force=True)
+        run.same(said, "switched")
+        [vector] = await run.embed(at.mark, at)
+        asked: dict[str, Any] = {"workspace": at.id, "model": SECOND, "client": None, "limit": 500}
+        found = await run.parts.store.search(vector, **asked)
+        run.same(places_of(found), places_of(await at.store.search(vector, **asked)))
+    await run.build.owner.execute(MEANWHILE, at.id)
+    at.audit += 4  # begun, there, back, finished
+
+
+async def _models(run: Run, but: Practice) -> list[Any]:
+    query = "SELECT * FROM index_models WHERE workspace_id <> $1 ORDER BY workspace_id"
+    return [tuple(row) for row in await run.build.owner.fetch(query, but.id)]
