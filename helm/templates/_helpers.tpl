@@ -96,7 +96,7 @@ securityContext:
 {{- fail "no token mode: set secret.hs256, secret.jwks or config.JWKS_URL" }}
 {{- end }}
 {{ include "pazpaz-ai.secret" (list . "KEY_ENCRYPTION_KEY") }}
-{{- if eq "cohere" (.Values.config.MODEL_PROVIDER | default "local") }}
+{{- if or (eq "cohere" (.Values.config.MODEL_PROVIDER | default "local")) (hasPrefix "cohere/" (.Values.config.EMBEDDING_MODEL | default "")) }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
 {{- end }}
 - name: SIGNING_KEYS_DIR

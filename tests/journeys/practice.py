@@ -68,9 +68,11 @@ class Practice:
         return answer
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+async def eventually(
+    holds: Callable[[], Awaitable[bool]], *, patience: float = PATIENCE_SECONDS
+) -> None:
     """Asks until it holds; fails after a while."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while not await holds():
         assert time.monotonic() < deadline, "this did not come to hold in time"
         await asyncio.sleep(0.1)

@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -16,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import SecretStr
 
 from pazpaz_ai_client.signing import RING, KeyRing, PrivateKey
-from service.container import open_container
-from service.errors import BadSettings
+from service.container import Models, _models, open_container
+from service.errors import BadSettings, ModelUnavailable
 
 KEK = base64.b64encode(bytes(32)).decode()
 
@@ -115,3 +116,58 @@ async def test_a_file_that_is_not_there_is_named_by_its_setting(keys, name):
     said = await complaint(keys)
     assert said.startswith(f"{name.upper()}: ")
     assert said.endswith("cannot be read (No such file or directory)")
+
+
+def models(**given: object) -> Models:
+    settings = SimpleNamespace(
+        model_provider="local",
+        embedding_model=None,
+        cohere_api_key=None,
+        cohere_base_url=None,
+        cohere_embed_model="embed-test",
+        cohere_rerank_model="rerank-test",
+        cohere_chat_model="chat-test",
+    )
+    vars(settings).update(given)
+    return _models(settings, httpx.AsyncClient())
+
+
+KEY = SecretStr("k")
+THEIRS = "cohere/embed-test/1024"
+
+
+@pytest.mark.parametrize(
+    ("given", "embedder"),
+    [
+        ({}, "local-hash-1"),
+        ({"embedding_model": "local-hash-2"}, "local-hash-2"),
+        ({"cohere_api_key": KEY}, "local-hash-1"),
+        ({"cohere_api_key": KEY, "model_provider": "cohere"}, THEIRS),
+        ({"cohere_api_key": KEY, "embedding_model": THEIRS}, THEIRS),
+        (
+            {"cohere_api_key": KEY, "model_provider": "cohere", "embedding_model": "local-hash-1"},
+            "local-hash-1",
+        ),
+    ],
+)
+def test_a_new_workspace_gets_the_settings_embedder(
+    given: dict[str, object], embedder: str
+) -> None:
+    """The named one, else the provider's."""
+    assert models(**given).embedder.model == embedder
+
+
+@pytest.mark.parametrize("provider", ["local", "cohere"])
+def test_with_a_key_every_embedder_can_run(provider: str) -> None:
+    """Indexes by the local models and by any of Cohere's are asked and kept up, whoever writes the answers."""
+    embedders = models(model_provider=provider, cohere_api_key=KEY).embedders
+    for name in ("local-hash-1", "local-hash-2", THEIRS, "cohere/embed-older/1024"):
+        assert embedders.of(name).model == name
+
+
+def test_without_a_key_a_providers_model_is_unavailable() -> None:
+    """A question to such an index fails as a model that is away; the default must be one that runs."""
+    with pytest.raises(ModelUnavailable):
+        models().embedders.of(THEIRS)
+    with pytest.raises(BadSettings, match="EMBEDDING_MODEL: must be one of local-hash-1, local-h"):
+        models(embedding_model=THEIRS)

@@ -11,7 +11,13 @@ import httpx
 import pytest
 
 from service.adapters import cohere as adapter
-from service.adapters.cohere import Cohere, CohereChat, CohereEmbedder, CohereReranker
+from service.adapters.cohere import (
+    Cohere,
+    CohereChat,
+    CohereEmbedder,
+    CohereReranker,
+    embedder_named,
+)
 from service.domain.answers import CitationDelta, Finished, Question, TextDelta, Usage
 from service.errors import ModelUnavailable
 from service.ports import DIMENSION
@@ -77,6 +83,21 @@ async def test_texts_are_embedded_in_batches_of_96_as_unit_vectors() -> None:
     assert len(made) == 97
     assert made[0][0] == pytest.approx(1.0)
     assert embedder.model == f"cohere/embed-test/{DIMENSION}"
+
+
+def test_an_embedder_is_found_by_the_name_its_vectors_are_stored_under() -> None:
+    """So an index by another model of the provider than the settings' can still be asked and kept up."""
+    client = cohere(lambda _: httpx.Response(500))
+    stored = CohereEmbedder(client, "embed-older").model
+    assert embedder_named(stored, client) == CohereEmbedder(client, "embed-older")
+    for other in (
+        "local-hash-1",
+        "cohere/embed-v4.0/512",
+        f"cohere//{DIMENSION}",
+        "embed-v4.0",
+        "",
+    ):
+        assert embedder_named(other, client) is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ import math
 
 import pytest
 
-from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker, calibrated
+from service.adapters.local_model import (
+    ExtractiveModel,
+    LocalEmbedder,
+    LocalReranker,
+    SecondLocalEmbedder,
+    calibrated,
+)
 from service.domain.answers import CitationDelta, Finished, Passage, Question, TextDelta
 from service.ports import DIMENSION
 from tests.fakes import a_passage
@@ -45,6 +51,20 @@ async def test_a_vector_depends_on_the_workspace_key_alone():
 
     assert one == same
     assert abs(_cosine(one, other)) < 0.5
+
+
+async def test_the_second_model_is_another_space():
+    """It has the same shape and finds what is alike, and its vectors are strangers to the first one's."""
+    second = SecondLocalEmbedder()
+    texts = ["panic at night", "panics every night", "work and money", "", "?!\x00\ud800"]
+    asked, near, far, *empty = await second.embed(texts, purpose="document", key=KEY)
+    for vector in (asked, near, far, *empty):
+        assert len(vector) == DIMENSION
+        assert math.isclose(math.hypot(*vector), 1.0)
+    assert _cosine(asked, near) > 0.3 > _cosine(asked, far)
+    [first] = await embedded("panic at night")
+    assert abs(_cosine(first, asked)) < 0.2
+    assert second.model != LocalEmbedder.model
 
 
 async def test_scores_stay_between_0_and_1_and_order_by_what_is_covered():

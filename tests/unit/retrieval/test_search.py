@@ -10,6 +10,7 @@ from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId
 from service.errors import ModelUnavailable, NoConsent
+from service.ports import IndexModels
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from tests.fakes import (
@@ -210,3 +211,29 @@ async def test_without_consent_a_client_stays_out_where_it_is_required(practice)
     assert (await practice.find(replace(asked, client=CLIENT))).ranked == (kept.ref,)
     with pytest.raises(NoConsent):
         await practice.find(replace(asked, client=OTHER_CLIENT))
+
+
+async def test_a_question_is_asked_in_the_model_that_is_active(practice):
+    """Whatever a new workspace would get: the index says which space its vectors are of."""
+    note = a_note("Panic attacks at night.")
+    await practice.keep(note, model=SecondLocalEmbedder.model)
+    seen = []
+    search = practice.store.search
+
+    async def watched(vector, **asked):
+        seen.append((asked["model"], await search(vector, **asked)))
+        return seen[-1][1]
+
+    practice.store.search = watched
+    await practice.find()
+    [(model, [hit])] = seen
+    assert (model, hit.ref) == (SecondLocalEmbedder.model, note.ref)
+    assert hit.similarity > 0.5
+
+
+async def test_an_index_by_a_model_that_cannot_run_here_is_unavailable(practice):
+    """503, not an answer from half the search."""
+    await practice.keep(a_note("Panic attacks at night."))
+    practice.store.held[WORKSPACE] = IndexModels("elsewhere-1")
+    with pytest.raises(ModelUnavailable):
+        await practice.find()
