@@ -56,6 +56,8 @@ NO_MEMORIES = {
     # Inside an entry of LexicalIndex._open.
     "Postings.refs",
     "Postings.clients",
+    # The models this process can run.
+    "Embedders.known",
 }
 REDIS = {
     # Counters of an hour or a minute, gone with it; their members are random.
