@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -107,9 +108,18 @@ class Postman:
         said = await self._pass(request, send, events)
         if trick == "replay":
             self._later(self._carry(request, send, events, "replayed"))
-        if trick == "twice" and said and status_of(said) == 202:
+        if trick == "twice":
+            return self._doubled(said, events)
+        return said
+
+    def _doubled(self, said: bytes | None, events: int) -> bytes | None:
+        """PazPaz believes that it failed, and signs the same events anew."""
+        if said and status_of(said) == 202:
             self.tally["duplicated"] += events
-            return answer(500)  # PazPaz believes that it failed, and signs the same events anew
+            return answer(500)
+        self._tricks = chain[Trick](
+            ["twice"], self._tricks
+        )  # nothing to double: with the next one, then
         return said
 
     async def _pass(self, request: bytes, send: Send, events: int) -> bytes | None:

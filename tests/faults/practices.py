@@ -34,7 +34,7 @@ WEIGHTS = {
     "purge": 3,
     "edit_client": 4,
     "archive": 2,
-    "unarchive": 2,
+    "unarchive": 4,
     "suspension": 1,
     "poison": 0.4,
 }
@@ -194,6 +194,12 @@ class Practice:
 
     async def _status(self, status: str) -> None:
         await self._pull("POST", f"/workspaces/{self.workspace}/status", {"status": status})
+
+    async def spoil_one(self) -> None:
+        """However few things happened, one note is poison."""
+        while not await self._poison():
+            await self.act()
+        self.done["poison"] += 1
 
     async def _poison(self) -> bool:
         """A final note that nobody can decrypt any more."""

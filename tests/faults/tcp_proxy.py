@@ -63,42 +63,56 @@ class TcpProxy:
         self._open.add(there_writer)
         try:
             await asyncio.gather(
-                self._pump(reader, there_writer, writer), self._pump(there_reader, writer, writer)
+                _pass_on(reader, there_writer), self._spoil(there_reader, writer, there_writer)
             )
         finally:
             for one in (writer, there_writer):
                 self._open.discard(one)
                 one.close()
 
-    async def _pump(
+    async def _spoil(
         self,
         source: asyncio.StreamReader,
-        sink: asyncio.StreamWriter,
         client: asyncio.StreamWriter,
+        server: asyncio.StreamWriter,
     ) -> None:
+        """The answers' way, as toxiproxy has it: what was asked arrives and is done, and nobody hears of it."""
         with suppress(OSError):
             while data := await source.read(PIECE):
-                if not await self._passes(data, sink, client):
-                    break
+                if not await self._passes(data, client):
+                    client.close()
+                    server.close()
+                    return
             if self.toxic and self.toxic.name == "slow_close":
                 await asyncio.sleep(self.toxic.amount)
-        sink.close()
+            client.write_eof()
 
-    async def _passes(
-        self, data: bytes, sink: asyncio.StreamWriter, client: asyncio.StreamWriter
-    ) -> bool:
+    async def _passes(self, data: bytes, client: asyncio.StreamWriter) -> bool:
         """False when the connection ends with this piece."""
         toxic = self.toxic
-        if toxic and toxic.name in ("latency", "timeout", "reset_peer"):
-            await asyncio.sleep(toxic.amount)
-        if toxic and toxic.name == "reset_peer":
-            _reset(client)
-        if toxic and toxic.name in ("timeout", "reset_peer"):
+        if toxic is None or toxic.name == "slow_close":
+            return await _write(client, data)
+        if toxic.name == "limit_data":
+            await _write(client, data[: int(toxic.amount)])
             return False
-        limited = toxic is not None and toxic.name == "limit_data"
-        sink.write(data[: int(toxic.amount)] if toxic and limited else data)
-        await sink.drain()
-        return not limited
+        await asyncio.sleep(toxic.amount)
+        if toxic.name == "reset_peer":
+            _reset(client)
+        return toxic.name == "latency" and await _write(client, data)
+
+
+async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """One way; its end leaves the other one open, as TCP does."""
+    with suppress(OSError):
+        while data := await source.read(PIECE):
+            await _write(sink, data)
+        sink.write_eof()
+
+
+async def _write(sink: asyncio.StreamWriter, data: bytes) -> bool:
+    sink.write(data)
+    await sink.drain()
+    return True
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

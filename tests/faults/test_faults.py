@@ -24,7 +24,7 @@ from tests.faults.verdict import Judge, Owner
 EVENTS = int(os.environ.get("EVENTS", "300"))
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 PRACTICES = 4
-AT_LEAST_SECONDS = 12
+AT_LEAST_SECONDS = 10
 """Few events are spread over so long, or they would be over before the trouble begins."""
 SETTLING_SECONDS = 60 + EVENTS / 20
 
@@ -59,20 +59,15 @@ async def test_the_index_equals_the_source_after_the_trouble(
         ]
         await _work_in_trouble(house, practices, chance)
         trouble = time.monotonic() - began
-        print("T trouble", trouble)
         await house.heal()
-        print("T healed", time.monotonic() - began)
         owner, source = await _logins(house, stack)
         await _quiet(owner, source)
-        print("T quiet", time.monotonic() - began)
         made = await source.fetchval("SELECT count(*) FROM ai_outbox")
         # PazPaz keeps its outbox for a while only: where it is gone, the lists alone must tell.
-        gone = [UUID(one.workspace) for one in practices[::2]]
+        gone = [UUID(one.workspace) for one in practices[1:]]
         await source.execute("DELETE FROM ai_outbox WHERE workspace_id = ANY($1)", gone)
         repaired = await _reconciled(house)
-        print("T reconciled", time.monotonic() - began)
         await _quiet(owner, source)
-        print("T quiet", time.monotonic() - began)
         container = await stack.enter_async_context(open_container(house.stage.settings()))
         judge = Judge(owner, source, container)
         held = [await judge.judge(UUID(one.workspace)) for one in practices]
@@ -95,6 +90,7 @@ async def _work_in_trouble(house: House, practices: list[Practice], chance: rand
     over = asyncio.Event()
     troubling = asyncio.create_task(make_trouble(house, chance, over))
     await asyncio.gather(*(_work(practice) for practice in practices))
+    await practices[0].spoil_one()
     over.set()
     await troubling
     await practices[-1].leave()

@@ -40,7 +40,6 @@ async def _restart_redis(house: House, chance: random.Random) -> None:
 PROCESSES: Sequence[Deed] = (
     _kill_a_worker,
     _kill_a_worker,
-    _kill_a_worker,
     _freeze_a_worker,
     _freeze_a_worker,
     _kill_the_api,
@@ -70,8 +69,12 @@ def _cut(link: str) -> Deed:
 
 def _mood(mood: Mood) -> Deed:
     async def moody(house: House, chance: random.Random) -> None:
-        house.pulls.mood = mood
-        await asyncio.sleep(chance.uniform(0.4, 1.0))
+        """Until somebody has met it, if anybody asks at all."""
+        before, house.pulls.mood = house.pulls.tally[mood], mood
+        for _ in range(10):
+            await asyncio.sleep(chance.uniform(0.1, 0.3))
+            if house.pulls.tally[mood] > before:
+                break
         house.pulls.mood = "well"
 
     return moody
@@ -104,7 +107,9 @@ async def _hand(
     house: House, chance: random.Random, deeds: Sequence[Deed], stop: asyncio.Event
 ) -> None:
     for number, deed in enumerate(deck(chance, deeds)):
-        if stop.is_set() and number >= len(deeds):
+        first = number < len(deeds)
+        if stop.is_set() and not first:
             return
-        await asyncio.sleep(chance.uniform(0.1, 0.9))
+        # A part needs a second or two to come back: killed more often, it would never do anything to be lost.
+        await asyncio.sleep(chance.uniform(0.2, 1.2) if first else chance.uniform(1, 4))
         await deed(house, chance)

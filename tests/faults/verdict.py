@@ -30,13 +30,14 @@ class Truth:
     notes: Mapping[Key, Note]
     archived: Mapping[UUID, Any]
     poison: frozenset[UUID]
+    shut: bool = False
 
 
 async def truth_of(source: Owner, workspace: UUID) -> Truth:
     """From PazPaz's tables. A suspended practice has nothing that should be indexed."""
     status = await source.fetchval("SELECT status FROM workspaces WHERE id = $1", workspace)
     if status != "active":
-        return Truth({}, {}, frozenset())
+        return Truth({}, {}, frozenset(), shut=True)
     by_workspace = "SELECT * FROM {} WHERE workspace_id = $1"
     clients = await source.fetch(by_workspace.format("clients"), workspace)
     sessions = await source.fetch(by_workspace.format("sessions"), workspace)
@@ -181,6 +182,9 @@ class Judge:
         assert Counter(map(_bag, found)) == Counter(map(_bag, wanted)), "bags differ"
 
     async def _parked_with_cause(self, truth: Truth, workspace: UUID) -> None:
+        """What comes late for a suspended practice waits until it is active again."""
+        if truth.shut:
+            return
         query = "SELECT * FROM work WHERE workspace_id = $1 AND wanted > done"
         for row in await self.owner.fetch(query, workspace):
             place = (row["kind"], row["key"], row["last_error"])
