@@ -19,7 +19,7 @@ from service.demo.stage import passing_folder
 from tests.faults.house import House, open_house
 from tests.faults.practices import Practice, open_practice
 from tests.faults.trouble import make_trouble
-from tests.faults.verdict import Judge, Owner
+from tests.faults.verdict import Judge, Owner, truth_of
 
 EVENTS = int(os.environ.get("EVENTS", "300"))
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -69,8 +69,8 @@ async def test_the_index_equals_the_source_after_the_trouble(
         repaired = await _reconciled(house)
         await _quiet(owner, source)
         container = await stack.enter_async_context(open_container(house.stage.settings()))
-        judge = Judge(owner, source, container)
-        held = [await judge.judge(UUID(one.workspace)) for one in practices]
+        judge, places = Judge(owner, container), [UUID(one.workspace) for one in practices]
+        held = [await judge.judge(await truth_of(source, one), one) for one in places]
         parked = await owner.fetchval("SELECT count(*) FROM work WHERE parked_at IS NOT NULL")
     done = sum((one.done for one in practices), Counter[str]())
     _tell(
