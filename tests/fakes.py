@@ -518,7 +518,8 @@ class InMemoryChunkStore:
         if not self._forget(theirs, lease):
             return None
         for listener in self.erased:
-            listener(ref)
+            for one in theirs:
+                listener(one)
         return Erased(None)
 
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:

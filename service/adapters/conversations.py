@@ -1,13 +1,25 @@
 """Conversations in Postgres: sealed sentence by sentence, with a plain link to the notes each leans on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, delete, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -133,33 +145,59 @@ class PgConversations:
             return int((await connection.execute(silent)).rowcount)
 
 
-async def erase_sources(connection: AsyncConnection, ref: NoteRef) -> None:
-    """Shreds every sentence that leaned on a note and the question it answered; for a client, all of theirs.
+async def erase_talks_about(
+    connection: AsyncConnection, client: ClientId, *, workspace: WorkspaceId
+) -> None:
+    """Shreds every sentence that leaned on anything of a client and the question it answered.
 
-    The links go with them, and conversations about that client alone go as a whole.
+    Conversations about that client alone go as a whole: even an answer that found nothing may name them.
     """
-    named: dict[str, object] = {"workspace": ref.workspace, "id": ref.id}
-    if ref.entity == "clients":
-        # Asked about this client alone: even an answer that found nothing may name them.
-        scoped = conversations.c.workspace_id == ref.workspace, conversations.c.client_id == ref.id
-        await connection.execute(delete(conversations).where(*scoped))
-        await connection.execute(_SHRED_CLIENT, named)
-        about = turn_sources.c.client_id == ref.id
-    else:
-        await connection.execute(_SHRED_NOTE, named | {"entity": ref.entity})
-        about = and_(turn_sources.c.entity == ref.entity, turn_sources.c.entity_id == ref.id)
-    links = delete(turn_sources).where(turn_sources.c.workspace_id == ref.workspace, about)
+    scoped = conversations.c.workspace_id == workspace, conversations.c.client_id == client
+    await connection.execute(delete(conversations).where(*scoped))
+    named = {"workspace": workspace, "ids": [client]}
+    await connection.execute(_SHRED_CLIENTS, named)
+    await _unlink(connection, workspace, turn_sources.c.client_id == client)
+
+
+async def erase_sources(
+    connection: AsyncConnection, sessions: Collection[UUID], *, workspace: WorkspaceId
+) -> None:
+    """Shreds every sentence that leaned on one of these notes and the question it answered; the links go too."""
+    named = {"workspace": workspace, "ids": list(sessions)}
+    await connection.execute(_SHRED_NOTES, named)
+    about = and_(turn_sources.c.entity == "sessions", turn_sources.c.entity_id.in_(sessions))
+    await _unlink(connection, workspace, about)
+
+
+async def _unlink(
+    connection: AsyncConnection, workspace: WorkspaceId, about: ColumnElement[bool]
+) -> None:
+    links = delete(turn_sources).where(turn_sources.c.workspace_id == workspace, about)
     await connection.execute(links)
 
 
 async def sessions_spoken_of(
     connection: AsyncConnection, client: ClientId, *, workspace: WorkspaceId
 ) -> set[UUID]:
-    """The sessions of a client that any conversation drew on."""
+    """The sessions of a client that any conversation drew on, and that never were anybody else's."""
+    spoken = turn_sources.alias("spoken")
+    of_another = exists().where(
+        spoken.c.workspace_id == workspace,
+        spoken.c.entity_id == turn_sources.c.entity_id,
+        spoken.c.client_id != client,
+    )
+    anothers = exists().where(
+        note_catalogue.c.workspace_id == workspace,
+        note_catalogue.c.entity == turn_sources.c.entity,
+        note_catalogue.c.entity_id == turn_sources.c.entity_id,
+        note_catalogue.c.client_id != client,
+    )
     query = select(turn_sources.c.entity_id).where(
         turn_sources.c.workspace_id == workspace,
         turn_sources.c.client_id == client,
         turn_sources.c.entity == "sessions",
+        ~anothers,
+        ~of_another,
     )
     return set(await connection.scalars(query))
 
@@ -173,8 +211,11 @@ UPDATE turns SET question = NULL, sentences = ARRAY(
 WHERE workspace_id = :workspace AND id IN (
   SELECT turn_id FROM turn_sources s WHERE s.workspace_id = :workspace AND {about})
 """
-_SHRED_NOTE = text(_SHRED.format(about="s.entity = :entity AND s.entity_id = :id"))
-_SHRED_CLIENT = text(_SHRED.format(about="s.client_id = :id"))
+_IDS = bindparam("ids", type_=ARRAY(Uuid))
+_SHRED_NOTES = text(
+    _SHRED.format(about="s.entity = 'sessions' AND s.entity_id = ANY(:ids)")
+).bindparams(_IDS)
+_SHRED_CLIENTS = text(_SHRED.format(about="s.client_id = ANY(:ids)")).bindparams(_IDS)
 
 
 async def _is_erased(

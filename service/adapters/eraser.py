@@ -11,7 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append, close_open_chats
 from service.adapters.chunk_store import drop_client, drop_note, lock_client, next_epoch
-from service.adapters.conversations import erase_sources, sessions_spoken_of
+from service.adapters.conversations import (
+    erase_sources,
+    erase_talks_about,
+    sessions_spoken_of,
+)
 from service.adapters.database import (
     CONTENT_TABLES,
     SHUT,
@@ -216,9 +220,10 @@ async def _remove(connection: AsyncConnection, subject: Subject, ids: Collection
         return
     if subject.entity == "clients":
         await drop_client(connection, workspace, ClientId(subject.id))
-    else:
-        await drop_note(connection, NoteRef(workspace, "sessions", subject.id))
-    await erase_sources(connection, NoteRef(workspace, subject.entity, subject.id))
+        await erase_talks_about(connection, ClientId(subject.id), workspace=workspace)
+    for session in ids:
+        await drop_note(connection, NoteRef(workspace, "sessions", session))
+    await erase_sources(connection, ids, workspace=workspace)
     await _end_work(connection, subject, ids)  # of what was indexed while we waited
     await connection.execute(
         update(backfills).where(backfills.c.after_id.in_(ids)).values(after_id=None)
