@@ -201,7 +201,7 @@ async def test_what_would_leave_traces_is_not_done(
 
     async def forgetful(*_: object, **__: object) -> None: ...
 
-    monkeypatch.setattr(erasing, "erase_sources", forgetful)
+    monkeypatch.setattr(erasing, "erase_talks_about", forgetful)
     before = await where(owner, house.ids_of(0))
     with pytest.raises(TracesLeft):
         await house.erase(house.subject(0))
