@@ -1,7 +1,11 @@
 """In-memory stand-ins for the ports, with memory, shared by the tests."""
 
 from collections import defaultdict
+<<<<<<< HEAD
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+=======
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+>>>>>>> reindex
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -438,11 +442,11 @@ class InMemoryWorkQueue:
         """Its clock knows no days."""
         return 0
 
-    def is_open(self, workspace: WorkspaceId) -> bool:
-        return any(
-            p[0] == workspace and p[1] != "reconcile" and r.wanted > r.done
-            for p, r in self.rows.items()
-        )
+    def open_in(self, workspace: WorkspaceId) -> Iterator[tuple[NoteRef, bool]]:
+        """Each note that is wanted, and whether in the background."""
+        for (of, kind, key), row in self.rows.items():
+            if of == workspace and kind != "reconcile" and row.wanted > row.done:
+                yield NoteRef(of, kind, key), row.background
 
 
 class InMemoryChunkStore:
@@ -572,7 +576,8 @@ class InMemoryChunkStore:
         days = sorted(note.day for note in notes if note.day)
         drafts = sum(note.is_draft for note in notes)
         first, last = (days[0], days[-1]) if days else (None, None)
-        complete = not (self.queue and self.queue.is_open(workspace))
+        wanted = self.queue.open_in(workspace) if self.queue else ()
+        complete = all(background and self._lacks_second(ref) for ref, background in wanted)
         return SearchStatement(len(notes), first, last, drafts, complete=complete)
 
     async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
@@ -587,6 +592,10 @@ class InMemoryChunkStore:
 
     async def workspaces(self) -> frozenset[WorkspaceId]:
         return frozenset(self.epochs)
+
+    def _lacks_second(self, ref: NoteRef) -> bool:
+        held, models = self.indexed.get(ref), self.held.get(ref.workspace)
+        return bool(held and models and models.beside and held.models == (models.active,))
 
     def _of(self, workspace: WorkspaceId) -> list[IndexedNote]:
         return [i for ref, i in self.indexed.items() if ref.workspace == workspace]

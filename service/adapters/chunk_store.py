@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    exists,
     extract,
     false,
     func,
@@ -33,6 +34,7 @@ from service.adapters.database import (
     audit_heads,
     bags,
     index_epoch,
+    index_models,
     note_catalogue,
     session_vectors,
     tombstones,
@@ -262,8 +264,21 @@ def _open_work(workspace: WorkspaceId) -> Any:
         work.c.workspace_id == workspace,
         work.c.wanted > work.c.done,
         work.c.kind != "reconcile",  # a comparison; what it finds is wanted by itself
+        not_(and_(work.c.background, _lacks_the_second_model(workspace))),
     )
     return select(waiting.exists())
+
+
+def _lacks_the_second_model(workspace: WorkspaceId) -> ColumnElement[bool]:
+    """The work is on a note that questions find, and another model is to be filled: a reindex, and no change."""
+    return exists().where(
+        index_models.c.workspace_id == workspace,
+        note_catalogue.c.workspace_id == workspace,
+        note_catalogue.c.entity == work.c.kind,
+        note_catalogue.c.entity_id == work.c.key,
+        note_catalogue.c.digests.has_key(index_models.c.active),
+        not_(note_catalogue.c.digests.has_key(index_models.c.beside)),
+    )
 
 
 async def _epoch(connection: AsyncConnection, workspace: WorkspaceId) -> int:
