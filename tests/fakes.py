@@ -1,11 +1,7 @@
 """In-memory stand-ins for the ports, with memory, shared by the tests."""
 
 from collections import defaultdict
-<<<<<<< HEAD
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-=======
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
->>>>>>> reindex
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
