@@ -96,6 +96,13 @@ securityContext:
 {{- fail "no token mode: set secret.hs256, secret.jwks or config.JWKS_URL" }}
 {{- end }}
 {{ include "pazpaz-ai.secret" (list . "KEY_ENCRYPTION_KEY") }}
+{{- if .Values.secret.operatorToken }}
+{{ include "pazpaz-ai.secret" (list . "OPERATOR_TOKEN") }}
+{{- end }}
+{{- if .Values.receipts.claim }}
+- name: ERASURE_RECEIPTS_DIR
+  value: /receipts
+{{- end }}
 {{- if or (eq "cohere" (.Values.config.MODEL_PROVIDER | default "local")) (hasPrefix "cohere/" (.Values.config.EMBEDDING_MODEL | default "")) }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
 {{- end }}
@@ -120,6 +127,10 @@ securityContext:
 - name: monolith-keys
   mountPath: /keys/monolith
   readOnly: true
+{{- if .Values.receipts.claim }}
+- name: receipts
+  mountPath: /receipts
+{{- end }}
 {{- end -}}
 
 {{- define "pazpaz-ai.volumes" -}}
@@ -139,4 +150,9 @@ securityContext:
       - key: {{ . | quote }}
         path: {{ . | quote }}
       {{- end }}
+{{- with .Values.receipts.claim }}
+- name: receipts
+  persistentVolumeClaim:
+    claimName: {{ . | quote }}
+{{- end }}
 {{- end -}}
