@@ -38,6 +38,7 @@ def keys(tmp_path: Path) -> SimpleNamespace:
         monolith_keys_file=tmp_path / "ml.json",
         key_encryption_key=None,
         key_encryption_key_file=tmp_path / "kek",
+        key_encryption_keys_old_file=None,
         database_url=SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/none"),
     )
 
