@@ -17,6 +17,7 @@ from service.adapters.database import (
     work,
     workspace_keys,
 )
+from service.adapters.key_store import shut_out_writers
 from service.adapters.work_queue import TOKEN, bury, finish
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
@@ -55,6 +56,9 @@ class PgEraser:
                 return False
             await bury(connection, [(workspace, SHUT, workspace)])
             await _end_other_work(connection, workspace)
+            await shut_out_writers(
+                connection, workspace
+            )  # a turn being stored would else outlive us
             for table in roots:
                 await connection.execute(delete(table).where(table.c.workspace_id == workspace))
             await next_epoch(connection, workspace)
