@@ -70,16 +70,17 @@ class PgKeyRotation:
     database: Database
     keys: PgKeyStore
 
-    async def begin(self, *, workspace: WorkspaceId | None) -> datetime:
-        """The moment that keys must be younger than, of one workspace or all: of an unfinished rotation, or now.
-
-        Raises BadSettings when the login may not do this.
-        """
-        scope = _scope(workspace)
-        started = select(key_rotations.c.started_at).where(key_rotations.c.workspace_id == scope)
+    async def refuse_narrow_login(self) -> None:
+        """Raises BadSettings for a login that may not take keys away, as the API's."""
         async with self.database.system_tx() as connection:
             if not await connection.scalar(_MAY):
                 raise BadSettings("DATABASE_URL: changing keys takes the worker's login")
+
+    async def begin(self, *, workspace: WorkspaceId | None) -> datetime:
+        """The moment that keys must be younger than, of one workspace or all: of an unfinished rotation, or now."""
+        scope = _scope(workspace)
+        started = select(key_rotations.c.started_at).where(key_rotations.c.workspace_id == scope)
+        async with self.database.system_tx() as connection:
             await connection.execute(
                 insert(key_rotations).values(workspace_id=scope).on_conflict_do_nothing()
             )
@@ -124,7 +125,7 @@ class PgKeyRotation:
     ) -> Resealed:
         """Seals every row with the newest key, and destroys each older one that no row needs any more.
 
-        Raises KeyUnavailable where newer keys are made, or all are erased, meanwhile.
+        Raises KeysRotated where yet newer keys are made meanwhile.
         """
         # Not `keys.keys`, which would make some for a workspace that was just erased.
         if not (stored := await self.keys.living(workspace=workspace)):
