@@ -160,7 +160,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         redis = _redis(settings)
         stack.push_async_callback(redis.aclose)
         http = await stack.enter_async_context(_http(settings))
-        keys = PgKeyStore(database, kek, now, old_keks)
+        keys = PgKeyStore(database, kek, now, tuple(old_keks))
         notes = Monolith(
             http=http,
             base_url=str(settings.monolith_url),

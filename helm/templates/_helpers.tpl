@@ -96,6 +96,10 @@ securityContext:
 {{- fail "no token mode: set secret.hs256, secret.jwks or config.JWKS_URL" }}
 {{- end }}
 {{ include "pazpaz-ai.secret" (list . "KEY_ENCRYPTION_KEY") }}
+{{- with .Values.secret.oldKeys }}
+- name: KEY_ENCRYPTION_KEYS_OLD_FILE
+  value: /keys/monolith/{{ . }}
+{{- end }}
 {{- if eq "cohere" (.Values.config.MODEL_PROVIDER | default "local") }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
 {{- end }}
@@ -135,7 +139,7 @@ securityContext:
     items:
       - key: {{ .Values.secret.monolithKeys | quote }}
         path: {{ .Values.secret.monolithKeys | quote }}
-      {{- with .Values.secret.jwks }}
+      {{- range compact (list .Values.secret.jwks .Values.secret.oldKeys) }}
       - key: {{ . | quote }}
         path: {{ . | quote }}
       {{- end }}

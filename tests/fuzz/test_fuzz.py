@@ -105,6 +105,8 @@ NO_FILTER = {
     },
     "PgChunkStore": {"workspaces"},
     "PgEraser": {"reopen"},
+    "PgKeyRotation": {"refuse_narrow_login", "begin", "finish", "stored"},
+    "PgKeyStore": {"opened", "wrap", "unwrap"},
     "PgStandings": {"of", "now"},
     "PgSwitches": {"all"},
     "PgWorkQueue": {

@@ -55,6 +55,8 @@ NO_MEMORIES = {
     # Inside an entry of LexicalIndex._open.
     "Postings.refs",
     "Postings.clients",
+    # Inside an entry of PgKeyStore._open.
+    "WorkspaceKeys.older",
 }
 REDIS = {
     # Counters of an hour or a minute, gone with it; their members are random.

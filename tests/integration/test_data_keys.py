@@ -311,18 +311,17 @@ async def test_a_row_that_somebody_holds_is_waited_for(
     """It is neither skipped for good nor does its key go before it: the others are done meanwhile."""
     workspace, _ = await furnished(process)
     holder = await asyncpg.connect(databases_apart.owner.replace("+asyncpg", ""))
-    held = holder.transaction()
-    await held.start()
-    await holder.execute("SELECT FROM turns WHERE workspace_id = $1 LIMIT 1 FOR UPDATE", workspace)
-    rotation = asyncio.ensure_future(rotate(process, workspace))
-    async with asyncio.timeout(10):
-        while await process.twin().rotation.stale(workspace=workspace) != 1:  # noqa: ASYNC110 - only the database knows
-            await asyncio.sleep(0.02)
-    assert len(await process.keys.living(workspace=workspace)) == 2
-    await held.rollback()
-    await holder.close()
-
-    assert await rotation == Resealed(rows=6, left=0)
+    locked = "SELECT FROM turns WHERE workspace_id = $1 LIMIT 1 FOR UPDATE"
+    try:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group, holder.transaction():
+            await holder.execute(locked, workspace)
+            rotation = group.create_task(rotate(process, workspace))
+            while await process.twin().rotation.stale(workspace=workspace) != 1:  # noqa: ASYNC110 - only the database knows
+                await asyncio.sleep(0.02)
+            assert len(await process.keys.living(workspace=workspace)) == 2
+    finally:
+        await holder.close()
+    assert rotation.result() == Resealed(rows=6, left=0)
     assert len(await process.keys.living(workspace=workspace)) == 1
 
 
