@@ -83,9 +83,9 @@ class Stage:
         )
 
     def start(self, *names: str) -> None:
-        """Starts parts that are not running: `monolith`, `api`, `worker`."""
+        """Starts parts that are not running: `monolith`, `api`, `worker`; `worker-2` is one more worker."""
         for name in names:
-            argv, env = self._part(name)
+            argv, env = self._part(name.partition("-")[0])
             self.children[name] = spawn(
                 name, argv, log=self.folder / f"{name}.log", env={**_inherited(), **env}
             )
