@@ -1,7 +1,7 @@
 """In-memory stand-ins for the ports, with memory, shared by the tests."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -108,14 +108,26 @@ def a_bag(note: Note, *, key: bytes) -> Bag:
 
 
 class InMemoryKeyStore:
-    """Makes a workspace's keys from its id."""
+    """Makes a workspace's keys from its id and the number of the epoch; remembers only the numbers."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[WorkspaceId, list[int]] = {}
 
     async def keys(self, *, workspace: WorkspaceId) -> WorkspaceKeys:
-        seal = sha256(workspace.bytes).digest()
-        return WorkspaceKeys(workspace, 1, seal=seal, index=workspace.bytes * 2)
+        *older, epoch = self.epochs.get(workspace, [1])
+        seals = {one: sha256(workspace.bytes + bytes([one])).digest() for one in (*older, epoch)}
+        seal, index = seals.pop(epoch), workspace.bytes * 2
+        return WorkspaceKeys(workspace, epoch, seal=seal, index=index, older=seals)
 
     def drop(self, workspace: WorkspaceId) -> None:
         """They are made anew at each call anyway."""
+
+    def renew(self, workspace: WorkspaceId) -> None:
+        living = self.epochs.setdefault(workspace, [1])
+        living.append(living[-1] + 1)
+
+    def destroy_older(self, workspace: WorkspaceId) -> None:
+        self.epochs[workspace] = self.epochs[workspace][-1:]
 
 
 class InMemoryNoteSource:
@@ -438,11 +450,11 @@ class InMemoryWorkQueue:
         """Its clock knows no days."""
         return 0
 
-    def is_open(self, workspace: WorkspaceId) -> bool:
-        return any(
-            p[0] == workspace and p[1] != "reconcile" and r.wanted > r.done
-            for p, r in self.rows.items()
-        )
+    def open_in(self, workspace: WorkspaceId) -> Iterator[tuple[NoteRef, bool]]:
+        """Each note that is wanted, and whether in the background."""
+        for (of, kind, key), row in self.rows.items():
+            if of == workspace and kind != "reconcile" and row.wanted > row.done:
+                yield NoteRef(of, kind, key), row.background
 
 
 class InMemoryChunkStore:
@@ -518,7 +530,8 @@ class InMemoryChunkStore:
         if not self._forget(theirs, lease):
             return None
         for listener in self.erased:
-            listener(ref)
+            for one in theirs:
+                listener(one)
         return Erased(None)
 
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
@@ -571,7 +584,8 @@ class InMemoryChunkStore:
         days = sorted(note.day for note in notes if note.day)
         drafts = sum(note.is_draft for note in notes)
         first, last = (days[0], days[-1]) if days else (None, None)
-        complete = not (self.queue and self.queue.is_open(workspace))
+        wanted = self.queue.open_in(workspace) if self.queue else ()
+        complete = all(background and self._lacks_second(ref) for ref, background in wanted)
         return SearchStatement(len(notes), first, last, drafts, complete=complete)
 
     async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
@@ -586,6 +600,10 @@ class InMemoryChunkStore:
 
     async def workspaces(self) -> frozenset[WorkspaceId]:
         return frozenset(self.epochs)
+
+    def _lacks_second(self, ref: NoteRef) -> bool:
+        held, models = self.indexed.get(ref), self.held.get(ref.workspace)
+        return bool(held and models and models.beside and held.models == (models.active,))
 
     def _of(self, workspace: WorkspaceId) -> list[IndexedNote]:
         return [i for ref, i in self.indexed.items() if ref.workspace == workspace]

@@ -96,6 +96,17 @@ securityContext:
 {{- fail "no token mode: set secret.hs256, secret.jwks or config.JWKS_URL" }}
 {{- end }}
 {{ include "pazpaz-ai.secret" (list . "KEY_ENCRYPTION_KEY") }}
+{{- if .Values.secret.operatorToken }}
+{{ include "pazpaz-ai.secret" (list . "OPERATOR_TOKEN") }}
+{{- end }}
+{{- if .Values.receipts.claim }}
+- name: ERASURE_RECEIPTS_DIR
+  value: /receipts
+{{- end }}
+{{- with .Values.secret.oldKeys }}
+- name: KEY_ENCRYPTION_KEYS_OLD_FILE
+  value: /keys/monolith/{{ . }}
+{{- end }}
 {{- if or (eq "cohere" (.Values.config.MODEL_PROVIDER | default "local")) (hasPrefix "cohere/" (.Values.config.EMBEDDING_MODEL | default "")) }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
 {{- end }}
@@ -120,6 +131,10 @@ securityContext:
 - name: monolith-keys
   mountPath: /keys/monolith
   readOnly: true
+{{- if .Values.receipts.claim }}
+- name: receipts
+  mountPath: /receipts
+{{- end }}
 {{- end -}}
 
 {{- define "pazpaz-ai.volumes" -}}
@@ -135,8 +150,13 @@ securityContext:
     items:
       - key: {{ .Values.secret.monolithKeys | quote }}
         path: {{ .Values.secret.monolithKeys | quote }}
-      {{- with .Values.secret.jwks }}
+      {{- range compact (list .Values.secret.jwks .Values.secret.oldKeys) }}
       - key: {{ . | quote }}
         path: {{ . | quote }}
       {{- end }}
+{{- with .Values.receipts.claim }}
+- name: receipts
+  persistentVolumeClaim:
+    claimName: {{ . | quote }}
+{{- end }}
 {{- end -}}

@@ -1,13 +1,25 @@
 """Conversations in Postgres: sealed sentence by sentence, with a plain link to the notes each leans on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, delete, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,7 +32,7 @@ from service.adapters.database import (
     turn_sources,
     turns,
 )
-from service.adapters.key_store import require_current
+from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import Sentence, Turn
@@ -63,7 +75,22 @@ class PgConversations:
         turn: Turn,
     ) -> None:
         """Raises ConversationNotFound when the id is another user's."""
-        keys = await self.keys.keys(workspace=workspace)
+
+        async def add(keys: WorkspaceKeys) -> None:
+            await self._add(turn, keys, conversation=conversation, client=client, user=user)
+
+        await with_current_keys(self.keys, workspace, add)
+
+    async def _add(
+        self,
+        turn: Turn,
+        keys: WorkspaceKeys,
+        *,
+        conversation: UUID,
+        client: ClientId | None,
+        user: UserId,
+    ) -> None:
+        workspace = keys.workspace
         row = {"client_id": client, "started_at": turn.asked_at}
         first = insert(conversations).values(
             row | {"workspace_id": workspace, "id": conversation, "user_id": user}
@@ -101,7 +128,12 @@ class PgConversations:
     async def turns(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
     ) -> Sequence[Turn]:
-        keys = await self.keys.keys(workspace=workspace)
+        return await with_living_keys(
+            self.keys, workspace, lambda keys: self._turns(conversation, user, keys)
+        )
+
+    async def _turns(self, conversation: UUID, user: UserId, keys: WorkspaceKeys) -> Sequence[Turn]:
+        workspace = keys.workspace
         async with self.database.tenant_tx(workspace) as connection:
             rows = (await connection.execute(_turns(conversation, user, workspace))).all()
             gone = await connection.execute(_gone_sources(conversation, workspace))
@@ -133,33 +165,59 @@ class PgConversations:
             return int((await connection.execute(silent)).rowcount)
 
 
-async def erase_sources(connection: AsyncConnection, ref: NoteRef) -> None:
-    """Shreds every sentence that leaned on a note and the question it answered; for a client, all of theirs.
+async def erase_talks_about(
+    connection: AsyncConnection, client: ClientId, *, workspace: WorkspaceId
+) -> None:
+    """Shreds every sentence that leaned on anything of a client and the question it answered.
 
-    The links go with them, and conversations about that client alone go as a whole.
+    Conversations about that client alone go as a whole: even an answer that found nothing may name them.
     """
-    named: dict[str, object] = {"workspace": ref.workspace, "id": ref.id}
-    if ref.entity == "clients":
-        # Asked about this client alone: even an answer that found nothing may name them.
-        scoped = conversations.c.workspace_id == ref.workspace, conversations.c.client_id == ref.id
-        await connection.execute(delete(conversations).where(*scoped))
-        await connection.execute(_SHRED_CLIENT, named)
-        about = turn_sources.c.client_id == ref.id
-    else:
-        await connection.execute(_SHRED_NOTE, named | {"entity": ref.entity})
-        about = and_(turn_sources.c.entity == ref.entity, turn_sources.c.entity_id == ref.id)
-    links = delete(turn_sources).where(turn_sources.c.workspace_id == ref.workspace, about)
+    scoped = conversations.c.workspace_id == workspace, conversations.c.client_id == client
+    await connection.execute(delete(conversations).where(*scoped))
+    named = {"workspace": workspace, "ids": [client]}
+    await connection.execute(_SHRED_CLIENTS, named)
+    await _unlink(connection, workspace, turn_sources.c.client_id == client)
+
+
+async def erase_sources(
+    connection: AsyncConnection, sessions: Collection[UUID], *, workspace: WorkspaceId
+) -> None:
+    """Shreds every sentence that leaned on one of these notes and the question it answered; the links go too."""
+    named = {"workspace": workspace, "ids": list(sessions)}
+    await connection.execute(_SHRED_NOTES, named)
+    about = and_(turn_sources.c.entity == "sessions", turn_sources.c.entity_id.in_(sessions))
+    await _unlink(connection, workspace, about)
+
+
+async def _unlink(
+    connection: AsyncConnection, workspace: WorkspaceId, about: ColumnElement[bool]
+) -> None:
+    links = delete(turn_sources).where(turn_sources.c.workspace_id == workspace, about)
     await connection.execute(links)
 
 
 async def sessions_spoken_of(
     connection: AsyncConnection, client: ClientId, *, workspace: WorkspaceId
 ) -> set[UUID]:
-    """The sessions of a client that any conversation drew on."""
+    """The sessions of a client that any conversation drew on, and that never were anybody else's."""
+    spoken = turn_sources.alias("spoken")
+    of_another = exists().where(
+        spoken.c.workspace_id == workspace,
+        spoken.c.entity_id == turn_sources.c.entity_id,
+        spoken.c.client_id != client,
+    )
+    anothers = exists().where(
+        note_catalogue.c.workspace_id == workspace,
+        note_catalogue.c.entity == turn_sources.c.entity,
+        note_catalogue.c.entity_id == turn_sources.c.entity_id,
+        note_catalogue.c.client_id != client,
+    )
     query = select(turn_sources.c.entity_id).where(
         turn_sources.c.workspace_id == workspace,
         turn_sources.c.client_id == client,
         turn_sources.c.entity == "sessions",
+        ~anothers,
+        ~of_another,
     )
     return set(await connection.scalars(query))
 
@@ -173,8 +231,11 @@ UPDATE turns SET question = NULL, sentences = ARRAY(
 WHERE workspace_id = :workspace AND id IN (
   SELECT turn_id FROM turn_sources s WHERE s.workspace_id = :workspace AND {about})
 """
-_SHRED_NOTE = text(_SHRED.format(about="s.entity = :entity AND s.entity_id = :id"))
-_SHRED_CLIENT = text(_SHRED.format(about="s.client_id = :id"))
+_IDS = bindparam("ids", type_=ARRAY(Uuid))
+_SHRED_NOTES = text(
+    _SHRED.format(about="s.entity = 'sessions' AND s.entity_id = ANY(:ids)")
+).bindparams(_IDS)
+_SHRED_CLIENTS = text(_SHRED.format(about="s.client_id = ANY(:ids)")).bindparams(_IDS)
 
 
 async def _is_erased(
@@ -294,14 +355,31 @@ def _source_rows(turn: Turn, workspace: WorkspaceId) -> list[dict[str, object]]:
     ]
 
 
+def reseal_turn(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
+    """A stored turn under the newest key, as the columns to change; what was shredded stays so.
+
+    Raises KeyUnavailable, SealBroken.
+    """
+
+    def again(blob: bytes | None, part: str) -> bytes | None:
+        if blob is None:
+            return None
+        plain = _open(blob, row, keys, part)
+        return seal(plain, key=keys.seal, place=_place(keys, row.id, part))
+
+    sentences = [again(blob, str(place)) for place, blob in enumerate(row.sentences)]
+    question = again(row.question, "question")
+    return {"key_epoch": keys.epoch, "question": question, "sentences": sentences}
+
+
 def _open_turn(row: Row[Any], keys: WorkspaceKeys, hidden: set[tuple[UUID, int]]) -> Turn:
     sentences = [
-        _open_sentence(None if (row.id, place) in hidden else blob, keys, row.id, place)
+        _open_sentence(None if (row.id, place) in hidden else blob, row, keys, place)
         for place, blob in enumerate(row.sentences)
     ]
     return Turn(
         id=row.id,
-        question=_unseal(row.question, keys, row.id, "question") if row.question else None,
+        question=json.loads(_open(row.question, row, keys, "question")) if row.question else None,
         sentences=sentences,
         outcome=row.outcome,
         asked_at=row.asked_at,
@@ -309,11 +387,11 @@ def _open_turn(row: Row[Any], keys: WorkspaceKeys, hidden: set[tuple[UUID, int]]
 
 
 def _open_sentence(
-    blob: bytes | None, keys: WorkspaceKeys, turn: UUID, place: int
+    blob: bytes | None, row: Row[Any], keys: WorkspaceKeys, place: int
 ) -> Sentence | None:
     if blob is None:
         return None
-    said = _unseal(blob, keys, turn, str(place))
+    said = json.loads(_open(blob, row, keys, str(place)))
     return Sentence(said["text"], said["citations"], {})
 
 
@@ -321,8 +399,8 @@ def _seal(value: object, keys: WorkspaceKeys, turn: UUID, part: str) -> bytes:
     return seal(json.dumps(value).encode(), key=keys.seal, place=_place(keys, turn, part))
 
 
-def _unseal(blob: bytes, keys: WorkspaceKeys, turn: UUID, part: str) -> Any:
-    return json.loads(unseal(blob, key=keys.seal, place=_place(keys, turn, part)))
+def _open(blob: bytes, row: Row[Any], keys: WorkspaceKeys, part: str) -> bytes:
+    return unseal(blob, key=keys.seal_of(row.key_epoch), place=_place(keys, row.id, part))
 
 
 def _place(keys: WorkspaceKeys, turn: UUID, part: str) -> tuple[str, ...]:

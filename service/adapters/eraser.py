@@ -11,7 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append, close_open_chats
 from service.adapters.chunk_store import drop_client, drop_note, lock_client, next_epoch
-from service.adapters.conversations import erase_sources, sessions_spoken_of
+from service.adapters.conversations import (
+    erase_sources,
+    erase_talks_about,
+    sessions_spoken_of,
+)
 from service.adapters.database import (
     CONTENT_TABLES,
     SHUT,
@@ -20,12 +24,13 @@ from service.adapters.database import (
     backfills,
     erasures,
     event_ids,
+    key_rotations,
     note_catalogue,
     switches,
     tombstones,
     work,
 )
-from service.adapters.key_store import exclude_writers
+from service.adapters.key_store import shut_out_writers
 from service.adapters.traces import KEEPING, traces
 from service.adapters.work_queue import TOKEN, bury, finish
 from service.domain.audit import Action, AuditEntry
@@ -39,7 +44,7 @@ from service.security.receipts import SigningKey, sign
 # Chunks and bags go by cascade with the row they hang on.
 INDEX_ROOTS = (note_catalogue,)
 OF_WORKSPACE = (
-    *(work, event_ids, switches, backfills),
+    *(work, event_ids, switches, backfills, key_rotations),
     *(table for table in CONTENT_TABLES if table not in KEEPING),
 )
 ACTIONS: dict[str, Action] = {
@@ -65,6 +70,9 @@ class PgEraser:
                 return False
             await bury(connection, [(workspace, SHUT, workspace)])
             await _end_other_work(connection, workspace)
+            await shut_out_writers(
+                connection, workspace
+            )  # a turn being stored would else outlive us
             for table in INDEX_ROOTS:
                 await connection.execute(delete(table).where(table.c.workspace_id == workspace))
             await next_epoch(connection, workspace)
@@ -98,7 +106,7 @@ class PgEraser:
         ended = await _end_work(connection, subject, ids)
         if subject.entity == "clients":
             await lock_client(connection, subject.workspace, ClientId(subject.id))
-        await exclude_writers(connection, subject.workspace)
+        await shut_out_writers(connection, subject.workspace)
         ids |= set(await _sessions_of(connection, subject))
         removed = dict(await traces(connection, subject, ids))
         await _remove(connection, subject, ids)
@@ -216,9 +224,10 @@ async def _remove(connection: AsyncConnection, subject: Subject, ids: Collection
         return
     if subject.entity == "clients":
         await drop_client(connection, workspace, ClientId(subject.id))
-    else:
-        await drop_note(connection, NoteRef(workspace, "sessions", subject.id))
-    await erase_sources(connection, NoteRef(workspace, subject.entity, subject.id))
+        await erase_talks_about(connection, ClientId(subject.id), workspace=workspace)
+    for session in ids:
+        await drop_note(connection, NoteRef(workspace, "sessions", session))
+    await erase_sources(connection, ids, workspace=workspace)
     await _end_work(connection, subject, ids)  # of what was indexed while we waited
     await connection.execute(
         update(backfills).where(backfills.c.after_id.in_(ids)).values(after_id=None)

@@ -10,11 +10,13 @@ import typer
 
 from service.commands.signals import interruptible
 from service.domain.identity import WorkspaceId
+from service.errors import BadSettings
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
     from service.container import Container
 
 R = TypeVar("R")
+NOT_GRANTED = "42501"  # Postgres's insufficient_privilege
 Workspace = Annotated[
     UUID | None, typer.Option("--workspace", help="Of this workspace only; else of all.")
 ]
@@ -22,6 +24,8 @@ Workspace = Annotated[
 
 def with_container(work: "Callable[[Container], Awaitable[R]]") -> R:
     """Runs with the service's parts opened as a worker's; SIGTERM and SIGINT end it in order."""
+    from sqlalchemy.exc import DBAPIError
+
     from service.container import open_container
     from service.settings import Settings, load
     from service.telemetry.logs import configure_logs
@@ -30,8 +34,13 @@ def with_container(work: "Callable[[Container], Awaitable[R]]") -> R:
     settings = load(Settings)
 
     async def run() -> R:
-        async with open_container(settings) as opened:
-            return await work(opened)
+        try:
+            async with open_container(settings) as opened:
+                return await work(opened)
+        except DBAPIError as exc:
+            if getattr(exc.orig, "sqlstate", None) != NOT_GRANTED:
+                raise
+            raise BadSettings("DATABASE_URL: this command needs the worker's login") from None
 
     done: Any = interruptible(run())
     return done  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ from tests.contracts.bench import (
     Bench,
     a_space,
     an_event,
+    an_item,
     axis,
     indexed,
 )
@@ -448,3 +449,26 @@ async def test_a_kept_field_is_kept_in_its_own_model(bench: Bench) -> None:
     lease = await bench.lease(note.ref)
     kept = indexed(note, model=SECOND, kept=["subjective"])
     assert not await bench.store.replace(kept, lease=lease)
+
+
+async def test_filling_a_second_model_leaves_the_search_complete(bench: Bench) -> None:
+    """A look in the background at a note that lacks only the model beside is no change that a question could miss;
+    somebody's edit is one, and so is a note that is in no model yet."""
+    note, unknown = a_note("text"), a_note("text")
+    await bench.index(note)
+    await bench.set_models(IndexModels(MODEL, SECOND))
+
+    async def complete() -> bool:
+        return (await bench.store.coverage(workspace=WORKSPACE, client=None)).complete
+
+    await bench.queue.want([an_item(note.ref)], workspace=WORKSPACE, background=True)
+    assert await complete()
+    await bench.queue.want([an_item(unknown.ref)], workspace=WORKSPACE, background=True)
+    assert not await complete()
+    (lease,) = await bench.queue.claim(limit=1)
+    if lease.key != unknown.ref.id:
+        (lease,) = await bench.queue.claim(limit=1)
+    assert await bench.queue.done(lease)
+    assert await complete()
+    await bench.queue.want([an_item(note.ref)], workspace=WORKSPACE)
+    assert not await complete()

@@ -73,6 +73,7 @@ def _settings(stage: Stage, url: str) -> Settings:
         "ai_agent_max_queries_per_hour": 10**6,
         "ai_agent_max_queries_per_user_per_minute": 10**6,
         "operator_token": SecretStr(OPERATOR),
+        "erasure_receipts_dir": None,  # the stage's folder belongs to the stage's own database
     }
     return stage.settings().model_copy(update=changed)
 

@@ -46,7 +46,7 @@ async def opened(
 
 
 def settings_for(stage: Stage, url: str) -> Settings:
-    changed = {"database_url": SecretStr(url), "debounce_seconds": 0}
+    changed = {"database_url": SecretStr(url), "debounce_seconds": 0, "erasure_receipts_dir": None}
     return stage.settings().model_copy(update=changed)
 
 

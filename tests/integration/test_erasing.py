@@ -199,9 +199,9 @@ async def test_what_would_leave_traces_is_not_done(
 ) -> None:
     """An erasure that forgot a table is rolled back as a whole, and fails aloud instead of signing a lie."""
 
-    async def forgetful(*_: object) -> None: ...
+    async def forgetful(*_: object, **__: object) -> None: ...
 
-    monkeypatch.setattr(erasing, "erase_sources", forgetful)
+    monkeypatch.setattr(erasing, "erase_talks_about", forgetful)
     before = await where(owner, house.ids_of(0))
     with pytest.raises(TracesLeft):
         await house.erase(house.subject(0))
@@ -418,3 +418,18 @@ async def _put_back(owner: Owner, saved: Mapping[str, list[str]]) -> None:
                 f"INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, $1::jsonb)).*",
                 json.dumps(json.loads(row)),
             )
+
+
+async def test_a_note_that_changed_its_client_goes_with_the_one_it_belongs_to(
+    house: House, owner: Owner
+) -> None:
+    """What was said from it while it was another client's goes too; what another client's note is now, stays."""
+    mine, theirs = house.clients
+    moved, lost = house.notes[theirs][0], house.notes[mine][0]
+    await house.index(replace(moved, client=mine))
+    await house.index(replace(lost, client=theirs))
+    await house.erase(house.subject(0))
+
+    assert (await where(owner, {moved.ref.id}))[moved.ref.id] == set()
+    assert moved.ref.id not in await house.held()
+    assert lost.ref.id in await house.held()

@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 
 from service.container import Container
-from service.demo.notes import DemoAdmin, read_practice, read_rows
+from service.demo.notes import DemoAdmin, Row, read_practice, read_rows
+from service.demo.notes import Practice as Rows
 from service.demo.run import demo_admin
 from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
@@ -173,7 +174,8 @@ async def test_switch_and_rollback_take_seconds(
 ) -> None:
     """Whatever the size of the index: one row is written."""
     client = await practice.client()
-    await practice.admin.call("POST", "/import", {"sessions": _sessions(practice, client)})
+    made = Rows([], [], [], _sessions(practice, client))
+    await practice.admin.put(made, lambda done: None)
     await _until_indexed(practice.admin, container)
     of = ("--workspace", practice.workspace)
     began = time.monotonic()
@@ -190,7 +192,7 @@ async def test_switch_and_rollback_take_seconds(
     assert max(took) < 10
 
 
-def _sessions(practice: Practice, client: str) -> list[dict[str, object]]:
+def _sessions(practice: Practice, client: str) -> list[Row]:
     """Notes of our invented practices, again and again."""
     rows = read_rows(DATA / "sessions.jsonl")
     return [
