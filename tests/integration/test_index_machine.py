@@ -366,3 +366,19 @@ async def test_the_index_agrees_with_a_plain_model(opened: Container, owner: Own
         print_blob=True,
     )
     await asyncio.to_thread(run_state_machine_as_test, Lives, settings=bounded)
+
+
+async def test_a_reactivation_nobody_told_of_is_noticed(opened: Container, owner: Owner) -> None:
+    """The event was lost, and PazPaz's outbox with it: the lists alone must bring the practice back."""
+    world = World(opened, owner)
+    client = a_client(ClientId(uuid4()), workspace=world.workspace, notes="sleep")
+    world.put_client(client)
+    await world.settle()
+    for status in ("suspended", "active"):
+        world.source.statuses[world.workspace] = status  # type: ignore[assignment]
+        world.tell("workspaces", world.workspace, "status")
+        if status == "active":
+            world.untold, world.lost = [], True
+        await world.settle()
+
+    await world.check()
