@@ -56,9 +56,8 @@ class PgEraser:
                 return False
             await bury(connection, [(workspace, SHUT, workspace)])
             await _end_other_work(connection, workspace)
-            await shut_out_writers(
-                connection, workspace
-            )  # a turn being stored would else outlive us
+            # Else a turn that is just being stored would outlive its conversation and its key.
+            await shut_out_writers(connection, workspace)
             for table in roots:
                 await connection.execute(delete(table).where(table.c.workspace_id == workspace))
             await next_epoch(connection, workspace)

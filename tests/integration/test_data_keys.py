@@ -17,6 +17,7 @@ import pytest
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, metadata, open_database
+from service.adapters.eraser import PgEraser
 from service.adapters.key_rotation import SEALED, PgKeyRotation, Resealed
 from service.adapters.key_store import KeysRotated, PgKeyStore
 from service.adapters.work_queue import PgWorkQueue
@@ -325,31 +326,64 @@ async def test_a_row_that_somebody_holds_is_waited_for(
     assert len(await process.keys.living(workspace=workspace)) == 1
 
 
-async def test_no_key_goes_while_a_turn_is_being_stored(process: Process) -> None:
-    """New keys wait for a writer that has begun, and what it wrote is sealed anew with the rest."""
-    workspace, conversation = await furnished(process)
+@dataclass
+class Storing:
+    """A turn being stored, stopped where it has looked at its keys and written nothing."""
+
+    task: "asyncio.Task[UUID]"
+    go_on: asyncio.Event
+
+    async def done(self) -> None:
+        self.go_on.set()
+        await self.task
+
+
+async def a_turn_being_stored(
+    process: Process, workspace: WorkspaceId, conversation: UUID
+) -> Storing:
     begun, go_on = asyncio.Event(), asyncio.Event()
-    slow = process.twin()
-    plain = slow.talks._require_open
 
     class Slow(PgConversations):
         async def _require_open(self, connection: Any, keys: Any) -> None:
-            await plain(connection, keys)
+            await PgConversations._require_open(self, connection, keys)
             begun.set()
             await go_on.wait()
 
-    slow.talks = Slow(slow.database, slow.keys)
-    slow.user = process.user
-    storing = asyncio.ensure_future(slow.say(workspace, conversation, "late"))
+    slow = process.twin()
+    slow.talks, slow.user = Slow(slow.database, slow.keys), process.user
+    task = asyncio.create_task(slow.say(workspace, conversation, "late"))
     await begun.wait()
+    return Storing(task, go_on)
+
+
+async def test_no_key_goes_while_a_turn_is_being_stored(process: Process) -> None:
+    """New keys wait for a writer that has begun, and what it wrote is sealed anew with the rest."""
+    workspace, conversation = await furnished(process)
+    storing = await a_turn_being_stored(process, workspace, conversation)
     rotation = asyncio.ensure_future(rotate(process.twin(), workspace))
     await asyncio.sleep(0.2)
     assert len(await process.keys.living(workspace=workspace)) == 1
-    go_on.set()
-    await storing
+    await storing.done()
 
     assert await rotation == Resealed(rows=7, left=0)
     assert len(await process.reads(workspace, conversation)) == 4
+
+
+async def test_a_turn_being_stored_does_not_outlive_its_practice(
+    process: Process, owner: Owner
+) -> None:
+    """An erasure waits for it too: neither a turn without a key is left, nor a turn at all."""
+    workspace, _ = await furnished(process)
+    await process.queue.want_whole([workspace], kind="workspaces")
+    (lease,) = await process.queue.claim(limit=1)
+    storing = await a_turn_being_stored(process, workspace, uuid4())
+    erasure = asyncio.ensure_future(PgEraser(process.database, process.keys).erase(lease))
+    await asyncio.sleep(0.2)
+    await storing.done()
+
+    assert await erasure
+    for table in ("turns", "conversations", "bags", "workspace_keys"):
+        assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
 
 async def test_an_overtaken_rotation_seals_nothing(process: Process, owner: Owner) -> None:
