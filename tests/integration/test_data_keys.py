@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from service.adapters.key_store import KeysRotated, PgKeyStore
 from service.adapters.work_queue import PgWorkQueue
 from service.container import now
 from service.demo.databases import Databases
+from service.demo.stage import Stage
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import Sentence, Turn
@@ -500,3 +502,52 @@ async def test_a_workspace_that_was_erased_gets_no_keys(process: Process, owner:
 
     assert await rotate(process, workspace) == Resealed(0, 0)
     assert await owner.fetchval("SELECT count(*) FROM workspace_keys") == 0
+
+
+async def command(stage: Stage, url: str, *words: str, **settings: str) -> tuple[int, str, str]:
+    """The command as an operator runs it: its exit code, and what it said."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service.cli", "keys", *words),
+        env={**environment, **stage.worker_environment, "DATABASE_URL": url, **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    assert child.returncode is not None
+    return child.returncode, out.decode(), err.decode()
+
+
+async def test_what_the_command_cannot_do_is_one_line(
+    stage: Stage, databases_apart: Databases
+) -> None:
+    """The wrong login and an unknown workspace are told before anything is begun, with exit code 2."""
+    unknown = str(uuid4())
+    assert await command(stage, databases_apart.api, "rotate", "--wrapping") == (
+        2,
+        "",
+        "pazpaz-agent: DATABASE_URL: changing keys takes the worker's login\n",
+    )
+    assert await command(
+        stage, databases_apart.worker, "rotate", "--data", "--workspace", unknown
+    ) == (2, "", f"pazpaz-agent: no keys of a workspace {unknown} are stored\n")
+
+
+async def test_the_command_counts_what_it_had_to_leave(
+    stage: Stage, databases_apart: Databases, database: Database, owner: Owner
+) -> None:
+    """A row that does not open, and a workspace whose keys do not: told by id, counted, exit code 1."""
+    kek = KeyEncryptionKey.from_base64(stage.keys.key_encryption_key.read_text())
+    workspace, _ = await furnished(Process(database, kek))
+    shut, _ = await furnished(Process(database, KeyEncryptionKey(new_key())))
+    one = "(SELECT id FROM turns WHERE workspace_id = $1 LIMIT 1)"
+    await owner.execute(f"UPDATE turns SET question = '\\x01ff' WHERE id = {one}", workspace)
+
+    code, out, err = await command(stage, databases_apart.worker, "rotate", "--data")
+    said = "1 of 2 workspaces have new keys: 5 rows sealed anew, 1 rows left under an older key.\n"
+    assert (code, out) == (1, said)
+    assert f"workspace {shut}: its keys do not open (key_away)\n" in err
+    assert f"workspace {workspace}: 1 rows stay under an older key\n" in err
+    code, out, err = await command(stage, databases_apart.worker, "rotate", "--wrapping")
+    assert (code, out.splitlines()[0]) == (1, f"2 keys are wrapped by {kek.id}, 1 by another.")
+    assert f"workspace {shut}: its keys do not open (key_away)\n" in err
