@@ -76,6 +76,9 @@ async def _run(opened: "Container", run: "BackfillRun", pace: Pace) -> int:
         asked=run.asked,
     )
     workspaces = await work.scope(run.workspace)
+    if run.workspace and not workspaces:
+        await opened.backfills.abandon()
+        raise BadSettings(f"PazPaz lists no active workspace {run.workspace}")
     if run.asked:
         typer.echo(f"going on after {run.asked} notes, begun {moment(run.started_at)}", err=True)
     with progress("looked at", await work.count(workspaces)) as tick:

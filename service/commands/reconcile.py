@@ -10,6 +10,7 @@ import typer
 from service.commands.progress import Tick, progress
 from service.commands.work import Workspace, pause, with_container
 from service.domain.identity import WorkspaceId
+from service.errors import BadSettings
 from service.ingestion.reconcile import Comparison, Fault, read_feed
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class _Run:
     found: list[Comparison] = field(default_factory=list)
 
     async def run(self, only: UUID | None) -> int:
-        await self._feed()
         reconciler = self.opened.indexer.reconciler
-        everything = [WorkspaceId(only)] if only else await reconciler.everything()
+        everything = _chosen(only, await reconciler.everything())
+        await self._feed()
         with progress("comparing workspaces", len(everything)) as tick:
             for number, workspace in enumerate(everything, start=1):
                 step = reconciler.repair if self.repairs else reconciler.compare
@@ -115,6 +116,15 @@ class _Run:
         differ = [one for one in again if not one.equal]
         typer.echo("equal" if not differ else f"still different: {_counts(differ)}")
         return 1 if differ else 0
+
+
+def _chosen(only: UUID | None, known: Sequence[WorkspaceId]) -> Sequence[WorkspaceId]:
+    """A mistyped id would otherwise be equal to PazPaz: neither has anything of it."""
+    if only is None:
+        return known
+    if only not in known:
+        raise BadSettings(f"PazPaz lists no workspace {only}, and nothing of it is kept here")
+    return [WorkspaceId(only)]
 
 
 def _counts(found: Sequence[Comparison]) -> str:
