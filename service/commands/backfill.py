@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from service.commands.progress import progress
+from service.commands.progress import progress, say
 from service.commands.work import Workspace, moment, scope, with_container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
@@ -72,7 +72,7 @@ async def _run(opened: "Container", run: "BackfillRun", pace: Pace) -> int:
         pace=pace,
         since=run.since,
         on_moved=moved,
-        on_wait=lambda why: typer.echo(why, err=True),
+        on_wait=say,
         asked=run.asked,
     )
     workspaces = await work.scope(run.workspace)
@@ -80,12 +80,13 @@ async def _run(opened: "Container", run: "BackfillRun", pace: Pace) -> int:
         await opened.backfills.abandon()
         raise BadSettings(f"PazPaz lists no active workspace {run.workspace}")
     if run.asked:
-        typer.echo(f"going on after {run.asked} notes, begun {moment(run.started_at)}", err=True)
-    with progress("looked at", await work.count(workspaces)) as tick:
+        say(f"going on after {run.asked} notes, begun {moment(run.started_at)}")
+    with progress("looked at", await work.count(workspaces)) as shown:
+        work.on_wait = shown.say
         for one in workspaces:
             if run.at is None or one >= run.at:
-                await work.ask(one, after=run.after if one == run.at else None, tick=tick)
-        await work.until_done(tick)
+                await work.ask(one, after=run.after if one == run.at else None, tick=shown)
+        await work.until_done(shown)
     done = await work.summary(workspaces)
     await opened.backfills.finished(run.id)
     typer.echo(_told(done, len(workspaces)))

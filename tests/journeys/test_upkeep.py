@@ -10,7 +10,7 @@ import pytest
 from service.container import Container
 from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
-from tests.journeys.operator import begin, ended, run, sql
+from tests.journeys.command_line import begin, ended, run, sql
 from tests.journeys.practice import Practice, eventually
 
 LOST = "She began to swim on Tuesdays."
@@ -184,9 +184,7 @@ NOBODY = str(UUID(int=7))
         (("reconcile", "--workspace", NOBODY), f"no workspace {NOBODY}"),
     ],
 )
-async def test_a_wrong_word_does_nothing(
-    running: Stage, words: tuple[str, ...], said: str
-) -> None:
+async def test_a_wrong_word_does_nothing(running: Stage, words: tuple[str, ...], said: str) -> None:
     """One line that says what is wrong, and exit code 2."""
     assert said in (await run(running, *words)).complaint
 
