@@ -1,5 +1,6 @@
 """pazpaz-agent backfill: every note looked at again, at a pace, behind live events; killed, it goes on where it was."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -13,6 +14,8 @@ from service.errors import BadSettings
 from service.ingestion.backfill import Backfill, Pace, Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.adapters.backfills import BackfillRun
     from service.container import Container
 
@@ -81,16 +84,26 @@ async def _run(opened: "Container", run: "BackfillRun", pace: Pace) -> int:
         raise BadSettings(f"PazPaz lists no active workspace {run.workspace}")
     if run.asked:
         say(f"going on after {run.asked} notes, begun {moment(run.started_at)}")
+    try:
+        await _look_at_all(work, run, workspaces)
+    except asyncio.CancelledError:
+        say(f"stopped; {work.asked} notes were asked for, and run again it goes on from there")
+        raise
+    done = await work.summary(workspaces)
+    await opened.backfills.finished(run.id)
+    typer.echo(_told(done, len(workspaces)))
+    return 1 if done.dead or done.waiting else 0
+
+
+async def _look_at_all(
+    work: Backfill, run: "BackfillRun", workspaces: "Sequence[WorkspaceId]"
+) -> None:
     with progress("looked at", await work.count(workspaces)) as shown:
         work.on_wait = shown.say
         for one in workspaces:
             if run.at is None or one >= run.at:
                 await work.ask(one, after=run.after if one == run.at else None, tick=shown)
         await work.until_done(shown)
-    done = await work.summary(workspaces)
-    await opened.backfills.finished(run.id)
-    typer.echo(_told(done, len(workspaces)))
-    return 1 if done.dead or done.waiting else 0
 
 
 def _told(done: Summary, workspaces: int) -> str:

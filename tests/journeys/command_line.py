@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,11 +33,13 @@ class Told:
         return self.err
 
 
-def begin(stage: Stage, *words: str) -> subprocess.Popen[str]:
-    """Starts a command in the worker's surroundings, with nobody at the keyboard."""
+def begin(
+    stage: Stage, *words: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Starts a command in the worker's surroundings, if no others are given, with nobody at the keyboard."""
     return subprocess.Popen(
         [sys.executable, "-m", "service.cli", *words],
-        env={"PATH": os.environ["PATH"], **stage.worker_environment},
+        env={"PATH": os.environ["PATH"], **(environment or stage.worker_environment)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -50,9 +52,9 @@ def ended(command: subprocess.Popen[str]) -> Told:
     return Told(command.returncode, out, err)
 
 
-async def run(stage: Stage, *words: str) -> Told:
+async def run(stage: Stage, *words: str, environment: Mapping[str, str] | None = None) -> Told:
     """A command to its end, while the stage's own loop goes on."""
-    return await asyncio.to_thread(ended, begin(stage, *words))
+    return await asyncio.to_thread(ended, begin(stage, *words, environment=environment))
 
 
 @asynccontextmanager
