@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: demo test fuzz kills check fix openapi clean
+.PHONY: demo test fuzz faults kills check fix openapi clean
 
 demo: .venv/ready ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
@@ -14,6 +14,9 @@ test: .venv/ready ## the whole suite, on real Postgres and Redis
 
 fuzz: .venv/ready ## 100,000 operations of many practices on three builds of the service; OPERATIONS and SEED can be set
 	OPERATIONS=$${OPERATIONS:-100000} $(RUN) pytest tests/fuzz -s
+
+faults: .venv/ready ## 10,000 changes while every part is killed, frozen, cut off and lied to; the index equals PazPaz afterwards
+	EVENTS=$${EVENTS:-10000} $(RUN) pytest tests/faults -s
 
 kills: .venv/ready ## 1,000 chats while processes are killed at random: one opening and one closing audit row each
 	CHATS=$${CHATS:-1000} $(RUN) pytest tests/journeys/test_audit_kills.py -s

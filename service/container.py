@@ -180,6 +180,7 @@ class Container:
 async def open_container(settings: Settings) -> AsyncIterator[Container]:
     """Opens everything in order and closes it in reverse; raises BadSettings before anything is served."""
     kek = _key_encryption_key(settings)
+    old_keks = _old_key_encryption_keys(settings)
     signing_keys = _signing_keys(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
@@ -189,7 +190,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         redis = _redis(settings)
         stack.push_async_callback(redis.aclose)
         http = await stack.enter_async_context(_http(settings))
-        keys = PgKeyStore(database, kek, now)
+        keys = PgKeyStore(database, kek, now, tuple(old_keks))
         notes = Monolith(
             http=http,
             base_url=str(settings.monolith_url),
@@ -350,6 +351,18 @@ def _key_encryption_key(settings: Settings) -> KeyEncryptionKey:
     assert settings.key_encryption_key_file is not None  # noqa: S101 - the settings saw to it
     text = _read("KEY_ENCRYPTION_KEY_FILE", settings.key_encryption_key_file)
     return KeyEncryptionKey.from_base64(text.decode(errors="replace"))
+
+
+def _old_key_encryption_keys(settings: Settings) -> list[KeyEncryptionKey]:
+    name = "KEY_ENCRYPTION_KEYS_OLD_FILE"
+    if settings.key_encryption_keys_old_file is None:
+        return []
+    lines = _read(name, settings.key_encryption_keys_old_file).decode(errors="replace").splitlines()
+    return [
+        KeyEncryptionKey.from_base64(line, name=f"{name}, line {number}")
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
 
 
 def _signing_keys(settings: Settings) -> LiveKeys:

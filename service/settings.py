@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     key_encryption_key: SecretStr | None = None
     """32 bytes, base64: wraps every workspace's keys. Or name a file."""
     key_encryption_key_file: Path | None = None
+    key_encryption_keys_old_file: Path | None = None
+    """Further ones, a line each, that only unwrap: while the key is being changed."""
 
     model_provider: Literal["local", "cohere"] = "local"
     embedding_model: str | None = None

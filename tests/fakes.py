@@ -108,14 +108,26 @@ def a_bag(note: Note, *, key: bytes) -> Bag:
 
 
 class InMemoryKeyStore:
-    """Makes a workspace's keys from its id."""
+    """Makes a workspace's keys from its id and the number of the epoch; remembers only the numbers."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[WorkspaceId, list[int]] = {}
 
     async def keys(self, *, workspace: WorkspaceId) -> WorkspaceKeys:
-        seal = sha256(workspace.bytes).digest()
-        return WorkspaceKeys(workspace, 1, seal=seal, index=workspace.bytes * 2)
+        *older, epoch = self.epochs.get(workspace, [1])
+        seals = {one: sha256(workspace.bytes + bytes([one])).digest() for one in (*older, epoch)}
+        seal, index = seals.pop(epoch), workspace.bytes * 2
+        return WorkspaceKeys(workspace, epoch, seal=seal, index=index, older=seals)
 
     def drop(self, workspace: WorkspaceId) -> None:
         """They are made anew at each call anyway."""
+
+    def renew(self, workspace: WorkspaceId) -> None:
+        living = self.epochs.setdefault(workspace, [1])
+        living.append(living[-1] + 1)
+
+    def destroy_older(self, workspace: WorkspaceId) -> None:
+        self.epochs[workspace] = self.epochs[workspace][-1:]
 
 
 class InMemoryNoteSource:

@@ -103,6 +103,10 @@ securityContext:
 - name: ERASURE_RECEIPTS_DIR
   value: /receipts
 {{- end }}
+{{- with .Values.secret.oldKeys }}
+- name: KEY_ENCRYPTION_KEYS_OLD_FILE
+  value: /keys/monolith/{{ . }}
+{{- end }}
 {{- if or (eq "cohere" (.Values.config.MODEL_PROVIDER | default "local")) (hasPrefix "cohere/" (.Values.config.EMBEDDING_MODEL | default "")) }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
 {{- end }}
@@ -146,7 +150,7 @@ securityContext:
     items:
       - key: {{ .Values.secret.monolithKeys | quote }}
         path: {{ .Values.secret.monolithKeys | quote }}
-      {{- with .Values.secret.jwks }}
+      {{- range compact (list .Values.secret.jwks .Values.secret.oldKeys) }}
       - key: {{ . | quote }}
         path: {{ . | quote }}
       {{- end }}

@@ -44,6 +44,9 @@ CREATE UNIQUE INDEX backfills_open ON backfills ((true)) WHERE finished_at IS NU
 ERASURE = """
 ALTER TABLE tombstones ADD COLUMN asked_by text NOT NULL DEFAULT 'event' CHECK (asked_by IN ('event', 'operator', 'receipt'));
 
+-- Every process asks once a second what was erased of late.
+CREATE INDEX tombstones_recent ON tombstones (at);
+
 CREATE TABLE erasures (
   id uuid PRIMARY KEY, workspace_id uuid NOT NULL,
   entity text NOT NULL CHECK (entity IN ('sessions', 'clients', 'workspaces')), entity_id uuid NOT NULL,
@@ -82,6 +85,11 @@ ALTER TABLE session_vectors FORCE ROW LEVEL SECURITY;
 ALTER TABLE note_catalogue FORCE ROW LEVEL SECURITY;
 """
 
+# A row exactly while a rotation of data keys is unfinished: of one workspace, or under zeros of all.
+KEYS = """
+CREATE TABLE key_rotations (workspace_id uuid PRIMARY KEY, started_at timestamptz NOT NULL DEFAULT now());
+"""
+
 CONTENT_TABLES = ("index_models",)
 
 GRANTS = """
@@ -94,7 +102,8 @@ GRANT SELECT, INSERT ON erasures TO pazpaz_ai_worker;
 GRANT SELECT, INSERT, UPDATE ON installation TO pazpaz_ai_worker;
 GRANT SELECT ON index_models TO pazpaz_ai_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON index_models TO pazpaz_ai_worker;
-GRANT UPDATE ON workspace_keys TO pazpaz_ai_worker;
+GRANT UPDATE (kek_id, wrapped_seal, wrapped_index) ON workspace_keys TO pazpaz_ai_worker;
+GRANT SELECT, INSERT, DELETE ON key_rotations TO pazpaz_ai_worker;
 """
 
 
@@ -103,7 +112,7 @@ def _statements(script: str) -> list[str]:
 
 
 def upgrade() -> None:
-    for script in (WORK, EVENTS, CLOCK, ERASURE, MODELS, INDEXED):
+    for script in (WORK, EVENTS, CLOCK, ERASURE, MODELS, INDEXED, KEYS):
         for statement in _statements(script):
             op.execute(statement)
     for table in CONTENT_TABLES:

@@ -41,13 +41,12 @@ from service.adapters.database import (
     work,
 )
 from service.adapters.index_models import covers, models_of
-from service.adapters.key_store import require_current
+from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, NoteRef
-from service.errors import KeyUnavailable
 from service.ports import (
     ClientChange,
     IndexedNote,
@@ -68,7 +67,11 @@ class PgChunkStore:
     keys: KeyStore
 
     async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
-        keys = await self.keys.keys(workspace=lease.workspace)
+        return await with_current_keys(
+            self.keys, lease.workspace, lambda keys: self._replace(indexed, lease, keys)
+        )
+
+    async def _replace(self, indexed: IndexedNote, lease: Lease, keys: WorkspaceKeys) -> bool:
         async with self.database.tenant_tx(lease.workspace) as connection:
             if not await finish(connection, lease):
                 return False
@@ -98,7 +101,20 @@ class PgChunkStore:
         lease: Lease,
         wake: Sequence[UUID] = (),
     ) -> ClientChange | None:
-        keys = await self.keys.keys(workspace=lease.workspace)
+        return await with_current_keys(
+            self.keys,
+            lease.workspace,
+            lambda keys: self._put_client(client, indexed, lease, wake, keys),
+        )
+
+    async def _put_client(
+        self,
+        client: Client,
+        indexed: IndexedNote | None,
+        lease: Lease,
+        wake: Sequence[UUID],
+        keys: WorkspaceKeys,
+    ) -> ClientChange | None:
         async with self.database.tenant_tx(lease.workspace) as connection:
             if not await finish(connection, lease):
                 return None
@@ -156,15 +172,15 @@ class PgChunkStore:
             return await _epoch(connection, workspace)
 
     async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
-        keys = await self.keys.keys(workspace=workspace)
+        return await with_living_keys(self.keys, workspace, self._bags)
+
+    async def _bags(self, keys: WorkspaceKeys) -> tuple[int, Sequence[Bag]]:
+        workspace = keys.workspace
         query = select(bags).where(bags.c.workspace_id == workspace)
         async with self.database.tenant_tx(workspace) as connection:
             # The epoch first: a change between the two reads makes the cache look old, never too new.
             epoch = await _epoch(connection, workspace)
             rows = (await connection.execute(query)).all()
-        if any(row.key_epoch != keys.epoch for row in rows):
-            self.keys.drop(workspace)
-            raise KeyUnavailable
         return epoch, [_open_bag(row, keys) for row in rows]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
@@ -448,6 +464,13 @@ async def _swap_bag(connection: AsyncConnection, bag: Bag, keys: WorkspaceKeys) 
         await connection.execute(insert(bags).values(_key_of(bag.ref) | row))
 
 
+def reseal_bag(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
+    """A stored bag under the newest key, as the columns to change. Raises KeyUnavailable, SealBroken."""
+    place = _bag_place(NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id))
+    plain = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=place)
+    return {"key_epoch": keys.epoch, "sealed": seal(plain, key=keys.seal, place=place)}
+
+
 def _bag_place(ref: NoteRef) -> tuple[str, ...]:
     return ("bags", str(ref.workspace), ref.entity, str(ref.id))
 
@@ -460,7 +483,7 @@ def _pack(bag: Bag) -> bytes:
 
 def _open_bag(row: Row[Any], keys: WorkspaceKeys) -> Bag:
     ref = NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id)
-    data = unseal(row.sealed, key=keys.seal, place=_bag_place(ref))
+    data = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_bag_place(ref))
     n = int.from_bytes(data[:4], "little")
     features, counts = array("Q", data[4 : 4 + 8 * n]), array("I", data[4 + 8 * n :])
     return Bag(ref, ClientId(row.client_id), row.day, tuple(features), tuple(counts))

@@ -32,7 +32,7 @@ from service.adapters.database import (
     turn_sources,
     turns,
 )
-from service.adapters.key_store import require_current
+from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import Sentence, Turn
@@ -75,7 +75,22 @@ class PgConversations:
         turn: Turn,
     ) -> None:
         """Raises ConversationNotFound when the id is another user's."""
-        keys = await self.keys.keys(workspace=workspace)
+
+        async def add(keys: WorkspaceKeys) -> None:
+            await self._add(turn, keys, conversation=conversation, client=client, user=user)
+
+        await with_current_keys(self.keys, workspace, add)
+
+    async def _add(
+        self,
+        turn: Turn,
+        keys: WorkspaceKeys,
+        *,
+        conversation: UUID,
+        client: ClientId | None,
+        user: UserId,
+    ) -> None:
+        workspace = keys.workspace
         row = {"client_id": client, "started_at": turn.asked_at}
         first = insert(conversations).values(
             row | {"workspace_id": workspace, "id": conversation, "user_id": user}
@@ -113,7 +128,12 @@ class PgConversations:
     async def turns(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
     ) -> Sequence[Turn]:
-        keys = await self.keys.keys(workspace=workspace)
+        return await with_living_keys(
+            self.keys, workspace, lambda keys: self._turns(conversation, user, keys)
+        )
+
+    async def _turns(self, conversation: UUID, user: UserId, keys: WorkspaceKeys) -> Sequence[Turn]:
+        workspace = keys.workspace
         async with self.database.tenant_tx(workspace) as connection:
             rows = (await connection.execute(_turns(conversation, user, workspace))).all()
             gone = await connection.execute(_gone_sources(conversation, workspace))
@@ -335,14 +355,31 @@ def _source_rows(turn: Turn, workspace: WorkspaceId) -> list[dict[str, object]]:
     ]
 
 
+def reseal_turn(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
+    """A stored turn under the newest key, as the columns to change; what was shredded stays so.
+
+    Raises KeyUnavailable, SealBroken.
+    """
+
+    def again(blob: bytes | None, part: str) -> bytes | None:
+        if blob is None:
+            return None
+        plain = _open(blob, row, keys, part)
+        return seal(plain, key=keys.seal, place=_place(keys, row.id, part))
+
+    sentences = [again(blob, str(place)) for place, blob in enumerate(row.sentences)]
+    question = again(row.question, "question")
+    return {"key_epoch": keys.epoch, "question": question, "sentences": sentences}
+
+
 def _open_turn(row: Row[Any], keys: WorkspaceKeys, hidden: set[tuple[UUID, int]]) -> Turn:
     sentences = [
-        _open_sentence(None if (row.id, place) in hidden else blob, keys, row.id, place)
+        _open_sentence(None if (row.id, place) in hidden else blob, row, keys, place)
         for place, blob in enumerate(row.sentences)
     ]
     return Turn(
         id=row.id,
-        question=_unseal(row.question, keys, row.id, "question") if row.question else None,
+        question=json.loads(_open(row.question, row, keys, "question")) if row.question else None,
         sentences=sentences,
         outcome=row.outcome,
         asked_at=row.asked_at,
@@ -350,11 +387,11 @@ def _open_turn(row: Row[Any], keys: WorkspaceKeys, hidden: set[tuple[UUID, int]]
 
 
 def _open_sentence(
-    blob: bytes | None, keys: WorkspaceKeys, turn: UUID, place: int
+    blob: bytes | None, row: Row[Any], keys: WorkspaceKeys, place: int
 ) -> Sentence | None:
     if blob is None:
         return None
-    said = _unseal(blob, keys, turn, str(place))
+    said = json.loads(_open(blob, row, keys, str(place)))
     return Sentence(said["text"], said["citations"], {})
 
 
@@ -362,8 +399,8 @@ def _seal(value: object, keys: WorkspaceKeys, turn: UUID, part: str) -> bytes:
     return seal(json.dumps(value).encode(), key=keys.seal, place=_place(keys, turn, part))
 
 
-def _unseal(blob: bytes, keys: WorkspaceKeys, turn: UUID, part: str) -> Any:
-    return json.loads(unseal(blob, key=keys.seal, place=_place(keys, turn, part)))
+def _open(blob: bytes, row: Row[Any], keys: WorkspaceKeys, part: str) -> bytes:
+    return unseal(blob, key=keys.seal_of(row.key_epoch), place=_place(keys, row.id, part))
 
 
 def _place(keys: WorkspaceKeys, turn: UUID, part: str) -> tuple[str, ...]:

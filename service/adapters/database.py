@@ -48,6 +48,7 @@ workspace_keys = _table(
     wrapped_index=LargeBinary,
     created_at=INSTANT,
 )
+key_rotations = _table("key_rotations", workspace_id=Uuid, started_at=INSTANT)
 index_epoch = _table("index_epoch", workspace_id=Uuid, epoch=BigInteger)
 note_catalogue = _table(
     "note_catalogue",
@@ -250,6 +251,7 @@ SYSTEM_TABLES = (
     feed_cursor,
     schedules,
     backfills,
+    key_rotations,
     erasures,
     installation,
 )

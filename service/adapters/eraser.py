@@ -24,12 +24,13 @@ from service.adapters.database import (
     backfills,
     erasures,
     event_ids,
+    key_rotations,
     note_catalogue,
     switches,
     tombstones,
     work,
 )
-from service.adapters.key_store import exclude_writers
+from service.adapters.key_store import shut_out_writers
 from service.adapters.traces import KEEPING, traces
 from service.adapters.work_queue import TOKEN, bury, finish
 from service.domain.audit import Action, AuditEntry
@@ -43,7 +44,7 @@ from service.security.receipts import SigningKey, sign
 # Chunks and bags go by cascade with the row they hang on.
 INDEX_ROOTS = (note_catalogue,)
 OF_WORKSPACE = (
-    *(work, event_ids, switches, backfills),
+    *(work, event_ids, switches, backfills, key_rotations),
     *(table for table in CONTENT_TABLES if table not in KEEPING),
 )
 ACTIONS: dict[str, Action] = {
@@ -69,6 +70,8 @@ class PgEraser:
                 return False
             await bury(connection, [(workspace, SHUT, workspace)])
             await _end_other_work(connection, workspace)
+            # In the order of a writer: else one that holds its note's lock would wait for ours, and we for its.
+            await shut_out_writers(connection, workspace)
             for table in INDEX_ROOTS:
                 await connection.execute(delete(table).where(table.c.workspace_id == workspace))
             await next_epoch(connection, workspace)
@@ -102,7 +105,7 @@ class PgEraser:
         ended = await _end_work(connection, subject, ids)
         if subject.entity == "clients":
             await lock_client(connection, subject.workspace, ClientId(subject.id))
-        await exclude_writers(connection, subject.workspace)
+        await shut_out_writers(connection, subject.workspace)
         ids |= set(await _sessions_of(connection, subject))
         removed = dict(await traces(connection, subject, ids))
         await _remove(connection, subject, ids)

@@ -1,11 +1,12 @@
 """Workspace keys: wrapped in Postgres, opened here, remembered for a few minutes."""
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,11 +15,16 @@ from service.adapters.database import Database, workspace_keys
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import KeyUnavailable
-from service.ports import Clock, KeyStore, WorkspaceKeys
-from service.security.keys import KeyEncryptionKey, new_key
+from service.ports import Clock, KeyStore, KeyWrapper, WorkspaceKeys
+from service.security.keys import new_key
 
 REMEMBER = timedelta(minutes=5)
 MOST = 1000
+TRIES = 3
+"""A second rotation of the same workspace within one write is unlikely, a third is a fault."""
+
+Purpose = Literal["seal", "index"]
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -26,23 +32,63 @@ class PgKeyStore:
     """Keeps KeyStore. Opened keys live in memory only, bounded in number and time."""
 
     database: Database
-    kek: KeyEncryptionKey
+    kek: KeyWrapper
+    """Wraps new keys."""
     clock: Clock
+    old: Sequence[KeyWrapper] = ()
+    """Only unwrap: those that a change of the key-encryption key comes from, or goes to."""
     _open: OrderedDict[WorkspaceId, tuple[datetime, WorkspaceKeys]] = field(
         default_factory=OrderedDict, repr=False
     )
 
     async def keys(self, *, workspace: WorkspaceId) -> WorkspaceKeys:
-        """Raises StoreUnavailable, or KeyUnavailable when another key-encryption key wrapped them."""
+        """Raises StoreUnavailable, or KeyUnavailable when a key-encryption key that is not here wrapped them."""
         remembered = self._open.get(workspace)
         if remembered and remembered[0] > self.clock():
             return remembered[1]
-        row = await self._read_or_make(workspace)
-        return self._remember(self._unwrap(row))
+        rows = await self.living(workspace=workspace) or await self._make(workspace)
+        return self._remember(await self.opened(rows))
 
     def drop(self, workspace: WorkspaceId) -> None:
         """Forgets the opened keys, as when the workspace is erased."""
         self._open.pop(workspace, None)
+
+    async def living(self, *, workspace: WorkspaceId) -> Sequence[Row[Any]]:
+        """The stored keys of every epoch that a row may still be sealed with, newest first."""
+        async with self.database.tenant_tx(workspace) as connection:
+            return await _rows(connection, workspace)
+
+    async def unwrap(self, row: Row[Any], purpose: Purpose) -> bytes:
+        """Raises KeyUnavailable, SealBroken. Not inside a transaction."""
+        wrapper = self._wrapper(row.kek_id)
+        wrapped = row._mapping[f"wrapped_{purpose}"]
+        return await wrapper.unwrap(wrapped, place=_place(row.workspace_id, row.epoch, purpose))
+
+    async def wrap(
+        self, workspace: WorkspaceId, epoch: int, *, seal: bytes, index: bytes
+    ) -> dict[str, object]:
+        """A row under the present key-encryption key. Not inside a transaction."""
+
+        async def wrapped(key: bytes, purpose: Purpose) -> bytes:
+            return await self.kek.wrap(key, place=_place(workspace, epoch, purpose))
+
+        return {
+            "workspace_id": workspace,
+            "epoch": epoch,
+            "kek_id": self.kek.id,
+            "wrapped_seal": await wrapped(seal, "seal"),
+            "wrapped_index": await wrapped(index, "index"),
+        }
+
+    def next_epoch(self, *, after: int = 0) -> int:
+        """From the clock: keys made after an erasure are told from those other processes remember."""
+        return max(int(self.clock().timestamp()), after + 1)
+
+    def _wrapper(self, kek_id: str) -> KeyWrapper:
+        for wrapper in (self.kek, *self.old):
+            if wrapper.id == kek_id:
+                return wrapper
+        raise KeyUnavailable
 
     def _remember(self, keys: WorkspaceKeys) -> WorkspaceKeys:
         self._open[keys.workspace] = (self.clock() + REMEMBER, keys)
@@ -51,81 +97,112 @@ class PgKeyStore:
             self._open.popitem(last=False)
         return keys
 
-    async def _read_or_make(self, workspace: WorkspaceId) -> Row[Any]:
-        newest = (
-            select(workspace_keys)
-            .where(workspace_keys.c.workspace_id == workspace)
-            .order_by(workspace_keys.c.epoch.desc())
-            .limit(1)
-        )
+    async def _make(self, workspace: WorkspaceId) -> Sequence[Row[Any]]:
+        """Many processes may meet here: one makes the keys and tells the trail, all read what it wrote."""
+        fresh = await self.wrap(workspace, self.next_epoch(), seal=new_key(), index=new_key())
         async with self.database.tenant_tx(workspace) as connection:
-            row = (await connection.execute(newest)).one_or_none()
-            if row is None:
-                await self._make(connection, workspace)
-                row = (await connection.execute(newest)).one()
-        return row
+            # Two that looked in different seconds would else make two index keys, under two epochs.
+            await shut_out_writers(connection, workspace)
+            if not (rows := await _rows(connection, workspace)):
+                await add_keys(connection, fresh)
+                rows = await _rows(connection, workspace)
+        return rows
 
-    async def _make(self, connection: AsyncConnection, workspace: WorkspaceId) -> None:
-        """Two processes may meet here: one insert wins and is told in the trail, both read what it wrote."""
-        fresh = self._fresh(workspace)
-        made = insert(workspace_keys).values(fresh).on_conflict_do_nothing()
-        if (await connection.execute(made.returning(workspace_keys.c.epoch))).first():
-            told = {"workspace_keys": fresh["epoch"], "wrapped_by": fresh["kek_id"]}
-            await append(connection, AuditEntry("keys.changed", details=told), workspace=workspace)
-
-    def _fresh(self, workspace: WorkspaceId) -> dict[str, object]:
-        return {
-            "workspace_id": workspace,
-            # From the clock: keys made after an erasure are told from those other processes remember.
-            "epoch": int(self.clock().timestamp()),
-            "kek_id": self.kek.id,
-            "wrapped_seal": self.kek.wrap(new_key(), place=_place(workspace, "seal")),
-            "wrapped_index": self.kek.wrap(new_key(), place=_place(workspace, "index")),
-        }
-
-    def _unwrap(self, row: Row[Any]) -> WorkspaceKeys:
-        if row.kek_id != self.kek.id:
-            raise KeyUnavailable
-        workspace = WorkspaceId(row.workspace_id)
+    async def opened(self, rows: Sequence[Row[Any]]) -> WorkspaceKeys:
+        """Raises KeyUnavailable, SealBroken. Not inside a transaction."""
+        newest, *older = rows
         return WorkspaceKeys(
-            workspace=workspace,
-            epoch=row.epoch,
-            seal=self.kek.unwrap(row.wrapped_seal, place=_place(workspace, "seal")),
-            index=self.kek.unwrap(row.wrapped_index, place=_place(workspace, "index")),
+            workspace=WorkspaceId(newest.workspace_id),
+            epoch=newest.epoch,
+            seal=await self.unwrap(newest, "seal"),
+            index=await self.unwrap(newest, "index"),
+            older={row.epoch: await self.unwrap(row, "seal") for row in older},
         )
+
+
+class KeysRotated(KeyUnavailable):
+    """These keys are no longer the newest; what was to be sealed with them is sealed with the new ones."""
+
+
+async def add_keys(connection: AsyncConnection, row: dict[str, Any], **told: object) -> None:
+    """Stores wrapped keys and tells the trail."""
+    await connection.execute(insert(workspace_keys).values(row))
+    details = {"workspace_keys": row["epoch"], "wrapped_by": row["kek_id"], **told}
+    entry = AuditEntry("keys.changed", details=details)
+    await append(connection, entry, workspace=row["workspace_id"])
+
+
+async def with_current_keys(
+    store: KeyStore, workspace: WorkspaceId, write: Callable[[WorkspaceKeys], Awaitable[R]]
+) -> R:
+    """Writes, and where the keys were rotated meanwhile writes again with the new ones.
+
+    Where the workspace was erased meanwhile nothing may be written: raises KeyUnavailable. `write` opens a
+    transaction and calls `require_current` in it.
+    """
+    keys = await store.keys(workspace=workspace)
+    for _ in range(TRIES):
+        try:
+            return await write(keys)
+        except KeysRotated:
+            fresh = await store.keys(workspace=workspace)
+            if fresh.index != keys.index:  # the one thing that outlives every rotation
+                raise KeyUnavailable from None
+            keys = fresh
+    raise KeyUnavailable
+
+
+async def with_living_keys(
+    store: KeyStore, workspace: WorkspaceId, read: Callable[[WorkspaceKeys], Awaitable[R]]
+) -> R:
+    """Reads and opens rows, and reads them again where one was sealed under an epoch that is not remembered here."""
+    for _ in range(TRIES - 1):
+        keys = await store.keys(workspace=workspace)
+        try:
+            return await read(keys)
+        except KeyUnavailable:
+            store.drop(workspace)
+    return await read(await store.keys(workspace=workspace))
 
 
 async def require_current(
     connection: AsyncConnection, keys: WorkspaceKeys, store: KeyStore
 ) -> None:
-    """Raises KeyUnavailable when these keys were erased meanwhile, and makes `store` forget them.
+    """Holds new keys off until this transaction ends.
 
-    Until the end of the transaction nobody erases anything of the workspace: what was checked still holds.
+    Raises KeysRotated when newer ones are there, KeyUnavailable when these were erased; `store` forgets them.
     """
-    await connection.execute(_LOCK_SHARED, {"name": _lock_name(keys.workspace)})
-    query = select(workspace_keys.c.epoch).where(
-        workspace_keys.c.workspace_id == keys.workspace, workspace_keys.c.epoch == keys.epoch
+    await connection.execute(_LOCK_SHARED, {"name": f"keys/{keys.workspace}"})
+    # A statement of its own: it must see what was committed while we waited.
+    newest = select(func.max(workspace_keys.c.epoch)).where(
+        workspace_keys.c.workspace_id == keys.workspace
     )
-    if (await connection.execute(query)).first() is None:
+    epoch = await connection.scalar(newest)
+    if epoch != keys.epoch:
         store.drop(keys.workspace)
-        raise KeyUnavailable
+        raise KeyUnavailable if epoch is None else KeysRotated
 
 
-async def exclude_writers(connection: AsyncConnection, workspace: WorkspaceId) -> None:
-    """Waits for everybody who writes content of the workspace, and keeps others waiting until the commit.
+async def shut_out_writers(connection: AsyncConnection, workspace: WorkspaceId) -> None:
+    """Waits until whoever seals with this workspace's keys has committed, and keeps others from beginning.
 
-    Whoever comes after it sees the tombstones and the keys as that commit left them.
+    A lock by name, because the API may not lock a row of keys: that takes the right to change it.
     """
-    await connection.execute(_LOCK, {"name": _lock_name(workspace)})
+    await connection.execute(_LOCK, {"name": f"keys/{workspace}"})
 
 
-def _lock_name(workspace: WorkspaceId) -> str:
-    return f"keys/{workspace}"
-
-
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
-def _place(workspace: WorkspaceId, purpose: str) -> tuple[str, str, str]:
-    return ("workspace_keys", str(workspace), purpose)
+async def _rows(connection: AsyncConnection, workspace: WorkspaceId) -> Sequence[Row[Any]]:
+    """Newest first."""
+    query = select(workspace_keys).where(workspace_keys.c.workspace_id == workspace)
+    rows: Sequence[Row[Any]] = (
+        await connection.execute(query.order_by(workspace_keys.c.epoch.desc()))
+    ).all()
+    return rows
+
+
+def _place(workspace: WorkspaceId, epoch: int, purpose: Purpose) -> tuple[str, ...]:
+    return ("workspace_keys", str(workspace), str(epoch), purpose)

@@ -1,16 +1,13 @@
 """pazpaz-agent bench: what a part costs, beside a baseline measured in the same run."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+BACKLOGS = (500, 2000, 8000)
 app = typer.Typer(help="Measures what a part costs.")
-
-
-@app.callback()
-def _top() -> None:
-    """Keeps the name of the only bench on the command line."""
 
 
 @app.command()
@@ -23,3 +20,21 @@ def audit(
     from service.demo.bench_audit import run_bench
 
     asyncio.run(run_bench(appenders=appenders, seconds=seconds, rounds=rounds))
+
+
+@app.command()
+def ingest(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("tests/data"),
+    backlog: Annotated[
+        list[int] | None, typer.Option(min=1, help="Notes waiting; may be said again.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Of events.")] = 5,
+) -> None:
+    """Events accepted, and notes indexed by one worker and by two, as more of them wait."""
+    from service.commands.signals import interruptible
+    from service.demo.bench_ingest import run_bench
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    backlogs = sorted(set(backlog or BACKLOGS))
+    interruptible(run_bench(data, backlogs=backlogs, rounds=rounds))

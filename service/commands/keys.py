@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from uuid import UUID
 
 import typer
 
@@ -27,13 +28,24 @@ def _duration(text: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-KeyFolder = Annotated[Path, typer.Option(file_okay=False, help="keys.json and its private keys.")]
+FOLDER = typer.Option(file_okay=False, help="keys.json and its private keys.")
+KeyFolder = Annotated[Path, FOLDER]
+MaybeKeyFolder = Annotated[Path | None, FOLDER]
 Duration = Annotated[str, typer.Option(metavar="TIME", help="Such as 90s, 10m, 1h or 2d.")]
 
 
 @keys_app.command("rotate")
 def rotate(
-    folder: KeyFolder,
+    folder: MaybeKeyFolder = None,
+    data: Annotated[
+        bool, typer.Option("--data", help="New keys of workspaces, every row sealed anew.")
+    ] = False,
+    wrapping: Annotated[
+        bool, typer.Option("--wrapping", help="KEY_ENCRYPTION_KEY over all keys of workspaces.")
+    ] = False,
+    workspace: Annotated[
+        UUID | None, typer.Option(help="With --data: of this workspace only.")
+    ] = None,
     side: Annotated[
         Literal["ai", "ml"] | None, typer.Option(help="Whose keys: ours, or PazPaz's.")
     ] = None,
@@ -41,7 +53,31 @@ def rotate(
     overlap: Duration = "1h",
     at_once: Annotated[bool, typer.Option("--now", help="Switch now, ready or not.")] = False,
 ) -> None:
-    """Adds the next signing key and says when it takes over; in an empty folder, makes the first."""
+    """Changes keys while the service runs; cut off, it goes on where it was.
+
+    --folder adds the next signing key and says when it takes over; in an empty folder, makes the first.
+    """
+    _one_of(folder, data, wrapping)
+    if workspace and not data:
+        raise typer.BadParameter("--workspace goes with --data")
+    if folder:
+        _rotate_signing(
+            folder, side=side, switch_after=switch_after, overlap=overlap, at_once=at_once
+        )
+        return
+    from service.commands import data_keys
+
+    raise typer.Exit(data_keys.reseal(workspace) if data else data_keys.rewrap())
+
+
+def _rotate_signing(
+    folder: Path,
+    *,
+    side: Literal["ai", "ml"] | None,
+    switch_after: str,
+    overlap: str,
+    at_once: bool,
+) -> None:
     from pazpaz_ai_client.signing import rotation
 
     with _one_line():
@@ -68,8 +104,17 @@ def retire(
 
 
 @keys_app.command("show")
-def show(folder: KeyFolder) -> None:
-    """Prints which key signs, which come, which are still accepted, and since when."""
+def show(
+    folder: MaybeKeyFolder = None,
+    data: Annotated[bool, typer.Option("--data", help="Keys of workspaces, counted.")] = False,
+) -> None:
+    """Prints which signing keys there are and since when; or how many keys of workspaces, by what wraps them."""
+    _one_of(folder, data)
+    if not folder:
+        from service.commands import data_keys
+
+        data_keys.show()
+        return
     from pazpaz_ai_client.signing import rotation
 
     with _one_line():
@@ -83,6 +128,12 @@ def kek() -> None:
     from service.security.keys import new_key
 
     typer.echo(base64.b64encode(new_key()).decode())
+
+
+def _one_of(folder: Path | None, data: bool, wrapping: bool | None = None) -> None:
+    if [folder is not None, data, wrapping].count(True) != 1:
+        names = "--folder or --data" if wrapping is None else "--folder, --data or --wrapping"
+        raise typer.BadParameter(f"say one of {names}: whose keys")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -40,6 +40,13 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     how: signal.Signals
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    user: str | None = None
+
+    def again(self) -> "Child":
+        """The same command once more, after this one ended."""
+        argv = [str(part) for part in _parts(self.process.args)]
+        return spawn(self.name, argv, log=self.log, env=self.env, user=self.user, how=self.how)
 
     def stop(self) -> None:
         """Asks, waits, and insists."""
@@ -77,7 +84,12 @@ def spawn(
             start_new_session=True,
             preexec_fn=die_with_parent(how),
         )
-    return Child(name, process, log, how)
+    return Child(name, process, log, how, env, user)
+
+
+def _parts(argv: object) -> Sequence[object]:
+    assert isinstance(argv, list)  # noqa: S101 - `spawn` gave it
+    return argv
 
 
 def free_port() -> int:

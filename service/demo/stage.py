@@ -83,7 +83,7 @@ class Stage:
         )
 
     def start(self, *names: str) -> None:
-        """Starts parts that are not running: `monolith`, `api`, `worker`."""
+        """Starts parts that are not running: `monolith`, `api`, `worker`; any number of the last: `worker-2`."""
         for name in names:
             argv, env = self._part(name)
             self.children[name] = spawn(
@@ -124,16 +124,25 @@ class Stage:
             "monolith": ([python, "-m", "demo_monolith"], self.monolith_environment),
             "api": ([python, "-m", "service.cli", "serve"], self.environment),
             "worker": ([python, "-m", "service.cli", "worker"], self.worker_environment),
-        }[name]
+        }[name.partition("-")[0]]
 
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, *, name: str, monolith_port: int = 0, keep: bool = False, **settings: str
+    folder: Path,
+    *,
+    name: str,
+    monolith_port: int = 0,
+    keep: bool = False,
+    servers: Servers | None = None,
+    **settings: str,
 ) -> AsyncIterator[Stage]:
-    """Servers, databases and keys; no part is started yet. All of it goes at the end, unless `keep`."""
+    """Servers, databases and keys; no part is started yet. All of it goes at the end, unless `keep`.
+
+    `servers` that somebody else started stay theirs.
+    """
     async with AsyncExitStack() as stack:
-        servers = _servers(folder, stack)
+        servers = servers or _servers(folder, stack)
         if not keep:
             stack.push_async_callback(drop_databases, servers.admin_url, name=name)
         databases = await make_databases(servers.admin_url, name=name)

@@ -15,29 +15,29 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KeyEncryptionKey:
-    """Wraps each workspace's keys; `id` is a digest of it, so a wrong one is recognised, never tried."""
+    """Keeps KeyWrapper in this process; `id` is a digest of it, so a wrong one is recognised, never tried."""
 
     secret: bytes
 
     @classmethod
-    def from_base64(cls, text: str) -> "KeyEncryptionKey":
-        """Raises BadSettings unless it is 32 bytes of base64."""
+    def from_base64(cls, text: str, *, name: str = "KEY_ENCRYPTION_KEY") -> "KeyEncryptionKey":
+        """Raises BadSettings, naming the setting, unless it is 32 bytes of base64."""
         try:
             secret = base64.b64decode(text.strip(), validate=True)
         except (binascii.Error, ValueError):
             secret = b""
         if len(secret) != KEY_BYTES:
-            raise BadSettings("KEY_ENCRYPTION_KEY: must be 32 bytes, base64")
+            raise BadSettings(f"{name}: must be 32 bytes, base64")
         return cls(secret)
 
     @property
     def id(self) -> str:
         return hashlib.sha256(b"pazpaz-ai.kek-id.v1" + self.secret).hexdigest()[:16]
 
-    def wrap(self, key: bytes, *, place: tuple[str, ...]) -> bytes:
+    async def wrap(self, key: bytes, *, place: tuple[str, ...]) -> bytes:
         return seal(key, key=self.secret, place=("kek", self.id, *place))
 
-    def unwrap(self, wrapped: bytes, *, place: tuple[str, ...]) -> bytes:
+    async def unwrap(self, wrapped: bytes, *, place: tuple[str, ...]) -> bytes:
         """Raises SealBroken."""
         return unseal(wrapped, key=self.secret, place=("kek", self.id, *place))
 

@@ -8,11 +8,12 @@ import pytest
 from pazpaz_ai_client.signing import PrivateKey
 from service.adapters.database import Database
 from service.adapters.eraser import PgEraser
+from service.adapters.key_rotation import PgKeyRotation
 from service.adapters.key_store import REMEMBER, PgKeyStore
 from service.container import now
 from service.domain.erasure import Subject
 from service.errors import KeyUnavailable, SealBroken
-from service.ports import KeyStore
+from service.ports import KeyStore, WorkspaceKeys
 from service.security.keys import KeyEncryptionKey, new_key
 from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE, InMemoryKeyStore
 
@@ -117,3 +118,122 @@ async def test_erased_keys_are_gone_for_good(pg_keys: PgKeyStore, database: Data
     fresh = await pg_keys.keys(workspace=WORKSPACE)
     assert {fresh.seal, fresh.index}.isdisjoint({made.seal, made.index})
     assert await pg_keys.keys(workspace=OTHER_WORKSPACE) == kept
+
+
+class Rotating:
+    """A key store, and what the other side of a rotation does to it; no remembered key is asked."""
+
+    def __init__(self, store: InMemoryKeyStore | PgKeyStore) -> None:
+        self.store = store
+
+    async def renew(self) -> None:
+        if isinstance(self.store, InMemoryKeyStore):
+            return self.store.renew(WORKSPACE)
+        elsewhere = PgKeyRotation(
+            self.store.database, PgKeyStore(self.store.database, self.store.kek, now)
+        )
+        assert await elsewhere.renew(workspace=WORKSPACE, older_than=now() + timedelta(days=1))
+        return None
+
+    async def destroy_older(self) -> None:
+        if isinstance(self.store, InMemoryKeyStore):
+            return self.store.destroy_older(WORKSPACE)
+        elsewhere = PgKeyRotation(
+            self.store.database, PgKeyStore(self.store.database, self.store.kek, now)
+        )
+        await elsewhere.reseal(workspace=WORKSPACE)
+        return None
+
+    async def read(self) -> WorkspaceKeys:
+        self.store.drop(WORKSPACE)
+        return await self.store.keys(workspace=WORKSPACE)
+
+
+@pytest.fixture(params=["fake", "real"])
+def rotating(request: pytest.FixtureRequest, pg_keys: PgKeyStore) -> Rotating:
+    return Rotating(InMemoryKeyStore() if request.param == "fake" else pg_keys)
+
+
+async def test_a_new_epoch_seals_and_the_old_one_still_opens(rotating: Rotating) -> None:
+    """New keys have another seal key and the same index key, and rows of every living epoch have theirs."""
+    first = await rotating.read()
+    await rotating.renew()
+    second = await rotating.read()
+    await rotating.renew()
+    third = await rotating.read()
+
+    assert first.epoch < second.epoch < third.epoch
+    assert first.index == second.index == third.index
+    assert third.older == {first.epoch: first.seal, second.epoch: second.seal}
+    assert [third.seal_of(one.epoch) for one in (first, second, third)] == [
+        first.seal,
+        second.seal,
+        third.seal,
+    ]
+    assert len({first.seal, second.seal, third.seal}) == 3
+
+
+async def test_a_destroyed_epoch_opens_nothing(rotating: Rotating) -> None:
+    """Where no row needs it any more an older key is gone, and asking for it is an error and no other key."""
+    first = await rotating.read()
+    await rotating.renew()
+    await rotating.destroy_older()
+    last = await rotating.read()
+
+    assert last.older == {}
+    with pytest.raises(KeyUnavailable):
+        last.seal_of(first.epoch)
+
+
+async def test_processes_whose_clocks_differ_agree(pg_keys: PgKeyStore, owner: Owner) -> None:
+    """Two that meet a new workspace in different seconds do not each make an index key."""
+    stores = [
+        PgKeyStore(pg_keys.database, pg_keys.kek, lambda late=late: now() + timedelta(seconds=late))
+        for late in range(8)
+    ]
+    made = await asyncio.gather(*(store.keys(workspace=WORKSPACE) for store in stores))
+
+    assert len({one.index for one in made}) == 1
+    assert await owner.fetchval("SELECT count(*) FROM workspace_keys") == 1
+    assert await owner.fetchval("SELECT count(*) FROM audit") == 1
+
+
+async def test_a_key_that_only_unwraps_opens_what_it_wrapped(pg_keys: PgKeyStore) -> None:
+    """With a new key-encryption key and the old one beside it, old keys open and new ones are wrapped by the new."""
+    made = await pg_keys.keys(workspace=WORKSPACE)
+    fresh = KeyEncryptionKey(new_key())
+    changed = PgKeyStore(pg_keys.database, fresh, now, [pg_keys.kek])
+
+    assert await changed.keys(workspace=WORKSPACE) == made
+    await changed.keys(workspace=OTHER_WORKSPACE)
+    assert {row.kek_id for row in await changed.living(workspace=OTHER_WORKSPACE)} == {fresh.id}
+    assert {row.kek_id for row in await changed.living(workspace=WORKSPACE)} == {pg_keys.kek.id}
+
+
+async def test_no_wrapper_is_called_inside_a_transaction(pg_keys: PgKeyStore) -> None:
+    """A key-encryption key may be a call to another machine: while it is awaited, no connection is held."""
+    held: list[int] = []
+
+    class Far:
+        """As a KMS: it looks at the pool each time."""
+
+        id = "far"
+
+        async def wrap(self, key: bytes, *, place: tuple[str, ...]) -> bytes:
+            held.append(pg_keys.database.engine.pool.checkedout())  # type: ignore[attr-defined]
+            return key[::-1]
+
+        async def unwrap(self, wrapped: bytes, *, place: tuple[str, ...]) -> bytes:
+            return await self.wrap(wrapped, place=place)
+
+    far = PgKeyStore(pg_keys.database, pg_keys.kek, now)
+    await far.keys(workspace=WORKSPACE)
+    far = PgKeyStore(pg_keys.database, Far(), now, [pg_keys.kek])
+    rotation = PgKeyRotation(pg_keys.database, far)
+    await far.keys(workspace=OTHER_WORKSPACE)
+    await rotation.renew(workspace=WORKSPACE, older_than=now() + timedelta(days=1))
+    await rotation.reseal(workspace=WORKSPACE)
+    await rotation.rewrap(workspace=WORKSPACE)
+
+    assert len(held) > 5
+    assert set(held) == {0}

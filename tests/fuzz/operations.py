@@ -10,6 +10,8 @@ import httpx
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import PrivateKey, Signer
+from service.adapters.key_rotation import PgKeyRotation, Resealed
+from service.adapters.key_store import PgKeyStore
 from service.adapters.rate_limiter import RedisRateLimiter
 from service.adapters.standing import PgSwitches
 from service.container import OUR_AUDIENCE, now
@@ -29,7 +31,7 @@ from service.ingestion.indexing import bag_of
 from service.language.chunking import chunk_note
 from service.ports import Event, IndexedNote, Lease, Space
 from service.security.chain import Checkpoint
-from service.security.keys import digest
+from service.security.keys import KeyEncryptionKey, digest, new_key
 from tests.fakes import NOW
 from tests.fuzz.builds import Build
 from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, SESSIONS, Practice, World, ref
@@ -370,6 +372,34 @@ async def open_keys(run: Run) -> None:
     others = [one.keys for one in run.world.practices if one is not at and one.keys]
     if at.keys in others:
         raise Leak("two practices have one key")
+
+
+@covers(
+    *(f"PgKeyStore.{name}" for name in ("living", "opened", "wrap", "unwrap")),
+    *(f"PgKeyRotation.{name}" for name in ("refuse_narrow_login", "begin", "finish", "stored")),
+    *(f"PgKeyRotation.{name}" for name in ("renew", "stale", "reseal", "rewrap")),
+    weight=3,
+)
+async def change_keys(run: Run) -> None:
+    """One practice's keys and their wrapping change, and nobody else's; what it has is sealed with the new ones."""
+    at, database = run.world.any(), run.parts.database
+    await run.key(at)
+    others = "SELECT * FROM workspace_keys WHERE workspace_id <> $1 ORDER BY workspace_id"
+    before = await run.build.owner.fetch(others, at.id)
+    rotation = PgKeyRotation(database, run.parts.keys)
+    await rotation.refuse_narrow_login()
+    began = await rotation.begin(workspace=at.id)
+    run.same(await rotation.renew(workspace=at.id, older_than=began), True)
+    stale = await rotation.stale(workspace=at.id)
+    run.same(await rotation.reseal(workspace=at.id), Resealed(stale, 0))
+    await rotation.finish(workspace=at.id)
+    ours, another = run.parts.keys.kek, KeyEncryptionKey(new_key())
+    for present, old in ((another, ours), (ours, another)):
+        twin = PgKeyRotation(database, PgKeyStore(database, present, now, [old]))
+        run.same(await twin.rewrap(workspace=at.id), 1)
+        run.same([row.kek_id for row in await twin.stored(workspace=at.id)], [present.id])
+    at.audit += 4  # made, destroyed, and wrapped twice
+    run.same(await run.build.owner.fetch(others, at.id), before)
 
 
 @covers(

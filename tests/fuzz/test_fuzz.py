@@ -106,6 +106,8 @@ NO_FILTER = {
     "PgChunkStore": {"workspaces"},
     "PgEraser": {"reopen", "keep", "receipts", "lift"},
     "PgRestoration": {"recent", "reason", "note_server", "begin", "asked", "state", "finish"},
+    "PgKeyRotation": {"refuse_narrow_login", "begin", "finish", "stored"},
+    "PgKeyStore": {"opened", "wrap", "unwrap"},
     "PgStandings": {"of", "now", "refresh"},
     "PgSwitches": {"all"},
     "PgWorkQueue": {

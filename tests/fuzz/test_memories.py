@@ -58,6 +58,8 @@ NO_MEMORIES = {
     "Postings.clients",
     # The models this process can run.
     "Embedders.known",
+    # Inside an entry of PgKeyStore._open.
+    "WorkspaceKeys.older",
 }
 REDIS = {
     # Counters of an hour or a minute, gone with it; their members are random.

@@ -24,6 +24,7 @@ KNOWN = {
     "adapters/rate_limiter.py:_local": "by workspace or user in the key · 10,000 · time",
     "adapters/standing.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
     "adapters/standing.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
+    "ports.py:older": "by workspace: one's earlier keys · its living epochs · the key store's memory they are in",
     "api/bulkhead.py:_inside": "by workspace; counts only · questions under way · their end",
     "retrieval/lexical.py:_open": "by workspace · 64 and 256 MiB · another epoch, which an erasure makes",
     "retrieval/lexical.py:_building": "by workspace; locks only · who waits · their end",

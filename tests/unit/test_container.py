@@ -34,11 +34,13 @@ def keys(tmp_path: Path) -> SimpleNamespace:
     ring = KeyRing([PrivateKey.generate("ml-2026-11-a").public])
     (tmp_path / "ml.json").write_text(ring.to_json())
     (tmp_path / "kek").write_text(KEK + "\n")
+    (tmp_path / "old").write_text(KEK + "\n")
     return SimpleNamespace(
         signing_keys_dir=folder,
         monolith_keys_file=tmp_path / "ml.json",
         key_encryption_key=None,
         key_encryption_key_file=tmp_path / "kek",
+        key_encryption_keys_old_file=tmp_path / "old",
         database_url=SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/none"),
     )
 
@@ -109,7 +111,19 @@ async def test_a_wrapping_key_of_another_shape_stops_the_start(keys, content):
     assert await complaint(keys) == "KEY_ENCRYPTION_KEY: must be 32 bytes, base64"
 
 
-@pytest.mark.parametrize("name", ["monolith_keys_file", "key_encryption_key_file"])
+@pytest.mark.parametrize("line", ["canary", KEK[:-4], f"{KEK} {KEK}", "\ufffd"])
+async def test_a_bad_old_wrapping_key_is_named_by_its_line(
+    keys: SimpleNamespace, line: str
+) -> None:
+    """Good keys and empty lines before it count as lines, and the value is not shown."""
+    keys.key_encryption_keys_old_file.write_text(f"{KEK}\n\n{line}\n", encoding="utf-8")
+    said = "KEY_ENCRYPTION_KEYS_OLD_FILE, line 3: must be 32 bytes, base64"
+    assert await complaint(keys) == said
+
+
+@pytest.mark.parametrize(
+    "name", ["monolith_keys_file", "key_encryption_key_file", "key_encryption_keys_old_file"]
+)
 async def test_a_file_that_is_not_there_is_named_by_its_setting(keys, name):
     """An operator learns which file is missing before anything listens."""
     getattr(keys, name).unlink()

@@ -49,17 +49,17 @@ def test_anything_but_32_bytes_is_refused_without_being_quoted(text):
     assert str(caught.value) == "KEY_ENCRYPTION_KEY: must be 32 bytes, base64"
 
 
-def test_a_wrapped_key_opens_only_under_its_own_kek_and_place():
+async def test_a_wrapped_key_opens_only_under_its_own_kek_and_place():
     """Another wrapping key, workspace or purpose does not unwrap it."""
     inner = new_key()
-    wrapped = KEK.wrap(inner, place=PLACE)
+    wrapped = await KEK.wrap(inner, place=PLACE)
 
-    assert KEK.unwrap(wrapped, place=PLACE) == inner
+    assert await KEK.unwrap(wrapped, place=PLACE) == inner
     assert inner not in wrapped
     with pytest.raises(SealBroken):
-        KeyEncryptionKey(new_key()).unwrap(wrapped, place=PLACE)
+        await KeyEncryptionKey(new_key()).unwrap(wrapped, place=PLACE)
     with pytest.raises(SealBroken):
-        KEK.unwrap(wrapped, place=("workspace_keys", "workspace-2", "1", "seal"))
+        await KEK.unwrap(wrapped, place=("workspace_keys", "workspace-2", "1", "seal"))
 
 
 def test_a_kek_shows_its_id_and_never_itself():

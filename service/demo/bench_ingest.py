@@ -1,0 +1,205 @@
+"""How fast events are accepted and notes are indexed: by one worker and by two, and as more of them wait."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from uuid import UUID, uuid4, uuid5
+
+import asyncpg
+import typer
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql import insert
+
+from service.adapters.database import event_ids
+from service.commands.progress import progress
+from service.container import Container, now, open_container
+from service.demo.embedded import start_postgres, start_redis
+from service.demo.notes import Practice, read_practice
+from service.demo.run import demo_admin
+from service.demo.stage import Servers, Stage, open_stage, passing_folder
+from service.domain.identity import ClientId, WorkspaceId
+from service.domain.notes import ManifestItem
+from service.ports import Event
+
+EVENTS = 50  # of one delivery; PazPaz's sender puts up to 500 into one
+ROUND_SECONDS = 2.0
+WORKERS = (1, 2)
+POLL_SECONDS = 0.05
+EMPTY = "TRUNCATE work, note_catalogue, session_vectors, bags, event_ids"
+
+Write = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A stage with more notes than any round needs, and no worker yet."""
+
+    stage: Stage
+    opened: Container
+    items: Sequence[ManifestItem]
+    workspaces: Sequence[WorkspaceId]
+    """Whose each item is."""
+
+    async def empty(self) -> None:
+        """The index and the queue, as before the first event."""
+        url = make_url(self.stage.databases.owner).set(drivername="postgresql")
+        connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+        await connection.execute(EMPTY)
+        await connection.close()
+
+    async def want(self, count: int) -> None:
+        for workspace in sorted(set(self.workspaces)):
+            mine = [
+                item
+                for item, whose in islice(zip(self.items, self.workspaces, strict=True), count)
+                if whose == workspace
+            ]
+            await self.opened.queue.want(mine, workspace=workspace)
+
+
+async def run_bench(data: Path, *, backlogs: Sequence[int], rounds: int) -> None:
+    """Events first, beside plain inserts of their ids; then every backlog with one worker and with two, in turn."""
+    async with _house(data, max(backlogs)) as house:
+        await _events(house, rounds)
+        await _notes(house, backlogs)
+
+
+async def _events(house: House, rounds: int) -> None:
+    took: dict[str, list[float]] = {"plain inserts": [], "accepted": []}
+    arms: dict[str, Write] = {
+        "plain inserts": lambda: _insert(house),
+        "accepted": lambda: house.opened.queue.accept(_some_events(house)),
+    }
+    with progress("rounds of events", rounds) as tick:
+        for number in range(rounds):
+            for name, write in arms.items():
+                took[name].append(await _rate(write))
+            tick(number + 1)
+    plain, ours = (sorted(rates)[len(rates) // 2] for rates in took.values())
+    typer.echo(f"events of {EVENTS} a delivery, median of {rounds}: {ours:.0f} accepted a second,")
+    typer.echo(f"  {ours / plain:.2f} of plain inserts of their ids ({plain:.0f} a second)")
+    await house.empty()
+
+
+async def _rate(write: Write) -> float:
+    """Events a second."""
+    started, count = time.perf_counter(), 0
+    while time.perf_counter() - started < ROUND_SECONDS:
+        await write()
+        count += EVENTS
+    return count / (time.perf_counter() - started)
+
+
+def _some_events(house: House) -> list[Event]:
+    chosen = zip(house.items[:EVENTS], house.workspaces, strict=False)
+    return [Event(uuid4(), whose, item.entity, item.id, "upserted") for item, whose in chosen]
+
+
+async def _insert(house: House) -> None:
+    """The baseline: the same ids, in a transaction of the same kind, that ask for nothing."""
+    rows = [{"id": one.id, "workspace_id": one.workspace} for one in _some_events(house)]
+    async with house.opened.database.system_tx() as connection:
+        await connection.execute(insert(event_ids).values(rows))
+
+
+async def _notes(house: House, backlogs: Sequence[int]) -> None:
+    rates: dict[tuple[int, int], float] = {}
+    for workers in WORKERS:
+        house.stage.start(*(f"worker-{number}" for number in range(workers)))
+        await _indexed(house, min(backlogs))  # a round that warms them up
+        for backlog in backlogs:
+            rates[backlog, workers] = backlog / await _indexed(house, backlog)
+        house.stage.stop(*(f"worker-{number}" for number in range(workers)))
+    _print(rates, backlogs)
+
+
+async def _indexed(house: House, backlog: int) -> float:
+    """Seconds from wanting so many notes until none waits."""
+    await house.empty()
+    started = time.perf_counter()
+    await house.want(backlog)
+    with progress(f"{backlog} notes", backlog) as tick:
+        while waiting := (await house.opened.queue.depth()).waiting:
+            tick(backlog - waiting)
+            await asyncio.sleep(POLL_SECONDS)
+    return time.perf_counter() - started
+
+
+def _print(rates: dict[tuple[int, int], float], backlogs: Sequence[int]) -> None:
+    typer.echo(f"{'waiting':>8}{'one worker':>13}{'two':>8}   two to one   one, to the first line")
+    for backlog in backlogs:
+        one, two = rates[backlog, 1], rates[backlog, 2]
+        first = rates[backlogs[0], 1]
+        typer.echo(f"{backlog:8}{one:9.0f} n/s{two:4.0f} n/s{two / one:13.2f}{one / first:25.2f}")
+
+
+@asynccontextmanager
+async def _house(data: Path, most: int) -> AsyncIterator[House]:
+    """Postgres waits for its disk, as a real one does; PazPaz and the API run, and the notes are there."""
+    async with passing_folder() as folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"pazpaz_bench_{os.getpid()}"
+        with _durable(folder) as servers:
+            stage = open_stage(folder, name=name, servers=servers, DEBOUNCE_SECONDS="0")
+            async with stage as opened, _filled(opened, data, most) as house:
+                yield house
+
+
+@asynccontextmanager
+async def _filled(stage: Stage, data: Path, most: int) -> AsyncIterator[House]:
+    stage.start("monolith", "api")
+    await stage.until_up(stage.monolith_url, stage.service_url)
+    async with open_container(stage.settings()) as opened, demo_admin(stage) as admin:
+        practice = _copies(read_practice(data), most)
+        with progress("loading notes", practice.size) as tick:
+            await admin.put(practice, tick)
+        await _until_delivered(admin.pending, practice.size)
+        sessions = practice.sessions[:most]
+        yield House(
+            stage,
+            opened,
+            [_item(row) for row in sessions],
+            [WorkspaceId(UUID(row["workspace_id"])) for row in sessions],
+        )
+
+
+@contextmanager
+def _durable(folder: Path) -> Iterator[Servers | None]:
+    """Embedded servers of which Postgres waits for its disk; None where DATABASE_URL names a real one."""
+    if os.environ.get("DATABASE_URL"):
+        yield None
+        return
+    with ExitStack() as stack:
+        postgres, admin_url = start_postgres(folder, durable=True)
+        stack.callback(postgres.stop)
+        redis, redis_url = start_redis(folder)
+        stack.callback(redis.stop)
+        yield Servers(admin_url, redis_url)
+
+
+async def _until_delivered(pending: Callable[[], Awaitable[int]], total: int) -> None:
+    with progress("delivering events", total) as tick:
+        while waiting := await pending():
+            tick(max(0, total - waiting))
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _copies(practice: Practice, most: int) -> Practice:
+    """The same notes again and again under other ids, until there are enough."""
+    sessions = list(practice.sessions)
+    for number in range(1, most // len(sessions) + 1):
+        for row in practice.sessions:
+            id = uuid5(UUID(row["session_id"]), str(number))
+            sessions.append({**row, "session_id": str(id)})
+    return replace(practice, sessions=sessions)
+
+
+def _item(row: dict[str, object]) -> ManifestItem:
+    """What `want` reads of it: entity and id."""
+    client = ClientId(UUID(str(row["client_id"])))
+    return ManifestItem("sessions", UUID(str(row["session_id"])), client, "active", now())

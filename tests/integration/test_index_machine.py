@@ -1,0 +1,368 @@
+"""Random lives of a practice against a plain model: after every quiescence the index and the answers agree with it."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID, uuid4
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from service.adapters.standing import PgSwitches
+from service.container import Container
+from service.domain.answers import Question
+from service.domain.audit import Trail
+from service.domain.identity import ClientId, UserId, WorkspaceId
+from service.domain.notes import Client, Note, NoteRef, Pulled
+from service.ports import Event, EventEntity, EventKind
+from service.worker import Worker
+from tests.fakes import NOW, InMemoryNoteSource, a_client
+from tests.faults.verdict import Judge, Truth
+from tests.integration.conftest import Owner
+
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))
+STEPS = 30
+LEASE_SECONDS = 0.02
+MOST_CRASHES = 3
+"""Between two quiescences: a note in hand at five of them counts as a killer, and is parked."""
+WORDS = ("running", "sleep", "mother", "breathing", "exam", "ריצה", "שינה", "אמא", "נשימה", "כאב")
+
+T = TypeVar("T")
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6)
+
+
+class Racing(InMemoryNoteSource):
+    """PazPaz, in which something may happen after a pull was answered and before the answer is used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: list[Callable[[], Awaitable[None]]] = []
+
+    async def fetch(self, **asked: Any) -> Pulled:  # type: ignore[override]
+        pulled = await super().fetch(**asked)
+        while self.meanwhile:
+            await self.meanwhile.pop()()
+        return pulled
+
+
+@dataclass
+class World:
+    """One practice: PazPaz as it is, what was told of it, and who works on it."""
+
+    opened: Container
+    owner: Owner
+    workspace: WorkspaceId = field(default_factory=lambda: WorkspaceId(uuid4()))
+    source: Racing = field(default_factory=Racing)
+    untold: list[Event] = field(default_factory=list)
+    told: list[Event] = field(default_factory=list)
+    lost: bool = False
+    require_consent: bool = False
+    ticks: int = 0
+
+    def __post_init__(self) -> None:
+        queue = replace(self.opened.queue, lease_seconds=LEASE_SECONDS)
+        self.container = replace(self.opened, notes=self.source, queue=queue)  # type: ignore[arg-type]
+        self.judge = Judge(self.owner, self.container)
+        self.source.statuses[self.workspace] = "active"
+
+    @property
+    def status(self) -> str:
+        return self.source.statuses[self.workspace]
+
+    @property
+    def notes(self) -> list[Note]:
+        return sorted(self.source.sessions.values(), key=lambda note: str(note.ref.id))
+
+    @property
+    def clients(self) -> list[Client]:
+        return sorted(self.source.clients.values(), key=lambda client: str(client.id))
+
+    def moment(self) -> datetime:
+        self.ticks += 1
+        return NOW + timedelta(milliseconds=self.ticks)
+
+    def tell(self, entity: EventEntity, key: UUID, kind: EventKind = "upserted") -> None:
+        self.untold.append(Event(uuid4(), self.workspace, entity, key, kind, self.moment()))
+
+    def put(self, note: Note, **changes: Any) -> None:
+        version = (note.version or 0) + 1
+        moved = {"updated_at": self.moment(), "version": version}
+        self.source.take(replace(note, **(moved | changes)))
+        self.tell("sessions", note.ref.id)
+
+    def put_client(self, client: Client, **changes: Any) -> None:
+        changed = replace(client, **changes)
+        state = "active" if changed.is_active else "archived"
+        profile = replace(changed.profile, state=state, updated_at=self.moment())
+        self.source.take(replace(changed, profile=profile))
+        self.tell("clients", client.id)
+
+    def worker(self) -> Worker:
+        return Worker(self.container.queue, self.container.indexer)
+
+    async def deliver(self, events: list[Event]) -> None:
+        await self.container.queue.accept(events)
+        self.told += events
+
+    async def work(self) -> None:
+        worker = self.worker()
+        while await worker.round():
+            pass
+
+    async def switch_consent(self, required: bool) -> None:
+        switches = PgSwitches(self.container.database)
+        await switches.put("require_consent", required, workspace=self.workspace)
+        self.require_consent = required
+
+    async def crash(self) -> None:
+        """A worker takes work and is never heard of again."""
+        await self.container.queue.claim(limit=4)
+
+    async def overtaken(self) -> None:
+        """The worker that pulled is frozen past its lease; another one does everything meanwhile."""
+        await asyncio.sleep(LEASE_SECONDS * 1.5)
+        await self.work()
+
+    async def settle(self) -> None:
+        """Every event arrives, or else the lists are compared; then every look is taken."""
+        await self.deliver(self.untold)
+        self.untold = []
+        for _ in range(200):
+            await self.work()
+            if self.lost:
+                await self.container.indexer.reconciler.repair(self.workspace)
+                self.lost = False
+            elif not await self._is_open():
+                return
+            await asyncio.sleep(LEASE_SECONDS)
+        raise AssertionError("some look is never taken")
+
+    async def _is_open(self) -> bool:
+        query = (
+            "SELECT count(*) FROM work WHERE workspace_id = $1 AND wanted > done AND parked_at IS NULL"
+            " AND (kind = 'workspaces' OR NOT EXISTS (SELECT FROM tombstones t WHERE t.workspace_id = $1"
+            " AND t.entity IN ('workspaces', 'shut')))"
+        )
+        return bool(await self.owner.fetchval(query, self.workspace))
+
+    def truth(self) -> Truth:
+        if self.status != "active":
+            return Truth({}, {}, frozenset(), shut=True)
+        readable = {one.id for one in self.clients if self._may_be_read(one)}
+        held = [one.profile for one in self.clients if one.id in readable]
+        held += [one for one in self.notes if one.state == "active" and one.client in readable]
+        shut = {one.id: one.profile.updated_at for one in self.clients if one.id not in readable}
+        return Truth({(one.ref.entity, one.ref.id): one for one in held}, shut, frozenset())
+
+    def _may_be_read(self, client: Client) -> bool:
+        return client.is_active and (client.has_consent or not self.require_consent)
+
+    async def check(self) -> None:
+        truth = self.truth()
+        await self.judge.judge(truth, self.workspace)
+        if not truth.shut:
+            await self._check_coverage(truth)
+            await self._check_answers(truth)
+
+    async def _check_coverage(self, truth: Truth) -> None:
+        store = self.container.store
+        said = await store.coverage(workspace=self.workspace, client=None)
+        sessions = [note for note in truth.notes.values() if note.ref.entity == "sessions"]
+        assert (said.notes_read, said.drafts, said.complete) == (len(sessions), 0, True)
+        for client in self.clients:
+            known = await store.knows_client(client.id, workspace=self.workspace)
+            assert known == (("clients", client.id) in truth.notes)
+
+    async def _check_answers(self, truth: Truth) -> None:
+        """Each note is found by its own words, and nothing else is read."""
+        for note in list(truth.notes.values())[:3]:
+            for text in note.fields.values():
+                found = await self.container.finder.find(
+                    Question(text, "en", max_results=10),
+                    workspace=self.workspace,
+                    actor=UserId(uuid4()),
+                    trail=Trail(),
+                )
+                assert {(ref.entity, ref.id) for ref in found.ranked} <= truth.notes.keys()
+                assert note.ref in found.ranked
+
+
+class Lives(RuleBasedStateMachine):
+    """Rules are what people and machines do; `do` runs them on the loop that the parts were opened on."""
+
+    loop: ClassVar[asyncio.AbstractEventLoop]
+    opened: ClassVar[Container]
+    owner: ClassVar[Owner]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(self.opened, self.owner)
+        self.crashes = 0
+        self.put_client_in()
+
+    def do(self, work: "Coroutine[Any, Any, T]") -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=60)
+
+    def one(self, data: st.DataObject, *states: str) -> Note | None:
+        fitting = [note for note in self.world.notes if note.state in states]
+        return data.draw(st.sampled_from(fitting)) if fitting else None
+
+    @precondition(lambda self: len(self.world.clients) < 3 and self.world.status != "deleted")
+    @rule()
+    def put_client_in(self) -> None:
+        client = a_client(ClientId(uuid4()), workspace=self.world.workspace, notes="sleep and work")
+        self.world.put_client(client)
+
+    @precondition(lambda self: self.world.clients and self.world.status != "deleted")
+    @rule(data=st.data(), words=texts, final=st.booleans())
+    def create(self, data: st.DataObject, words: list[str], final: bool) -> None:
+        client = data.draw(st.sampled_from(self.world.clients))
+        ref = NoteRef(self.world.workspace, "sessions", uuid4())
+        state = "active" if final else "draft"
+        fields = {"subjective": self._own(words)}
+        note = Note(ref, client.id, state, fields, NOW, session_date=NOW, version=0)  # type: ignore[arg-type]
+        self.world.put(note)
+
+    def _own(self, words: list[str]) -> str:
+        """With a word that no other note has, so that search can tell it."""
+        return " ".join([*words, f"w{self.world.ticks}x{uuid4().hex[:6]}"])
+
+    @rule(data=st.data(), words=texts, name=st.sampled_from(["subjective", "plan"]))
+    def edit(self, data: st.DataObject, words: list[str], name: str) -> None:
+        if note := self.one(data, "draft", "active"):
+            self.world.put(note, fields={**note.fields, name: self._own(words)})
+
+    @rule(data=st.data())
+    def empty_a_field(self, data: st.DataObject) -> None:
+        if note := self.one(data, "active"):
+            self.world.put(note, fields=dict(list(note.fields.items())[1:]))
+
+    @rule(data=st.data())
+    def finalize_or_reopen(self, data: st.DataObject) -> None:
+        if note := self.one(data, "draft", "active"):
+            self.world.put(note, state="active" if note.is_draft else "draft")
+
+    @rule(data=st.data())
+    def delete_or_restore(self, data: st.DataObject) -> None:
+        """Neither changes the version, as in PazPaz."""
+        if note := self.one(data, "active", "deleted"):
+            state = "active" if note.state == "deleted" else "deleted"
+            self.world.put(note, state=state, version=note.version)
+
+    @rule(data=st.data())
+    def purge(self, data: st.DataObject) -> None:
+        if note := self.one(data, "deleted"):
+            del self.world.source.sessions[note.ref.id]
+            self.world.tell("sessions", note.ref.id, "purged")
+
+    @rule(data=st.data())
+    def archive_or_bring_back(self, data: st.DataObject) -> None:
+        if self.world.clients:
+            client = data.draw(st.sampled_from(self.world.clients))
+            self.world.put_client(client, is_active=not client.is_active)
+
+    @rule(data=st.data())
+    def consent_or_take_it_back(self, data: st.DataObject) -> None:
+        if self.world.clients:
+            client = data.draw(st.sampled_from(self.world.clients))
+            self.world.put_client(client, has_consent=not client.has_consent)
+
+    @rule(required=st.booleans())
+    def require_consent(self, required: bool) -> None:
+        self.do(self.world.switch_consent(required))
+
+    @precondition(lambda self: self.world.status != "deleted")
+    @rule()
+    def suspend_or_reactivate(self) -> None:
+        status = "active" if self.world.status == "suspended" else "suspended"
+        self.world.source.statuses[self.world.workspace] = status  # type: ignore[assignment]
+        self.world.tell("workspaces", self.world.workspace, "status")
+
+    @precondition(lambda self: self.world.ticks > 25 and self.world.status != "deleted")
+    @rule(sure=st.integers(0, 5))
+    def purge_the_practice(self, sure: int) -> None:
+        if sure == 0:
+            self.world.source.sessions.clear()
+            self.world.source.clients.clear()
+            self.world.source.statuses[self.world.workspace] = "deleted"
+            self.world.tell("workspaces", self.world.workspace, "purged")
+
+    @precondition(lambda self: self.world.untold)
+    @rule(data=st.data())
+    def deliver_some(self, data: st.DataObject) -> None:
+        """In any order, and some that were delivered before once more."""
+        some = data.draw(st.lists(st.sampled_from(self.world.untold), unique_by=lambda one: one.id))
+        again = self.world.told[-data.draw(st.integers(0, 3)) :]
+        self.world.untold = [one for one in self.world.untold if one not in some]
+        self.do(self.world.deliver([*some, *again]))
+
+    @precondition(lambda self: self.world.untold)
+    @rule()
+    def lose_what_is_on_its_way(self) -> None:
+        self.world.untold = []
+        self.world.lost = True
+
+    @rule()
+    def work(self) -> None:
+        self.do(self.world.work())
+
+    @rule(data=st.data(), words=texts)
+    def change_while_it_is_read(self, data: st.DataObject, words: list[str]) -> None:
+        """The pull was answered; before the index is written, the note changes, is told, and the client goes."""
+        note = self.one(data, "active", "draft")
+        if note is None:
+            return
+
+        async def meanwhile() -> None:
+            current = self.world.source.sessions.get(note.ref.id)
+            if current is not None:
+                self.world.put(current, fields={"plan": self._own(words)})
+            await self.world.deliver(self.world.untold)
+            self.world.untold = []
+
+        self.world.source.meanwhile.append(meanwhile)
+        self.do(self.world.work())
+        self.world.source.meanwhile.clear()
+
+    @rule()
+    def freeze_the_worker_after_its_pull(self) -> None:
+        self.world.source.meanwhile.append(self.world.overtaken)
+        self.do(self.world.work())
+        self.world.source.meanwhile.clear()
+
+    @precondition(lambda self: self.crashes < MOST_CRASHES)
+    @rule()
+    def crash(self) -> None:
+        self.crashes += 1
+        self.do(self.world.crash())
+
+    @rule()
+    def settle(self) -> None:
+        self.do(self.world.settle())
+        self.do(self.world.check())
+        self.crashes = 0
+
+    def teardown(self) -> None:
+        self.settle()
+
+
+async def test_the_index_agrees_with_a_plain_model(opened: Container, owner: Owner) -> None:
+    """Whatever happened, in whatever order, told late, twice or not at all."""
+    Lives.loop, Lives.opened, Lives.owner = asyncio.get_running_loop(), opened, owner
+    bounded = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    await asyncio.to_thread(run_state_machine_as_test, Lives, settings=bounded)
