@@ -237,6 +237,8 @@ class Lease:
     token: int
     wanted: int
     attempts: int
+    background: bool = False
+    """Nobody's change asked for it, so what it leads to is background work too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -339,7 +339,8 @@ class InMemoryWorkQueue:
         self.tokens += 1
         row.token, row.attempts = self.tokens, row.attempts + 1
         row.lease_until = self.now + self.lease_seconds
-        return Lease(kind, key, workspace, row.token, row.wanted, row.attempts)
+        held = row.token, row.wanted, row.attempts, row.background
+        return Lease(kind, key, workspace, *held)
 
     def _held(self, lease: Lease) -> _Work | None:
         row = self.rows.get((lease.workspace, lease.kind, lease.key))
@@ -507,8 +508,15 @@ class InMemoryChunkStore:
             self._drop(self._of_client(ref))
         self.epochs[ref.workspace] += 1
         change = ClientChange(became_active=indexed is not None and not was_active)
-        self.woken += wake if change.became_active else ()
+        if change.became_active:
+            self._wake(ref.workspace, wake, background=lease is not None and lease.background)
         return change
+
+    def _wake(self, workspace: WorkspaceId, sessions: Sequence[UUID], *, background: bool) -> None:
+        self.woken += sessions
+        if self.queue:
+            for one in sessions:
+                self.queue._raise((workspace, "sessions", one), 0, background=background)
 
     async def forget_client(self, ref: NoteRef, *, lease: Lease | None = None) -> bool:
         return self._forget([*self._of_client(ref), ref], lease)

@@ -44,6 +44,9 @@ CREATE UNIQUE INDEX backfills_open ON backfills ((true)) WHERE finished_at IS NU
 ERASURE = """
 ALTER TABLE tombstones ADD COLUMN asked_by text NOT NULL DEFAULT 'event' CHECK (asked_by IN ('event', 'operator', 'receipt'));
 
+-- Every process asks once a second what was erased of late.
+CREATE INDEX tombstones_recent ON tombstones (at);
+
 CREATE TABLE erasures (
   id uuid PRIMARY KEY, workspace_id uuid NOT NULL,
   entity text NOT NULL CHECK (entity IN ('sessions', 'clients', 'workspaces')), entity_id uuid NOT NULL,

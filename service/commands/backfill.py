@@ -1,18 +1,21 @@
 """pazpaz-agent backfill: every note looked at again, at a pace, behind live events; killed, it goes on where it was."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from service.commands.progress import progress
+from service.commands.progress import progress, say
 from service.commands.work import Workspace, moment, scope, with_container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
 from service.ingestion.backfill import Backfill, Pace, Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.adapters.backfills import BackfillRun
     from service.container import Container
 
@@ -72,21 +75,35 @@ async def _run(opened: "Container", run: "BackfillRun", pace: Pace) -> int:
         pace=pace,
         since=run.since,
         on_moved=moved,
-        on_wait=lambda why: typer.echo(why, err=True),
+        on_wait=say,
         asked=run.asked,
     )
     workspaces = await work.scope(run.workspace)
+    if run.workspace and not workspaces:
+        await opened.backfills.abandon()
+        raise BadSettings(f"PazPaz lists no active workspace {run.workspace}")
     if run.asked:
-        typer.echo(f"going on after {run.asked} notes, begun {moment(run.started_at)}", err=True)
-    with progress("looked at", await work.count(workspaces)) as tick:
-        for one in workspaces:
-            if run.at is None or one >= run.at:
-                await work.ask(one, after=run.after if one == run.at else None, tick=tick)
-        await work.until_done(tick)
+        say(f"going on after {run.asked} notes, begun {moment(run.started_at)}")
+    try:
+        await _look_at_all(work, run, workspaces)
+    except asyncio.CancelledError:
+        say(f"stopped; {work.asked} notes were asked for, and run again it goes on from there")
+        raise
     done = await work.summary(workspaces)
     await opened.backfills.finished(run.id)
     typer.echo(_told(done, len(workspaces)))
     return 1 if done.dead or done.waiting else 0
+
+
+async def _look_at_all(
+    work: Backfill, run: "BackfillRun", workspaces: "Sequence[WorkspaceId]"
+) -> None:
+    with progress("looked at", await work.count(workspaces)) as shown:
+        work.on_wait = shown.say
+        for one in workspaces:
+            if run.at is None or one >= run.at:
+                await work.ask(one, after=run.after if one == run.at else None, tick=shown)
+        await work.until_done(shown)
 
 
 def _told(done: Summary, workspaces: int) -> str:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import typer
 from rich.console import Console
@@ -22,24 +23,44 @@ Tick = Callable[[int], None]
 """Takes how much is done by now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Work that is being shown; called, it is a Tick."""
+
+    tick: Tick
+    say: Callable[[str], None]
+    """Prints a line on stderr, above the bar if there is one."""
+
+    def __call__(self, done: int) -> None:
+        self.tick(done)
+
+
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Tick]:
+def progress(title: str, total: int) -> Iterator[Shown]:
     """Shows work of `total` steps on stderr, for as long as the block runs."""
     if sys.stderr.isatty():
-        with _bar(title, total) as tick:
-            yield tick
+        with _bar(title, total) as shown:
+            yield shown
     else:
         with _lines(title, total) as tick:
-            yield tick
+            yield Shown(tick, say)
+
+
+def say(line: str) -> None:
+    """A line on stderr."""
+    typer.echo(line, err=True)
 
 
 @contextmanager
-def _bar(title: str, total: int) -> Iterator[Tick]:
+def _bar(title: str, total: int) -> Iterator[Shown]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, *times, console=Console(stderr=True)) as shown:
         task = shown.add_task(title, total=total)
-        yield lambda done: shown.update(task, completed=done)
+        yield Shown(
+            tick=lambda done: shown.update(task, completed=done),
+            say=lambda line: shown.console.print(line, highlight=False, markup=False),
+        )
 
 
 @contextmanager

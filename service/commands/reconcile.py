@@ -10,6 +10,7 @@ import typer
 from service.commands.progress import Tick, progress
 from service.commands.work import Workspace, pause, with_container
 from service.domain.identity import WorkspaceId
+from service.errors import BadSettings
 from service.ingestion.reconcile import Comparison, Fault, read_feed
 
 if TYPE_CHECKING:
@@ -45,43 +46,47 @@ class _Run:
     found: list[Comparison] = field(default_factory=list)
 
     async def run(self, only: UUID | None) -> int:
-        await self._feed()
         reconciler = self.opened.indexer.reconciler
-        everything = [WorkspaceId(only)] if only else await reconciler.everything()
+        everything = _chosen(only, await reconciler.everything())
+        await self._feed()
         with progress("comparing workspaces", len(everything)) as tick:
             for number, workspace in enumerate(everything, start=1):
                 step = reconciler.repair if self.repairs else reconciler.compare
-                self._tell(await step(workspace))
+                self.found.append(await step(workspace))
                 tick(number)
-        typer.echo(self._summary(everything))
-        if not self.repairs:
-            return 0 if all(one.equal for one in self.found) else 1
-        return await self._wait()
+        self._tell()
+        if all(one.equal for one in self.found):
+            typer.echo("equal")
+            return 0
+        return await self._wait() if self.repairs else 1
 
     async def _feed(self) -> None:
         if self.repairs:
             read, new = await read_feed(self.opened.notes, self.opened.queue)
             typer.echo(f"feed: {read} events read, {new} of them new")
 
-    def _tell(self, found: Comparison) -> None:
-        self.found.append(found)
-        if found.equal:
-            return
+    def _tell(self) -> None:
+        """After the bar, which a line would otherwise end up in."""
+        for one in self.found:
+            if not one.equal:
+                self._tell_one(one)
+        differ = sum(not one.equal for one in self.found)
+        listed = sum(one.listed for one in self.found)
+        scope = f"{len(self.found)} workspaces with {listed} notes and profiles"
+        typer.echo(f"{scope}, {differ} differ: {_counts(self.found)}")
+
+    def _tell_one(self, found: Comparison) -> None:
         typer.echo(f"workspace {found.workspace}  {_counts([found])}")
         for one in found.differences[: self.ids]:
             typer.echo(f"  {one.fault:<7} {one.item.entity:<8} {one.item.id}")
         if len(found.differences) > self.ids:
             typer.echo(f"  and {len(found.differences) - self.ids} more; --ids shows them")
 
-    def _summary(self, everything: Sequence[WorkspaceId]) -> str:
-        differ = sum(not one.equal for one in self.found)
-        return f"{len(everything)} workspaces, {differ} differ: {_counts(self.found)}"
-
     async def _wait(self) -> int:
         """Until every difference was looked at; gives up when no worker takes one for a minute."""
         total = sum(len(one.differences) + one.closed for one in self.found)
         if not total:
-            return 0
+            return await self._verdict()
         with progress("looked at", total) as tick:
             left = await self._until_looked_at(total, tick)
         if left:
@@ -117,14 +122,21 @@ class _Run:
         return 1 if differ else 0
 
 
+def _chosen(only: UUID | None, known: Sequence[WorkspaceId]) -> Sequence[WorkspaceId]:
+    """A mistyped id would otherwise be equal to PazPaz: neither has anything of it."""
+    if only is None:
+        return known
+    if only not in known:
+        raise BadSettings(f"PazPaz lists no workspace {only}, and nothing of it is kept here")
+    return [WorkspaceId(only)]
+
+
 def _counts(found: Sequence[Comparison]) -> str:
-    faults = [f"{name} {sum(one.count(name) for one in found)}" for name in FAULTS]
+    """Faults always, as a log is searched for them; the rest when there is any."""
     rest = {
-        "listed": sum(one.listed for one in found),
         "waiting": sum(one.waiting for one in found),
         "dead letters": sum(one.parked for one in found),
-        "closed": sum(one.closed for one in found),
+        "not active in PazPaz": sum(one.closed for one in found),
     }
-    return "  ".join(
-        [f"listed {rest.pop('listed')}", *faults, *(f"{k} {v}" for k, v in rest.items())]
-    )
+    faults = [f"{name} {sum(one.count(name) for one in found)}" for name in FAULTS]
+    return "  ".join([*faults, *(f"{name} {count}" for name, count in rest.items() if count)])

@@ -83,9 +83,9 @@ class Stage:
         )
 
     def start(self, *names: str) -> None:
-        """Starts parts that are not running: `monolith`, `api`, `worker`; `worker-2` is one more worker."""
+        """Starts parts that are not running: `monolith`, `api`, `worker`; any number of the last: `worker-2`."""
         for name in names:
-            argv, env = self._part(name.partition("-")[0])
+            argv, env = self._part(name)
             self.children[name] = spawn(
                 name, argv, log=self.folder / f"{name}.log", env={**_inherited(), **env}
             )
@@ -124,7 +124,7 @@ class Stage:
             "monolith": ([python, "-m", "demo_monolith"], self.monolith_environment),
             "api": ([python, "-m", "service.cli", "serve"], self.environment),
             "worker": ([python, "-m", "service.cli", "worker"], self.worker_environment),
-        }[name]
+        }[name.partition("-")[0]]
 
 
 @asynccontextmanager

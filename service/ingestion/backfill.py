@@ -18,6 +18,7 @@ BATCH = 16
 CALLS_A_BATCH = 2
 POLL_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 60.0
+IDLE_SECONDS = 60.0
 
 Moved = Callable[[WorkspaceId, UUID | None, int], Awaitable[None]]
 """Remembers a place: workspace, last note asked for, how many so far."""
@@ -107,19 +108,24 @@ class Backfill:
 
     async def _room(self, tick: Tick) -> None:
         """Until few enough batches are open; workers take them when no change is ready."""
-        while True:
-            depth = await self.queue.depth()
-            tick(max(0, self.asked - depth.background))
-            if depth.background <= BATCH * (self.pace.concurrency - 1):
-                return
-            await self.sleep(POLL_SECONDS)
+        await self._until_open(BATCH * (self.pace.concurrency - 1), tick)
 
     async def until_done(self, tick: Tick) -> None:
         """Until no look of the background is open."""
-        while (depth := await self.queue.depth()).background:
-            tick(max(0, self.asked - depth.background))
-            await self.sleep(POLL_SECONDS)
+        await self._until_open(0, tick)
         tick(self.asked)
+
+    async def _until_open(self, most: int, tick: Tick) -> None:
+        """Until so few looks of the background are open; says so each minute in which nobody took one."""
+        least, idle = None, 0.0
+        while (left := (await self.queue.depth()).background) > most:
+            tick(max(0, self.asked - left))
+            idle = idle + POLL_SECONDS if least is not None and left >= least else 0.0
+            least = left if least is None else min(least, left)
+            if idle and idle % IDLE_SECONDS == 0:
+                self.on_wait(f"no look was taken for {idle:.0f} s ({left} open); see the workers")
+            await self.sleep(POLL_SECONDS)
+        tick(max(0, self.asked - left))
 
     async def summary(self, workspaces: Sequence[WorkspaceId]) -> Summary:
         """Counted from the index and the queue as they are now, note by note."""

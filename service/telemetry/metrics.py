@@ -63,6 +63,9 @@ FEED_EVENTS = Counter(
 RECONCILED = Counter(
     "ai_reconcile_differences", "Notes that the index did not hold as PazPaz lists them.", ["fault"]
 )
+for _fault in ("missed", "extra", "stale"):
+    # Shown as 0 before the first: Prometheus sees no increase in a series that begins with one.
+    RECONCILED.labels(fault=_fault)
 CHORE_AGE = Gauge(
     "ai_schedule_age_seconds", "Since a piece of scheduled work last succeeded.", ["chore"]
 )

@@ -10,7 +10,7 @@ import pytest
 
 from service.domain.identity import ClientId
 from service.domain.notes import Bag, Note, NoteRef
-from service.ports import DIMENSION, IndexedNote, IndexModels
+from service.ports import DIMENSION, ClientChange, IndexedNote, IndexModels
 from tests.contracts.bench import (
     LEASE_SECONDS,
     MODEL,
@@ -472,3 +472,20 @@ async def test_filling_a_second_model_leaves_the_search_complete(bench: Bench) -
     assert await complete()
     await bench.queue.want([an_item(note.ref)], workspace=WORKSPACE)
     assert not await complete()
+
+
+@pytest.mark.parametrize("background", [False, True])
+async def test_notes_wait_in_the_rank_of_the_client_who_brought_them(
+    bench: Bench, background: bool
+) -> None:
+    """Whom somebody's change brings back has notes to be looked at now; whom a backfill found, after all changes."""
+    client, session = a_client(), uuid4()
+    item = an_item(client.profile.ref)
+    await bench.queue.want([item], workspace=WORKSPACE, background=background)
+    (lease,) = await bench.queue.claim(limit=1)
+
+    put = bench.store.put_client(client, indexed(client.profile), lease=lease, wake=[session])
+
+    assert await put == ClientChange(became_active=True)
+    depth = await bench.queue.depth()
+    assert (depth.waiting, depth.background) == ((0, 1) if background else (1, 0))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,14 +15,18 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from pazpaz_ai_client.signing import PrivateKey
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, metadata, open_database
+from service.adapters.eraser import PgEraser
 from service.adapters.key_rotation import SEALED, PgKeyRotation, Resealed
 from service.adapters.key_store import KeysRotated, PgKeyStore
 from service.adapters.work_queue import PgWorkQueue
 from service.container import now
 from service.demo.databases import Databases
+from service.demo.stage import Stage
+from service.domain.erasure import Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import Sentence, Turn
@@ -325,31 +330,65 @@ async def test_a_row_that_somebody_holds_is_waited_for(
     assert len(await process.keys.living(workspace=workspace)) == 1
 
 
-async def test_no_key_goes_while_a_turn_is_being_stored(process: Process) -> None:
-    """New keys wait for a writer that has begun, and what it wrote is sealed anew with the rest."""
-    workspace, conversation = await furnished(process)
+@dataclass
+class Storing:
+    """A turn being stored, stopped where it has looked at its keys and written nothing."""
+
+    task: "asyncio.Task[UUID]"
+    go_on: asyncio.Event
+
+    async def done(self) -> None:
+        self.go_on.set()
+        await self.task
+
+
+async def a_turn_being_stored(
+    process: Process, workspace: WorkspaceId, conversation: UUID
+) -> Storing:
     begun, go_on = asyncio.Event(), asyncio.Event()
-    slow = process.twin()
-    plain = slow.talks._require_open
 
     class Slow(PgConversations):
         async def _require_open(self, connection: Any, keys: Any) -> None:
-            await plain(connection, keys)
+            await PgConversations._require_open(self, connection, keys)
             begun.set()
             await go_on.wait()
 
-    slow.talks = Slow(slow.database, slow.keys)
-    slow.user = process.user
-    storing = asyncio.ensure_future(slow.say(workspace, conversation, "late"))
+    slow = process.twin()
+    slow.talks, slow.user = Slow(slow.database, slow.keys), process.user
+    task = asyncio.create_task(slow.say(workspace, conversation, "late"))
     await begun.wait()
+    return Storing(task, go_on)
+
+
+async def test_no_key_goes_while_a_turn_is_being_stored(process: Process) -> None:
+    """New keys wait for a writer that has begun, and what it wrote is sealed anew with the rest."""
+    workspace, conversation = await furnished(process)
+    storing = await a_turn_being_stored(process, workspace, conversation)
     rotation = asyncio.ensure_future(rotate(process.twin(), workspace))
     await asyncio.sleep(0.2)
     assert len(await process.keys.living(workspace=workspace)) == 1
-    go_on.set()
-    await storing
+    await storing.done()
 
     assert await rotation == Resealed(rows=7, left=0)
     assert len(await process.reads(workspace, conversation)) == 4
+
+
+async def test_a_turn_being_stored_does_not_outlive_its_practice(
+    process: Process, owner: Owner
+) -> None:
+    """An erasure waits for it too: neither a turn without a key is left, nor a turn at all."""
+    workspace, _ = await furnished(process)
+    signing = PrivateKey.generate("ai-tests-1")
+    eraser = PgEraser(process.database, process.keys, lambda: signing)
+    whole = Subject(workspace, "workspaces", workspace)
+    storing = await a_turn_being_stored(process, workspace, uuid4())
+    erasure = asyncio.ensure_future(eraser.erase(whole, asked_by="operator"))
+    await asyncio.sleep(0.2)
+    await storing.done()
+
+    assert await erasure
+    for table in ("turns", "conversations", "bags", "workspace_keys"):
+        assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
 
 async def test_an_overtaken_rotation_seals_nothing(process: Process, owner: Owner) -> None:
@@ -466,3 +505,52 @@ async def test_a_workspace_that_was_erased_gets_no_keys(process: Process, owner:
 
     assert await rotate(process, workspace) == Resealed(0, 0)
     assert await owner.fetchval("SELECT count(*) FROM workspace_keys") == 0
+
+
+async def command(stage: Stage, url: str, *words: str, **settings: str) -> tuple[int, str, str]:
+    """The command as an operator runs it: its exit code, and what it said."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service.cli", "keys", *words),
+        env={**environment, **stage.worker_environment, "DATABASE_URL": url, **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    assert child.returncode is not None
+    return child.returncode, out.decode(), err.decode()
+
+
+async def test_what_the_command_cannot_do_is_one_line(
+    stage: Stage, databases_apart: Databases
+) -> None:
+    """The wrong login and an unknown workspace are told before anything is begun, with exit code 2."""
+    unknown = str(uuid4())
+    assert await command(stage, databases_apart.api, "rotate", "--wrapping") == (
+        2,
+        "",
+        "pazpaz-agent: DATABASE_URL: changing keys takes the worker's login\n",
+    )
+    assert await command(
+        stage, databases_apart.worker, "rotate", "--data", "--workspace", unknown
+    ) == (2, "", f"pazpaz-agent: no keys of a workspace {unknown} are stored\n")
+
+
+async def test_the_command_counts_what_it_had_to_leave(
+    stage: Stage, databases_apart: Databases, database: Database, owner: Owner
+) -> None:
+    """A row that does not open, and a workspace whose keys do not: told by id, counted, exit code 1."""
+    kek = KeyEncryptionKey.from_base64(stage.keys.key_encryption_key.read_text())
+    workspace, _ = await furnished(Process(database, kek))
+    shut, _ = await furnished(Process(database, KeyEncryptionKey(new_key())))
+    one = "(SELECT id FROM turns WHERE workspace_id = $1 LIMIT 1)"
+    await owner.execute(f"UPDATE turns SET question = '\\x01ff' WHERE id = {one}", workspace)
+
+    code, out, err = await command(stage, databases_apart.worker, "rotate", "--data")
+    said = "1 of 2 workspaces have new keys: 5 rows sealed anew, 1 rows left under an older key.\n"
+    assert (code, out) == (1, said)
+    assert f"workspace {shut}: its keys do not open (key_away)\n" in err
+    assert f"workspace {workspace}: 1 rows stay under an older key\n" in err
+    code, out, err = await command(stage, databases_apart.worker, "rotate", "--wrapping")
+    assert (code, out.splitlines()[0]) == (1, f"2 keys are wrapped by {kek.id}, 1 by another.")
+    assert f"workspace {shut}: its keys do not open (key_away)\n" in err

@@ -1,208 +1,247 @@
-"""What operators do about lost events, drift, dead letters and a lost index, at the command line."""
+"""Lost events, dead letters and a lost index: shown and mended by the commands, on running parts."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
-from sqlalchemy import make_url
 
 from service.container import Container
 from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
+from tests.journeys.command_line import begin, ended, run, sql
 from tests.journeys.practice import Practice, eventually
-from tests.journeys.test_erasing import agent
 
-NOTE = "She took up rowing on the lake."
-QUESTION = "What did she take up on the lake?"
+LOST = "She began to swim on Tuesdays."
+QUESTION = "When did she begin to swim?"
+NOTES = 40
 
-
-@asynccontextmanager
-async def owner_of(url: str) -> AsyncIterator[Any]:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(plain)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def cites(practice: Practice, client: str) -> set[str]:
-    answer = await practice.ask(QUESTION, client_id=client)
-    return {one["session_id"] for one in answer["citations"]}
+INSERT = """
+INSERT INTO sessions (id, workspace_id, client_id, session_date, subjective, is_draft, finalized_at,
+  amendment_count, version, undecryptable, updated_at)
+VALUES ($1, $2, $3, now(), $4, false, now(), 0, 1, false, now())
+"""
+TOLD_IN_VAIN = """
+INSERT INTO ai_outbox (id, workspace_id, entity, entity_id, kind, occurred_at, delivered_at)
+VALUES (gen_random_uuid(), $1, 'sessions', $2, 'upserted', now(), now())
+"""
 
 
-async def test_an_event_that_no_webhook_brought_is_in_the_feed(
+async def behind_our_back(stage: Stage, statement: str, *values: object) -> None:
+    """Changes PazPaz's tables without an outbox row."""
+    await sql(stage.databases.monolith, statement, *values)
+
+
+async def insert_note(stage: Stage, practice: Practice, client: str) -> str:
+    session = uuid4()
+    named = UUID(practice.workspace), UUID(client)
+    await behind_our_back(stage, INSERT, session, *named, LOST)
+    return str(session)
+
+
+def cites(practice: Practice, session: str) -> Callable[[], Awaitable[bool]]:
+    """Whether the question is answered from this note."""
+
+    async def holds() -> bool:
+        answer = await practice.ask(QUESTION)
+        return [one["session_id"] for one in answer["citations"]] == [session]
+
+    return holds
+
+
+async def test_what_changed_behind_our_back_is_shown_and_then_repaired(
     practice: Practice, running: Stage
 ) -> None:
-    """PazPaz takes its deliveries for done, and nothing arrived: reading its outbox brings the notes in."""
-    client = await practice.client()
+    """Four changes without an event: a dry run names each and mends none; a run mends all and says "equal"."""
+    here = ("--workspace", practice.workspace)
+    client, archived = await practice.client(), await practice.client()
+    deleted = await practice.note(client, subjective="She began to paint on Mondays.")
+    stale = await practice.note(client, subjective="She slept badly.")
+    await practice.note(archived, subjective="He began to swim on Fridays.")
     await practice.settled()
-    running.stop("api")
-    session = await practice.note(client, subjective=NOTE)
-    async with owner_of(running.databases.monolith) as connection:
-        await connection.execute(
-            "UPDATE ai_outbox SET delivered_at = now() WHERE workspace_id = $1 AND delivered_at IS NULL",
-            UUID(practice.workspace),
-        )
-    running.start("api")
-    await running.until_up(running.service_url)
-    await practice.settled()
-    assert await cites(practice, client) == set()
+    missed = await insert_note(running, practice, client)
+    edit = "UPDATE sessions SET subjective = $2, version = version + 1, updated_at = now()"
+    await behind_our_back(running, f"{edit} WHERE id = $1", UUID(stale), "She slept well.")
+    await behind_our_back(running, "DELETE FROM sessions WHERE id = $1", UUID(deleted))
+    archive = "UPDATE clients SET is_active = false, updated_at = now() WHERE id = $1"
+    await behind_our_back(running, archive, UUID(archived))
 
-    told = await asyncio.to_thread(agent, running, "reconcile", "--workspace", practice.workspace)
-    assert "0 of them new" not in told
-    await practice.settled()
-    assert await cites(practice, client) == {session}
+    shown = await run(running, "reconcile", "--dry-run", *here)
 
+    assert shown.code == 1, shown.err
+    for fault, entity, key in (
+        ("missed", "sessions", missed),
+        ("extra", "sessions", deleted),
+        ("stale", "sessions", stale),
+        ("stale", "clients", archived),
+    ):
+        assert f"  {fault:<7} {entity:<8} {key}\n" in shown.out
+    assert (await practice.ask(QUESTION))["search"]["notes_read"] == 3, "a dry run mends nothing"
 
-async def test_drift_is_told_and_repaired(practice: Practice, running: Stage) -> None:
-    """A missed, an extra and a stale note are named by a dry run, which changes nothing, and are then put right."""
-    client = await practice.client()
-    missed, stale = [await practice.note(client, subjective=NOTE) for _ in range(2)]
-    await practice.settled()
-    named, extra = ("--workspace", practice.workspace), str(uuid4())
-    assert "0 differ" in agent(running, "reconcile", "--dry-run", *named)
-    async with owner_of(running.databases.owner) as connection:
-        await connection.execute("DELETE FROM note_catalogue WHERE entity_id = $1", UUID(missed))
-        await connection.execute(
-            "UPDATE note_catalogue SET updated_at = updated_at - interval '1 day' WHERE entity_id = $1",
-            UUID(stale),
-        )
-        await connection.execute(
-            "INSERT INTO note_catalogue (workspace_id, entity, entity_id, client_id, state, updated_at)"
-            " VALUES ($1, 'sessions', $2, $3, 'active', now())",
-            *map(UUID, (practice.workspace, extra, client)),
-        )
-    for _ in range(2):
-        told = agent(running, "reconcile", "--dry-run", *named, code=1)
-        assert "missed 1  extra 1  stale 1" in told
-        for fault, id in (("missed", missed), ("extra", extra), ("stale", stale)):
-            assert any(fault in line and id in line for line in told.splitlines())
+    repaired = await run(running, "reconcile", *here)
 
-    assert agent(running, "reconcile", *named).endswith("equal\n")
-    assert "0 differ" in agent(running, "reconcile", "--dry-run", *named)
-    assert await cites(practice, client) >= {missed}
+    assert (repaired.code, repaired.out.splitlines()[-1]) == (0, "equal"), repaired
+    assert await cites(practice, missed)()
+    assert (await practice.ask(QUESTION))["search"]["notes_read"] == 2
+    assert "slept well" in (await practice.ask("She slept well?"))["answer"]
 
 
-async def test_a_dead_letter_is_explained_retried_and_dropped(
+async def test_a_practice_suspended_behind_our_back_is_closed(
     practice: Practice, running: Stage, container: Container
 ) -> None:
-    """What cannot be decrypted stands in the list with its cause, comes back when it is mended, or is let go."""
-    client = await practice.client()
-    session = await practice.note(client, subjective=NOTE)
-    lever = f"/sessions/{session}/undecryptable"
-    await practice.admin.call("POST", lever, {"undecryptable": True})
-    workspace = WorkspaceId(UUID(practice.workspace))
-
-    async def park() -> None:
-        async with owner_of(running.databases.owner) as connection:
-            await connection.execute(
-                "UPDATE work SET attempts = 4, not_before = now() WHERE key = $1", UUID(session)
-            )
-        await eventually(parked)
-
-    async def parked() -> bool:
-        return bool((await container.queue.open_work(workspace=workspace)).parked)
-
-    await practice.do("POST", f"/api/v1/sessions/{session}/unfinalize")
-    await practice.do("POST", f"/api/v1/sessions/{session}/finalize")
-    await asyncio.sleep(0.5)
-    await park()
-    listed = agent(running, "dead-letters", "list", "--workspace", practice.workspace)
-    assert session in listed
-    assert "note_unreadable" in listed
-    assert "PazPaz could not decrypt" in agent(running, "dead-letters", "show", session)
-    assert "dead letters 1" in agent(
-        running, "reconcile", "--dry-run", "--workspace", practice.workspace, code=1
-    )
-
-    await practice.admin.call("POST", lever, {"undecryptable": False})
-    assert agent(running, "dead-letters", "retry", session).startswith("1 ")
+    """Its index goes, and a second look finds nothing to say."""
+    here = ("--workspace", practice.workspace)
+    await practice.note(await practice.client(), subjective=LOST)
     await practice.settled()
-    assert await cites(practice, client) == {session}
-    assert agent(running, "dead-letters", "list", "--workspace", practice.workspace).startswith(
-        "No dead letters"
+    suspend = "UPDATE workspaces SET status = 'suspended' WHERE id = $1"
+    await behind_our_back(running, suspend, UUID(practice.workspace))
+
+    repaired = await run(running, "reconcile", *here)
+
+    assert (repaired.code, repaired.out.splitlines()[-1]) == (0, "equal"), repaired
+    workspace = WorkspaceId(UUID(practice.workspace))
+    assert not await container.store.catalogue(workspace=workspace)
+
+
+async def test_a_lost_webhook_is_made_good_by_the_clock(practice: Practice, running: Stage) -> None:
+    """An outbox row that PazPaz holds delivered and we never saw is read from the feed when that is due."""
+    client = await practice.client()
+    await practice.settled()
+    session = await insert_note(running, practice, client)
+    named = UUID(practice.workspace), UUID(session)
+    await behind_our_back(running, TOLD_IN_VAIN, *named)
+
+    await sql(running.databases.owner, "UPDATE schedules SET due_at = now() WHERE name = 'feed'")
+
+    await eventually(cites(practice, session))
+
+
+async def test_a_dead_letter_is_listed_explained_dropped_and_retried(
+    practice: Practice, running: Stage
+) -> None:
+    """Dropped, it comes back by reconciliation; mended in PazPaz and retried, its note is found."""
+    here = ("--workspace", practice.workspace)
+    session = await practice.note(await practice.client(), subjective="Nothing yet.")
+    await practice.settled()
+    await _break(practice, running, session)
+
+    listed, shown = await asyncio.gather(
+        run(running, "dead-letters", "list", *here), run(running, "dead-letters", "show", session)
     )
+    assert listed.out.count("\n") == 1
+    assert f"{session}  workspace {practice.workspace}  note_unreadable" in listed.out
+    assert shown.out.startswith(listed.out)
+    assert "mend it there, then retry" in shown.out
+
+    assert (await run(running, "dead-letters", "drop", session)).out == "1 dropped.\n"
+    differs = await run(running, "reconcile", "--dry-run", *here)
+    assert f"stale   sessions {session}" in differs.out
+
+    await _break(practice, running, session)
+    mend = "UPDATE sessions SET undecryptable = false, subjective = $2 WHERE id = $1"
+    await behind_our_back(running, mend, UUID(session), LOST)
+    retried = await run(running, "dead-letters", "retry", "--all", *here)
+    assert retried.out == "1 will be tried again.\n"
+    await eventually(cites(practice, session))
+
+
+async def _break(practice: Practice, stage: Stage, session: str) -> None:
+    """Makes a note unreadable, and spares us the minute that five attempts take."""
+    lever = f"/sessions/{session}/undecryptable"
+    await practice.admin.call("POST", lever, {"undecryptable": False})
+    await practice.admin.call("POST", lever, {"undecryptable": True})
+    named = UUID(practice.workspace), UUID(session)
+    owner = stage.databases.owner
+    hurry = (
+        "UPDATE work SET attempts = 4, not_before = now() WHERE workspace_id = $1 AND key = $2"
+        " AND last_error IS NOT NULL AND lease_until IS NULL AND parked_at IS NULL"
+    )
+    parked = "SELECT parked_at FROM work WHERE workspace_id = $1 AND key = $2"
+
+    async def given_up() -> bool:
+        await sql(owner, hurry, *named)
+        return await sql(owner, parked, *named) is not None
+
+    await eventually(given_up)
+
+
+NOBODY = str(UUID(int=7))
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("dead-letters", "retry"), "name one id, or say --all"),
-        (("dead-letters", "drop", str(UUID(int=5)), "--all"), "name one id, or say --all"),
-        (("dead-letters", "drop", str(UUID(int=5))), "no dead letter has the id"),
-        (("dead-letters", "show", str(UUID(int=5))), "no dead letter has the id"),
-        (("backfill", "--since", "yesterday"), "does not match"),
-        (("reconcile", "--workspace", "mine"), "a valid UUID"),
+        (("dead-letters", "drop", NOBODY, "--all"), "name one id, or say --all"),
+        (("dead-letters", "drop", NOBODY), f"no dead letter has the id {NOBODY}"),
+        (("dead-letters", "show", "x"), "a valid UUID"),
+        (("backfill", "--since", "yesterday"), "does not match the format"),
+        (("backfill", "--workspace", NOBODY), f"no active workspace {NOBODY}"),
+        (("reconcile", "--workspace", NOBODY), f"no workspace {NOBODY}"),
     ],
 )
-async def test_a_wrong_word_changes_nothing(
-    running: Stage, words: tuple[str, ...], said: str
-) -> None:
+async def test_a_wrong_word_does_nothing(running: Stage, words: tuple[str, ...], said: str) -> None:
     """One line that says what is wrong, and exit code 2."""
-    complaint = agent(running, *words, code=2)
-    assert said in complaint
-    assert complaint.count("\n") == 1
+    assert said in (await run(running, *words)).complaint
 
 
 async def test_the_apis_login_may_not_do_a_workers_work(running: Stage) -> None:
     """The command names the login it needs, instead of ending in the database's words."""
-    done = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "service.cli", "erase", "session", str(uuid4())),
-        *("--workspace", str(uuid4()), "--yes"),
-        env={"PATH": os.environ["PATH"], **running.environment},
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+    words = "erase", "session", NOBODY, "--workspace", NOBODY, "--yes"
+    told = await run(running, *words, environment=running.environment)
+    assert "needs the worker's login" in told.complaint
+
+
+async def test_a_stopped_and_a_killed_backfill_go_on_where_they_were(
+    practice: Practice, running: Stage, container: Container
+) -> None:
+    """An emptied index is filled by three runs: stopped, killed, to the end; each note is indexed, and counted once."""
+    here = ("backfill", "--workspace", practice.workspace)
+    slowly = (*here, "--requests-per-minute", "30")
+    await _fill(practice)
+    workspace = WorkspaceId(UUID(practice.workspace))
+    await _empty(running, workspace)
+
+    first = begin(running, *slowly)
+    await eventually(lambda: _asked(running, 16))
+    first.send_signal(signal.SIGTERM)
+    stopped = await asyncio.to_thread(ended, first)
+    assert (stopped.code, stopped.out) == (130, "")
+    assert stopped.err.endswith(
+        "stopped; 16 notes were asked for, and run again it goes on from there\n"
     )
-    _, complaint = await done.communicate()
-    assert (done.returncode, b"the worker's login" in complaint) == (2, True)
+
+    second = begin(running, *slowly)
+    other = await run(running, "backfill", "--since", "2026-01-01")
+    assert f"unfinished (--workspace {practice.workspace})" in other.complaint
+    await eventually(lambda: _asked(running, 32))
+    second.kill()
+    second.communicate()
+
+    third = await run(running, *here)
+    assert third.code == 0, third
+    assert "going on after 32 notes" in third.err
+    summary = f"{NOTES + 2} notes and profiles of 1 workspaces: {NOTES + 1} indexed, 1 not to be"
+    assert third.out.startswith(summary), third.out
+    assert len(await container.store.catalogue(workspace=workspace)) == NOTES + 1
 
 
-async def test_a_killed_backfill_goes_on_where_it_was(practice: Practice, running: Stage) -> None:
-    """The index of a practice is lost; the backfill is killed in the middle, and a later run ends with an exact sum."""
+async def _fill(practice: Practice) -> None:
+    """Forty notes, a draft and their client."""
     client = await practice.client()
-    notes = 40
-    for number in range(notes):
-        await practice.note(client, subjective=f"{NOTE} {number}")
+    row = {"workspace_id": practice.workspace, "client_id": client, "subjective": LOST}
+    row |= {"session_date": "2026-10-01T09:00:00Z"}
+    rows = [{**row, "session_id": str(uuid4()), "is_draft": not n} for n in range(NOTES + 1)]
+    await practice.admin.call("POST", "/import", {"sessions": rows})
     await practice.settled()
-    async with owner_of(running.databases.owner) as connection:
-        await connection.execute(
-            "DELETE FROM note_catalogue WHERE workspace_id = $1", UUID(practice.workspace)
-        )
-    named = ("backfill", "--workspace", practice.workspace)
-    first = await _start(running, *named, "--requests-per-minute", "60", "--concurrency", "1")
-    await asyncio.sleep(5)
-    first.send_signal(signal.SIGKILL)
-    await first.wait()
-    other = agent(running, "backfill", "--since", "2026-01-01", code=2)
-    assert "another backfill is unfinished" in other
-
-    second = await _start(running, *named, "--requests-per-minute", "60")
-    await asyncio.sleep(2.5)
-    second.send_signal(signal.SIGTERM)
-    assert await second.wait() == 130
-    third = await _start(running, *named, "--requests-per-minute", "6000")
-    out, err = await third.communicate()
-    assert "going on after" in err.decode()
-    assert third.returncode == 0, err
-    assert f"{notes + 1} notes and profiles of 1 workspaces: {notes + 1} indexed" in out.decode()
-    answer = await practice.ask(QUESTION, client_id=client)
-    assert answer["search"]["notes_read"] == notes
 
 
-async def _start(stage: Stage, *words: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "service.cli", *words),
-        env={"PATH": os.environ["PATH"], **stage.worker_environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+async def _empty(stage: Stage, workspace: WorkspaceId) -> None:
+    for table in ("session_vectors", "bags", "note_catalogue"):
+        await sql(stage.databases.owner, f"DELETE FROM {table} WHERE workspace_id = $1", workspace)
+
+
+async def _asked(stage: Stage, notes: int) -> bool:
+    asked = "SELECT asked FROM backfills WHERE finished_at IS NULL"
+    return int(await sql(stage.databases.owner, asked) or 0) >= notes

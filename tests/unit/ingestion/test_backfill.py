@@ -183,6 +183,21 @@ async def test_an_outage_delays_and_drops_nothing():
     assert len(set(house.looked)) == 61
 
 
+async def test_idle_workers_are_told_of():
+    """A minute in which nobody takes a look is said, once a minute, and the backfill goes on when one comes."""
+    house = House(3)
+
+    async def nobody(seconds: float) -> None:
+        house.slept.append(seconds)
+        if sum(house.slept) > 150:
+            await house.work()
+
+    await house.run(replace(house.backfill(), sleep=nobody))
+    assert house.said == [
+        f"no look was taken for {seconds} s (4 open); see the workers" for seconds in (60, 120)
+    ]
+
+
 async def test_since_leaves_older_notes_alone():
     """Only notes that changed since then are asked for, and counted."""
     house = House(5)

@@ -1,7 +1,12 @@
 """Metrics: the names PazPaz has today, and labels that name nobody."""
 
+import re
+from pathlib import Path
+from typing import get_args
+
 from prometheus_client import REGISTRY
 
+from service.ingestion.reconcile import Fault
 from service.telemetry import metrics
 
 CLOSED = {
@@ -54,3 +59,28 @@ def test_query_times_are_measured_up_to_a_minute():
     """PazPaz's proxy cuts at 60 s, so the buckets reach it."""
     assert max(metrics.QUERY_BUCKETS) == 60
     assert "ai_agent_query_duration_seconds" in {m.name for m in REGISTRY.collect()}
+
+
+def test_the_first_difference_can_be_alerted_on():
+    """Each fault is shown as 0 from the start: an increase counts only in a series that is there."""
+    faults = {
+        (sample.labels["fault"], sample.name)
+        for metric in metrics.RECONCILED.collect()
+        for sample in metric.samples
+    }
+    total = "ai_reconcile_differences_total"
+    assert faults >= {(fault, total) for fault in get_args(Fault)}
+
+
+def test_alerts_ask_for_metrics_that_exist():
+    """A misspelled name would never fire."""
+    rules = (Path(__file__).parents[3] / "helm/templates/alerts.yaml").read_text()
+    asked = {name for line in rules.splitlines() if "expr:" in line for name in _named(line)}
+    shown = {sample.name for metric in REGISTRY.collect() for sample in metric.samples}
+    labelled = {f"{name}{end}" for name in ours() for end in ("", "_total")}
+    assert asked
+    assert asked <= shown | labelled
+
+
+def _named(line: str) -> list[str]:
+    return re.findall(r"\bai_[a-z_]+", line)
