@@ -77,6 +77,7 @@ class World:
     lost: bool = False
     require_consent: bool = False
     ticks: int = 0
+    made: int = 0
 
     def __post_init__(self) -> None:
         queue = replace(self.opened.queue, lease_seconds=LEASE_SECONDS)
@@ -90,11 +91,16 @@ class World:
 
     @property
     def notes(self) -> list[Note]:
-        return sorted(self.source.sessions.values(), key=lambda note: str(note.ref.id))
+        """In the order they were made: what is drawn must not hang on ids that differ from run to run."""
+        return list(self.source.sessions.values())
 
     @property
     def clients(self) -> list[Client]:
-        return sorted(self.source.clients.values(), key=lambda client: str(client.id))
+        return list(self.source.clients.values())
+
+    def new_id(self) -> UUID:
+        self.made += 1
+        return UUID(int=self.made << 64)
 
     def moment(self) -> datetime:
         self.ticks += 1
@@ -239,7 +245,8 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: len(self.world.clients) < 3 and self.world.status != "deleted")
     @rule()
     def put_client_in(self) -> None:
-        client = a_client(ClientId(uuid4()), workspace=self.world.workspace, notes="sleep and work")
+        id = ClientId(self.world.new_id())
+        client = a_client(id, workspace=self.world.workspace, notes="sleep and work")
         self.world.put_client(client)
 
     @precondition(lambda self: self.world.clients and self.world.status != "deleted")
@@ -252,13 +259,13 @@ class Lives(RuleBasedStateMachine):
         return self._note_of(data.draw(st.sampled_from(self.world.clients)), words)
 
     def _note_of(self, client: Client, words: list[str]) -> Note:
-        ref = NoteRef(self.world.workspace, "sessions", uuid4())
+        ref = NoteRef(self.world.workspace, "sessions", self.world.new_id())
         fields = {"subjective": self._own(words)}
         return Note(ref, client.id, "active", fields, NOW, session_date=NOW, version=0)
 
     def _own(self, words: list[str]) -> str:
         """With a word that no other note has, so that search can tell it."""
-        return " ".join([*words, f"w{self.world.ticks}x{uuid4().hex[:6]}"])
+        return " ".join([*words, f"w{self.world.new_id().int >> 64}"])
 
     @rule(data=st.data(), words=texts, name=st.sampled_from(["subjective", "plan"]))
     def edit(self, data: st.DataObject, words: list[str], name: str) -> None:
@@ -323,7 +330,7 @@ class Lives(RuleBasedStateMachine):
     def deliver_some(self, data: st.DataObject) -> None:
         """In any order, and some that were delivered before once more."""
         some = data.draw(st.lists(st.sampled_from(self.world.untold), unique_by=lambda one: one.id))
-        again = self.world.told[-data.draw(st.integers(0, 3)) :]
+        again = self.world.told[: data.draw(st.integers(0, 3))]
         self.world.untold = [one for one in self.world.untold if one not in some]
         self.do(self.world.deliver([*some, *again]))
 
