@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from uuid import UUID, uuid4
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,7 +28,7 @@ from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Client, Note, NoteRef, Pulled
 from service.ports import Event, EventEntity, EventKind
 from service.worker import Worker
-from tests.fakes import NOW, InMemoryNoteSource, a_client
+from tests.fakes import NOW, InMemoryNoteSource, a_client, a_note
 from tests.faults.verdict import Judge, Truth
 from tests.integration.conftest import Owner
 
@@ -151,6 +152,38 @@ class World:
         """A worker takes work and is never heard of again."""
         await self.container.queue.claim(limit=4)
 
+    async def race(self, note: Note, race: tuple[str, str, str]) -> None:
+        """A worker pulls the note as it stands; what it pulled changes in PazPaz before it writes."""
+        change, pace, pull = race
+
+        async def meanwhile() -> None:
+            self._change(note, change)
+            await self.deliver_all()
+            if pace == "frozen":
+                await asyncio.sleep(LEASE_SECONDS * 1.5)
+            if pace != "alone":
+                await self.work()
+
+        await self.deliver_all()
+        self.source.meanwhile[note.ref.id if pull == "note" else note.client] = meanwhile
+        await self.work(lease_seconds=LEASE_SECONDS if pace == "frozen" else LONG_SECONDS)
+        self.source.meanwhile.clear()
+
+    def _change(self, note: Note, change: str) -> None:
+        current = self.source.sessions[note.ref.id]
+        if change == "edit":
+            self.put(current, fields={"plan": self.own_text(["changed"])})
+        elif change == "delete":
+            self.put(current, state="deleted", version=current.version)
+        elif change == "archive":
+            self.put_client(self.source.clients[note.client], is_active=False)
+        else:
+            self.suspend_or_reactivate()
+
+    def own_text(self, words: list[str]) -> str:
+        """With a word that no other note has, so that search can tell it."""
+        return " ".join([*words, f"w{self.new_id().int >> 64}"])
+
     async def settle(self) -> None:
         """Every event arrives, or else the lists are compared; then every look is taken."""
         await self.deliver_all()
@@ -264,8 +297,7 @@ class Lives(RuleBasedStateMachine):
         return Note(ref, client.id, "active", fields, NOW, session_date=NOW, version=0)
 
     def _own(self, words: list[str]) -> str:
-        """With a word that no other note has, so that search can tell it."""
-        return " ".join([*words, f"w{self.world.new_id().int >> 64}"])
+        return self.world.own_text(words)
 
     @rule(data=st.data(), words=texts, name=st.sampled_from(["subjective", "plan"]))
     def edit(self, data: st.DataObject, words: list[str], name: str) -> None:
@@ -353,36 +385,11 @@ class Lives(RuleBasedStateMachine):
 
         It begins and ends in quiescence: a client's first look, or a comparison of lists, would heal what went wrong.
         """
-        change, pace, pull = race
         self.settle()
         note = self.one(data, "active") or self._new_note(data, words)
         self.world.put(note, fields={"subjective": self._own(words)})
-
-        async def meanwhile() -> None:
-            self._change(note, change, words)
-            await self.world.deliver_all()
-            if pace == "frozen":
-                await asyncio.sleep(LEASE_SECONDS * 1.5)
-            if pace != "alone":
-                await self.world.work()
-
-        self.do(self.world.deliver_all())
-        self.world.source.meanwhile[note.ref.id if pull == "note" else note.client] = meanwhile
-        lease = LEASE_SECONDS if pace == "frozen" else LONG_SECONDS
-        self.do(self.world.work(lease_seconds=lease))
-        self.world.source.meanwhile.clear()
+        self.do(self.world.race(note, race))
         self.settle()
-
-    def _change(self, note: Note, change: str, words: list[str]) -> None:
-        current = self.world.source.sessions[note.ref.id]
-        if change == "edit":
-            self.world.put(current, fields={"plan": self._own(words)})
-        elif change == "delete":
-            self.world.put(current, state="deleted", version=current.version)
-        elif change == "archive":
-            self.world.put_client(self.world.source.clients[note.client], is_active=False)
-        else:
-            self.world.suspend_or_reactivate()
 
     @precondition(lambda self: self.crashes < MOST_CRASHES)
     @rule()
@@ -413,12 +420,33 @@ async def test_the_index_agrees_with_a_plain_model(opened: Container, owner: Own
     await asyncio.to_thread(run_state_machine_as_test, Lives, settings=bounded)
 
 
+async def _indexed_world(opened: Container, owner: Owner) -> tuple[World, Note]:
+    """One client and one note, both indexed."""
+    world = World(opened, owner)
+    client = a_client(ClientId(world.new_id()), workspace=world.workspace, notes="sleep")
+    note = a_note("running again", id=world.new_id(), workspace=world.workspace, client=client.id)
+    world.put_client(client)
+    world.put(note)
+    await world.settle()
+    return world, note
+
+
+@pytest.mark.parametrize("race", RACES, ids=" ".join)
+async def test_no_race_leaves_a_trace(
+    opened: Container, owner: Owner, race: tuple[str, str, str]
+) -> None:
+    """Each change, after each pull, with each kind of other worker: in the end the index says what PazPaz says."""
+    world, note = await _indexed_world(opened, owner)
+    world.put(note, fields={"subjective": world.own_text(["again"])})
+    await world.race(note, race)
+    await world.settle()
+
+    await world.check()
+
+
 async def test_a_reactivation_nobody_told_of_is_noticed(opened: Container, owner: Owner) -> None:
     """The event was lost, and PazPaz's outbox with it: the lists alone must bring the practice back."""
-    world = World(opened, owner)
-    client = a_client(ClientId(uuid4()), workspace=world.workspace, notes="sleep")
-    world.put_client(client)
-    await world.settle()
+    world, _ = await _indexed_world(opened, owner)
     for status in ("suspended", "active"):
         world.source.statuses[world.workspace] = status  # type: ignore[assignment]
         world.tell("workspaces", world.workspace, "status")
