@@ -120,7 +120,7 @@ async def test_a_lost_webhook_is_made_good_by_the_clock(practice: Practice, runn
 async def test_a_dead_letter_is_listed_explained_dropped_and_retried(
     practice: Practice, running: Stage
 ) -> None:
-    """No repair is called equal while it is there; dropped, it is drift again; mended and retried, its note is found."""
+    """No repair is called equal with it; dropped, it is drift again; mended and retried, its note is found."""
     here = ("--workspace", practice.workspace)
     session = await practice.note(await practice.client(), subjective="Nothing yet.")
     await practice.settled()
