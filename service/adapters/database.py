@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from service.domain.erasure import SHUT
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, StoreUnavailable
 from service.ports import DIMENSION
@@ -223,7 +224,6 @@ audit_heads = _table(
 open_chats = _table("open_chats", workspace_id=Uuid, chat_id=Uuid, user_id=Uuid, opened_at=INSTANT)
 switches = _table("switches", workspace_id=Uuid, name=Text, value=JSONB, changed_at=INSTANT)
 
-SHUT = "shut"
 WORKSPACE_STONES = ("workspaces", SHUT)
 """Tombstones that stop a whole workspace: PazPaz purged it, or we found it suspended or deleted."""
 

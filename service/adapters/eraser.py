@@ -18,7 +18,6 @@ from service.adapters.conversations import (
 )
 from service.adapters.database import (
     CONTENT_TABLES,
-    SHUT,
     WORKSPACE_STONES,
     Database,
     backfills,
@@ -34,7 +33,7 @@ from service.adapters.key_store import shut_out_writers
 from service.adapters.traces import KEEPING, traces
 from service.adapters.work_queue import TOKEN, bury, finish
 from service.domain.audit import Action, AuditEntry
-from service.domain.erasure import AskedBy, Receipt, SignedReceipt, Subject
+from service.domain.erasure import SHUT, AskedBy, Receipt, SignedReceipt, Subject
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.errors import TracesLeft

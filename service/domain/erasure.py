@@ -12,6 +12,9 @@ Erasable = Literal["sessions", "clients", "workspaces"]
 AskedBy = Literal["event", "operator", "receipt"]
 """PazPaz's `purged`, a person at the command line or the operators' API, or a receipt after a restore."""
 
+SHUT = "shut"
+"""The tombstone of a workspace that we found suspended: lifted when PazPaz lists it as active again."""
+
 REMAINS = (
     "ids only: in the audit trail, in the tombstone that refuses late events, and in receipts",
     "deleted rows: in database pages and in the write-ahead log until these are recycled",

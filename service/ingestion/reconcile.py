@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from service.domain.erasure import SHUT
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
 from service.ports import ChangesFeed, ChunkStore, NoteSource, OpenWork, Standings, WorkQueue
@@ -39,7 +40,7 @@ class Comparison:
     parked: int = 0
     """Differences that are dead letters."""
     closed: bool = False
-    """PazPaz does not list the workspace as active, and something of it is still indexed."""
+    """PazPaz does not list the workspace as active, and something is still indexed; or it does, and here it is shut."""
 
     @property
     def equal(self) -> bool:
@@ -85,7 +86,8 @@ class Reconciler:
         theirs = _by_place(item for item in listed if not _is_buried(item, buried))
         rules = _Rules(theirs, _by_place(held), self.drafts, standing.require_consent)
         work = await self.queue.open_work(workspace=workspace)
-        return _comparison(workspace, len(listed), list(rules.differences()), work)
+        shut = (SHUT, workspace) in buried
+        return _comparison(workspace, len(listed), list(rules.differences()), work, shut=shut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +147,17 @@ async def read_feed(feed: ChangesFeed, queue: WorkQueue) -> tuple[int, int]:
 
 
 def _comparison(
-    workspace: WorkspaceId, listed: int, found: Sequence[Difference], work: OpenWork
+    workspace: WorkspaceId,
+    listed: int,
+    found: Sequence[Difference],
+    work: OpenWork,
+    *,
+    shut: bool,
 ) -> Comparison:
     idle = [one for one in found if one.place not in work.waiting | work.parked]
     waiting = sum(one.place in work.waiting for one in found)
     parked = sum(one.place in work.parked for one in found)
-    return Comparison(workspace, listed, idle, waiting, parked)
+    return Comparison(workspace, listed, idle, waiting, parked, closed=shut)
 
 
 def _is_older(held: ManifestItem, listed: ManifestItem) -> bool:

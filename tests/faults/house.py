@@ -4,7 +4,7 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -141,16 +141,18 @@ async def _furnished(
 
 
 def _by_way_of(stage: Stage, links: dict[str, TcpProxy], events: str, pulled: str) -> Stage:
-    redis = {"REDIS_URL": links["redis"].instead_of(stage.servers.redis_url)}
-    source = {"MONOLITH_URL": links["monolith"].instead_of(pulled)}
-    database: Callable[[str, str], dict[str, str]] = lambda link, url: {  # noqa: E731
-        "DATABASE_URL": links[link].instead_of(url)
+    shared = {
+        "REDIS_URL": links["redis"].instead_of(stage.servers.redis_url),
+        "MONOLITH_URL": links["monolith"].instead_of(pulled),
     }
     api, worker = stage.environment, stage.worker_environment
     return replace(
         stage,
-        environment={**api, **redis, **source} | database("api's postgres", api["DATABASE_URL"]),
-        worker_environment={**worker, **redis, **source}
-        | database("worker's postgres", worker["DATABASE_URL"]),
+        environment={**api, **shared, **_database(api, links["api's postgres"])},
+        worker_environment={**worker, **shared, **_database(worker, links["worker's postgres"])},
         monolith_environment={**stage.monolith_environment, "AI_SERVICE_URL": events},
     )
+
+
+def _database(environment: Mapping[str, str], link: TcpProxy) -> dict[str, str]:
+    return {"DATABASE_URL": link.instead_of(environment["DATABASE_URL"])}

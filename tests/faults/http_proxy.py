@@ -5,11 +5,11 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -90,8 +90,7 @@ class Postman:
     _tricks: Iterator[Trick] = field(init=False)
 
     def __post_init__(self) -> None:
-        tricks: list[Trick] = ["swallow", "refuse", "twice", "late", "replay"]
-        self._tricks = deck(self.chance, [*tricks, *["pass"] * 7])  # type: ignore[list-item]
+        self._tricks = deck(self.chance, (*get_args(Trick), *["pass"] * 6))
 
     async def treat(self, request: bytes, send: Send) -> bytes | None:
         events = len(json.loads(body_of(request) or b"{}").get("events", ()))
@@ -140,10 +139,10 @@ class Postman:
             said = 0
         self.tally[how if said == 202 else f"{how}, to no effect"] += events
 
-    def _later(self, errand: "Awaitable[None]") -> None:
-        task = asyncio.ensure_future(errand)
-        self.errands.add(task)  # type: ignore[arg-type]
-        task.add_done_callback(self.errands.discard)  # type: ignore[arg-type]
+    def _later(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
+        self.errands.add(task)
+        task.add_done_callback(self.errands.discard)
 
 
 Mood = Literal["well", "error", "slow", "garbage"]

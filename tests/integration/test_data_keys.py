@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from pazpaz_ai_client.signing import PrivateKey
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, metadata, open_database
@@ -25,6 +26,7 @@ from service.adapters.work_queue import PgWorkQueue
 from service.container import now
 from service.demo.databases import Databases
 from service.demo.stage import Stage
+from service.domain.erasure import Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import Sentence, Turn
@@ -376,10 +378,11 @@ async def test_a_turn_being_stored_does_not_outlive_its_practice(
 ) -> None:
     """An erasure waits for it too: neither a turn without a key is left, nor a turn at all."""
     workspace, _ = await furnished(process)
-    await process.queue.want_whole([workspace], kind="workspaces")
-    (lease,) = await process.queue.claim(limit=1)
+    signing = PrivateKey.generate("ai-tests-1")
+    eraser = PgEraser(process.database, process.keys, lambda: signing)
+    whole = Subject(workspace, "workspaces", workspace)
     storing = await a_turn_being_stored(process, workspace, uuid4())
-    erasure = asyncio.ensure_future(PgEraser(process.database, process.keys).erase(lease))
+    erasure = asyncio.ensure_future(eraser.erase(whole, asked_by="operator"))
     await asyncio.sleep(0.2)
     await storing.done()
 

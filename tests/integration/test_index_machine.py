@@ -36,6 +36,8 @@ MOST_CRASHES = 3
 """Between two quiescences: a note in hand at five of them counts as a killer, and is parked."""
 WORDS = ("running", "sleep", "mother", "breathing", "exam", "ריצה", "שינה", "אמא", "נשימה", "כאב")
 
+CHANGES = ("edit", "edit", "delete", "archive", "suspend")
+
 T = TypeVar("T")
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6)
 
@@ -113,6 +115,16 @@ class World:
         await self.container.queue.accept(events)
         self.told += events
 
+    def suspend_or_reactivate(self) -> None:
+        self.source.statuses[self.workspace] = (
+            "active" if self.status == "suspended" else "suspended"
+        )
+        self.tell("workspaces", self.workspace, "status")
+
+    async def deliver_all(self) -> None:
+        untold, self.untold = self.untold, []
+        await self.deliver(untold)
+
     async def work(self) -> None:
         worker = self.worker()
         while await worker.round():
@@ -134,8 +146,7 @@ class World:
 
     async def settle(self) -> None:
         """Every event arrives, or else the lists are compared; then every look is taken."""
-        await self.deliver(self.untold)
-        self.untold = []
+        await self.deliver_all()
         for _ in range(200):
             await self.work()
             if self.lost:
@@ -283,9 +294,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.world.status != "deleted")
     @rule()
     def suspend_or_reactivate(self) -> None:
-        status = "active" if self.world.status == "suspended" else "suspended"
-        self.world.source.statuses[self.world.workspace] = status  # type: ignore[assignment]
-        self.world.tell("workspaces", self.world.workspace, "status")
+        self.world.suspend_or_reactivate()
 
     @precondition(lambda self: self.world.ticks > 25 and self.world.status != "deleted")
     @rule(sure=st.integers(0, 5))
@@ -315,29 +324,40 @@ class Lives(RuleBasedStateMachine):
     def work(self) -> None:
         self.do(self.world.work())
 
-    @rule(data=st.data(), words=texts)
-    def change_while_it_is_read(self, data: st.DataObject, words: list[str]) -> None:
-        """The pull was answered; before the index is written, the note changes, is told, and the client goes."""
-        note = self.one(data, "active", "draft")
+    @rule(data=st.data(), words=texts, change=st.sampled_from(CHANGES), frozen=st.booleans())
+    def change_while_it_is_read(
+        self, data: st.DataObject, words: list[str], change: str, frozen: bool
+    ) -> None:
+        """The pull was answered; before the index is written, it is no longer true, and that is told.
+
+        A worker that is frozen there is overtaken by another, who finishes everything before it goes on.
+        """
+        note = self.one(data, "active")
         if note is None:
             return
+        self.world.put(note, fields={"subjective": self._own(words)})
 
         async def meanwhile() -> None:
-            current = self.world.source.sessions.get(note.ref.id)
-            if current is not None:
-                self.world.put(current, fields={"plan": self._own(words)})
-            await self.world.deliver(self.world.untold)
-            self.world.untold = []
+            self._change(note, change, words)
+            await self.world.deliver_all()
+            if frozen:
+                await self.world.overtaken()
 
+        self.do(self.world.deliver_all())
         self.world.source.meanwhile.append(meanwhile)
         self.do(self.world.work())
         self.world.source.meanwhile.clear()
 
-    @rule()
-    def freeze_the_worker_after_its_pull(self) -> None:
-        self.world.source.meanwhile.append(self.world.overtaken)
-        self.do(self.world.work())
-        self.world.source.meanwhile.clear()
+    def _change(self, note: Note, change: str, words: list[str]) -> None:
+        current = self.world.source.sessions[note.ref.id]
+        if change == "edit":
+            self.world.put(current, fields={"plan": self._own(words)})
+        elif change == "delete":
+            self.world.put(current, state="deleted", version=current.version)
+        elif change == "archive":
+            self.world.put_client(self.world.source.clients[note.client], is_active=False)
+        else:
+            self.world.suspend_or_reactivate()
 
     @precondition(lambda self: self.crashes < MOST_CRASHES)
     @rule()
@@ -366,3 +386,19 @@ async def test_the_index_agrees_with_a_plain_model(opened: Container, owner: Own
         print_blob=True,
     )
     await asyncio.to_thread(run_state_machine_as_test, Lives, settings=bounded)
+
+
+async def test_a_reactivation_nobody_told_of_is_noticed(opened: Container, owner: Owner) -> None:
+    """The event was lost, and PazPaz's outbox with it: the lists alone must bring the practice back."""
+    world = World(opened, owner)
+    client = a_client(ClientId(uuid4()), workspace=world.workspace, notes="sleep")
+    world.put_client(client)
+    await world.settle()
+    for status in ("suspended", "active"):
+        world.source.statuses[world.workspace] = status  # type: ignore[assignment]
+        world.tell("workspaces", world.workspace, "status")
+        if status == "active":
+            world.untold, world.lost = [], True
+        await world.settle()
+
+    await world.check()

@@ -216,6 +216,15 @@ async def test_a_practice_that_ended_is_looked_at_as_a_whole(house: House) -> No
     assert (await house.reconciler.compare(OTHER_WORKSPACE)).equal
 
 
+async def test_a_practice_that_is_active_again_is_looked_at_as_a_whole(house: House) -> None:
+    """Shut here, and PazPaz's word that it was reactivated was lost: no note of it could be claimed."""
+    house.queue.buried_places = {(WORKSPACE, "shut", WORKSPACE)}
+    found = await house.reconciler.repair(WORKSPACE)
+
+    assert found.closed
+    assert ("workspaces", WORKSPACE) in (await house.queue.open_work(workspace=WORKSPACE)).waiting
+
+
 async def test_everything_is_what_either_side_knows(house: House) -> None:
     """A practice that only PazPaz has, and one that only the index has, are both compared."""
     house.source.statuses[OTHER_WORKSPACE] = "active"
