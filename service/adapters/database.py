@@ -338,9 +338,17 @@ _POWER = text(
 ).bindparams(tables=[table.name for table in metadata.sorted_tables])
 
 
+STALLED_SECONDS = 60.0
+"""Twice the longest statement. A machine that vanishes in a transaction says no goodbye: its locks on event ids held
+every later delivery of them for as long as TCP waits, two hours by default."""
+
+
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int = 10) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, *, pool_size: int = 10, stalled_seconds: float = STALLED_SECONDS
+) -> AsyncIterator[Database]:
     """The engine, disposed of at the end. No statement's parameters reach a log or an error."""
+    stalled = {"idle_in_transaction_session_timeout": str(int(stalled_seconds * 1000))}
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -348,7 +356,7 @@ async def open_database(url: str, *, pool_size: int = 10) -> AsyncIterator[Datab
         pool_timeout=5,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"timeout": 5, "command_timeout": 30},
+        connect_args={"timeout": 5, "command_timeout": 30, "server_settings": stalled},
     )
     try:
         yield Database(engine)

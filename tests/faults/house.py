@@ -72,6 +72,11 @@ class House:
         self.servers[name] = old.again()
         self.tally["restarts"] += 1
 
+    def errors_of_postgres(self) -> str:
+        """The last of its log; it holds no statements and no rows."""
+        lines = self.servers["postgres"].log.read_text().splitlines()
+        return "\n".join([line for line in lines if "ERROR" in line or "FATAL" in line][-8:])
+
     def _child(self, name: str) -> Child:
         return self.servers.get(name) or self.stage.children[name]
 

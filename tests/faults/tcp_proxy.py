@@ -48,7 +48,7 @@ class TcpProxy:
     def cut(self) -> None:
         """Resets every open connection."""
         for writer in list(self._open):
-            _reset(writer)
+            reset(writer)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, both ways, until either end closes it."""
@@ -58,17 +58,26 @@ class TcpProxy:
             there_reader, there_writer = await asyncio.open_connection(self.host, self.port)
         except OSError:
             self._open.discard(writer)
-            _reset(writer)
+            reset(writer)
             return
         self._open.add(there_writer)
         try:
             await asyncio.gather(
-                _pass_on(reader, there_writer), self._spoil(there_reader, writer, there_writer)
+                self._ask(reader, there_writer), self._spoil(there_reader, writer, there_writer)
             )
         finally:
             for one in (writer, there_writer):
                 self._open.discard(one)
                 one.close()
+
+    async def _ask(self, client: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+        """The questions' way. Its end leaves the other one open, as TCP does; a reset ends both."""
+        try:
+            while data := await client.read(PIECE):
+                await _write(server, data)
+            server.write_eof()
+        except OSError:
+            server.close()
 
     async def _spoil(
         self,
@@ -77,7 +86,7 @@ class TcpProxy:
         server: asyncio.StreamWriter,
     ) -> None:
         """The answers' way, as toxiproxy has it: what was asked arrives and is done, and nobody hears of it."""
-        with suppress(OSError):
+        try:
             while data := await source.read(PIECE):
                 if not await self._passes(data, client):
                     client.close()
@@ -86,6 +95,8 @@ class TcpProxy:
             if self.toxic and self.toxic.name == "slow_close":
                 await asyncio.sleep(self.toxic.amount)
             client.write_eof()
+        except OSError:
+            client.close()
 
     async def _passes(self, data: bytes, client: asyncio.StreamWriter) -> bool:
         """False when the connection ends with this piece."""
@@ -97,16 +108,8 @@ class TcpProxy:
             return False
         await asyncio.sleep(toxic.amount)
         if toxic.name == "reset_peer":
-            _reset(client)
+            reset(client)
         return toxic.name == "latency" and await _write(client, data)
-
-
-async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """One way; its end leaves the other one open, as TCP does."""
-    with suppress(OSError):
-        while data := await source.read(PIECE):
-            await _write(sink, data)
-        sink.write_eof()
 
 
 async def _write(sink: asyncio.StreamWriter, data: bytes) -> bool:
@@ -115,7 +118,7 @@ async def _write(sink: asyncio.StreamWriter, data: bytes) -> bool:
     return True
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

@@ -152,7 +152,7 @@ async def _reconciled(house: House) -> str:
     )
     out, err = await child.communicate()
     said = out.decode()
-    assert child.returncode in (0, 1), err.decode()[-300:]
+    assert child.returncode in (0, 1), err.decode()[-300:] + house.errors_of_postgres()
     feed = re.search(r"(\d+) events read, (\d+) of them new", said)
     found = re.search(r"workspaces, .*", said)
     assert feed, said

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
-from tests.faults.tcp_proxy import TcpProxy, Toxic, tcp_proxy
+from tests.faults.tcp_proxy import TcpProxy, Toxic, reset, tcp_proxy
 
 
 @pytest.fixture
@@ -67,6 +68,27 @@ async def test_reset_peer_is_seen_as_a_reset(proxy: TcpProxy) -> None:
     proxy.toxic = Toxic("reset_peer", 0)
     with pytest.raises(ConnectionResetError):
         await _say(proxy, b"hello")
+
+
+async def test_the_server_hears_of_a_client_that_died() -> None:
+    """A process that is killed resets its connections; a server that did not hear of it would keep its locks."""
+    ended = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while await reader.read(1000):
+                pass
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with tcp_proxy(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}") as proxy:
+        _, writer = await asyncio.open_connection("127.0.0.1", proxy.listening)
+        writer.write(b"hello")
+        await writer.drain()
+        reset(writer)
+        await asyncio.wait_for(ended.wait(), 2)
+    server.close()
 
 
 async def test_an_open_connection_can_be_cut(proxy: TcpProxy) -> None:

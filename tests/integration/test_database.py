@@ -1,7 +1,9 @@
 """The doors to the database: whatever is wrong behind them is told as one fact."""
 
+import asyncio
+
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import TextClause, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.adapters.database import Database, open_database
@@ -47,6 +49,27 @@ async def test_an_idle_connection_that_was_cut_is_replaced(
             pid = await connection.scalar(text("SELECT pg_backend_pid()"))
         await owner.execute("SELECT pg_terminate_backend($1, 2000)", pid)
         await database.ping()
+
+
+async def test_a_transaction_that_nobody_goes_on_with_lets_go_of_its_locks(
+    databases_apart: Databases,
+) -> None:
+    """What a vanished machine held is free again; and if it was only asleep, its transaction is lost, not done."""
+    lock = text("SELECT pg_advisory_xact_lock(4711)")
+    async with (
+        open_database(databases_apart.worker, stalled_seconds=0.2) as vanishing,
+        open_database(databases_apart.worker) as waiting,
+    ):
+        with pytest.raises(StoreUnavailable):
+            await _sleep_in(vanishing, lock, while_asleep=waiting)
+
+
+async def _sleep_in(vanishing: Database, lock: TextClause, *, while_asleep: Database) -> None:
+    async with vanishing.system_tx() as asleep:
+        await asleep.execute(lock)
+        async with while_asleep.system_tx() as connection:
+            await asyncio.wait_for(connection.execute(lock), 5)
+        await asleep.execute(text("SELECT 1"))
 
 
 @pytest.mark.parametrize("wrong", ["password", "database", "port"])
