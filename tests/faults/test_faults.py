@@ -154,7 +154,7 @@ async def _reconciled(house: House) -> str:
     said = out.decode()
     assert child.returncode in (0, 1), err.decode()[-300:] + house.errors_of_postgres()
     feed = re.search(r"(\d+) events read, (\d+) of them new", said)
-    found = re.search(r"workspaces, .*", said)
+    found = re.search(r"workspaces? with .*", said)
     assert feed, said
     assert found, said
     assert child.returncode == 0 or _only_dead_letters(said), said
