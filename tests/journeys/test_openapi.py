@@ -43,7 +43,7 @@ async def test_no_answer_is_undocumented(practice: Practice, running: Stage) -> 
     }
     assert 200 in tried["POST", "/api/v1/ai/agent/chat"]
     assert 422 in tried["POST", "/api/v1/ai/agent/chat"]
-    assert tried["POST", "/internal/v1/erasures"] == {202, 422}
+    assert {202, 422} <= tried["POST", "/internal/v1/erasures"]
 
 
 def _try_everything(url: str, token: str | None) -> dict[tuple[str, str], set[int]]:
