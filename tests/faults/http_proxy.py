@@ -64,25 +64,25 @@ async def http_proxy(
         finally:
             writer.close()
 
-    talking: set[asyncio.Task[Any] | None] = set()
+    talking: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talking.add(asyncio.current_task())
+        talking[writer] = asyncio.current_task()
         with suppress(*BROKEN):
             while said := await treat(await _message(reader), send):
                 writer.write(said)
                 await writer.drain()
         writer.close()
-        talking.discard(asyncio.current_task())
+        del talking[writer]
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=MAX_HEAD)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        for one in filter(None, talking):
-            one.cancel()
-        await asyncio.gather(*filter(None, talking), return_exceptions=True)
+        for writer in talking:
+            writer.transport.abort()
+        await asyncio.gather(*filter(None, talking.values()))
 
 
 @dataclass

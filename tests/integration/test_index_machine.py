@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -30,29 +32,35 @@ from tests.faults.verdict import Judge, Truth
 from tests.integration.conftest import Owner
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))
-STEPS = 30
+STEPS = 40
 LEASE_SECONDS = 0.02
 MOST_CRASHES = 3
 """Between two quiescences: a note in hand at five of them counts as a killer, and is parked."""
 WORDS = ("running", "sleep", "mother", "breathing", "exam", "ריצה", "שינה", "אמא", "נשימה", "כאב")
 
-CHANGES = ("edit", "edit", "delete", "archive", "suspend")
+CHANGES = ("edit", "delete", "archive", "suspend")
+PACES = ("frozen", "beside", "alone")
+"""A worker that read is overtaken after its lease, works beside another, or is the only one."""
+PULLS = ("client", "note")
+"""After which pull: the note's own, or that of its client, which is the last."""
+RACES = list(product(CHANGES, PACES, PULLS))
+LONG_SECONDS = 30.0
 
 T = TypeVar("T")
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6)
 
 
 class Racing(InMemoryNoteSource):
-    """PazPaz, in which something may happen after a pull was answered and before the answer is used."""
+    """PazPaz, in which something may happen after a note was pulled and before the answer is used."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.meanwhile: list[Callable[[], Awaitable[None]]] = []
+        self.meanwhile: dict[UUID, Callable[[], Awaitable[None]]] = {}
 
     async def fetch(self, **asked: Any) -> Pulled:  # type: ignore[override]
         pulled = await super().fetch(**asked)
-        while self.meanwhile:
-            await self.meanwhile.pop()()
+        for key in self.meanwhile.keys() & {*asked.get("sessions", ()), *asked.get("clients", ())}:
+            await self.meanwhile.pop(key)()
         return pulled
 
 
@@ -69,6 +77,7 @@ class World:
     lost: bool = False
     require_consent: bool = False
     ticks: int = 0
+    made: int = 0
 
     def __post_init__(self) -> None:
         queue = replace(self.opened.queue, lease_seconds=LEASE_SECONDS)
@@ -82,11 +91,16 @@ class World:
 
     @property
     def notes(self) -> list[Note]:
-        return sorted(self.source.sessions.values(), key=lambda note: str(note.ref.id))
+        """In the order they were made: what is drawn must not hang on ids that differ from run to run."""
+        return list(self.source.sessions.values())
 
     @property
     def clients(self) -> list[Client]:
-        return sorted(self.source.clients.values(), key=lambda client: str(client.id))
+        return list(self.source.clients.values())
+
+    def new_id(self) -> UUID:
+        self.made += 1
+        return UUID(int=self.made << 64)
 
     def moment(self) -> datetime:
         self.ticks += 1
@@ -108,9 +122,6 @@ class World:
         self.source.take(replace(changed, profile=profile))
         self.tell("clients", client.id)
 
-    def worker(self) -> Worker:
-        return Worker(self.container.queue, self.container.indexer)
-
     async def deliver(self, events: list[Event]) -> None:
         await self.container.queue.accept(events)
         self.told += events
@@ -125,8 +136,9 @@ class World:
         untold, self.untold = self.untold, []
         await self.deliver(untold)
 
-    async def work(self) -> None:
-        worker = self.worker()
+    async def work(self, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        queue = replace(self.container.queue, lease_seconds=lease_seconds)
+        worker = Worker(queue, self.container.indexer)
         while await worker.round():
             pass
 
@@ -138,11 +150,6 @@ class World:
     async def crash(self) -> None:
         """A worker takes work and is never heard of again."""
         await self.container.queue.claim(limit=4)
-
-    async def overtaken(self) -> None:
-        """The worker that pulled is frozen past its lease; another one does everything meanwhile."""
-        await asyncio.sleep(LEASE_SECONDS * 1.5)
-        await self.work()
 
     async def settle(self) -> None:
         """Every event arrives, or else the lists are compared; then every look is taken."""
@@ -218,7 +225,15 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.world = World(self.opened, self.owner)
         self.crashes = 0
-        self.put_client_in()
+
+    @initialize(words=texts)
+    def furnish(self, words: list[str]) -> None:
+        """Two clients with two notes each, all of them indexed, so that every step has something to change."""
+        for _ in range(2):
+            self.put_client_in()
+        for client in self.world.clients * 2:
+            self.world.put(self._note_of(client, words))
+        self.settle()
 
     def do(self, work: "Coroutine[Any, Any, T]") -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=60)
@@ -230,22 +245,27 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: len(self.world.clients) < 3 and self.world.status != "deleted")
     @rule()
     def put_client_in(self) -> None:
-        client = a_client(ClientId(uuid4()), workspace=self.world.workspace, notes="sleep and work")
+        id = ClientId(self.world.new_id())
+        client = a_client(id, workspace=self.world.workspace, notes="sleep and work")
         self.world.put_client(client)
 
     @precondition(lambda self: self.world.clients and self.world.status != "deleted")
     @rule(data=st.data(), words=texts, final=st.booleans())
     def create(self, data: st.DataObject, words: list[str], final: bool) -> None:
-        client = data.draw(st.sampled_from(self.world.clients))
-        ref = NoteRef(self.world.workspace, "sessions", uuid4())
-        state = "active" if final else "draft"
+        note = self._new_note(data, words)
+        self.world.put(note if final else replace(note, state="draft"))
+
+    def _new_note(self, data: st.DataObject, words: list[str]) -> Note:
+        return self._note_of(data.draw(st.sampled_from(self.world.clients)), words)
+
+    def _note_of(self, client: Client, words: list[str]) -> Note:
+        ref = NoteRef(self.world.workspace, "sessions", self.world.new_id())
         fields = {"subjective": self._own(words)}
-        note = Note(ref, client.id, state, fields, NOW, session_date=NOW, version=0)  # type: ignore[arg-type]
-        self.world.put(note)
+        return Note(ref, client.id, "active", fields, NOW, session_date=NOW, version=0)
 
     def _own(self, words: list[str]) -> str:
         """With a word that no other note has, so that search can tell it."""
-        return " ".join([*words, f"w{self.world.ticks}x{uuid4().hex[:6]}"])
+        return " ".join([*words, f"w{self.world.new_id().int >> 64}"])
 
     @rule(data=st.data(), words=texts, name=st.sampled_from(["subjective", "plan"]))
     def edit(self, data: st.DataObject, words: list[str], name: str) -> None:
@@ -310,7 +330,7 @@ class Lives(RuleBasedStateMachine):
     def deliver_some(self, data: st.DataObject) -> None:
         """In any order, and some that were delivered before once more."""
         some = data.draw(st.lists(st.sampled_from(self.world.untold), unique_by=lambda one: one.id))
-        again = self.world.told[-data.draw(st.integers(0, 3)) :]
+        again = self.world.told[: data.draw(st.integers(0, 3))]
         self.world.untold = [one for one in self.world.untold if one not in some]
         self.do(self.world.deliver([*some, *again]))
 
@@ -324,29 +344,34 @@ class Lives(RuleBasedStateMachine):
     def work(self) -> None:
         self.do(self.world.work())
 
-    @rule(data=st.data(), words=texts, change=st.sampled_from(CHANGES), frozen=st.booleans())
+    @precondition(lambda self: self.world.clients)
+    @rule(data=st.data(), words=texts, race=st.sampled_from(RACES))
     def change_while_it_is_read(
-        self, data: st.DataObject, words: list[str], change: str, frozen: bool
+        self, data: st.DataObject, words: list[str], race: tuple[str, str, str]
     ) -> None:
         """The pull was answered; before the index is written, it is no longer true, and that is told.
 
-        A worker that is frozen there is overtaken by another, who finishes everything before it goes on.
+        It begins and ends in quiescence: a client's first look, or a comparison of lists, would heal what went wrong.
         """
-        note = self.one(data, "active")
-        if note is None:
-            return
+        change, pace, pull = race
+        self.settle()
+        note = self.one(data, "active") or self._new_note(data, words)
         self.world.put(note, fields={"subjective": self._own(words)})
 
         async def meanwhile() -> None:
             self._change(note, change, words)
             await self.world.deliver_all()
-            if frozen:
-                await self.world.overtaken()
+            if pace == "frozen":
+                await asyncio.sleep(LEASE_SECONDS * 1.5)
+            if pace != "alone":
+                await self.world.work()
 
         self.do(self.world.deliver_all())
-        self.world.source.meanwhile.append(meanwhile)
-        self.do(self.world.work())
+        self.world.source.meanwhile[note.ref.id if pull == "note" else note.client] = meanwhile
+        lease = LEASE_SECONDS if pace == "frozen" else LONG_SECONDS
+        self.do(self.world.work(lease_seconds=lease))
         self.world.source.meanwhile.clear()
+        self.settle()
 
     def _change(self, note: Note, change: str, words: list[str]) -> None:
         current = self.world.source.sessions[note.ref.id]
