@@ -25,7 +25,8 @@ SINCE = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
 def backfill(
     workspace: Workspace = None,
     since: Annotated[
-        datetime | None, typer.Option(formats=SINCE, help="Only notes changed since then (UTC).")
+        datetime | None,
+        typer.Option(formats=SINCE, metavar="MOMENT", help="Only notes changed since then (UTC)."),
     ] = None,
     requests_per_minute: Annotated[
         float, typer.Option(min=1, max=100_000, help="Calls to PazPaz that this may cause.")
@@ -37,7 +38,10 @@ def backfill(
         bool, typer.Option("--abandon", help="Forget the unfinished backfill, and do nothing else.")
     ] = False,
 ) -> None:
-    """Asks for a look at every note; workers take them when no change waits. Run again, it goes on where it was."""
+    """Asks for a look at every note; workers take them when no change waits.
+
+    Stopped or killed and run again, it goes on where it was. Exit 1 if a note is a dead letter or waits again.
+    """
     pace = Pace(requests_per_minute, concurrency)
     moment_since = since.replace(tzinfo=UTC) if since else None
 

@@ -47,7 +47,9 @@ def list_letters(
 
 
 @app.command()
-def show(key: Annotated[UUID, typer.Argument()]) -> None:
+def show(
+    key: Annotated[UUID, typer.Argument(help="The note's, client's or workspace's id.")],
+) -> None:
     """All that is known of one, and what its code means."""
 
     async def found(opened: "Container") -> "list[DeadLetter]":

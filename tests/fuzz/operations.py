@@ -436,7 +436,7 @@ async def work(run: Run) -> None:
     await run.build.owner.execute("UPDATE work SET not_before = now(), attempts = 0")
 
 
-@covers("PgEraser.erase", "PgEraser.forget_index", "PgEraser.reopen", weight=1)
+@covers("PgEraser.erase", "PgEraser.forget_index", "PgEraser.reopen", weight=2)
 async def shut_a_practice(run: Run) -> None:
     at, before = run.world.any(), await run.epochs()
     await run.key(at)

@@ -43,7 +43,7 @@ async def test_no_answer_is_undocumented(practice: Practice, running: Stage) -> 
     }
     assert 200 in tried["POST", "/api/v1/ai/agent/chat"]
     assert 422 in tried["POST", "/api/v1/ai/agent/chat"]
-    assert tried["POST", "/internal/v1/erasures"] == {202, 422}
+    assert {202, 422} <= tried["POST", "/internal/v1/erasures"]
 
 
 def _try_everything(url: str, token: str | None) -> dict[tuple[str, str], set[int]]:
@@ -84,8 +84,10 @@ def _try(operation: Any, token: str | None) -> set[int]:
 
 
 def _excluded(case: Any) -> list[Any]:
-    """What no schema can say: which strings are a cursor of ours, how many bytes 500 events may have; and that names
-    we do not know are passed over."""
-    unsaid = "cursor" in (case.query or {}) or case.path == "/internal/v1/events"
-    excluded = [positive_data_acceptance] if unsaid else []
-    return excluded if case.method == "POST" else [*excluded, negative_data_rejection]
+    """What no schema can say: which strings are a cursor of ours; that a workspace is erased by its own id; that names
+    we do not know are passed over; and how many bytes events may have, which is judged before anybody counts them."""
+    path, cursor = case.operation.path, "cursor" in (case.query or {})
+    wordless = path in {"/internal/v1/events", "/internal/v1/erasures"}
+    excluded = [positive_data_acceptance] if cursor or wordless else []
+    lax = case.method != "POST" or path == "/internal/v1/events"
+    return [*excluded, negative_data_rejection] if lax else excluded

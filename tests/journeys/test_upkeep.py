@@ -120,19 +120,23 @@ async def test_a_lost_webhook_is_made_good_by_the_clock(practice: Practice, runn
 async def test_a_dead_letter_is_listed_explained_dropped_and_retried(
     practice: Practice, running: Stage
 ) -> None:
-    """Dropped, it comes back by reconciliation; mended in PazPaz and retried, its note is found."""
+    """No repair is called equal with it; dropped, it is drift again; mended and retried, its note is found."""
     here = ("--workspace", practice.workspace)
     session = await practice.note(await practice.client(), subjective="Nothing yet.")
     await practice.settled()
     await _break(practice, running, session)
 
-    listed, shown = await asyncio.gather(
-        run(running, "dead-letters", "list", *here), run(running, "dead-letters", "show", session)
+    listed, shown, unrepaired = await asyncio.gather(
+        run(running, "dead-letters", "list", *here),
+        run(running, "dead-letters", "show", session),
+        run(running, "reconcile", *here),
     )
     assert listed.out.count("\n") == 1
     assert f"{session}  workspace {practice.workspace}  note_unreadable" in listed.out
     assert shown.out.startswith(listed.out)
     assert "mend it there, then retry" in shown.out
+    assert unrepaired.code == 1
+    assert unrepaired.out.endswith("still different: missed 0  extra 0  stale 0  dead letters 1\n")
 
     assert (await run(running, "dead-letters", "drop", session)).out == "1 dropped.\n"
     differs = await run(running, "reconcile", "--dry-run", *here)
