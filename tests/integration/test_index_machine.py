@@ -420,7 +420,7 @@ async def test_the_index_agrees_with_a_plain_model(opened: Container, owner: Own
     await asyncio.to_thread(run_state_machine_as_test, Lives, settings=bounded)
 
 
-async def _indexed_world(opened: Container, owner: Owner) -> tuple[World, Note]:
+async def indexed_world(opened: Container, owner: Owner) -> tuple[World, Note]:
     """One client and one note, both indexed."""
     world = World(opened, owner)
     client = a_client(ClientId(world.new_id()), workspace=world.workspace, notes="sleep")
@@ -436,7 +436,7 @@ async def test_no_race_leaves_a_trace(
     opened: Container, owner: Owner, race: tuple[str, str, str]
 ) -> None:
     """Each change, after each pull, with each kind of other worker: in the end the index says what PazPaz says."""
-    world, note = await _indexed_world(opened, owner)
+    world, note = await indexed_world(opened, owner)
     world.put(note, fields={"subjective": world.own_text(["again"])})
     await world.race(note, race)
     await world.settle()
@@ -446,7 +446,7 @@ async def test_no_race_leaves_a_trace(
 
 async def test_a_reactivation_nobody_told_of_is_noticed(opened: Container, owner: Owner) -> None:
     """The event was lost, and PazPaz's outbox with it: the lists alone must bring the practice back."""
-    world, _ = await _indexed_world(opened, owner)
+    world, _ = await indexed_world(opened, owner)
     for status in ("suspended", "active"):
         world.source.statuses[world.workspace] = status  # type: ignore[assignment]
         world.tell("workspaces", world.workspace, "status")
