@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import schemathesis
+import schemathesis.generation.jsonschema.strategy  # not in the thread below: CPython's ast may fail there
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
