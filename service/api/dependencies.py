@@ -34,13 +34,17 @@ def container(request: Request) -> Container:
 Opened = Annotated[Container, Depends(container)]
 
 
-async def claims(request: Request, opened: Opened) -> TokenClaims:
+def bearer(request: Request) -> str:
     """Bearer only. Cookies are never read, so there is nothing for a foreign site to ride on."""
     headers = request.headers.getlist("authorization")
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     if scheme.lower() != "bearer":
         raise NotAuthenticated
-    return await opened.tokens.verify(token.strip())
+    return token.strip()
+
+
+async def claims(request: Request, opened: Opened) -> TokenClaims:
+    return await opened.tokens.verify(bearer(request))
 
 
 Claims = Annotated[TokenClaims, Depends(claims)]
@@ -87,10 +91,15 @@ def body(kind: type[M]) -> Callable[..., Awaitable[M]]:
     """Reads and checks a JSON body, but only for a caller whose token held: refuse cheaply first."""
 
     async def read(request: Request, claims: Claims) -> M:
-        require_json(request)
-        return parse(kind, await read_capped(request, MAX_CHAT_BODY))
+        return await read_json(kind, request)
 
     return read
+
+
+async def read_json(kind: type[M], request: Request) -> M:
+    """The body of a caller who was let in: JSON, of bounded size, of this shape."""
+    require_json(request)
+    return parse(kind, await read_capped(request, MAX_CHAT_BODY))
 
 
 def require_json(request: Request) -> None:

@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, StrictBool
 
-from service.api.dependencies import MAX_CHAT_BODY, Opened, parse, read_capped, require_json
+from service.api.dependencies import Opened, bearer, read_json
 from service.api.document import documents
 from service.api.schemas import Instant, problems
 from service.domain.audit import AuditEntry
@@ -24,10 +24,7 @@ log = structlog.get_logger()
 
 def operator(request: Request, opened: Opened) -> None:
     """Whoever has OPERATOR_TOKEN; without that setting, nobody."""
-    known = opened.settings.operator_token
-    headers = request.headers.getlist("authorization")
-    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
-    given = token.strip().encode() if scheme.lower() == "bearer" else b""
+    known, given = opened.settings.operator_token, bearer(request).encode()
     if known is None or not hmac.compare_digest(given, known.get_secret_value().encode()):
         raise NotAuthenticated
 
@@ -103,8 +100,7 @@ async def end_dead_letters(
     what: Literal["retry", "drop"], request: Request, opened: Opened
 ) -> Count:
     """Nothing is meant by an empty body: `all` must be said."""
-    require_json(request)
-    chosen = parse(Chosen, await read_capped(request, MAX_CHAT_BODY))
+    chosen = await read_json(Chosen, request)
     named = chosen.workspace_id or chosen.key
     queue = opened.queue
     end = queue.retry_dead_letters if what == "retry" else queue.drop_dead_letters
@@ -122,8 +118,7 @@ async def end_dead_letters(
 )
 async def reconcile(request: Request, opened: Opened) -> Count:
     """Asks for workspaces to be compared with PazPaz's list; workers do it, and repair what differs."""
-    require_json(request)
-    scope = parse(Scope, await read_capped(request, MAX_CHAT_BODY))
+    scope = await read_json(Scope, request)
     everything = [scope.workspace_id] if scope.workspace_id else await _everything(opened)
     workspaces = [WorkspaceId(one) for one in everything]
     await opened.queue.want_whole(workspaces, kind="reconcile")
@@ -164,8 +159,7 @@ class ErasuresOut(BaseModel):
 )
 async def erase(request: Request, opened: Opened) -> Count:
     """From this answer on it is refused; a worker erases what is there, and then its receipt is listed."""
-    require_json(request)
-    asked = parse(ErasureIn, await read_capped(request, MAX_CHAT_BODY))
+    asked = await read_json(ErasureIn, request)
     if asked.entity == "workspaces" and asked.id != asked.workspace_id:
         raise MalformedRequest
     subject = Subject(WorkspaceId(asked.workspace_id), asked.entity, asked.id)
