@@ -94,7 +94,6 @@ CONTENT_TABLES = ("index_models",)
 
 GRANTS = """
 GRANT USAGE ON SEQUENCE work_tokens TO pazpaz_ai_api, pazpaz_ai_worker;
-GRANT DELETE ON tombstones TO pazpaz_ai_worker;
 GRANT SELECT ON feed_cursor, schedules, backfills TO pazpaz_ai_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed_cursor, schedules, backfills TO pazpaz_ai_worker;
 GRANT SELECT ON erasures, installation TO pazpaz_ai_api;
