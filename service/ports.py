@@ -29,6 +29,7 @@ from service.domain.identity import (
     WorkspaceStatus,
 )
 from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Pulled
+from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Turn
 from service.errors import KeyUnavailable, ModelUnavailable
 
@@ -336,10 +337,10 @@ class ChunkStore(Protocol):
         *,
         workspace: WorkspaceId,
         model: str,
-        client: ClientId | None,
+        within: Within,
         limit: int,
     ) -> Sequence[Hit]:
-        """The nearest chunks in the space of one model, exact, inside the workspace (and client)."""
+        """The nearest chunks in the space of one model: exact among all that `within` holds."""
         ...
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
@@ -352,8 +353,12 @@ class ChunkStore(Protocol):
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool: ...
 
-    async def coverage(self, *, workspace: WorkspaceId, client: ClientId | None) -> SearchStatement:
-        """How many notes a search in this scope covers."""
+    async def coverage(self, *, workspace: WorkspaceId, within: Within) -> SearchStatement:
+        """How many sessions a search in this scope covers."""
+        ...
+
+    async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
+        """The sessions in scope, oldest first; those of one day in the order of their ids."""
         ...
 
     async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:

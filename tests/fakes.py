@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Literal
 from uuid import UUID, uuid4
@@ -25,6 +25,7 @@ from service.domain.notes import (
     Pulled,
     UnreadableReason,
 )
+from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Sentence, Turn
 from service.errors import ChatAlreadyClosed, ConversationNotFound
 from service.language.chunking import chunk_note
@@ -458,6 +459,10 @@ class InMemoryWorkQueue:
                 yield NoteRef(of, kind, key), row.background
 
 
+def _held(note: Note, within: Within) -> bool:
+    return within.holds(note.ref, note.client, note.day)
+
+
 class InMemoryChunkStore:
     """Chunks and bags in dictionaries. Leases are those of `queue`; without one, every lease holds."""
 
@@ -554,13 +559,13 @@ class InMemoryChunkStore:
         *,
         workspace: WorkspaceId,
         model: str,
-        client: ClientId | None,
+        within: Within,
         limit: int,
     ) -> Sequence[Hit]:
         rows = [
             (indexed.note, chunk, other)
             for indexed in self._of(workspace)
-            if client in {None, indexed.note.client}
+            if _held(indexed.note, within)
             for space in indexed.spaces
             if space.model == model
             for chunk, other in zip(space.chunks, space.vectors, strict=True)
@@ -582,13 +587,17 @@ class InMemoryChunkStore:
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         return any(indexed.note.client == client for indexed in self._of(workspace))
 
-    async def coverage(self, *, workspace: WorkspaceId, client: ClientId | None) -> SearchStatement:
-        all_notes = [indexed.note for indexed in self._of(workspace)]
-        notes = [
-            note
-            for note in all_notes
-            if note.ref.entity == "sessions" and client in {None, note.client}
-        ]
+    def _sessions(self, workspace: WorkspaceId, within: Within) -> list[Note]:
+        notes = (indexed.note for indexed in self._of(workspace))
+        return [n for n in notes if n.ref.entity == "sessions" and _held(n, within)]
+
+    async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
+        notes = self._sessions(workspace, within)
+        found = [IndexedSession(n.ref.id, n.client, n.day, n.is_draft) for n in notes]
+        return sorted(found, key=lambda one: (one.day or date.max, one.id))
+
+    async def coverage(self, *, workspace: WorkspaceId, within: Within) -> SearchStatement:
+        notes = self._sessions(workspace, within)
         days = sorted(note.day for note in notes if note.day)
         drafts = sum(note.is_draft for note in notes)
         first, last = (days[0], days[-1]) if days else (None, None)

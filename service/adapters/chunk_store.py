@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,7 @@ from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, NoteRef
+from service.domain.scope import IndexedSession, Period, Within
 from service.ports import (
     ClientChange,
     IndexedNote,
@@ -159,10 +160,10 @@ class PgChunkStore:
         *,
         workspace: WorkspaceId,
         model: str,
-        client: ClientId | None,
+        within: Within,
         limit: int,
     ) -> Sequence[Hit]:
-        query = _nearest(vector, workspace=workspace, model=model, client=client, limit=limit)
+        query = _nearest(vector, workspace=workspace, model=model, within=within, limit=limit)
         async with self.database.tenant_tx(workspace) as connection:
             rows = (await connection.execute(query)).all()
         return [_hit(row) for row in rows]
@@ -190,9 +191,9 @@ class PgChunkStore:
         async with self.database.tenant_tx(workspace) as connection:
             return bool(await connection.scalar(select(known.exists())))
 
-    async def coverage(self, *, workspace: WorkspaceId, client: ClientId | None) -> SearchStatement:
+    async def coverage(self, *, workspace: WorkspaceId, within: Within) -> SearchStatement:
         async with self.database.tenant_tx(workspace) as connection:
-            row = (await connection.execute(_coverage(workspace, client))).one()
+            row = (await connection.execute(_coverage(workspace, within))).one()
             open_work = await connection.scalar(_open_work(workspace))
         return SearchStatement(
             notes_read=row.notes,
@@ -201,6 +202,14 @@ class PgChunkStore:
             drafts=row.drafts,
             complete=not open_work,
         )
+
+    async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
+        async with self.database.tenant_tx(workspace) as connection:
+            rows = (await connection.execute(_course(workspace, within))).all()
+        return [
+            IndexedSession(row.entity_id, ClientId(row.client_id), row.day, row.state == "draft")
+            for row in rows
+        ]
 
     async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
         table = note_catalogue
@@ -240,12 +249,12 @@ def _of_client(table: Table, workspace: WorkspaceId, client: UUID) -> ColumnElem
 
 
 def _nearest(
-    vector: Vector, *, workspace: WorkspaceId, model: str, client: ClientId | None, limit: int
+    vector: Vector, *, workspace: WorkspaceId, model: str, within: Within, limit: int
 ) -> Any:
     """Exact: no ANN index exists, because one with a workspace filter silently lost rows (recall 0.54 to 0.88)."""
     table = session_vectors
     distance = table.c.embedding.cosine_distance(vector).label("distance")
-    inside = _of_client(table, workspace, client) if client else table.c.workspace_id == workspace
+    inside = _inside(table, workspace, within)
     return (
         select(table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.client_id)
         .add_columns(table.c.field, table.c.chunk, distance)
@@ -265,9 +274,38 @@ def _hit(row: Row[Any]) -> Hit:
     )
 
 
-def _coverage(workspace: WorkspaceId, client: ClientId | None) -> Any:
+def _inside(table: Table, workspace: WorkspaceId, within: Within) -> ColumnElement[bool]:
+    """`Within.holds` in SQL: a filter on the rows that are compared, never on what comes out."""
+    parts = [table.c.workspace_id == workspace]
+    if within.clients is not None:
+        parts.append(table.c.client_id.in_(within.clients))
+    if within.period is not None:
+        parts += _during(table, within.period)
+    if within.sessions is not None:
+        parts += [table.c.entity == "sessions", table.c.entity_id.in_(within.sessions)]
+    return and_(*parts)
+
+
+def _during(table: Table, period: Period) -> Iterator[ColumnElement[bool]]:
+    yield table.c.day.is_not(None)
+    if period.first is not None:
+        yield table.c.day >= period.first
+    if period.last is not None:
+        yield table.c.day <= period.last
+
+
+def _course(workspace: WorkspaceId, within: Within) -> Any:
     table = note_catalogue
-    inside = _of_client(table, workspace, client) if client else table.c.workspace_id == workspace
+    return (
+        select(table.c.entity_id, table.c.client_id, table.c.day, table.c.state)
+        .where(_inside(table, workspace, within), table.c.entity == "sessions")
+        .order_by(table.c.day, table.c.entity_id)
+    )
+
+
+def _coverage(workspace: WorkspaceId, within: Within) -> Any:
+    table = note_catalogue
+    inside = _inside(table, workspace, within)
     return select(
         func.count().label("notes"),
         func.min(table.c.day).label("first_day"),

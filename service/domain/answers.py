@@ -7,9 +7,12 @@ from typing import Literal
 
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, NoteRef
+from service.domain.scope import When
 
 Language = Literal["he", "en"]
 Mode = Literal["ask", "summary", "prepare"]
+Intent = Literal["fact", "count", "list", "change"]
+"""What kind of answer is asked for: the best passages; or, out of all notes, how many, which ones, how it went."""
 AnswerStatus = Literal["answered", "partial", "abstained", "degraded"]
 
 
@@ -18,6 +21,7 @@ class Question:
     """What a therapist asked, with the scope the server fixed for it."""
 
     text: str
+    """What is searched for; a follow-up stands alone here."""
     language: Language
     client: ClientId | None = None
     max_results: int = 5
@@ -26,6 +30,15 @@ class Question:
     mode: Mode = "ask"
     require_consent: bool = False
     """Whether clients who did not consent stay out of it."""
+    also: tuple[str, ...] = ()
+    """Further wordings that are searched too: the question as it was asked, where `text` is another."""
+    when: When | None = None
+    """The sessions it is about, by their days or their place in the course."""
+    fields: frozenset[str] = frozenset()
+    """The fields it asks for, as "what did I plan" asks for the plan; empty: any."""
+    intent: Intent = "fact"
+    topic: str = ""
+    """The words that say what it is about, without those that say how it is asked; empty where none are left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from uuid import UUID
 
+from service.domain.scope import Within
 from service.ports import ChunkStore, Embedder, Embedders, KeyStore
 from service.retrieval.evaluation import Asked, question_in
 from service.retrieval.fusion import best_per_note
@@ -104,7 +105,7 @@ class Comparer:
             vector,
             workspace=workspace,
             model=embedder.model,
-            client=question.client,
+            within=Within.client(question.client),
             limit=DENSE_LIMIT,
         )
         seconds = time.perf_counter() - began

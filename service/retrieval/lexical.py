@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from service.domain.answers import Candidate
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, NoteRef
+from service.domain.scope import ANYWHERE, Within
 from service.language.features import hashed
 from service.ports import ChunkStore
 
@@ -35,6 +37,7 @@ class Postings:
     epoch: int
     refs: Sequence[NoteRef]
     clients: Sequence[ClientId]
+    days: Sequence[date | None]
     features: NDArray[np.uint64]
     starts: NDArray[np.int64]
     rows: NDArray[np.int32]
@@ -45,6 +48,11 @@ class Postings:
         """About what it occupies; a reference with its ids is taken for 400 bytes."""
         arrays = self.features.nbytes + self.starts.nbytes + self.rows.nbytes + self.weights.nbytes
         return arrays + 400 * len(self.refs)
+
+    def held_by(self, within: Within) -> NDArray[np.bool_]:
+        """Which rows a scope holds."""
+        notes = zip(self.refs, self.clients, self.days, strict=True)
+        return np.fromiter((within.holds(*note) for note in notes), bool, len(self.refs))
 
     def scores(self, asked: Sequence[int]) -> NDArray[np.float64]:
         """Each note's BM25 for the distinct features asked."""
@@ -73,7 +81,8 @@ def turn_around(bags: Sequence[Bag], *, epoch: int) -> Postings:
     rows = rows[order]
     weights = _weights(counts[order], rows, starts, notes=len(bags))
     refs, clients = [bag.ref for bag in bags], [bag.client for bag in bags]
-    return Postings(epoch, refs, clients, features, starts, rows, weights)
+    days = [bag.day for bag in bags]
+    return Postings(epoch, refs, clients, days, features, starts, rows, weights)
 
 
 def _weights(
@@ -118,18 +127,18 @@ class LexicalIndex:
         *,
         key: bytes,
         workspace: WorkspaceId,
-        client: ClientId | None,
+        within: Within,
         limit: int,
     ) -> list[Candidate]:
-        """The best notes for a query, best first, inside the workspace (and client); no score of zero.
+        """The best notes for a query, best first, among those that `within` holds; no score of zero.
 
         `key` is the workspace's index key. Raises StoreUnavailable, SealBroken.
         """
         postings = await self._postings(workspace)
         asked, _ = hashed(query, key)
         scores = postings.scores(asked)
-        if client is not None:
-            scores[[other != client for other in postings.clients]] = 0.0
+        if within != ANYWHERE:
+            scores[~postings.held_by(within)] = 0.0
         best = np.argsort(-scores, kind="stable")[:limit]
         return [
             Candidate(postings.refs[i], postings.clients[i], float(scores[i]))

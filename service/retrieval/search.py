@@ -8,6 +8,7 @@ from service.domain.answers import Candidate, Passage, Question
 from service.domain.audit import Trail
 from service.domain.identity import UserId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Pulled
+from service.domain.scope import Within
 from service.errors import NoConsent
 from service.language.chunking import chunk_note
 from service.ports import ChunkStore, Embedders, KeyStore, NoteSource, Reranker
@@ -109,7 +110,7 @@ class Finder:
                 question.text,
                 key=key,
                 workspace=workspace,
-                client=question.client,
+                within=Within.client(question.client),
                 limit=LEXICAL_LIMIT,
             ),
         )
@@ -131,7 +132,7 @@ class Finder:
             vector,
             workspace=workspace,
             model=embedder.model,
-            client=question.client,
+            within=Within.client(question.client),
             limit=DENSE_LIMIT,
         )
         return best_per_note(hits)

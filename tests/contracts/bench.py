@@ -16,6 +16,7 @@ from service.adapters.work_queue import PgWorkQueue
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, Note, NoteRef
+from service.domain.scope import ANYWHERE
 from service.language.chunking import chunk_note
 from service.ports import (
     DIMENSION,
@@ -151,7 +152,7 @@ class Bench:
 
     async def found(self, vector: Vector | None = None, **scope: object) -> set[UUID]:
         """The notes that a search finds at all."""
-        asked = {"workspace": WORKSPACE, "model": MODEL, "client": None, "limit": 100, **scope}
+        asked = {"workspace": WORKSPACE, "model": MODEL, "within": ANYWHERE, "limit": 100, **scope}
         return {hit.ref.id for hit in await self.store.search(vector or axis(0), **asked)}
 
 

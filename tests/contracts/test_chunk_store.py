@@ -10,6 +10,7 @@ import pytest
 
 from service.domain.identity import ClientId
 from service.domain.notes import Bag, Note, NoteRef
+from service.domain.scope import ANYWHERE, Period, Within
 from service.ports import DIMENSION, ClientChange, IndexedNote, IndexModels
 from tests.contracts.bench import (
     LEASE_SECONDS,
@@ -40,7 +41,9 @@ async def test_an_indexed_note_is_found_as_what_it_is(bench: Bench) -> None:
     await bench.index(replace(indexed(note), spaces=[space]))
 
     query = [0.6, 0.8, *axis(0)[2:]]
-    hits = await bench.store.search(query, workspace=WORKSPACE, model=MODEL, client=None, limit=10)
+    hits = await bench.store.search(
+        query, workspace=WORKSPACE, model=MODEL, within=ANYWHERE, limit=10
+    )
     assert [(hit.ref, hit.client, hit.field, hit.ordinal) for hit in hits] == [
         (note.ref, CLIENT, "plan", 0),
         (note.ref, CLIENT, "subjective", 0),
@@ -53,7 +56,7 @@ async def test_opposite_vectors_are_not_less_than_nothing(bench: Bench) -> None:
     await bench.index(indexed(a_note("text"), vector=[-1.0, *axis(0)[1:]]))
 
     (hit,) = await bench.store.search(
-        axis(0), workspace=WORKSPACE, model=MODEL, client=None, limit=1
+        axis(0), workspace=WORKSPACE, model=MODEL, within=ANYWHERE, limit=1
     )
     assert hit.similarity == 0
 
@@ -74,9 +77,58 @@ async def test_search_is_exact(bench: Bench) -> None:
         mine = [i for i in range(len(notes)) if client in {None, clients[i]}]
         nearest = sorted(mine, key=lambda i: -float(vectors[i] @ query))[:5]
         hits = await bench.store.search(
-            query.tolist(), workspace=WORKSPACE, model=MODEL, client=client, limit=5
+            query.tolist(), workspace=WORKSPACE, model=MODEL, within=Within.client(client), limit=5
         )
         assert [hit.ref.id for hit in hits] == [notes[i].ref.id for i in nearest]
+
+
+SCOPES = {
+    "a client": (Within.client(CLIENT), {1, 2, 3}),
+    "two clients": (Within(clients=frozenset({CLIENT, ClientId(UUID(int=12))})), {1, 2, 3, 4}),
+    "no client": (Within(clients=frozenset()), set()),
+    "since a day": (Within(period=Period(first=date(2026, 2, 1))), {2, 3, 4}),
+    "until a day": (Within(period=Period(last=date(2026, 2, 1))), {1, 2}),
+    "between": (Within(period=Period(date(2026, 1, 15), date(2026, 2, 15))), {2}),
+    "named sessions": (Within(sessions=frozenset({UUID(int=1), UUID(int=4)})), {1, 4}),
+    "all at once": (
+        Within(
+            frozenset({CLIENT}),
+            Period(first=date(2026, 1, 15)),
+            frozenset(UUID(int=n) for n in (1, 2, 4)),
+        ),
+        {2},
+    ),
+}
+
+
+@pytest.mark.parametrize(("within", "expected"), SCOPES.values(), ids=SCOPES)
+async def test_a_scope_is_the_same_for_every_look(
+    bench: Bench, within: Within, expected: set[int]
+) -> None:
+    """Vectors, the course of sessions and the search statement hold exactly what the scope does."""
+    for number, client, month in ((1, 11, 1), (2, 11, 2), (3, 11, 3), (4, 12, 3)):
+        note = a_note("text", id=UUID(int=number), client=ClientId(UUID(int=client)))
+        await bench.index(replace(note, session_date=datetime(2026, month, 1, 9, tzinfo=UTC)))
+    await bench.put(a_client(notes="text"))  # a profile: of the client, of no day
+
+    found = {one.int for one in await bench.found(within=within)} - {CLIENT.int}
+    course = await bench.store.sessions(workspace=WORKSPACE, within=within)
+    covered = await bench.store.coverage(workspace=WORKSPACE, within=within)
+
+    assert found == expected
+    assert [one.id.int for one in course] == sorted(expected)
+    assert all(one.day and one.client and not one.is_draft for one in course)
+    assert covered.notes_read == len(expected)
+    assert await bench.store.sessions(workspace=OTHER_WORKSPACE, within=within) == []
+
+
+async def test_a_profile_has_no_day(bench: Bench) -> None:
+    """A client's profile is found by whose it is, and never in a period or a list of sessions."""
+    await bench.put(a_client(notes="text"))
+
+    assert await bench.found(within=Within.client(CLIENT)) == {CLIENT}
+    assert await bench.found(within=Within(period=Period())) == set()
+    assert await bench.found(within=Within(sessions=frozenset({CLIENT}))) == set()
 
 
 async def test_another_model_finds_nothing(bench: Bench) -> None:
@@ -96,7 +148,7 @@ async def test_replacing_leaves_nothing_of_the_old_text(bench: Bench) -> None:
     await bench.index(indexed(new, vector=axis(2)))
 
     hits = await bench.store.search(
-        axis(1), workspace=WORKSPACE, model=MODEL, client=None, limit=10
+        axis(1), workspace=WORKSPACE, model=MODEL, within=ANYWHERE, limit=10
     )
     assert [(hit.field, hit.similarity) for hit in hits] == [("subjective", 0)]
     assert (await bags(bench))[old.ref.id] == indexed(new).bag
@@ -111,11 +163,11 @@ async def test_kept_fields_keep_their_vectors(bench: Bench) -> None:
     await bench.index(indexed(new, vector=axis(2), kept=["subjective"]))
 
     hits = await bench.store.search(
-        axis(1), workspace=WORKSPACE, model=MODEL, client=OTHER_CLIENT, limit=10
+        axis(1), workspace=WORKSPACE, model=MODEL, within=Within.client(OTHER_CLIENT), limit=10
     )
     near = {hit.field: hit.similarity for hit in hits}
     assert near == pytest.approx({"subjective": 1.0, "plan": 0.0}, abs=0.001)
-    assert await bench.found(client=CLIENT) == set()
+    assert await bench.found(within=Within.client(CLIENT)) == set()
 
 
 async def test_what_is_kept_must_still_be_there(bench: Bench) -> None:
@@ -154,7 +206,7 @@ async def test_a_forgotten_note_is_gone(bench: Bench) -> None:
     assert await bench.found() == {neighbour.ref.id}
     assert set(await bags(bench)) == {neighbour.ref.id}
     assert await bench.store.digests(note.ref) == {}
-    covered = await bench.store.coverage(workspace=WORKSPACE, client=None)
+    covered = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
     assert covered.notes_read == 1
 
 
@@ -223,9 +275,9 @@ async def test_a_lost_lease_writes_nothing(bench: Bench) -> None:
     assert not await store.forget_client(PROFILE, lease=lost[PROFILE])
 
     assert await store.epoch(workspace=WORKSPACE) == before
-    hits = await store.search(axis(1), workspace=WORKSPACE, model=MODEL, client=None, limit=10)
+    hits = await store.search(axis(1), workspace=WORKSPACE, model=MODEL, within=ANYWHERE, limit=10)
     assert {(hit.ref, round(hit.similarity)) for hit in hits} == {(note.ref, 1), (PROFILE, 1)}
-    assert not (await store.coverage(workspace=WORKSPACE, client=None)).complete
+    assert not (await store.coverage(workspace=WORKSPACE, within=ANYWHERE)).complete
 
 
 async def test_a_profile_is_found_like_a_note(bench: Bench) -> None:
@@ -234,7 +286,7 @@ async def test_a_profile_is_found_like_a_note(bench: Bench) -> None:
     assert (await bench.put(client)).became_active
     assert not (await bench.put(client)).became_active
 
-    assert await bench.found(client=CLIENT) == {CLIENT}
+    assert await bench.found(within=Within.client(CLIENT)) == {CLIENT}
     assert set(await bags(bench)) == {CLIENT}
     assert await bench.store.digests(PROFILE) == indexed(client.profile).digests
 
@@ -249,7 +301,9 @@ async def test_archiving_a_client_forgets_their_notes(bench: Bench) -> None:
     assert await bench.found() == {other.ref.id}
     assert set(await bags(bench)) == {other.ref.id}
     assert not await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
-    assert (await bench.store.coverage(workspace=WORKSPACE, client=CLIENT)).notes_read == 0
+    assert (
+        await bench.store.coverage(workspace=WORKSPACE, within=Within.client(CLIENT))
+    ).notes_read == 0
     assert await bench.store.knows_client(OTHER_CLIENT, workspace=WORKSPACE)
 
 
@@ -264,7 +318,7 @@ async def test_an_archived_clients_session_is_not_indexed(bench: Bench) -> None:
     assert await bench.found() == set()
     assert await bags(bench) == {}
     assert await bench.store.digests(note.ref) == {}
-    assert (await bench.store.coverage(workspace=WORKSPACE, client=None)).complete
+    assert (await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)).complete
 
 
 async def test_a_client_can_come_back(bench: Bench) -> None:
@@ -321,21 +375,21 @@ async def test_coverage_counts_sessions_and_days(bench: Bench) -> None:
     await bench.index(draft, final, other)
     await bench.put(a_client(notes="profile"))
 
-    said = await bench.store.coverage(workspace=WORKSPACE, client=CLIENT)
+    said = await bench.store.coverage(workspace=WORKSPACE, within=Within.client(CLIENT))
     assert (said.notes_read, said.drafts) == (2, 1)
     assert (said.first_day, said.last_day) == (date(2026, 3, 1), date(2026, 3, 10))
-    everything = await bench.store.coverage(workspace=WORKSPACE, client=None)
+    everything = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
     assert (everything.notes_read, everything.last_day) == (3, NOW.date())
 
 
 async def test_coverage_admits_open_work(bench: Bench) -> None:
     """While a note of the workspace is waiting to be indexed, coverage is not complete."""
-    nothing = await bench.store.coverage(workspace=WORKSPACE, client=None)
+    nothing = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
     assert (nothing.notes_read, nothing.first_day, nothing.complete) == (0, None, True)
 
     await bench.queue.accept([an_event(uuid4())])
-    assert not (await bench.store.coverage(workspace=WORKSPACE, client=None)).complete
-    assert (await bench.store.coverage(workspace=OTHER_WORKSPACE, client=None)).complete
+    assert not (await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)).complete
+    assert (await bench.store.coverage(workspace=OTHER_WORKSPACE, within=ANYWHERE)).complete
 
 
 async def test_two_workspaces_with_the_same_ids_never_meet(bench: Bench) -> None:
@@ -347,7 +401,7 @@ async def test_two_workspaces_with_the_same_ids_never_meet(bench: Bench) -> None
     await bench.put(a_client(notes="theirs", workspace=OTHER_WORKSPACE))
 
     hits = await bench.store.search(
-        axis(2), workspace=WORKSPACE, model=MODEL, client=CLIENT, limit=10
+        axis(2), workspace=WORKSPACE, model=MODEL, within=Within.client(CLIENT), limit=10
     )
     assert {hit.ref.workspace for hit in hits} == {WORKSPACE}
     assert max(hit.similarity for hit in hits) == 0
@@ -421,7 +475,7 @@ async def test_each_model_has_vectors_of_its_own(bench: Bench) -> None:
 
     for model, place in ((MODEL, 1), (SECOND, 2)):
         (hit,) = await bench.store.search(
-            axis(place), workspace=WORKSPACE, model=model, client=None, limit=10
+            axis(place), workspace=WORKSPACE, model=model, within=ANYWHERE, limit=10
         )
         assert hit.similarity == pytest.approx(1.0, abs=0.001)
 
@@ -459,7 +513,7 @@ async def test_filling_a_second_model_leaves_the_search_complete(bench: Bench) -
     await bench.set_models(IndexModels(MODEL, SECOND))
 
     async def complete() -> bool:
-        return (await bench.store.coverage(workspace=WORKSPACE, client=None)).complete
+        return (await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)).complete
 
     await bench.queue.want([an_item(note.ref)], workspace=WORKSPACE, background=True)
     assert await complete()

@@ -20,6 +20,7 @@ from service.domain.audit import AuditEntry, Trail
 from service.domain.erasure import Subject
 from service.domain.identity import TokenClaims, UserId, WorkspaceId
 from service.domain.notes import ManifestItem, NoteRef
+from service.domain.scope import Within
 from service.domain.turns import Sentence, Turn
 from service.errors import (
     ChatAlreadyClosed,
@@ -203,7 +204,11 @@ async def search(run: Run) -> None:
 async def search_in(run: Run, at: Practice) -> None:
     scope = run.chance.choice([None, *CLIENTS])
     [vector] = await run.embed(f"{run.chance.choice(BAIT)} {run.world.any().mark}", at)
-    asked = {"workspace": at.id, "model": run.parts.models.embedder.model, "client": scope}
+    asked = {
+        "workspace": at.id,
+        "model": run.parts.models.embedder.model,
+        "within": Within.client(scope),
+    }
     said = await run.parts.store.search(vector, **asked, limit=500)
     expected = await at.store.search(vector, **asked, limit=500)
     run.same(places_of(said), places_of(expected))
@@ -214,7 +219,13 @@ def places_of(hits: Any) -> Any:
     return sorted((str(hit.ref), str(hit.client), hit.field, hit.ordinal) for hit in hits)
 
 
-@covers("PgChunkStore.digests", "PgChunkStore.knows_client", "PgChunkStore.coverage", weight=8)
+@covers(
+    "PgChunkStore.digests",
+    "PgChunkStore.knows_client",
+    "PgChunkStore.coverage",
+    "PgChunkStore.sessions",
+    weight=8,
+)
 async def look_into_the_catalogue(run: Run) -> None:
     at, client = run.world.any(), run.chance.choice(CLIENTS)
     one = ref(at, run.chance.choice(SESSIONS))
@@ -225,8 +236,10 @@ async def look_into_the_catalogue(run: Run) -> None:
         await model.knows_client(client, workspace=at.id),
     )
     scope = run.chance.choice([None, client])
-    said = await real.coverage(workspace=at.id, client=scope)
-    run.same(said, await model.coverage(workspace=at.id, client=scope))
+    said = await real.coverage(workspace=at.id, within=Within.client(scope))
+    run.same(said, await model.coverage(workspace=at.id, within=Within.client(scope)))
+    course = await real.sessions(workspace=at.id, within=Within.client(scope))
+    run.same(course, await model.sessions(workspace=at.id, within=Within.client(scope)))
     run.clean(said, at)
 
 
@@ -251,7 +264,12 @@ async def search_words(run: Run) -> None:
     """The cache is hot for three practices of twenty, so nearly every look evicts somebody."""
     at, words = run.world.any(), f"{run.chance.choice(BAIT)} {run.world.any().canary}"
     scope = run.chance.choice([None, *CLIENTS])
-    asked = {"key": await run.key(at), "workspace": at.id, "client": scope, "limit": 100}
+    asked = {
+        "key": await run.key(at),
+        "workspace": at.id,
+        "within": Within.client(scope),
+        "limit": 100,
+    }
     said = await run.build.finder.lexical.search(words, **asked)
     held = {note.note.ref for note in at.store.indexed.values() if note.bag.features}
     if not {one.ref for one in said} <= held:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from service.domain.scope import ANYWHERE
 from service.ports import IndexedNote, IndexModels
 from tests.fuzz.operations import Run, covers, places_of
 from tests.fuzz.world import CLIENTS, SESSIONS, Practice
@@ -69,7 +70,12 @@ async def _switch_there_and_back(run: Run, at: Practice) -> None:
         said = await run.parts.reindexer.switch(workspace=at.id, back=back, force=True)
         run.same(said, "switched")
         [vector] = await run.embed(at.mark, at)
-        asked: dict[str, Any] = {"workspace": at.id, "model": SECOND, "client": None, "limit": 500}
+        asked: dict[str, Any] = {
+            "workspace": at.id,
+            "model": SECOND,
+            "within": ANYWHERE,
+            "limit": 500,
+        }
         found = await run.parts.store.search(vector, **asked)
         run.same(places_of(found), places_of(await at.store.search(vector, **asked)))
     await run.build.owner.execute(MEANWHILE, at.id)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from service.domain.scope import ANYWHERE
 from service.ports import IndexedNote, Lease
 from tests.fuzz.builds import POOL
 from tests.fuzz.operations import Run, covers, places_of, search_in
@@ -74,7 +75,7 @@ async def _within(doing: Any, limit: float | None) -> None:
 
 async def _holds_what_the_model_holds(run: Run, at: Practice) -> None:
     [vector] = await run.embed(at.mark, at)
-    asked = {"workspace": at.id, "model": run.parts.models.embedder.model, "client": None}
+    asked = {"workspace": at.id, "model": run.parts.models.embedder.model, "within": ANYWHERE}
     said = await run.parts.store.search(vector, **asked, limit=500)
     run.same(places_of(said), places_of(await at.store.search(vector, **asked, limit=500)))
 

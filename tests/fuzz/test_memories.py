@@ -12,6 +12,7 @@ from weakref import WeakSet, WeakValueDictionary
 from pazpaz_ai_client.signing import EVENT_TAG
 from service.demo.stage import Stage
 from service.domain.erasure import Subject
+from service.domain.scope import ANYWHERE
 from tests.fuzz.operations import REGISTRY, Run
 from tests.fuzz.over_http import CHAT, EVENTS, bearer, send_events
 from tests.fuzz.running import running
@@ -56,6 +57,7 @@ NO_MEMORIES = {
     # Inside an entry of LexicalIndex._open.
     "Postings.refs",
     "Postings.clients",
+    "Postings.days",
     # The models this process can run.
     "Embedders.known",
     # Inside an entry of PgKeyStore._open.
@@ -193,7 +195,7 @@ async def _erase(run: Run, at: Practice) -> None:
 async def _found_words(run: Run, at: Practice) -> list[Any]:
     """What words find of an erased practice, asked with the very key that it had."""
     assert at.keys
-    asked = {"key": at.keys, "workspace": at.id, "client": None, "limit": 100}
+    asked = {"key": at.keys, "workspace": at.id, "within": ANYWHERE, "limit": 100}
     return list(await run.build.finder.lexical.search(at.canary, **asked))
 
 

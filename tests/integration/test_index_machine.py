@@ -26,6 +26,7 @@ from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Client, Note, NoteRef, Pulled
+from service.domain.scope import ANYWHERE
 from service.ports import Event, EventEntity, EventKind
 from service.worker import Worker
 from tests.fakes import NOW, InMemoryNoteSource, a_client, a_note
@@ -226,7 +227,7 @@ class World:
 
     async def _check_coverage(self, truth: Truth) -> None:
         store = self.container.store
-        said = await store.coverage(workspace=self.workspace, client=None)
+        said = await store.coverage(workspace=self.workspace, within=ANYWHERE)
         sessions = [note for note in truth.notes.values() if note.ref.entity == "sessions"]
         assert (said.notes_read, said.drafts, said.complete) == (len(sessions), 0, True)
         for client in self.clients:

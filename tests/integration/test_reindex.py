@@ -16,6 +16,7 @@ from service.domain.answers import Hit, Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem, Note
+from service.domain.scope import ANYWHERE
 from service.ingestion.indexing import Indexer
 from service.ports import DIMENSION, IndexModels, Vector
 from service.retrieval.lexical import LexicalIndex
@@ -329,7 +330,7 @@ async def test_a_mix_would_be_seen(practice: Practice) -> None:
     await practice.begin()
     await practice.work()
     [vector] = await practice.old.embed(["x"], purpose="query", key=b"")
-    asked = {"workspace": practice.id, "client": None, "limit": 100}
+    asked = {"workspace": practice.id, "within": ANYWHERE, "limit": 100}
     hits = await practice.store.search(vector, model=NEW, **asked)
     assert [hit.similarity for hit in hits] == [0.0] * NOTES
 

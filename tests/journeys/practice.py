@@ -15,6 +15,7 @@ from service.demo.notes import DemoAdmin
 from service.demo.stage import Stage
 from service.demo.therapist import Therapist, signed_in
 from service.domain.identity import WorkspaceId
+from service.domain.scope import ANYWHERE
 
 PATIENCE_SECONDS = 20.0
 
@@ -59,7 +60,7 @@ class Practice:
         if await self.admin.pending():
             return False
         workspace = WorkspaceId(UUID(self.workspace))
-        return (await self.container.store.coverage(workspace=workspace, client=None)).complete
+        return (await self.container.store.coverage(workspace=workspace, within=ANYWHERE)).complete
 
     async def ask(self, query: str, **more: Any) -> dict[str, Any]:
         response = await self.therapist.ask(query, **more)

@@ -9,6 +9,7 @@ from service.chat.graph import NODES, build_graph
 from service.chat.state import ChatContext
 from service.domain.answers import CitationDelta, Finished, Question, SearchStatement, TextDelta
 from service.domain.identity import Principal
+from service.domain.scope import Within
 from service.errors import ModelUnavailable, NotAllowed, SourceUnavailable
 from tests.fakes import CLIENT, NOW, WORKSPACE, a_passage
 from tests.unit.doubles import USER, FixedFinder, ScriptedModel
@@ -25,8 +26,8 @@ class Coverage:
     def __init__(self) -> None:
         self.asked: list[tuple] = []
 
-    async def coverage(self, *, workspace, client) -> SearchStatement:
-        self.asked.append((workspace, client))
+    async def coverage(self, *, workspace, within) -> SearchStatement:
+        self.asked.append((workspace, within))
         return SearchStatement(3, NOW.date(), NOW.date(), 0, complete=True)
 
 
@@ -59,7 +60,7 @@ async def test_a_question_becomes_a_cited_answer(graph):
     assert (answer.withheld, answer.retrieved_count) == (1, 1)
     [(question, workspace, actor)] = context.finder.asked
     assert (question.client, workspace, actor) == (CLIENT, WORKSPACE, USER)
-    assert context.store.asked == [(WORKSPACE, CLIENT)]
+    assert context.store.asked == [(WORKSPACE, Within.client(CLIENT))]
 
 
 async def test_a_follow_up_is_searched_for_and_answered_with_its_subject(graph):

@@ -1,16 +1,20 @@
 """Lexical search over sealed bags."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from service.adapters.local_model import LocalEmbedder
-from service.domain.identity import ClientId, WorkspaceId
+from service.domain.identity import ClientId
+from service.domain.scope import Period, Within
 from service.retrieval.lexical import LexicalIndex, turn_around
 from tests.fakes import (
     OTHER_WORKSPACE,
     WORKSPACE,
     InMemoryChunkStore,
     InMemoryKeyStore,
+    a_client,
     a_note,
     index,
 )
@@ -26,10 +30,11 @@ async def add(store, *notes):
     await index(*notes, store=store, embedder=LocalEmbedder(), keys=InMemoryKeyStore())
 
 
-async def found(lexical, query, *, workspace: WorkspaceId = WORKSPACE, client=None, limit=10):
+async def found(lexical, query, *, workspace=WORKSPACE, client=None, within=None, limit=10):
+    within = within or Within.client(client)
     key = (await InMemoryKeyStore().keys(workspace=workspace)).index
     candidates = await lexical.search(
-        query, key=key, workspace=workspace, client=client, limit=limit
+        query, key=key, workspace=workspace, within=within, limit=limit
     )
     return [candidate.ref for candidate in candidates]
 
@@ -50,6 +55,19 @@ async def test_a_client_is_searched_alone():
     lexical = LexicalIndex(await a_store(mine, other))
 
     assert await found(lexical, "panic", client=other_client) == [other.ref]
+
+
+async def test_a_period_is_searched_alone():
+    """The mask leaves other days out, and what has no day."""
+    early, late = (
+        replace(a_note("panic"), session_date=datetime(2026, month, 1, tzinfo=UTC))
+        for month in (1, 3)
+    )
+    lexical = LexicalIndex(await a_store(early, late, a_client(notes="panic").profile))
+
+    since = Within(period=Period(first=date(2026, 2, 1)))
+    assert await found(lexical, "panic", within=since) == [late.ref]
+    assert len(await found(lexical, "panic")) == 3
 
 
 async def test_a_workspace_never_sees_another():
