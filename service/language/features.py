@@ -2,15 +2,19 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import snowballstemmer
 
+from service.language.stopwords import content
 from service.language.text import tokens
+from service.language.transliteration import skeleton
 
 GRAM = 4
 HASH_BYTES = 8
-STEM = "s"  # The first letter of a stem's feature; a gram's is "g".
+STEM, GRAM_OF, HEBREW_SOUND, LATIN_SOUND = "s", "g", "h", "l"
+"""The first letter of a feature tells its kind: a stem, a gram, the consonants of a word in either alphabet."""
 
 _ENGLISH = snowballstemmer.stemmer("english")
 _CLITICS = frozenset("ובהלמשכ")
@@ -75,13 +79,55 @@ def features_of_word(word: str) -> tuple[str, ...]:
     return (f"{STEM}{stem(word)}", *(f"g{gram}" for gram in grams(word)))
 
 
+@lru_cache(maxsize=65_536)
+def sounds(word: str) -> tuple[str, ...]:
+    """The consonants of a word, so that ציפרלקס in a note is found as Cipralex and the other way round.
+
+    Of a Hebrew word with and without its prefix letters: "לריטלין" is Ritalin, and "לוריבן" is Lorivan.
+    """
+    if word.isascii():
+        return tuple(f"{LATIN_SOUND}{bare}" for bare in (skeleton(word),) if bare)
+    both = dict.fromkeys((skeleton(word), skeleton(_without_clitics(word))))
+    return tuple(f"{HEBREW_SOUND}{bare}" for bare in both if bare)
+
+
+def other_sounds(word: str) -> tuple[str, ...]:
+    """What `sounds` says of the same consonants written in the other alphabet."""
+    other = HEBREW_SOUND if word.isascii() else LATIN_SOUND
+    return tuple(f"{other}{sound[1:]}" for sound in sounds(word))
+
+
 def features(text: str) -> Counter[str]:
-    """All features of a text with their counts."""
+    """The stems and grams of a text with their counts."""
+    return _counted(text, features_of_word)
+
+
+def _counted(text: str, of_word: Callable[[str], tuple[str, ...]]) -> Counter[str]:
     bag: Counter[str] = Counter()
     for word, count in Counter(tokens(text)).items():
-        for feature in features_of_word(word):
+        for feature in of_word(word):
             bag[feature] += count
     return bag
+
+
+def _kept(word: str) -> tuple[str, ...]:
+    return (*features_of_word(word), *sounds(word))
+
+
+# Of BM25 alone, nDCG@10 he / en by this weight: 0 0.972 / 0.762, 0.2 0.972 / 0.763, 0.4 0.972 / 0.758, 1 0.972 / 0.735.
+# Our therapists' short questions want some: 0.678 / 0.699 for 0, 0.695 / 0.721 for 0.2.
+STOPWORD_WEIGHT = 0.2
+
+
+def asked(text: str) -> Mapping[str, float]:
+    """The features a question asks the bags for, each with its weight."""
+    weights: dict[str, float] = {}
+    telling = set(content(tokens(text)))
+    for word in dict.fromkeys(tokens(text)):
+        weight = 1.0 if word in telling else STOPWORD_WEIGHT
+        for feature in (*features_of_word(word), *other_sounds(word)):
+            weights[feature] = max(weight, weights.get(feature, 0.0))
+    return weights
 
 
 def digest64(feature: str, key: bytes) -> int:
@@ -91,12 +137,12 @@ def digest64(feature: str, key: bytes) -> int:
 
 
 def hashed(text: str, key: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """A text's features as a bag keeps them: distinct 64-bit hashes, ascending, and their counts beside them.
+    """A note's features as its bag keeps them: distinct 64-bit hashes, ascending, and their counts beside them.
 
     `key` is the workspace's index key, at most 64 bytes; without it nobody can test for a word.
     """
     counts: Counter[int] = Counter()
-    for feature, count in features(text).items():
+    for feature, count in _counted(text, _kept).items():
         counts[digest64(feature, key)] += count
     ordered = sorted(counts)
     return tuple(ordered), tuple(counts[feature] for feature in ordered)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from weakref import WeakValueDictionary
@@ -14,7 +14,7 @@ from service.domain.answers import Candidate
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, NoteRef
 from service.domain.scope import ANYWHERE, Within
-from service.language.features import hashed
+from service.language.features import asked, digest64
 from service.ports import ChunkStore
 
 # BM25 of Robertson and Zaragoza. The idf goes by the power 1.5: grams of rare words then weigh enough
@@ -54,18 +54,23 @@ class Postings:
         notes = zip(self.refs, self.clients, self.days, strict=True)
         return np.fromiter((within.holds(*note) for note in notes), bool, len(self.refs))
 
-    def scores(self, asked: Sequence[int]) -> NDArray[np.float64]:
-        """Each note's BM25 for the distinct features asked."""
-        wanted = np.array(asked, dtype=np.uint64)
-        at = np.searchsorted(self.features, wanted)
-        known = at[at < len(self.features)]
-        known = known[self.features[known] == wanted[at < len(self.features)]]
-        slices = [slice(self.starts[i], self.starts[i + 1]) for i in known]
-        if not slices:
+    def scores(self, asked: Mapping[int, float]) -> NDArray[np.float64]:
+        """Each note's BM25 for the features asked, by their hashes and weights."""
+        places = [(self.place(feature), weight) for feature, weight in asked.items()]
+        known = [(place, weight) for place, weight in places if place is not None]
+        if not known:
             return np.zeros(len(self.refs))
+        slices = [slice(self.starts[i], self.starts[i + 1]) for i, _ in known]
         rows = np.concatenate([self.rows[s] for s in slices])
-        weights = np.concatenate([self.weights[s] for s in slices])
+        weights = np.concatenate(
+            [self.weights[s] * w for s, (_, w) in zip(slices, known, strict=True)]
+        )
         return np.bincount(rows, weights, len(self.refs)).astype(np.float64)
+
+    def place(self, feature: int) -> int | None:
+        """Where a hash stands among the features, None where no note has it."""
+        at = int(np.searchsorted(self.features, np.uint64(feature)))
+        return at if at < len(self.features) and self.features[at] == feature else None
 
 
 def turn_around(bags: Sequence[Bag], *, epoch: int) -> Postings:
@@ -135,8 +140,8 @@ class LexicalIndex:
         `key` is the workspace's index key. Raises StoreUnavailable, SealBroken.
         """
         postings = await self._postings(workspace)
-        asked, _ = hashed(query, key)
-        scores = postings.scores(asked)
+        wanted = {digest64(feature, key): weight for feature, weight in asked(query).items()}
+        scores = postings.scores(wanted)
         if within != ANYWHERE:
             scores[~postings.held_by(within)] = 0.0
         best = np.argsort(-scores, kind="stable")[:limit]

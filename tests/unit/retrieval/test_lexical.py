@@ -128,4 +128,4 @@ async def test_a_forgotten_workspace_is_read_anew():
 async def test_an_empty_workspace_finds_nothing():
     """A practice that just began may ask too."""
     assert await found(LexicalIndex(InMemoryChunkStore()), "panic") == []
-    assert turn_around([], epoch=0).scores([1, 2]).tolist() == []
+    assert turn_around([], epoch=0).scores({1: 1.0, 2: 1.0}).tolist() == []
