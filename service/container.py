@@ -51,6 +51,7 @@ from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
 from service.ports import ChatModel, Embedder, Embedders, Reranker, Standing
+from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from service.security.keys import KeyEncryptionKey
@@ -127,6 +128,10 @@ class Container:
         )
 
     @cached_property
+    def reader(self) -> Reader:
+        return Reader(self.store, self.notes, self.keys, self.lexical)
+
+    @cached_property
     def indexer(self) -> Indexer:
         return Indexer(
             notes=self.notes,
@@ -167,6 +172,7 @@ class Container:
             store=self.store,
             finder=self.finder,
             model=self.models.chat,
+            reader=self.reader,
             trail=trail,
         )
         state = await self.graph.ainvoke(

@@ -336,13 +336,17 @@ def _turn_row(turn: Turn, keys: WorkspaceKeys, *, conversation: UUID) -> dict[st
         "key_epoch": keys.epoch,
         "question": _seal(turn.question, keys, turn.id, "question") if turn.question else None,
         "sentences": [
-            _seal({"text": said.text, "citations": said.citations}, keys, turn.id, str(place))
-            if said
-            else None
+            _seal(_kept(said), keys, turn.id, str(place)) if said else None
             for place, said in enumerate(turn.sentences)
         ],
         "outcome": turn.outcome,
     }
+
+
+def _kept(said: Sentence) -> dict[str, object]:
+    """As it is sealed; its sources stand in a table of their own."""
+    lead = {"lead": said.lead} if said.lead else {}
+    return {"text": said.text, "citations": said.citations, **lead}
 
 
 def _source_rows(turn: Turn, workspace: WorkspaceId) -> list[dict[str, object]]:
@@ -392,7 +396,7 @@ def _open_sentence(
     if blob is None:
         return None
     said = json.loads(_open(blob, row, keys, str(place)))
-    return Sentence(said["text"], said["citations"], {})
+    return Sentence(said["text"], said["citations"], {}, said.get("lead", ""))
 
 
 def _seal(value: object, keys: WorkspaceKeys, turn: UUID, part: str) -> bytes:

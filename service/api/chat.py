@@ -192,18 +192,25 @@ def _turn(query: str, answer: Answer) -> Turn:
     for citation in answer.citations:
         place = (citation.answer_start, citation.answer_end)
         by_sentence.setdefault(place, []).append(citation)
+    heading = [Sentence(answer.heading.text, [], answer.heading.sources)] if answer.heading else []
     sentences = [
         Sentence(
             text=answer.text[start:end],
             citations=[CitationOut.of(one).model_dump(mode="json") for one in cited],
             sources={one.note: one.client for one in cited},
+            lead=_lead(answer.text, start),
         )
         for (start, end), cited in by_sentence.items()
     ]
     return Turn(
         id=uuid4(),
         question=query,
-        sentences=sentences or [Sentence(answer.text, [], {})],
+        sentences=[*heading, *sentences] or [Sentence(answer.text, [], {})],
         outcome={"status": answer.status, "language": answer.language, "model": answer.model},
         asked_at=datetime.now(UTC),
     )
+
+
+def _lead(text: str, start: int) -> str:
+    """What stands before a sentence on its line."""
+    return text[text.rfind("\n", 0, start) + 1 : start]

@@ -152,7 +152,7 @@ def _shown(kept: Sequence[Sentence]) -> tuple[str, list[dict[str, Any]]]:
     """The answer as far as it may be shown, its citations with their places in just that text."""
     answer, citations = "", list[dict[str, Any]]()
     for sentence in kept:
-        answer += "\n" if answer else ""
+        answer += ("\n" if answer else "") + sentence.lead
         place = {"answer_start": len(answer), "answer_end": len(answer) + len(sentence.text)}
         answer += sentence.text
         for citation in sentence.citations:

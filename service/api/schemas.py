@@ -93,7 +93,10 @@ class CitationOut(BaseModel):
 
 
 class SearchOut(BaseModel):
-    """What was searched. `complete` is false while changed notes still wait to be looked at."""
+    """What was searched. `complete` is false while changed notes still wait to be looked at.
+
+    An answer that counts sessions says in `notes_read` how many were read for it, of `notes_total` in scope.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -102,6 +105,7 @@ class SearchOut(BaseModel):
     last: str | None = Field(serialization_alias="to")
     drafts: int
     complete: bool
+    notes_total: int | None = None
 
     @classmethod
     def of(cls, search: SearchStatement) -> "SearchOut":
@@ -111,6 +115,7 @@ class SearchOut(BaseModel):
             last=search.last_day.isoformat() if search.last_day else None,
             drafts=search.drafts,
             complete=search.complete,
+            notes_total=search.notes_total,
         )
 
 

@@ -24,22 +24,31 @@ def admit(claim: Claim, passages: Sequence[Passage]) -> Verdict:
         return _withhold(claim, "uncited")
     if any(name not in by_id for name in claim.passage_ids):
         return _withhold(claim, "unknown_passage")
-    if _MARKUP.search(claim.text):
+    if has_markup(claim.text):
         return _withhold(claim, "markup")
     spans, reason = support(claim.text, [by_id[name] for name in claim.passage_ids])
     return _withhold(claim, reason) if reason else Verdict(claim, spans)
 
 
+def has_markup(text: str) -> bool:
+    """Whether a text holds what may act as a link, an image or a tag."""
+    return bool(_MARKUP.search(text))
+
+
 async def filter(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
-    """Counts what was withheld, and drops a sentence that only repeats one before it."""
-    seen: set[str] = set()
+    """Counts what was withheld, and drops a sentence that only repeats one before it.
+
+    Of a course none is dropped: two sessions that say the same are two points.
+    """
+    seen: set[Claim | str] = set()
     kept = []
     for verdict in state["verdicts"]:
+        said = verdict.claim if "course" in state else verdict.claim.text
         if verdict.withheld:
             CLAIMS_WITHHELD.labels(reason=verdict.withheld).inc()
-        elif verdict.claim.text in seen:
+        elif said in seen:
             continue
-        seen.add(verdict.claim.text)
+        seen.add(said)
         kept.append(verdict)
     return {"verdicts": kept}
 

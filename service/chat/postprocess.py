@@ -1,11 +1,11 @@
 """postprocess: markers, citations with exact offsets, or an honest 'not found'."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from langgraph.runtime import Runtime
 
 from service.chat.state import ChatContext, ChatState
+from service.chat.timeline import day_text
 from service.domain.answers import (
     Answer,
     AnswerStatus,
@@ -17,15 +17,19 @@ from service.domain.answers import (
     Verdict,
 )
 from service.domain.audit import Trail
+from service.retrieval.exhaustive import Course
 from service.telemetry.metrics import CITATIONS_RETURNED
+
+NO_MODEL = "none"  # Names what wrote an answer that no model did.
 
 
 async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
-    question, verdicts = state["question"], state["verdicts"]
+    question, verdicts, passages = state["question"], state["verdicts"], state["found"].passages
     admitted = [verdict for verdict in verdicts if verdict.admitted]
-    text, citations = cite(admitted, state["found"].passages)
-    leave_trail(runtime.context.trail, verdicts, state["found"].passages)
-    status = _status(verdicts, sure=state["decision"].kind == "answer")
+    heading = state.get("heading")
+    status = _status_of(state)
+    text, citations = cite(admitted, passages, heading=heading.text if heading else "")
+    leave_trail(runtime.context.trail, verdicts, passages)
     CITATIONS_RETURNED.observe(len(citations))
     return {
         "answer": Answer(
@@ -34,11 +38,29 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             language=question.language,
             citations=citations,
             search=state["search"],
-            retrieved_count=len({passage.note.ref for passage in state["found"].passages}),
+            retrieved_count=len({passage.note.ref for passage in passages}),
             withheld=len(verdicts) - len(admitted),
-            model=runtime.context.model.model,
+            model=NO_MODEL if "course" in state else runtime.context.model.model,
+            # "Not found" leans on no note, as in any other answer.
+            heading=heading if status != "abstained" else None,
         )
     }
+
+
+def _status_of(state: ChatState) -> AnswerStatus:
+    if "course" in state:
+        return _course_status(state["course"], state["verdicts"], state["search"])
+    return _status(state["verdicts"], sure=state["decision"].kind == "answer")
+
+
+def _course_status(
+    course: Course, verdicts: Sequence[Verdict], search: SearchStatement
+) -> AnswerStatus:
+    """A count is answered when everything in scope was read, and no quote is missing from it."""
+    if not course.searched or (course.has_topic and not course.points):
+        return "abstained"
+    whole = course.is_whole and search.complete and all(one.admitted for one in verdicts)
+    return "answered" if whole else "partial"
 
 
 def leave_trail(trail: Trail, verdicts: Sequence[Verdict], passages: Sequence[Passage]) -> None:
@@ -60,16 +82,16 @@ def _status(verdicts: Sequence[Verdict], *, sure: bool) -> AnswerStatus:
 
 
 def cite(
-    verdicts: Sequence[Verdict], passages: Sequence[Passage]
+    verdicts: Sequence[Verdict], passages: Sequence[Passage], *, heading: str = ""
 ) -> tuple[str, tuple[Citation, ...]]:
     """The answer with `[n]` after each sentence, one line each, and what every marker points to.
 
-    `answer_start` and `answer_end` hold the sentence without its markers, in code points.
+    `answer_start` and `answer_end` hold the sentence without its lead and its markers, in code points.
     """
     by_id = {passage.id: passage for passage in passages}
-    text, citations = "", list[Citation]()
+    text, citations = heading, list[Citation]()
     for verdict in verdicts:
-        text += "\n" if text else ""
+        text += ("\n" if text else "") + verdict.claim.lead
         start, end = len(text), len(text) + len(verdict.claim.text)
         text += verdict.claim.text
         for span in verdict.spans:
@@ -122,9 +144,4 @@ def _not_found_en(search: SearchStatement) -> str:
 def _days(search: SearchStatement, shape: str) -> str:
     if search.first_day is None or search.last_day is None:
         return ""
-    return ", " + shape.format(_day(search.first_day), _day(search.last_day))
-
-
-def _day(day: date) -> str:
-    """Day first, as both languages write it in Israel."""
-    return f"{day.day}.{day.month}.{day.year}"
+    return ", " + shape.format(day_text(search.first_day), day_text(search.last_day))

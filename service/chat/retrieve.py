@@ -1,21 +1,63 @@
-"""retrieve: the passages that may answer, and how much was searched."""
+"""retrieve: the passages that may answer, or all that mention it, and how much was searched."""
+
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
 from service.chat.state import ChatContext, ChatState
-from service.domain.scope import Within
+from service.domain.answers import Question, SearchStatement
+from service.domain.scope import Period, Within
+from service.retrieval.exhaustive import Course
+from service.retrieval.search import Found
 from service.telemetry.metrics import RETRIEVAL_SECONDS, SOURCES_RETRIEVED
 
 
 async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
-    question, context = state["question"], runtime.context
-    workspace = context.principal.workspace
     with RETRIEVAL_SECONDS.time():
-        found = await context.finder.find(
-            question, workspace=workspace, actor=context.principal.user, trail=context.trail
-        )
-    search = await context.store.coverage(
-        workspace=workspace, within=Within.client(question.client)
+        best = state["question"].intent == "fact"
+        part = await (_best(state, runtime.context) if best else _all(state, runtime.context))
+    SOURCES_RETRIEVED.observe(len({passage.note.ref for passage in part["found"].passages}))
+    return part
+
+
+async def _best(state: ChatState, context: ChatContext) -> ChatState:
+    question, workspace = state["question"], context.principal.workspace
+    found = await context.finder.find(
+        question, workspace=workspace, actor=context.principal.user, trail=context.trail
     )
-    SOURCES_RETRIEVED.observe(len({passage.note.ref for passage in found.passages}))
+    search = await context.store.coverage(workspace=workspace, within=scope(question))
     return {"found": found, "search": search}
+
+
+async def _all(state: ChatState, context: ChatContext) -> ChatState:
+    question, workspace = state["question"], context.principal.workspace
+    within = scope(question)
+    # Asked first: if no work is open now, the list of sessions that is taken next lacks none.
+    search = await context.store.coverage(workspace=workspace, within=within)
+    course = await context.reader.read(
+        question,
+        workspace=workspace,
+        within=within,
+        actor=context.principal.user,
+        trail=context.trail,
+    )
+    passages = tuple(point.passage for point in course.points)
+    found = Found(passages, ranked=(), considered=course.read)
+    return {"course": course, "found": found, "search": _counted(course, search)}
+
+
+def scope(question: Question) -> Within:
+    """What a question is confined to."""
+    period = question.when if isinstance(question.when, Period) else None
+    return replace(Within.client(question.client), period=period)
+
+
+def _counted(course: Course, search: SearchStatement) -> SearchStatement:
+    return replace(
+        search,
+        notes_read=course.read,
+        notes_total=course.total,
+        first_day=course.first_day,
+        last_day=course.last_day,
+        drafts=course.drafts,
+    )

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from service.domain.answers import Answer, Question, SearchStatement, Verdict
+from service.domain.answers import Answer, Heading, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.identity import Principal
 from service.ports import ChatModel, ChunkStore
 from service.retrieval.enough import Decision
+from service.retrieval.exhaustive import Course, Reader
 from service.retrieval.search import Finder, Found
 
 
@@ -20,6 +21,7 @@ class ChatContext:
     store: ChunkStore
     finder: Finder
     model: ChatModel
+    reader: Reader
     trail: Trail = field(default_factory=Trail)
 
 
@@ -30,7 +32,11 @@ class ChatState(TypedDict, total=False):
     earlier: Sequence[str]
     """Earlier questions of the conversation, oldest first."""
     found: Found
+    course: Course
+    """In place of a search, for a question that counts, lists or follows a course; then it is all there is."""
     search: SearchStatement
     decision: Decision
     verdicts: Sequence[Verdict]
+    heading: Heading
+    """Of a course."""
     answer: Answer

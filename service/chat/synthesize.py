@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 
 from service.chat.filter import admit
 from service.chat.state import ChatContext, ChatState
+from service.chat.timeline import heading, lines
 from service.domain.answers import (
     CitationDelta,
     Claim,
@@ -23,6 +24,26 @@ from service.telemetry.metrics import LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
 
 
 async def synthesize(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
+    if "course" in state:
+        return _told(state, runtime)
+    return await _written(state, runtime)
+
+
+def _told(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
+    """A course needs no model: its counts, then a line a session, each judged like any other sentence."""
+    course, search, passages = state["course"], state["search"], state["found"].passages
+    by_id = {passage.id: passage for passage in passages}
+    verdicts = [admit(claim, [by_id[one] for one in claim.passage_ids]) for claim in lines(course)]
+    if not course.total:
+        return {"verdicts": []}
+    head = heading(course, verdicts, search, state["question"].language)
+    runtime.stream_writer({"type": "heading", "text": head.text})
+    for verdict in verdicts:
+        _offer(verdict, runtime)
+    return {"verdicts": verdicts, "heading": head}
+
+
+async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     question, passages = state["question"], state["found"].passages
     decision = judge(question, passages)
     if decision.kind == "abstain":

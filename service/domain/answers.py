@@ -1,6 +1,6 @@
 """Questions, passages, claims, citations and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -90,6 +90,8 @@ class Claim:
 
     text: str
     passage_ids: tuple[str, ...]
+    lead: str = ""
+    """What stands before it on its line and is ours, as the day of a session; not part of what is cited."""
 
 
 WithheldReason = Literal["uncited", "unknown_passage", "unsupported", "number_differs", "markup"]
@@ -168,10 +170,21 @@ class SearchStatement:
     """What was searched, for an honest 'not found'."""
 
     notes_read: int
+    """In an answer that counts, those that were really read; else all that a search in this scope covers."""
     first_day: date | None
     last_day: date | None
     drafts: int
     complete: bool
+    notes_total: int | None = None
+    """How many sessions are in scope, where an answer counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The first line of an answer that counts, and every note it counted: with one of them gone it would lie."""
+
+    text: str
+    sources: Mapping[NoteRef, ClientId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +199,4 @@ class Answer:
     retrieved_count: int
     withheld: int
     model: str
+    heading: Heading | None = None

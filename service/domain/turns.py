@@ -17,6 +17,8 @@ class Sentence:
     text: str
     citations: Sequence[Mapping[str, Any]]
     sources: Mapping[NoteRef, ClientId]
+    lead: str = ""
+    """What stands before it on its line, as the day of a session."""
 
 
 @dataclass(frozen=True, slots=True)

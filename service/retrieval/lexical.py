@@ -15,6 +15,7 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, NoteRef
 from service.domain.scope import ANYWHERE, Within
 from service.language.features import asked, digest64
+from service.language.topic import Topic
 from service.ports import ChunkStore
 
 # BM25 of Robertson and Zaragoza. The idf goes by the power 1.5: grams of rare words then weigh enough
@@ -71,6 +72,15 @@ class Postings:
         """Where a hash stands among the features, None where no note has it."""
         at = int(np.searchsorted(self.features, np.uint64(feature)))
         return at if at < len(self.features) and self.features[at] == feature else None
+
+    def having(self, words: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+        """How many of these words each note has, a word being there with any of its features."""
+        counts = np.zeros(len(self.refs), dtype=np.int64)
+        for features in words:
+            counts += (
+                self.scores(dict.fromkeys(features, 1.0)) > 0
+            )  # every posting weighs something
+        return counts
 
 
 def turn_around(bags: Sequence[Bag], *, epoch: int) -> Postings:
@@ -150,6 +160,18 @@ class LexicalIndex:
             for i in best
             if scores[i] > 0
         ]
+
+    async def matching(
+        self, topic: Topic, *, key: bytes, workspace: WorkspaceId, within: Within
+    ) -> list[NoteRef]:
+        """Every note in scope whose bag says enough of a topic's words, by their stems, in no order.
+
+        Raises StoreUnavailable, SealBroken.
+        """
+        postings = await self._postings(workspace)
+        asked = [[digest64(stem, key) for stem in word] for word in topic.words]
+        found = (postings.having(asked) >= topic.least) & postings.held_by(within)
+        return [postings.refs[row] for row in np.flatnonzero(found).tolist()]
 
     def forget(self, *, workspace: WorkspaceId) -> None:
         """Drops what is held in memory of a workspace."""

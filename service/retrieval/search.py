@@ -9,11 +9,11 @@ from service.domain.audit import Trail
 from service.domain.identity import UserId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Pulled
 from service.domain.scope import Within
-from service.errors import NoConsent
 from service.language.chunking import chunk_note
 from service.ports import ChunkStore, Embedders, KeyStore, NoteSource, Reranker
 from service.retrieval.fusion import best_per_note, fuse
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.readable import readable, refuse_without_consent
 
 DENSE_LIMIT = 200  # Chunks.
 LEXICAL_LIMIT = 100  # Notes.
@@ -76,7 +76,7 @@ class Finder:
         Every note that is read is told to `trail` before anything is done with it.
         Raises Unavailable (source, store, model or key), NotAllowed.
         """
-        await self._require_consent(question, workspace=workspace, actor=actor)
+        await refuse_without_consent(question, notes=self.notes, workspace=workspace, actor=actor)
         candidates = await self._candidates(question, workspace=workspace)
         pulled = await self._pull(candidates, workspace=workspace, actor=actor)
         readable = _readable(candidates, pulled, question)
@@ -89,18 +89,6 @@ class Finder:
             ranked=tuple(read.note.ref for read in reads),
             considered=len(reads),
         )
-
-    async def _require_consent(
-        self, question: Question, *, workspace: WorkspaceId, actor: UserId | None
-    ) -> None:
-        """Asked of PazPaz itself: a client who did not consent is not in the index, and 'not found' would hide why."""
-        if question.require_consent and question.client:
-            pulled = await self.notes.fetch(
-                workspace=workspace, clients=[question.client], actor=actor
-            )
-            client = pulled.clients.get(question.client)
-            if client is not None and not client.has_consent:
-                raise NoConsent
 
     async def _candidates(self, question: Question, *, workspace: WorkspaceId) -> list[Candidate]:
         key = (await self.keys.keys(workspace=workspace)).index
@@ -169,32 +157,13 @@ class Finder:
 def _readable(
     candidates: Iterable[Candidate], pulled: Pulled, question: Question
 ) -> list[tuple[Candidate, Note, str]]:
-    """The candidates that may be quoted now: still there, active or a draft, of an active client in scope,
-    who consents where that is asked for."""
-    found = ((candidate, _current(candidate.ref, pulled)) for candidate in candidates)
+    """The candidates that may be quoted now, with their notes and their clients' names."""
+    within, consent = Within.client(question.client), question.require_consent
     return [
-        (candidate, note, client.name)
-        for candidate, note in found
-        if note is not None
-        and note.state in {"active", "draft"}
-        and (client := pulled.clients.get(note.client)) is not None
-        and client.is_active
-        and (client.has_consent or not question.require_consent)
-        and question.client in {None, note.client}
+        (candidate, *found)
+        for candidate in candidates
+        if (found := readable(candidate.ref, pulled, within=within, require_consent=consent))
     ]
-
-
-def _current(ref: NoteRef, pulled: Pulled) -> Note | None:
-    """The note as pulled, None when it is unreadable, missing, or not the note that was asked for."""
-    if ref.id in pulled.unreadable:
-        return None
-    note = pulled.sessions.get(ref.id) if ref.entity == "sessions" else _profile(ref, pulled)
-    return note if note is not None and note.ref == ref else None
-
-
-def _profile(ref: NoteRef, pulled: Pulled) -> Note | None:
-    client = pulled.clients.get(ref.id)
-    return client.profile if client else None
 
 
 def _passages(reads: Sequence[_Read], question: Question) -> tuple[Passage, ...]:

@@ -1,6 +1,7 @@
 """The contract of ConversationStore."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -74,6 +75,18 @@ async def test_turns_are_read_back_in_order(bench: Bench) -> None:
         Sentence("לא נמצא יותר.", [], {}),
     ]
     assert (turns[0].outcome, turns[0].asked_at) == ({"status": "answered"}, NOW)
+
+
+async def test_a_line_keeps_what_stands_before_it(bench: Bench) -> None:
+    """The day of a session is sealed with its sentence; a heading hides when one note of many it counted is gone."""
+    kept, gone = a_note("ישנה רע"), a_note("ישנה")
+    await bench.index(kept, gone)
+    line = replace(said("ישנה רע", kept), lead="3.3.2026: ")
+    conversation = await add(bench, a_turn(said("הוזכר בשתי פגישות.", kept, gone), line))
+    await bench.forget(gone.ref)
+
+    [turn] = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    assert turn.sentences == [None, Sentence("ישנה רע", [CITED], {}, "3.3.2026: ")]
 
 
 async def test_what_is_missing_stays_missing(bench: Bench) -> None:

@@ -88,7 +88,12 @@ def test_no_function_remembers_by_itself() -> None:
 
 PURE = {
     f"language/{name}"
-    for name in ("text.py:normalise", "features.py:stem", "features.py:features_of_word")
+    for name in (
+        "text.py:normalise",
+        "features.py:stem",
+        "features.py:sounds",
+        "features.py:features_of_word",
+    )
 }
 """Pure functions of a word or less, whose memory may be anybody's."""
 

@@ -6,13 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.answers import Citation
+from service.domain.answers import Citation, Heading
 from service.domain.identity import ClientId, Principal
 from service.domain.notes import NoteRef
 from service.errors import ModelUnavailable, SourceUnavailable
 from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client
 from tests.unit.api.practice import (
     CHAT,
+    HISTORY,
     KnownClients,
     a_token,
     an_answer,
@@ -143,6 +144,7 @@ async def test_an_answer_has_every_field_of_the_contract(http, parts):
             "to": "2026-11-01",
             "drafts": 0,
             "complete": True,
+            "notes_total": None,
         },
         "withheld": 0,
         "suggestions": [],
@@ -196,6 +198,23 @@ async def test_a_turn_is_kept_sentence_by_sentence(http, parts):
     assert turn.sentences[0].sources == {NOTE: CLIENT, other: CLIENT}
     assert turn.sentences[1].sources == {other: CLIENT}
     assert turn.outcome == {"status": "answered", "language": "en", "model": "scripted-1"}
+
+
+async def test_a_counted_answer_is_kept_with_its_heading_and_its_days(http, parts):
+    """The heading leans on every note it counted, each line on its own; the history shows the same text again."""
+    other = replace(NOTE, id=UUID(int=42))
+    text = "Mentioned in 1 of 2 sessions read.\n3.3.2026: Rest. [1]"
+    counted = Heading("Mentioned in 1 of 2 sessions read.", {NOTE: CLIENT, other: CLIENT})
+    parts.answer = an_answer(text, a_citation(45, 50), heading=counted)
+    body = (await ask(http)).json()
+
+    [kept] = parts.conversations.kept.values()
+    head, line = kept.turns[0].sentences
+    assert (head.text, head.sources) == (counted.text, counted.sources)
+    assert (line.lead, line.text, line.sources) == ("3.3.2026: ", "Rest.", {NOTE: CLIENT})
+    path = f"{HISTORY}/{body['conversation_id']}"
+    [shown] = (await http.get(path, headers=bearer())).json()["turns"]
+    assert (shown["answer"], shown["citations"]) == (text, body["citations"])
 
 
 async def test_an_abstention_is_kept_as_one_sentence_without_sources(http, parts):

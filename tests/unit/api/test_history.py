@@ -150,6 +150,18 @@ async def test_a_sentence_whose_note_is_gone_is_left_out(http, parts):
     assert turn["source_changed"] is True
 
 
+async def test_a_heading_that_is_gone_leaves_its_lines(http, parts):
+    """With a note it counted forgotten a count would lie; the days before the other lines stay."""
+    left = Sentence("Slept 5 h.", [cited(1, answer_start=50, answer_end=60)], {}, "3.3.2026: ")
+    conversation = await keep(parts, a_turn(None, left))
+    [turn] = (await get(http, f"/{conversation}")).json()["turns"]
+
+    assert turn["answer"] == "3.3.2026: Slept 5 h. [1]"
+    [citation] = turn["citations"]
+    assert (citation["answer_start"], citation["answer_end"]) == (10, 20)
+    assert turn["source_changed"] is True
+
+
 async def test_an_answer_of_which_nothing_is_left_is_still_a_turn(http, parts):
     """The therapist sees that something was asked, and that its sources are gone."""
     conversation = await keep(parts, a_turn(None, None))

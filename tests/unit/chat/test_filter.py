@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from service.chat.filter import admit, filter
-from service.domain.answers import Claim, Verdict, WithheldReason
+from service.domain.answers import Claim, Span, Verdict, WithheldReason
 from tests.fakes import a_passage
 
 NOTE = "Continue 50 mg at night. Sleep is better."
@@ -129,3 +129,13 @@ async def test_every_withheld_sentence_is_counted_by_its_reason():
         reasons, 1
     )
     assert kept == verdicts
+
+
+async def test_two_sessions_that_say_the_same_are_two_points_of_a_course():
+    """What repeats in an ordinary answer is dropped; a course keeps a line for each session."""
+    verdicts = [
+        Verdict(Claim("No headaches.", (name,)), (Span(name, 0, 13, "No headaches."),))
+        for name in ("p1", "p2")
+    ]
+    assert (await filter({"verdicts": verdicts}, None))["verdicts"] == verdicts[:1]
+    assert (await filter({"verdicts": verdicts, "course": None}, None))["verdicts"] == verdicts

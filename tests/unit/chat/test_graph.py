@@ -1,6 +1,7 @@
 """The whole graph, with a scripted model and found passages."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -15,6 +16,7 @@ from tests.fakes import CLIENT, NOW, WORKSPACE, a_passage
 from tests.unit.doubles import USER, FixedFinder, ScriptedModel
 
 DONE = Finished("complete")
+NOBODY = SimpleNamespace()  # a question for the best passages reads no course
 CALLER = Principal(USER, WORKSPACE, "owner")
 PASSAGE = a_passage("Takes 50 mg daily. Slept well.")
 SAID = (TextDelta("Slept well. "), CitationDelta(0, 11, ("p1",)), TextDelta("The mother died."))
@@ -42,6 +44,7 @@ def a_context(*deltas, passages=(PASSAGE,)) -> ChatContext:
         store=Coverage(),
         finder=FixedFinder(*passages),
         model=ScriptedModel(*deltas),
+        reader=NOBODY,
     )
 
 
@@ -95,7 +98,7 @@ async def test_an_error_of_a_part_is_the_callers_to_see(graph, error):
         async def find(self, question, *, workspace, actor, trail):
             raise error
 
-    context = ChatContext(CALLER, Coverage(), Failing(), ScriptedModel(DONE))
+    context = ChatContext(CALLER, Coverage(), Failing(), ScriptedModel(DONE), NOBODY)
     with pytest.raises(type(error)) as caught:
         await graph.ainvoke(a_state(), context=context)
     assert caught.value is error

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from service.adapters.local_model import LocalEmbedder
 from service.domain.identity import ClientId
-from service.domain.scope import Period, Within
+from service.domain.scope import ANYWHERE, Period, Within
+from service.language.topic import Topic
 from service.retrieval.lexical import LexicalIndex, turn_around
 from tests.fakes import (
     OTHER_WORKSPACE,
@@ -129,3 +130,32 @@ async def test_an_empty_workspace_finds_nothing():
     """A practice that just began may ask too."""
     assert await found(LexicalIndex(InMemoryChunkStore()), "panic") == []
     assert turn_around([], epoch=0).scores({1: 1.0, 2: 1.0}).tolist() == []
+
+
+async def matching(lexical, topic, *, within=ANYWHERE, workspace=WORKSPACE):
+    key = (await InMemoryKeyStore().keys(workspace=workspace)).index
+    return await lexical.matching(Topic.of(topic), key=key, workspace=workspace, within=within)
+
+
+async def test_notes_that_may_mention_a_topic_are_told_from_their_bags():
+    """All its words by their stems, one of many may be missing; no text is needed, and no grams count."""
+    headache, head, night = a_note("שוב כאב ראש"), a_note("ראש השנה"), a_note("sleepless nights")
+    lexical = LexicalIndex(await a_store(headache, head, night))
+
+    assert await matching(lexical, "כאבי ראש") == [headache.ref]
+    assert await matching(lexical, "night") == [night.ref]
+    assert await matching(lexical, "sleep") == []
+    assert await matching(lexical, "ראש השנה בבית הישן") == []
+
+
+async def test_matching_stays_in_its_scope():
+    """A client's, a period's, a practice's: never a note of another."""
+    other_client = ClientId(UUID(int=12))
+    mine, other = a_note("panic"), a_note("panic", client=other_client)
+    elsewhere = a_note("panic", workspace=OTHER_WORKSPACE)
+    lexical = LexicalIndex(await a_store(mine, other, elsewhere))
+
+    assert set(await matching(lexical, "panic")) == {mine.ref, other.ref}
+    assert await matching(lexical, "panic", within=Within.client(other_client)) == [other.ref]
+    assert await matching(lexical, "panic", workspace=OTHER_WORKSPACE) == [elsewhere.ref]
+    assert await matching(LexicalIndex(await a_store()), "panic") == []

@@ -213,7 +213,7 @@ function answerNode(answer) {
   node.append(
     el("h3", { class: "unseen" }, t("answer")),
     ...badgeNodes(answer),
-    el("div", { class: "answer-text" }, blocks(answer.answer, cards, openCard)),
+    el("div", { class: "answer-text" }, blocks(answer, cards, openCard)),
     ...(cards.size ? [sourcesNode(cards)] : []),
     captionNode(answer),
     ...suggestionNodes(answer),
@@ -230,12 +230,17 @@ function badgeNodes(answer) {
   return nodes;
 }
 
-// Paragraphs and simple lists; anything else stays the text it is.
-function blocks(text, cards, openCard) {
+// Paragraphs, simple lists and the lines of a course; anything else stays the text it is.
+function blocks(answer, cards, openCard) {
   const nodes = [];
-  for (const line of String(text ?? "").split("\n")) {
+  for (const line of String(answer.answer ?? "").split("\n")) {
     const item = /^\s*[-•*]\s+(.*)/.exec(line);
+    const point = POINT.exec(line);
     if (!line.trim()) continue;
+    if (point) {
+      nodes.push(pointNode(point, answer.language, (text) => withMarkers(text, cards, openCard)));
+      continue;
+    }
     const dir = direction(line);
     const content = withMarkers(item ? item[1] : line, cards, openCard);
     if (!item) nodes.push(el("p", { dir }, content));
@@ -243,6 +248,19 @@ function blocks(text, cards, openCard) {
     else nodes.push(el("ul", { dir }, el("li", { dir }, content)));
   }
   return nodes;
+}
+
+// "3.3.2026: what was said", or "3.3.2026, whose: what was said".
+const POINT = /^(\d{1,2}\.\d{1,2}\.\d{4})(?:, ([^:]*))?: (.*)$/;
+
+// The days stand in one column on the side where the answer begins, whatever each quote is written in.
+function pointNode([, on, name, quote], language, marked) {
+  return el(
+    "p",
+    { class: "point", dir: language === "he" ? "rtl" : "ltr" },
+    el("span", { class: "when" }, el("bdi", {}, on), name && el("bdi", {}, name)),
+    el("span", { dir: direction(quote) }, marked(quote)),
+  );
 }
 
 function withMarkers(text, cards, openCard) {
@@ -300,12 +318,14 @@ function captionNode(answer) {
 function searchText(search) {
   if (!search || search.notes_read == null) return null;
   const n = search.notes_read;
+  const total = search.notes_total;
+  if (total > n) return t("searchedOf", { n, total });
   if (!search.from || !search.to) return t("searched", { n });
   return t("searchedBetween", { n, from: day(search.from), to: day(search.to) });
 }
 
 const modelText = (model) =>
-  model === "local" ? t("localModel") : model ? t("model", { name: inLanguage(model) }) : null;
+  model === "none" ? t("noModel") : model === "local" ? t("localModel") : model ? t("model", { name: inLanguage(model) }) : null;
 
 function suggestionNodes(answer) {
   const texts = (answer.suggestions ?? []).filter((one) => typeof one === "string");
