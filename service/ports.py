@@ -28,7 +28,7 @@ from service.domain.identity import (
     WorkspaceId,
     WorkspaceStatus,
 )
-from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Pulled
+from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Person, Pulled
 from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Turn
 from service.errors import KeyUnavailable, ModelUnavailable
@@ -349,6 +349,13 @@ class ChunkStore(Protocol):
 
     async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
         """All bags, with the epoch they belong to."""
+        ...
+
+    async def people(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Person]]:
+        """The clients whose names the index has, with the epoch they belong to; nobody who is archived.
+
+        A client indexed before names were kept is missing until they are looked at again.
+        """
         ...
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool: ...

@@ -22,6 +22,7 @@ from service.domain.notes import (
     Note,
     NoteRef,
     NoteState,
+    Person,
     Pulled,
     UnreadableReason,
 )
@@ -474,7 +475,9 @@ class InMemoryChunkStore:
         """The models of each workspace; a test may change them, as a reindex would."""
         self.epochs: dict[WorkspaceId, int] = defaultdict(int)
         self.woken: list[UUID] = []
-        self.bag_reads = 0
+        self.names: dict[NoteRef, Person] = {}
+        """Of clients who are indexed; a name of one who is not any more is nobody's."""
+        self.bag_reads = self.people_reads = 0
         self.erased: list[Callable[[NoteRef], None]] = []
         """Called with each erased note or client: what remembers more than the index listens here."""
 
@@ -508,6 +511,7 @@ class InMemoryChunkStore:
         if indexed:
             self.archived.pop(ref, None)
             self._write(indexed)
+            self.names[ref] = Person(client.id, client.first_name, client.last_name)
         else:
             self.archived[ref] = client.profile
             self._drop(self._of_client(ref))
@@ -583,6 +587,11 @@ class InMemoryChunkStore:
         self.bag_reads += 1
         held = [indexed.bag for indexed in self._of(workspace) if indexed.bag.features]
         return self.epochs[workspace], held
+
+    async def people(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Person]]:
+        self.people_reads += 1
+        held = (i.note.ref for i in self._of(workspace))
+        return self.epochs[workspace], [self.names[ref] for ref in held if ref in self.names]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         return any(indexed.note.client == client for indexed in self._of(workspace))
@@ -673,6 +682,7 @@ class InMemoryChunkStore:
     def _drop(self, refs: Sequence[NoteRef]) -> None:
         for ref in refs:
             self.indexed.pop(ref, None)
+            self.names.pop(ref, None)
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Chunks, bags and the catalogue in Postgres: exact search inside a workspace, one short transaction a write."""
 
+import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import Bag, Client, ManifestItem, NoteRef
+from service.domain.notes import Bag, Client, ManifestItem, NoteRef, Person
 from service.domain.scope import IndexedSession, Period, Within
 from service.ports import (
     ClientChange,
@@ -58,6 +59,9 @@ from service.ports import (
     WorkspaceKeys,
 )
 from service.security.sealing import seal, unseal
+
+SEALED_BYTES = 256
+"""What is sealed of a row is filled up to a multiple of this: two names of 19 Hebrew letters each fit once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class PgChunkStore:
             await require_current(connection, keys, self.keys)
             if indexed is None:
                 await _archive_client(connection, client, lease.workspace)
-            elif not await _write(connection, indexed, keys):
+            elif not await _write(connection, indexed, keys, of=client):
                 await connection.rollback()
                 return None
             # A client never seen before may already have sessions that were put off; looking is cheap.
@@ -183,6 +187,15 @@ class PgChunkStore:
             epoch = await _epoch(connection, workspace)
             rows = (await connection.execute(query)).all()
         return epoch, [_open_bag(row, keys) for row in rows]
+
+    async def people(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Person]]:
+        return await with_living_keys(self.keys, workspace, self._people)
+
+    async def _people(self, keys: WorkspaceKeys) -> tuple[int, Sequence[Person]]:
+        async with self.database.tenant_tx(keys.workspace) as connection:
+            epoch = await _epoch(connection, keys.workspace)  # first, as for bags
+            rows = (await connection.execute(_named(keys.workspace))).all()
+        return epoch, [_open_names(row, keys) for row in rows]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         known = select(note_catalogue.c.entity_id).where(
@@ -422,13 +435,19 @@ async def _archive_client(
     )
 
 
-async def _write(connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys) -> bool:
+async def _write(
+    connection: AsyncConnection,
+    indexed: IndexedNote,
+    keys: WorkspaceKeys,
+    *,
+    of: Client | None = None,
+) -> bool:
     """False when chunks to be kept are gone, whose digests would claim an index that nobody made again; or when a
-    model of the workspace would be left behind."""
+    model of the workspace would be left behind. `of` is the client whose profile it is, and who has names."""
     covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
     if not covered or not await _stands(connection, indexed):
         return False
-    await _catalogue(connection, indexed)
+    await _catalogue(connection, indexed, _seal_names(of, keys) if of else {})
     await _swap_chunks(connection, indexed)
     await _swap_bag(connection, indexed.bag, keys)
     return True
@@ -450,9 +469,11 @@ def _key_of(ref: NoteRef) -> dict[str, object]:
     return {"workspace_id": ref.workspace, "entity": ref.entity, "entity_id": ref.id}
 
 
-async def _catalogue(connection: AsyncConnection, indexed: IndexedNote) -> None:
+async def _catalogue(
+    connection: AsyncConnection, indexed: IndexedNote, sealed: dict[str, object]
+) -> None:
     note = indexed.note
-    row = {
+    row = sealed | {
         "client_id": note.client,
         "day": note.day,
         "state": note.state,
@@ -508,13 +529,53 @@ async def _swap_bag(connection: AsyncConnection, bag: Bag, keys: WorkspaceKeys) 
 
 def reseal_bag(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
     """A stored bag under the newest key, as the columns to change. Raises KeyUnavailable, SealBroken."""
-    place = _bag_place(NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id))
+    place = _bag_place(_ref(row))
     plain = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=place)
     return {"key_epoch": keys.epoch, "sealed": seal(plain, key=keys.seal, place=place)}
 
 
 def _bag_place(ref: NoteRef) -> tuple[str, ...]:
     return ("bags", str(ref.workspace), ref.entity, str(ref.id))
+
+
+def _named(workspace: WorkspaceId) -> Any:
+    table = note_catalogue
+    named = and_(table.c.entity == "clients", table.c.sealed.is_not(None))
+    return select(
+        table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.key_epoch, table.c.sealed
+    ).where(table.c.workspace_id == workspace, named)
+
+
+def _seal_names(client: Client, keys: WorkspaceKeys) -> dict[str, object]:
+    """The columns that hold a client's names: an object, for a note will have more to seal than a client has."""
+    plain = json.dumps({"names": [client.first_name, client.last_name]}).encode()
+    # A seal is as long as what is in it, and the length of a name tells something of it; blanks are no part of JSON.
+    padded = plain.ljust(-len(plain) % SEALED_BYTES + len(plain))
+    sealed = seal(padded, key=keys.seal, place=_row_place(client.profile.ref))
+    return {"key_epoch": keys.epoch, "sealed": sealed}
+
+
+def _open_names(row: Row[Any], keys: WorkspaceKeys) -> Person:
+    first, last = json.loads(_open_row(row, keys))["names"]
+    return Person(ClientId(row.entity_id), first, last)
+
+
+def reseal_row(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
+    """The sealed part of a catalogue row, as `reseal_bag` does it."""
+    sealed = seal(_open_row(row, keys), key=keys.seal, place=_row_place(_ref(row)))
+    return {"key_epoch": keys.epoch, "sealed": sealed}
+
+
+def _open_row(row: Row[Any], keys: WorkspaceKeys) -> bytes:
+    return unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_row_place(_ref(row)))
+
+
+def _row_place(ref: NoteRef) -> tuple[str, ...]:
+    return ("note_catalogue", str(ref.workspace), ref.entity, str(ref.id))
+
+
+def _ref(row: Row[Any]) -> NoteRef:
+    return NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id)
 
 
 def _pack(bag: Bag) -> bytes:
@@ -524,7 +585,7 @@ def _pack(bag: Bag) -> bytes:
 
 
 def _open_bag(row: Row[Any], keys: WorkspaceKeys) -> Bag:
-    ref = NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id)
+    ref = _ref(row)
     data = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_bag_place(ref))
     n = int.from_bytes(data[:4], "little")
     features, counts = array("Q", data[4 : 4 + 8 * n]), array("I", data[4 + 8 * n :])

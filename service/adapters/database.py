@@ -62,6 +62,8 @@ note_catalogue = _table(
     version=Integer,
     updated_at=INSTANT,
     digests=JSONB,
+    key_epoch=Integer,
+    sealed=LargeBinary,
 )
 session_vectors = _table(
     "session_vectors",

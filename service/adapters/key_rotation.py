@@ -11,9 +11,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.chunk_store import reseal_bag
+from service.adapters.chunk_store import reseal_bag, reseal_row
 from service.adapters.conversations import reseal_turn
-from service.adapters.database import Database, bags, key_rotations, turns, workspace_keys
+from service.adapters.database import (
+    Database,
+    bags,
+    key_rotations,
+    note_catalogue,
+    turns,
+    workspace_keys,
+)
 from service.adapters.key_store import PgKeyStore, add_keys, require_current, shut_out_writers
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
@@ -39,9 +46,10 @@ class Sealed:
 
 SEALED = (
     Sealed(bags, ("entity", "entity_id"), reseal_bag),
+    Sealed(note_catalogue, ("entity", "entity_id"), reseal_row),
     Sealed(turns, ("id",), reseal_turn),
 )
-"""Every table with a key epoch: one that is not here would lose its key."""
+"""Every table with a key epoch: one that is not here would lose its key. A row without an epoch has nothing sealed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Notes as PazPaz has them, and the chunks we keep of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Literal
 from uuid import UUID
@@ -64,6 +64,15 @@ class Client:
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A client by name, as the index keeps them. It does not show its names, so that no log can."""
+
+    client: ClientId
+    first: str = field(repr=False)
+    last: str = field(repr=False)
 
 
 UnreadableReason = Literal["decrypt_failed", "too_large", "malformed"]

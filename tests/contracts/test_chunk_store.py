@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from service.domain.identity import ClientId
-from service.domain.notes import Bag, Note, NoteRef
+from service.domain.identity import ClientId, WorkspaceId
+from service.domain.notes import Bag, Note, NoteRef, Person
 from service.domain.scope import ANYWHERE, Period, Within
 from service.ports import DIMENSION, ClientChange, IndexedNote, IndexModels
 from tests.contracts.bench import (
@@ -32,6 +32,12 @@ SECOND = "second-model-of-tests"
 async def bags(bench: Bench) -> dict[UUID, Bag]:
     _, held = await bench.store.bags(workspace=WORKSPACE)
     return {bag.ref.id: bag for bag in held}
+
+
+async def names(bench: Bench, workspace: WorkspaceId = WORKSPACE) -> set[Person]:
+    epoch, held = await bench.store.people(workspace=workspace)
+    assert epoch == await bench.store.epoch(workspace=workspace)
+    return set(held)
 
 
 async def test_an_indexed_note_is_found_as_what_it_is(bench: Bench) -> None:
@@ -289,6 +295,37 @@ async def test_a_profile_is_found_like_a_note(bench: Bench) -> None:
     assert await bench.found(within=Within.client(CLIENT)) == {CLIENT}
     assert set(await bags(bench)) == {CLIENT}
     assert await bench.store.digests(PROFILE) == indexed(client.profile).digests
+
+
+async def test_a_client_has_the_names_they_were_last_given(bench: Bench) -> None:
+    """Both names as PazPaz has them, and each practice its own; a changed name is another epoch."""
+    await bench.put(a_client(notes="profile"))
+    await bench.put(a_client(OTHER_CLIENT, name=("ז'קלין \ud800", "")))
+    await bench.put(a_client(name=("Noa", "Katz"), workspace=OTHER_WORKSPACE))
+    await bench.index(a_note("text"))
+    before = await bench.store.epoch(workspace=WORKSPACE)
+
+    other = Person(OTHER_CLIENT, "ז'קלין \ud800", "")
+    assert await names(bench) == {Person(CLIENT, "דנה", "לוי"), other}
+    assert await names(bench, OTHER_WORKSPACE) == {Person(CLIENT, "Noa", "Katz")}
+    await bench.put(a_client(name=("דנה", "כהן" * 100), notes="profile"))
+    assert await names(bench) == {Person(CLIENT, "דנה", "כהן" * 100), other}
+    assert await bench.store.epoch(workspace=WORKSPACE) > before
+
+
+async def test_only_an_indexed_client_has_a_name(bench: Bench) -> None:
+    """Who is archived, forgotten or erased is nobody's name any more, until they come back."""
+    dana, noa = Person(CLIENT, "דנה", "לוי"), Person(OTHER_CLIENT, "נועה", "")
+    await bench.put(a_client(OTHER_CLIENT, name=("נועה", "")))
+    await bench.put(a_client())
+    await bench.put(a_client(is_active=False))
+    assert await names(bench) == {noa}
+    await bench.put(a_client())
+    assert await names(bench) == {dana, noa}
+    await bench.forget_client(PROFILE)
+    assert await names(bench) == {noa}
+    await bench.erase(NoteRef(WORKSPACE, "clients", OTHER_CLIENT))
+    assert await names(bench) == set()
 
 
 async def test_archiving_a_client_forgets_their_notes(bench: Bench) -> None:

@@ -20,7 +20,7 @@ from service.language.chunking import chunk_note
 from service.ports import Event, IndexedNote, Lease, Space
 from service.security.keys import digest
 from service.settings import Settings
-from tests.fakes import NOW, a_bag, a_note
+from tests.fakes import NOW, a_bag, a_client, a_note
 from tests.tables import empty_tables
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
@@ -57,11 +57,15 @@ async def practices(opened: Container) -> tuple[WorkspaceId, WorkspaceId]:
 
 
 async def furnish(opened: Container) -> WorkspaceId:
-    """A new practice with a note, a turn and a purged note, which wrote the canary everywhere it can."""
+    """A new practice with a note, its client, a turn and a purged note, which wrote the canary everywhere it can."""
     workspace, client = WorkspaceId(uuid4()), ClientId(uuid4())
     note = a_note(CANARY, workspace=workspace, client=client, plan=f"{CANARY} {CANARY}")
     lease = await _lease(opened, note.ref, kind="upserted")
     assert await opened.store.replace(await _indexed(note, opened), lease=lease)
+    named = a_client(client, name=(CANARY, CANARY), workspace=workspace)
+    lease = await _lease(opened, named.profile.ref, kind="upserted")
+    profile = await _indexed(named.profile, opened)
+    assert await opened.store.put_client(named, profile, lease=lease)
     await _say(opened, note)
     await _record(opened, workspace)
     purged = NoteRef(workspace, "sessions", uuid4())

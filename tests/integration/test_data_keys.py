@@ -33,13 +33,14 @@ from service.domain.turns import Sentence, Turn
 from service.errors import BadSettings, KeyUnavailable, SealBroken
 from service.ports import Event, IndexedNote, Space
 from service.security.keys import KeyEncryptionKey, new_key
-from tests.fakes import NOW, a_bag, a_note
+from tests.fakes import NOW, a_bag, a_client, a_note
 from tests.integration.conftest import Owner
 from tests.tables import empty_tables
 
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 LATER = timedelta(days=1)
 KILLS = 12
+CATALOGUE = "note_catalogue"
 WRITERS = 4
 
 
@@ -86,6 +87,24 @@ class Process:
         written = IndexedNote(note, bag, [Space("model", {}, frozenset(), [])])
         assert await self.store.replace(written, lease=lease)
         return ref.id
+
+    async def meet(
+        self,
+        workspace: WorkspaceId,
+        name: str,
+        *,
+        is_active: bool = True,
+        id: ClientId | None = None,
+    ) -> ClientId:
+        """A client, as a worker writes them."""
+        client = a_client(id or ClientId(uuid4()), name=(name, "לוי"), workspace=workspace)
+        ref, index = client.profile.ref, (await self.keys.keys(workspace=workspace)).index
+        await self.queue.accept([Event(uuid4(), workspace, "clients", ref.id, "upserted")])
+        (lease,) = await self.queue.claim(limit=1)
+        bag, space = a_bag(client.profile, key=index), Space("model", {}, frozenset(), [])
+        indexed = IndexedNote(client.profile, bag, [space]) if is_active else None
+        assert await self.store.put_client(client, indexed, lease=lease)
+        return client.id
 
     async def say(self, workspace: WorkspaceId, conversation: UUID, text: str) -> UUID:
         said = Sentence(text, [{"quote": text}], {})
@@ -156,6 +175,44 @@ async def test_a_rotation_leaves_nothing_under_the_old_key(process: Process, own
     assert {row[0] for row in sealed} == {stored.epoch}
     assert await process.keys.living(workspace=other) == theirs
     assert await owner.fetchval("SELECT count(*) FROM key_rotations") == 0
+
+
+async def test_names_outlive_a_rotation(process: Process, owner: Owner) -> None:
+    """They are counted, sealed anew and open to the same, also where an old key is remembered; a row of the catalogue
+    that has nothing sealed is left alone."""
+    workspace, _ = await furnished(process)
+    met = [await process.meet(workspace, name) for name in ("דנה", "Noa")]
+    await process.meet(workspace, "רון", is_active=False)
+    before, old = (
+        (await process.store.people(workspace=workspace))[1],
+        await epochs(owner, CATALOGUE),
+    )
+    remembered = await process.keys.keys(workspace=workspace)
+    await process.rotation.renew(workspace=workspace, older_than=now() + LATER)
+    assert await process.rotation.stale(workspace=workspace) == 6 + len(met)
+
+    assert await process.twin().rotation.reseal(workspace=workspace) == Resealed(6 + len(met), 0)
+    process.keys._remember(remembered)
+    people = (await process.store.people(workspace=workspace))[1]
+    assert set(people) == set(before)
+    assert {(one.client, one.first) for one in people} == set(zip(met, ("דנה", "Noa"), strict=True))
+    assert None in (new := await epochs(owner, CATALOGUE))
+    assert new & old == {None}
+
+
+async def test_names_from_before_are_filled_by_the_next_look(
+    process: Process, owner: Owner
+) -> None:
+    """A client indexed by the version before has none, and stops neither search nor a rotation."""
+    workspace, _ = await furnished(process)
+    dana = await process.meet(workspace, "דנה")
+    await owner.execute("UPDATE note_catalogue SET key_epoch = NULL, sealed = NULL")
+    await process.meet(workspace, "Noa")
+
+    assert [one.first for one in (await process.store.people(workspace=workspace))[1]] == ["Noa"]
+    assert await rotate(process, workspace) == Resealed(rows=7, left=0)
+    await process.meet(workspace, "דנה", id=dana)
+    assert len((await process.store.people(workspace=workspace))[1]) == 2
 
 
 async def test_a_process_that_remembers_the_old_key_reads_and_writes_on(process: Process) -> None:

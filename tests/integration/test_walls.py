@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from service.adapters.chunk_store import _seal_names
 from service.adapters.database import (
     CONTENT_TABLES,
     SYSTEM_TABLES,
@@ -24,7 +26,7 @@ from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, SealBroken
 from service.ports import DIMENSION
-from tests.fakes import a_bag, a_note
+from tests.fakes import a_bag, a_client, a_note
 from tests.integration.conftest import CANARY, Owner, rows, settings_for
 
 CONTENT = [table.name for table in CONTENT_TABLES]
@@ -349,15 +351,16 @@ async def _tables(owner: Owner) -> list[str]:
 async def test_sealed_columns_are_sealed(
     owner: Owner, practices: tuple[WorkspaceId, WorkspaceId]
 ) -> None:
-    """Every bag, question and sentence is a sealed blob, and equal texts are not equal at rest."""
+    """Every bag, name, question and sentence is a sealed blob, and equal texts are not equal at rest."""
     mine, _ = practices
     bag = await _column(owner, "SELECT sealed FROM bags WHERE workspace_id = $1", mine)
     said = await owner.fetchrow(
         "SELECT question, sentences FROM turns WHERE workspace_id = $1", mine
     )
-    blobs = [*bag, said["question"], *said["sentences"]]
+    names = "SELECT sealed FROM note_catalogue WHERE workspace_id = $1 AND entity = 'clients'"
+    blobs = [*bag, *await _column(owner, names, mine), said["question"], *said["sentences"]]
 
-    assert len(blobs) == 4
+    assert len(blobs) == 5
     assert {blob[:1] for blob in blobs} == {b"\x01"}
     assert len(set(blobs)) == len(blobs)
     assert said["sentences"][0] != said["sentences"][1]
@@ -388,3 +391,44 @@ async def test_a_sealed_blob_opens_in_its_own_place_only(
         await owner.execute("DELETE FROM note_catalogue WHERE entity_id = $1", other)
     _, bags = await opened.store.bags(workspace=mine)
     assert len(bags) == 1
+
+
+async def test_names_open_at_their_own_client_only(
+    owner: Owner, opened: Container, practices: tuple[WorkspaceId, WorkspaceId]
+) -> None:
+    """Names that somebody moved to another client do not open there, and none lie there without their epoch."""
+    mine, _ = practices
+    other = uuid4()
+    half = "UPDATE note_catalogue SET key_epoch = NULL WHERE workspace_id = $1"
+    with pytest.raises(asyncpg.CheckViolationError):
+        await owner.execute(half, mine)
+    await owner.execute(
+        "INSERT INTO note_catalogue SELECT workspace_id, entity, $2, $2, day, state, version, updated_at,"
+        " digests, key_epoch, sealed FROM note_catalogue WHERE workspace_id = $1 AND entity = 'clients'",
+        mine,
+        other,
+    )
+    try:
+        with pytest.raises(SealBroken):
+            await opened.store.people(workspace=mine)
+    finally:
+        await owner.execute("DELETE FROM note_catalogue WHERE entity_id = $1", other)
+    _, (person,) = await opened.store.people(workspace=mine)
+    assert (person.first, person.last) == (CANARY, CANARY)
+    assert "canary" not in repr(person)
+
+
+async def test_the_length_of_a_name_is_not_told(
+    owner: Owner, opened: Container, practices: tuple[WorkspaceId, WorkspaceId]
+) -> None:
+    """A short name and a long one are sealed to the same length."""
+    mine, _ = practices
+    (held,) = await _column(
+        owner,
+        "SELECT length(sealed) FROM note_catalogue WHERE sealed IS NOT NULL AND workspace_id = $1",
+        mine,
+    )
+    keys = await opened.keys.keys(workspace=mine)
+    short = _seal_names(a_client(name=("א", "")), keys)["sealed"]
+    assert isinstance(short, bytes)
+    assert len(short) == held
