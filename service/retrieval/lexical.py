@@ -1,11 +1,9 @@
 """Lexical search in process: BM25 over the sealed bags of one workspace at a time."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from service.domain.scope import ANYWHERE, Within
 from service.language.features import asked, digest64
 from service.language.topic import Topic
 from service.ports import ChunkStore
+from service.retrieval.held import EpochCache
 
 # BM25 of Robertson and Zaragoza. The idf goes by the power 1.5: grams of rare words then weigh enough
 # (nDCG@10 en 0.721 against 0.690 for TF-IDF over the same grams, he 0.966 against 0.965).
@@ -116,25 +115,19 @@ def _weights(
 
 
 class LexicalIndex:
-    """BM25 over workspaces' bags, opened on first use and kept within bounds, least recently used out first.
-
-    Every query asks the store for the workspace's epoch: a note changed or forgotten by a committed
-    transaction is never served from memory.
-    """
+    """BM25 over workspaces' bags, opened on first use and held as `EpochCache` says."""
 
     def __init__(
         self, store: ChunkStore, *, max_workspaces: int = 64, max_bytes: int = 256 * 2**20
     ) -> None:
         self._store = store
-        self._max_workspaces = max_workspaces
-        self._max_bytes = max_bytes
-        self._open: OrderedDict[WorkspaceId, Postings] = OrderedDict()
-        # A lock lives only as long as somebody waits at it.
-        self._building: WeakValueDictionary[WorkspaceId, asyncio.Lock] = WeakValueDictionary()
+        self._held = EpochCache(
+            store, self._build, max_workspaces=max_workspaces, max_bytes=max_bytes
+        )
 
     def drop(self, workspace: WorkspaceId) -> None:
         """Forgets what is open of it, as when something of it is erased."""
-        self._open.pop(workspace, None)
+        self._held.drop(workspace)
 
     async def search(
         self,
@@ -149,7 +142,7 @@ class LexicalIndex:
 
         `key` is the workspace's index key. Raises StoreUnavailable, SealBroken.
         """
-        postings = await self._postings(workspace)
+        postings = await self._held.get(workspace)
         wanted = {digest64(feature, key): weight for feature, weight in asked(query).items()}
         scores = postings.scores(wanted)
         if within != ANYWHERE:
@@ -168,42 +161,11 @@ class LexicalIndex:
 
         Raises StoreUnavailable, SealBroken.
         """
-        postings = await self._postings(workspace)
+        postings = await self._held.get(workspace)
         asked = [[digest64(stem, key) for stem in word] for word in topic.words]
         found = (postings.having(asked) >= topic.least) & postings.held_by(within)
         return [postings.refs[row] for row in np.flatnonzero(found).tolist()]
 
-    def forget(self, *, workspace: WorkspaceId) -> None:
-        """Drops what is held in memory of a workspace."""
-        self._open.pop(workspace, None)
-
-    async def _postings(self, workspace: WorkspaceId) -> Postings:
-        """The workspace's postings at its present epoch; one task builds while the others wait."""
-        if held := await self._current(workspace):
-            return held
-        async with self._building.setdefault(workspace, asyncio.Lock()):
-            return await self._current(workspace) or await self._build(workspace)
-
-    async def _current(self, workspace: WorkspaceId) -> Postings | None:
-        epoch = await self._store.epoch(workspace=workspace)
-        held = self._open.get(workspace)
-        if held is None or held.epoch != epoch:
-            return None
-        self._open.move_to_end(workspace)
-        return held
-
     async def _build(self, workspace: WorkspaceId) -> Postings:
         epoch, bags = await self._store.bags(workspace=workspace)
-        postings = await asyncio.to_thread(turn_around, bags, epoch=epoch)
-        self._keep(workspace, postings)
-        return postings
-
-    def _keep(self, workspace: WorkspaceId, postings: Postings) -> None:
-        self._open.pop(workspace, None)
-        self._open[workspace] = postings
-        while self._open and not self._fits():
-            self._open.popitem(last=False)
-
-    def _fits(self) -> bool:
-        held = sum(postings.nbytes for postings in self._open.values())
-        return len(self._open) <= self._max_workspaces and held <= self._max_bytes
+        return await asyncio.to_thread(turn_around, bags, epoch=epoch)

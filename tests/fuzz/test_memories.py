@@ -41,8 +41,8 @@ def _by_workspace(key: Any) -> tuple[Any, ...]:
 MEMORIES = {
     "PgKeyStore._open": Memory(5, _by_workspace),
     "Principals._confirmed": Memory(5, lambda claims: (claims.workspace, claims.user)),
-    "LexicalIndex._open": Memory(3, _by_workspace, left="never served: the epoch is another"),
-    "LexicalIndex._building": Memory(0, _by_workspace),
+    "EpochCache._open": Memory(3, _by_workspace, left="never served: the epoch is another"),
+    "EpochCache._building": Memory(0, _by_workspace),
     "Bulkhead._inside": Memory(0, _by_workspace),
     "PgStandings._rows": Memory(0, lambda key: key[:1]),
     "RedisRateLimiter._local": Memory(0, left="used only while Redis is away; counts only"),
@@ -54,7 +54,7 @@ NO_MEMORIES = {
     # Signing keys, ours and PazPaz's, as their files have them.
     "KeyRing._keys",
     "OwnKeys.private",
-    # Inside an entry of LexicalIndex._open.
+    # Inside an entry of EpochCache._open.
     "Postings.refs",
     "Postings.clients",
     "Postings.days",

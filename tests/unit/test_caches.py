@@ -26,8 +26,8 @@ KNOWN = {
     "adapters/standing.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
     "ports.py:older": "by workspace: one's earlier keys · its living epochs · the key store's memory they are in",
     "api/bulkhead.py:_inside": "by workspace; counts only · questions under way · their end",
-    "retrieval/lexical.py:_open": "by workspace · 64 and 256 MiB · another epoch, which an erasure makes",
-    "retrieval/lexical.py:_building": "by workspace; locks only · who waits · their end",
+    "retrieval/held.py:_open": "by workspace: bags, names · 64 and 256 or 32 MiB · another epoch; drop() on erasure",
+    "retrieval/held.py:_building": "by workspace; locks only · who waits · their end",
     "security/principals.py:_confirmed": "by user, workspace and login · 10,000 and 75 s · drop() by events",
     "security/chain.py:_points": "one chain's, for one command · its checkpoints · the command's end",
     # of one request or one command, never kept

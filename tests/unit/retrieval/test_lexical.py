@@ -120,7 +120,7 @@ async def test_a_forgotten_workspace_is_read_anew():
     store = await a_store(a_note("panic"))
     lexical = LexicalIndex(store)
     await found(lexical, "panic")
-    lexical.forget(workspace=WORKSPACE)
+    lexical.drop(WORKSPACE)
     await found(lexical, "panic")
 
     assert store.bag_reads == 2

@@ -1,0 +1,88 @@
+"""What a workspace's sealed rows were opened into, kept in memory as long as the index stays as it is."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+from service.domain.identity import WorkspaceId
+from service.ports import ChunkStore
+
+
+class Held(Protocol):
+    """Something opened."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the index that it was made of."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """About what it occupies."""
+        ...
+
+
+T = TypeVar("T", bound=Held)
+
+
+class EpochCache(Generic[T]):
+    """Opens on first use and keeps within bounds, least recently used out first.
+
+    Every look asks the store for the workspace's epoch: a note changed or forgotten by a committed transaction is
+    never served from memory.
+    """
+
+    def __init__(
+        self,
+        store: ChunkStore,
+        build: Callable[[WorkspaceId], Awaitable[T]],
+        *,
+        max_workspaces: int,
+        max_bytes: int,
+    ) -> None:
+        self._store = store
+        self._build = build
+        self._max_workspaces = max_workspaces
+        self._max_bytes = max_bytes
+        self._open: OrderedDict[WorkspaceId, T] = OrderedDict()
+        # A lock lives only as long as somebody waits at it.
+        self._building: WeakValueDictionary[WorkspaceId, asyncio.Lock] = WeakValueDictionary()
+
+    async def get(self, workspace: WorkspaceId) -> T:
+        """As of the workspace's present epoch; one task builds while the others wait."""
+        if held := await self._current(workspace):
+            return held
+        lock = self._building.setdefault(workspace, asyncio.Lock())
+        async with lock:
+            return await self._current(workspace) or await self._make(workspace, lock)
+
+    def drop(self, workspace: WorkspaceId) -> None:
+        """Forgets what is open of it, as when something of it is erased; what is being built is not kept."""
+        self._open.pop(workspace, None)
+        self._building.pop(workspace, None)
+
+    async def _current(self, workspace: WorkspaceId) -> T | None:
+        epoch = await self._store.epoch(workspace=workspace)
+        held = self._open.get(workspace)
+        if held is None or held.epoch != epoch:
+            return None
+        self._open.move_to_end(workspace)
+        return held
+
+    async def _make(self, workspace: WorkspaceId, lock: asyncio.Lock) -> T:
+        made = await self._build(workspace)
+        if self._building.get(workspace) is lock:  # nobody dropped it meanwhile
+            self._keep(workspace, made)
+        return made
+
+    def _keep(self, workspace: WorkspaceId, made: T) -> None:
+        self._open.pop(workspace, None)
+        self._open[workspace] = made
+        while self._open and not self._fits():
+            self._open.popitem(last=False)
+
+    def _fits(self) -> bool:
+        held = sum(one.nbytes for one in self._open.values())
+        return len(self._open) <= self._max_workspaces and held <= self._max_bytes
