@@ -53,6 +53,7 @@ from service.language.words import forget_words
 from service.ports import ChatModel, Embedder, Embedders, Reranker, Standing
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.people import People
 from service.retrieval.search import Finder
 from service.security.keys import KeyEncryptionKey
 from service.security.principals import Principals
@@ -107,6 +108,7 @@ class Container:
     receipts: ReceiptFolder
     restoration: PgRestoration
     lexical: LexicalIndex
+    people: People
     conversations: PgConversations
     audit: PgAuditLog
     limiter: RedisRateLimiter
@@ -208,12 +210,14 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         principals = Principals(notes, now)
         store = PgChunkStore(database, keys)
         lexical = LexicalIndex(store)
+        people = People(store)
         receipts = _receipts(settings)
 
         def forget(workspace: WorkspaceId) -> None:
             """What this process remembers, when something of a workspace is erased anywhere."""
             keys.drop(workspace)
             lexical.drop(workspace)
+            people.drop(workspace)
             forget_words()
 
         yield Container(
@@ -225,6 +229,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             signing_keys=signing_keys,
             store=store,
             lexical=lexical,
+            people=people,
             eraser=PgEraser(database, keys, lambda: signing_keys.at(now())),
             receipts=receipts,
             restoration=PgRestoration(database, receipts),

@@ -259,6 +259,23 @@ async def read_bags(run: Run) -> None:
     run.same((await run.epochs()).get(at.id, 0), epoch)
 
 
+@covers("PgChunkStore.people", "People.named", weight=8)
+async def read_names(run: Run) -> None:
+    at, other = run.world.any(), run.world.any()
+    await run.key(at)
+    epoch, people = await run.parts.store.people(workspace=at.id)
+    _, expected = await at.store.people(workspace=at.id)
+
+    def told(some: Any) -> Any:
+        return sorted((str(one.client), one.first, one.last) for one in some)
+
+    run.same(told(people), told(expected))
+    run.clean(repr(told(people)), at)
+    run.same((await run.epochs()).get(at.id, 0), epoch)
+    said = await run.parts.people.named(f"How is {other.mark}?", workspace=at.id)
+    run.same(said.sure | said.maybe, {one.client for one in expected if other is at})
+
+
 @covers("LexicalIndex.search", weight=12)
 async def search_words(run: Run) -> None:
     """The cache is hot for three practices of twenty, so nearly every look evicts somebody."""
@@ -386,6 +403,7 @@ async def open_keys(run: Run) -> None:
     if run.chance.random() < 0.5:
         run.parts.keys.drop(at.id)
         run.parts.lexical.drop(at.id)
+        run.parts.people.drop(at.id)
     await run.key(at)
     others = [one.keys for one in run.world.practices if one is not at and one.keys]
     if at.keys in others:

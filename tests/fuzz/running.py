@@ -17,6 +17,7 @@ from pazpaz_ai_client.signing import read_folder
 from service.container import now
 from service.demo.stage import Stage
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.people import People
 from service.retrieval.search import Finder
 from service.security.principals import Principals
 from tests.fuzz import over_http, reindexing, storms, upkeep  # noqa: F401 - its operations join the registry
@@ -44,7 +45,8 @@ async def running(
 
 def stores() -> dict[str, type[Any]]:
     """Every class that stands before a table, a cache, Redis or PazPaz with rows of practices."""
-    found: dict[str, type[Any]] = {one.__name__: one for one in (LexicalIndex, Finder, Principals)}
+    first = (LexicalIndex, People, Finder, Principals)
+    found: dict[str, type[Any]] = {one.__name__: one for one in first}
     for module in pkgutil.iter_modules(service.adapters.__path__):
         if module.name in {"cohere", "local_model", "jwks", "schema", "database"}:
             continue  # models, public keys and the doors: no state of a practice of their own

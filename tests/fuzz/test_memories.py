@@ -58,6 +58,8 @@ NO_MEMORIES = {
     "Postings.refs",
     "Postings.clients",
     "Postings.days",
+    "Register._wholes",
+    "Register._parts",
     # The models this process can run.
     "Embedders.known",
     # Inside an entry of PgKeyStore._open.
@@ -138,7 +140,9 @@ async def test_every_memory_has_a_wall_a_bound_and_an_end(stage: Stage) -> None:
         await _meet(run, at)
         _all_are_known(run)
         assert _held_of(run, at) >= {"PgKeyStore._open", "Principals._confirmed"}
+        assert at.id in run.parts.people._held._open
         await _erase(run, at)
+        assert at.id not in run.parts.people._held._open, "names go at once, not by their epoch"
         assert _held_of(run, at) <= {name for name, one in MEMORIES.items() if one.left}
         assert await _found_words(run, at) == []
 
@@ -177,6 +181,7 @@ async def _meet(run: Run, at: Practice) -> None:
     assert response.status_code == 200
     at.audit += 2
     await run.key(at)
+    await run.parts.people.named(at.mark, workspace=at.id)
 
 
 async def _erase(run: Run, at: Practice) -> None:

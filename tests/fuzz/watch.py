@@ -159,5 +159,6 @@ def small_memories() -> Iterator[None]:
         patch("service.security.principals.MOST", 5),
         patch("service.adapters.key_store.MOST", 5),
         patch("service.adapters.rate_limiter.MOST_LOCAL", 5),
+        patch("service.retrieval.people.MOST", 3),
     ):
         yield
