@@ -5,27 +5,23 @@ import re
 # Beyond this a sentence is told, not asked: the longest question of a therapist among 490 has 16 words.
 LONGEST = 30
 
-_EN_ASKS = (
+_ASKS = (
     r"(?:what|whats|how|when|which|who|whom|whose|where|why|did|does|do|is|are|was|were|has|have|had|any"
-    r"|(?:can|could|would|will)\s+you)"
+    r"|(?:can|could|would|will)\s+you"
+    r"|ו?(?:מה|מהו|מהי|מהם|מהן|מי|מתי|ממתי|איפה|היכן|לאן|מאיפה|למה|מדוע|איך|כיצד|האם|כמה|לכמה|בכמה|במה"
+    r"|על\s+מה|עם\s+מי|למי|את\s+מי|של\s+מי|[בלמ]?(?:איזה|איזו|אילו)|יש|היה|הייתה|היתה|היו))"
 )
-_EN_ORDERS = r"(?:show|list|summari[sz]e|recap|find|give|tell\s+me|remind|search|count|compare|describe|review|bring\s+up)"
-_HE_ASKS = (
-    r"(?:מה|מהו|מהי|מהם|מהן|מי|מתי|ממתי|איפה|היכן|לאן|מאיפה|למה|מדוע|איך|כיצד|האם|כמה|לכמה|בכמה|במה|על מה|עם מי|למי"
-    r"|את מי|של מי|[בלמ]?(?:איזה|איזו|אילו)|יש|היה|הייתה|היתה|היו)"
+_ORDERS = (
+    r"(?:show|list|summari[sz]e|recap|find|give|tell\s+me|remind|search|count|compare|describe|review"
+    r"|bring\s+up|ו?(?:סכם|סכמי|תסכם|תסכמי|לסכם|הראה|הראי|תראה|תראי|הצג|הציגי|ספר|ספרי|תן|תני|פרט|פרטי|מצא|מצאי"
+    r"|תמצא|תמצאי|חפש|חפשי|תחפש|תחפשי|הזכר|הזכירי|תזכיר|תזכירי|רשימת|רשימה))"
 )
-_HE_ORDERS = (
-    r"(?:סכם|סכמי|תסכם|תסכמי|לסכם|הראה|הראי|תראה|תראי|הצג|הציגי|ספר לי|ספרי לי|ספר|תן|תני|תן לי|תני לי|פרט|פרטי|מצא|מצאי"
-    r"|תמצא|תמצאי|חפש|חפשי|תחפש|תחפשי|הזכר|הזכירי|תזכיר|תזכירי|רשימת|רשימה)"
-)
-_LEAD = r"(?:and|so|but|or|also|please|ok|okay|well|ו(?:גם)?|אז|בבקשה|אבל)"
-_BEGINS = re.compile(
-    rf"\W*(?:{_LEAD}\W+)*(?:ו?(?:{_HE_ASKS}|{_HE_ORDERS})|{_EN_ASKS}|{_EN_ORDERS})(?!\w)",
-    re.IGNORECASE,
-)
+_LEAD = r"\W*(?:(?:and|so|but|or|also|please|ok|okay|well|וגם|אז|בבקשה|אבל)\W+)*"
+_BEGINS = re.compile(rf"{_LEAD}(?:{_ASKS}|{_ORDERS})(?!\w)", re.IGNORECASE)
+_BEGINS_ORDER = re.compile(rf"{_LEAD}{_ORDERS}(?!\w)", re.IGNORECASE)
 # "For Dana, what did we plan?", "כשכאב לה באיזה צד זה היה": the asking word may come late, but not at the end.
 _WITHIN = re.compile(
-    rf"(?:^|[,;:–-]\s*|\s)(?:ו?(?:מה|מתי|איך|כמה|[בלמ]?איזה|[בלמ]?איזו|[בלמ]?אילו|האם))\s"
+    r"(?:^|[,;:–-]\s*|\s)(?:ו?(?:מה|מתי|איך|כמה|[בלמ]?איזה|[בלמ]?איזו|[בלמ]?אילו|האם))\s"
     r"|[,;:–-]\s*(?:what|how|when|which|who|where|why|did|does|is|was)\s",
     re.IGNORECASE,
 )
@@ -51,8 +47,17 @@ def asks(sentence: str) -> bool:
         return False
     asked = sentence.rstrip().endswith(("?", "؟"))
     return bool(
-        asked or _BEGINS.match(sentence) or _WITHIN.search(sentence) or _SUMMED.match(sentence)
+        asked or begins_asking(sentence) or _WITHIN.search(sentence) or _SUMMED.match(sentence)
     )
+
+
+def begins_asking(sentence: str) -> bool:
+    """Its first word asks or orders; a question mark alone does not count."""
+    return bool(_BEGINS.match(sentence))
+
+
+def orders(sentence: str) -> bool:
+    return bool(_BEGINS_ORDER.match(sentence))
 
 
 def of_a_conversation(sentence: str) -> bool:

@@ -264,7 +264,7 @@ def periods(text: str, today: date) -> Iterator[Phrase]:
 def _single(match: re.Match[str], anchors: tuple[_Anchor, ...], today: date) -> Phrase | None:
     role = _ROLES[re.sub(r"\s+", " ", match["role"].lower())] if match["role"] else None
     anchor, days = _read(match["only"], anchors, today)
-    if role is None and not anchor.bare or (role or "in") not in anchor.roles or days is None:
+    if (role is None and not anchor.bare) or (role or "in") not in anchor.roles or days is None:
         return None
     when = _confined(days, role or "in", today)
     if when is None:

@@ -10,6 +10,7 @@ from service.retrieval.asking import asks, of_a_conversation
 from service.retrieval.days import periods
 from service.retrieval.places import places
 from service.retrieval.time_words import Phrase
+from service.retrieval.topic import topic_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,22 @@ def when_of(text: str, *, today: date) -> Timed | None:
             if _is_of_sessions(phrase, text[phrase.start : phrase.end], before, after):
                 return Timed(phrase.when, phrase.start, phrase.end)
     return None
+
+
+def when_moved(text: str, *, after: str, today: date) -> Timed | None:
+    """The time that a follow-up moves the question before it to: "and in March?", "ובפגישה הקודמת?".
+
+    It says so little else that the time can only be the answer's, unless an event was asked about.
+    """
+    phrase = only_phrase(text, today)
+    if phrase is None or of_a_conversation(f"{after} {text}"):
+        return None
+    before, said, rest = text[: phrase.start], text[phrase.start : phrase.end], text[phrase.end :]
+    if phrase.kind == "place":
+        moved = _is_our_session(said, before, rest)
+    else:
+        moved = _moves(phrase, before, rest) and not _EVENT.search(f"{after} {text}")
+    return Timed(phrase.when, phrase.start, phrase.end) if moved else None
 
 
 def only_phrase(text: str, today: date) -> Phrase | None:
@@ -199,3 +216,13 @@ def _is_when_it_was_told(phrase: Phrase, said: str, before: str, after: str) -> 
     if _TOLD.search(after):
         return True
     return phrase.kind in {"relative", "month"} and bool(_STATE.search(sentence))
+
+
+def _moves(phrase: Phrase, before: str, after: str) -> bool:
+    """Says the time alone, or with what sessions follow: "and the pain in March?"."""
+    if phrase.role == "for" or _APART.search(before) or _GOES_ON.match(after):
+        return False
+    rest = f"{before} {after}"
+    return not topic_words(rest) or bool(
+        _STATE.search(f"how was {rest}") or _STATE.search(f"איך {rest}")
+    )
