@@ -92,12 +92,12 @@ _NOT_IN_IT = _pattern(
     r"|apart\s+from|other\s+than|up\s+to)\s*$",
     r"(?<!notes)(?<!note)(?<!summary)(?<!recap)(?<!homework)(?<!overview)\s(?:for|of|on|about)\s*$",
     r"\bwhen(?:\s+is|['’]?s|\s+will\s+be)\s*$",
-    r"(?:מאז|לפני|אחרי|לאחר|עד|בין|לבין|לעומת|מול|למעט|חוץ|מלבד|לקראת|כמו|לגבי|על)[\s־-]*$",
+    r"(?<!\w)(?:מאז|לפני|אחרי|לאחר|עד|בין|לבין|לעומת|מול|למעט|חוץ|מלבד|לקראת|כמו|לגבי|על)[\s־-]*$",
     r"(?<!\w)ו?מתי\s*$",
     r"(?<!\w)קו\s*$",
 )
 _ONE_OF_TWO = _pattern(r"\w\W+(?:and|or|to|than|not)\s*$")
-_PLACED = _pattern(r"(?:in|at|during|over|from|on|within)\b", r"ו?[במ]")
+_PLACED = _pattern(r"(?:in|at|during|over|from|on|within)\b", r"ו?(?:ב|מ(?!פגש))")
 """Words that bring their own preposition: "what did we agree on in the last session"."""
 _NOT_OURS = _pattern(
     r"\s*(?:of|at|by|per)\b",
@@ -122,7 +122,7 @@ def _is_our_session(said: str, before: str, after: str) -> bool:
         return False
     if "טיפול" in said and _TREATMENT_ELSEWHERE.match(after):
         return False
-    from_it = re.match(r"from\b|מ(?!פגש|פגישה)", said, re.IGNORECASE)
+    from_it = re.match(r"from\b|ו?מ(?!פגש)", said, re.IGNORECASE)
     return not (from_it and _SINCE_THEN.search(before))
 
 
@@ -138,7 +138,7 @@ _TOLD = _pattern(
     r"(?<!\w)(?:ו|ש|כש)?(?:דיברנו|שוחחנו|עבדנו|סיכמנו|קבענו|תכננו|החלטנו|תרגלנו|עסקנו|הגדרנו|נפגשנו|העלינו"
     r"|דיברתי|כתבתי|רשמתי|תיעדתי|ציינתי|תכננתי|המלצתי|הצעתי|נתתי|הנחיתי|הנחתי|מדדתי|בדקתי|מצאתי|הערכתי"
     r"|התרשמתי|הסברתי|הפניתי|הוריתי|אמרתי|סיכמתי"
-    r"|אמרה?|סיפרה?|דיווחה?|התלונ[ןנ]ה?|ציי[ןנ]ה?|הזכירה?|תיארה?|שית[ףפ]ה?|דיברה?|הוזכרה?|הוזכרו|נאמר|נכתב|צוין|צוינו"
+    r"|אמרה?|סיפרה?|דיווחה?|התלונ[ןנ]ה?|ציי[ןנ]ה?|הזכירה?|תיארה?|שית[ףפ]ה?|דיברה?|הוזכרה?|הוזכרו|נאמר|נכתב|צוין|צוינו|סוכם|דובר"
     r"|מה\s+עלה|השתנה|השתנתה|השתנו|התקד[םמ]\w*)(?!\w)",
     r"(?<!\w)[ובהלמ]{0,2}(?:פגישות|מפגשים|סיכומי?ם?|רשומות|תיעוד|הערות|התקדמות|נושאים|שיעורי)(?!\w)",
     r"(?:^|\W)(?:סכם|סכמי|תסכם|תסכמי|לסכם)(?!\w)",
@@ -161,17 +161,17 @@ _STATE = _pattern(
     rf"(?<!\w)(?:איך|מה|כמה|[בלמ]?איזה|[בלמ]?איזו|לכמה|עדיין)\b.*(?:{_HE_FOLLOWED}|{_SCALE})",
     r"(?<!\w)איך\b.*(?<!\w)(?:ישן|ישנה|הרגיש|הרגישה|תפקד|תפקדה|התמודד|התמודדה)(?!\w)",
 )
-# Whatever else has a day of its own, so that the time may be its.
+# Whatever else has a day of its own, so that the time may be its; and what is still to come.
 _EVENT = _pattern(
     r"\b(?:surger\w+|operati\w+|operated|accident|injur\w*|f[ae]ll|fallen|birth|deliver\w*|divorc\w*|death|funeral"
     r"|trip|vacation|holiday|wedding|hospital\w*|admi(?:ssion|tted)|discharg\w*|mri|scan|x-?rays?|biops\w+|fractur\w*"
     r"|broke|stroke|attacks?|episodes?|incident|fight|argument|exam|war|relaps\w*|diagnosed|procedure|injection"
     r"|start\w*|beg[aiu]n|happen\w*|occur\w*|died?|born|hurt|hit|moved|marri\w*|quit|left|lost|underw\w+"
-    r"|travel\w*|bought|sold|took|take[ns]?|ate|drank|went|used\s+to|ever|first\s+time|last\s+time)\b",
+    r"|travel\w*|bought|sold|took|take[ns]?|ate|drank|went|used\s+to|ever|next|upcoming|will|first\s+time|last\s+time)\b",
     r"(?<!\w)[ובהלמש]{0,2}(?:ניתוח|תאונה|תאונת|פציעה|נפילה|לידה|גירושים|גירושין|מוות|הלוויה|טיול|חופשה|חתונה|אשפוז|צילום|סריקה"
     r"|שבר|אירוע|התקף|מריבה|ריב|מבחן|מלחמה|פיטורים|זריקה|זריקת|הריון|היריון)(?!\w)",
     r"(?<!\w)[וש]?(?:התחילה?|התחילו|החלה?|החלו|קרה|קרתה|קרו|נפלה?|נפצעה?|נשברה?|עברה?|התגרשה?|התחתנה?|נולדה?|נפטרה?|מתה?|אובח[ןנ]ה?"
-    r"|אושפזה?|פוטרה?|עזבה?|לקחה?|נטלה?|נסעה?|טסה?|חזרה?|פעם\s+(?:ראשונה|אחרונה))(?!\w)",
+    r"|אושפזה?|פוטרה?|עזבה?|לקחה?|נטלה?|נסעה?|טסה?|חזרה?|[הל]?באה?|פעם\s+(?:ראשונה|אחרונה))(?!\w)",
 )
 # A clause of its own after the telling: "did she say she slept badly last week".
 _CLAUSE = _pattern(
@@ -192,7 +192,7 @@ _AT_FIRST = _pattern(
 )
 _GOES_ON = _pattern(
     r"\s+(?:or\s+so|or\s+more|pain|score|tablets?|pills?|mg|ml|cups?|doses?|on\s+the\s+scale|school|break|holiday)\b",
-    r"\s+(?:ה\w+|של\s|כאב|ציון|כדור|מ\"ג|מ״ג|ק\"ג|ק״ג|ס\"מ|ס״מ|אחוז|%|לספירה)",
+    r"\s+(?:\d|ה\w+|של\s|כאב|ציון|כדור|מ\"ג|מ״ג|ק\"ג|ק״ג|ס\"מ|ס״מ|אחוז|%|לספירה)",
 )
 _LISTED = _pattern(
     r"\b(?:sessions?|notes|summar\w*|recap|overview|everything)\b",

@@ -60,6 +60,7 @@ def oldest(count: int = 1, skip: int = 0) -> Place:
         ("מה תכננתי בפגישה מספר 12", oldest(skip=11)),
         ("בפגישה הראשונה, לרון הייתה תקווה?", oldest()),
         ("מה היה בפגישה האחרונה עם רון?", newest()),
+        ("על מה דיברנו בפגישה שעברה", newest()),
         ("מה היה בשני המפגשים האחרונים", newest(2)),
         ("מה היו שיעורי הבית מהפגישה האחרונה", newest()),
     ],
@@ -219,6 +220,11 @@ how many records were sold this year?
 what did she say about last month's rent
 is it 2025-26 or 2024
 what happened last week
+When is our next session in June?
+how much weight did she lose since March?
+what is written about week 20, לפני שבוע 20?
+Compare this session with the last session
+מתי הפגישה הבאה ביוני
 how much did he earn in 2019
 for how long has she been off work, the last month?
 What did we discuss in March and in May?
