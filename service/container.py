@@ -175,6 +175,7 @@ class Container:
             finder=self.finder,
             model=self.models.chat,
             reader=self.reader,
+            clock=now,
             trail=trail,
         )
         state = await self.graph.ainvoke(

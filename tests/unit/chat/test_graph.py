@@ -45,6 +45,7 @@ def a_context(*deltas, passages=(PASSAGE,)) -> ChatContext:
         finder=FixedFinder(*passages),
         model=ScriptedModel(*deltas),
         reader=NOBODY,
+        clock=lambda: NOW,
     )
 
 
@@ -98,7 +99,9 @@ async def test_an_error_of_a_part_is_the_callers_to_see(graph, error):
         async def find(self, question, *, workspace, actor, trail):
             raise error
 
-    context = ChatContext(CALLER, Coverage(), Failing(), ScriptedModel(DONE), NOBODY)
+    context = ChatContext(
+        CALLER, Coverage(), Failing(), ScriptedModel(DONE), NOBODY, clock=lambda: NOW
+    )
     with pytest.raises(type(error)) as caught:
         await graph.ainvoke(a_state(), context=context)
     assert caught.value is error

@@ -18,6 +18,7 @@ from service.retrieval.exhaustive import Course, Point, Reader
 from service.retrieval.lexical import LexicalIndex
 from tests.fakes import (
     CLIENT,
+    NOW,
     WORKSPACE,
     InMemoryChunkStore,
     InMemoryKeyStore,
@@ -181,6 +182,7 @@ class Practice:
             finder=SimpleNamespace(),
             model=SimpleNamespace(model="scripted-1"),
             reader=Reader(self.store, self.source, self.keys, lexical),
+            clock=lambda: NOW,
             trail=self.trail,
         )
 

@@ -1,0 +1,77 @@
+"""The words of a question that say what it is about."""
+
+import re
+from collections.abc import Sequence
+
+from service.domain.answers import Intent
+from service.language.stopwords import STOPWORDS
+from service.language.text import Word, normalise, words
+
+
+def forms(text: str) -> frozenset[str]:
+    """The normal forms of a list of words."""
+    return frozenset(map(normalise, text.split()))
+
+
+# Stop words that decide here: what is absent, and on which side.
+_KEPT = forms("no not never without none nor right לא בלי ללא אין אינו אינה אינם")
+_ORDERS = forms("""
+show list summarise summarize summary recap overview find give describe compare count remind review search
+סכם סכמי תסכם תסכמי הראה הראי תראה תראי הצג הציגי ספר ספרי תן תני פרט מצא מצאי חפש רשימה רשימת תקציר
+""")
+_MEETINGS = forms("""
+appointments visit visits meetings discussed discussing talked talking spoke spoken mention mentions mentioning came
+come brought bring raised raise question questions
+פגישות הפגישות בפגישות מהפגישות מפגש המפגש מפגשים המפגשים במפגשים סשן סשנים הסשנים שוחחנו עסקנו עבדנו הוזכרה הוזכרו
+עלה עלתה עלו נושא בנושא שבהן שבהם שבה בהן צוין צוינה
+כתבתי רשמתי נתתי המלצתי שעברה סוכם
+""")
+_FRAMES: dict[Intent, frozenset[str]] = {
+    "fact": frozenset(),
+    "count": forms("often times time number פעמים מספר היו קיימנו נפגשנו"),
+    "list": forms("times time every all כל הפעמים"),
+    "change": forms("""
+change changed changes changing progress progressed evolve evolved evolving trend trends trajectory evolution timeline
+השתנה השתנתה השתנו משתנה משתנים התפתח התפתחה התפתחו התקדם התקדמה התקדמו ההתקדמות התקדמות המגמה מגמה שינוי
+"""),
+}
+_COURSE = re.compile(
+    r"\b(?:over|across|throughout|during)\s+(?:the\s+)?(?:(?:whole\s+|entire\s+)?course\s+of\s+)?(?:the\s+|her\s+|his\s+|their\s+|our\s+)?"
+    r"(?:time|treatment|therapy|sessions|course)\b|\bor\s+not\b|\bnext\s+steps?\b"
+    r"|(?<!\w)(?:לאורך|במהלך|על\s+פני)\s+(?:כל\s+)?(?:הטיפול|הטיפולים|הזמן|הפגישות|המפגשים|התהליך|התקופה)(?!\w)"
+    r"|(?<!\w)או\s+לא(?!\w)",
+    re.IGNORECASE,
+)
+
+Spans = Sequence[tuple[int, int]]
+
+
+def topic_words(text: str, *, intent: Intent = "fact", without: Spans = ()) -> list[Word]:
+    """The words left without stop words, the question's frame and the stretches `without`; negations stay."""
+    gone = [*without, *(match.span() for match in _COURSE.finditer(text))]
+    return [
+        word
+        for word in words(text)
+        if _says_something(word.text, intent)
+        and not any(start <= word.start < end for start, end in gone)
+    ]
+
+
+def _says_something(word: str, intent: Intent) -> bool:
+    if word in _KEPT:
+        return True
+    if word[0] == "ו" and word[1:] in STOPWORDS:  # "and what", "and how"
+        return False
+    return not any(word in silent for silent in (STOPWORDS, _ORDERS, _MEETINGS, _FRAMES[intent]))
+
+
+def joined(text: str, kept: Sequence[Word]) -> str:
+    """The words as they are written, "PHQ-9" too; empty where only negations are left."""
+    if all(word.text in _KEPT - {"right"} for word in kept):
+        return ""
+    parts = []
+    for before, word in zip([None, *kept], kept, strict=False):
+        gap = text[before.end : word.start] if before else ""
+        parts.append("" if not before else gap if gap in {"-", "/", "־", "."} else " ")
+        parts.append(text[word.start : word.end])
+    return "".join(parts)
