@@ -33,6 +33,7 @@ _FRAMES = """
 client client's clients patient patient's patients therapist session sessions note notes meeting visit appointment
 begin began begun start started happen happened
 discuss discussed talk talked speak spoke mention mentioned report reported describe described tell
+find found different difference differences specific example examples information
 המטופל המטופלת מטופל מטופלת למטופל למטופלת המטופלים מטופלים הלקוח הלקוחה לקוח לקוחה המטפל המטפלת הפגישה פגישה פגישות
 הפגישות בפגישה בפגישות מהפגישה מפגש מפגשים במפגש במפגשים טיפול הטיפול בטיפול סיכום הסיכום
 החל החלה החלו התחיל התחילה התחילו קרה קרתה קרו
