@@ -157,12 +157,38 @@ def load_notes(folder: Folder) -> None:
 def eval_retrieval(
     data: Annotated[Path, typer.Option(exists=True, file_okay=False)],
     out: Annotated[Path, typer.Option(dir_okay=False)],
+    compare: Annotated[Path | None, typer.Option(dir_okay=False, help="An older run.")] = None,
+    ablation: Annotated[bool, typer.Option(help="Each arm of search by itself too.")] = True,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Questions at once.")] = 4,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do not go on with a cut-off run.")
+    ] = False,
 ) -> None:
-    """Asks a folder's questions of what `load` loaded, and writes which sessions were found."""
-    from service.demo.run import run_evaluation
+    """Asks a folder's questions of what `load` loaded; prints how well sessions are found."""
+    from service.demo.evaluate import How, run_retrieval
 
     _quiet_logs()
-    interruptible(run_evaluation(data, out))
+    how = How(arms=ablation, workers=workers, fresh=fresh)
+    raise typer.Exit(interruptible(run_retrieval(data, out, how=how, compare=compare)))
+
+
+@eval_app.command("abstention")
+def eval_abstention(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    out: Annotated[Path | None, typer.Option(dir_okay=False)] = None,
+    run: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="A run that was made; nothing is asked.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Questions at once.")] = 4,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do not go on with a cut-off run.")
+    ] = False,
+) -> None:
+    """What would be answered and what refused at each threshold of the confidence, by language."""
+    from service.demo.evaluate import How, run_abstention
+
+    _quiet_logs()
+    interruptible(run_abstention(data, out, how=How(workers=workers, fresh=fresh), run=run))
 
 
 @app.command()

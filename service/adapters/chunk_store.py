@@ -522,9 +522,14 @@ def _kept(indexed: IndexedNote) -> ColumnElement[bool]:
 async def _swap_bag(connection: AsyncConnection, bag: Bag, keys: WorkspaceKeys) -> None:
     await connection.execute(delete(bags).where(_is(bags, bag.ref)))
     if bag.features:
-        sealed = seal(_pack(bag), key=keys.seal, place=_bag_place(bag.ref))
-        row = {"client_id": bag.client, "day": bag.day, "key_epoch": keys.epoch, "sealed": sealed}
-        await connection.execute(insert(bags).values(_key_of(bag.ref) | row))
+        await connection.execute(insert(bags).values(sealed_bag(bag, keys)))
+
+
+def sealed_bag(bag: Bag, keys: WorkspaceKeys) -> dict[str, object]:
+    """A bag as its row."""
+    sealed = seal(_pack(bag), key=keys.seal, place=_bag_place(bag.ref))
+    row = {"client_id": bag.client, "day": bag.day, "key_epoch": keys.epoch, "sealed": sealed}
+    return _key_of(bag.ref) | row
 
 
 def reseal_bag(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 BACKLOGS = (500, 2000, 8000)
+SIZES = "400,4000,20000"
 app = typer.Typer(help="Measures what a part costs.")
 
 
@@ -38,3 +39,30 @@ def ingest(
     configure_logs("error")
     backlogs = sorted(set(backlog or BACKLOGS))
     interruptible(run_bench(data, backlogs=backlogs, rounds=rounds))
+
+
+@app.command()
+def search(
+    sizes: Annotated[
+        str, typer.Option(help="Notes of each workspace, with commas between.")
+    ] = SIZES,
+    questions: Annotated[int, typer.Option(min=20, help="Asked of each.")] = 250,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
+) -> None:
+    """What a question costs as a workspace grows, from query to ranked sessions, stage by stage."""
+    from service.commands.signals import interruptible
+    from service.demo.bench_search import run_bench
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    interruptible(run_bench(sizes=_counts(sizes), questions=questions, save=json))
+
+
+def _counts(text: str) -> list[int]:
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1:
+        raise typer.BadParameter("must be whole numbers with commas between", param_hint="--sizes")
+    return counts

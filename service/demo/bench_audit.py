@@ -1,7 +1,6 @@
 """What a chain a workspace costs those who append at the same time, beside plain inserts of the same rows."""
 
 import asyncio
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,9 +17,7 @@ from service.adapters.audit_log import PgAuditLog
 from service.adapters.database import Database, audit, open_database
 from service.commands.progress import progress
 from service.container import now
-from service.demo.databases import drop_databases, make_databases
-from service.demo.embedded import start_postgres
-from service.demo.stage import passing_folder
+from service.demo.bench_databases import bench_databases
 from service.domain.audit import AuditEntry
 from service.domain.identity import UserId, WorkspaceId
 
@@ -127,25 +124,8 @@ async def _print(arms: Sequence[Arm], database: Database, appenders: int) -> Non
 
 @asynccontextmanager
 async def _database(appenders: int) -> AsyncIterator[Database]:
-    """A migrated database that goes at the end, on DATABASE_URL's server or an embedded one that waits for its disk."""
-    name = f"pazpaz_bench_{os.getpid()}"
-    async with _server() as admin_url:
-        databases = await make_databases(admin_url, name=name)
-        try:
-            async with open_database(databases.api, pool_size=appenders) as database:
-                yield database
-        finally:
-            await drop_databases(admin_url, name=name)
-
-
-@asynccontextmanager
-async def _server() -> AsyncIterator[str]:
-    if given := os.environ.get("DATABASE_URL"):
-        yield given
-        return
-    async with passing_folder() as folder:
-        postgres, url = start_postgres(folder, durable=True)
-        try:
-            yield url
-        finally:
-            postgres.stop()
+    async with (
+        bench_databases(durable=True) as databases,
+        open_database(databases.api, pool_size=appenders) as database,
+    ):
+        yield database

@@ -1,4 +1,4 @@
-"""The three commands that need a stage: `demo`, `load`, `eval`."""
+"""Two commands that need a stage: `demo` and `load`."""
 
 import asyncio
 import os
@@ -12,10 +12,9 @@ import typer
 from service.commands.progress import progress
 from service.container import open_container
 from service.demo.check import check_answers
-from service.demo.notes import DemoAdmin, read_lines, read_practice, until_searchable
+from service.demo.notes import DemoAdmin, read_practice, until_searchable
 from service.demo.stage import Stage, open_stage, passing_folder, stage_home
 from service.errors import BadSettings
-from service.retrieval import evaluation
 
 WATCH_SECONDS = 1.0
 
@@ -35,28 +34,16 @@ async def run_demo(data: Path, *, port: int, check: bool) -> int:
 
 async def run_load(data: Path) -> None:
     """Loads a folder into the kept stage; run again, it goes on where it was."""
-    async with _kept_stage() as stage:
+    async with kept_stage() as stage:
         await _fill(stage, data)
         async with open_container(stage.settings()) as container:
             depth = await container.queue.depth()
     typer.echo(f"Loaded. Dead letters: {depth.parked}.")
 
 
-async def run_evaluation(data: Path, out: Path) -> None:
-    """Asks every question of `data` in the kept stage; writes one line a question to `out`."""
-    lines = read_lines(data / "questions.jsonl")
-    async with _kept_stage() as stage:
-        stage.start("monolith")
-        await stage.until_up(stage.monolith_url)
-        async with open_container(stage.settings()) as container:
-            with progress("asking", len(lines)) as tick, out.open("w", encoding="utf-8") as file:
-                async for outcome in evaluation.run(lines, container.finder, progress=tick):
-                    file.write(evaluation.run_line(outcome) + "\n")
-    typer.echo(f"Wrote {len(lines)} lines to {out}.")
-
-
 @asynccontextmanager
-async def _kept_stage() -> AsyncIterator[Stage]:
+async def kept_stage() -> AsyncIterator[Stage]:
+    """What `load` fills and `eval` asks."""
     async with open_stage(stage_home() / "load", name="pazpaz_load", keep=True) as stage:
         yield stage
 

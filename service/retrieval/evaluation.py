@@ -1,17 +1,32 @@
-"""Runs a file of questions through search and says which notes came back and whether it would have answered."""
+"""Asks the questions of a file of search, and says which notes came back and whether it would have answered."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
+from service.domain.scope import ANYWHERE
 from service.language.detect import language_of
 from service.retrieval.enough import judge
-from service.retrieval.search import Finder
+from service.retrieval.metrics import TOP
+from service.retrieval.pulled_once import PulledOnce
+from service.retrieval.search import ALL_ARMS, Arms, Finder, Found
+
+WHOLE = "whole"
+"""Everything together, as a therapist gets it."""
+ARMS: Mapping[str, Arms] = {
+    "words": Arms(grams=False, dense=False, rerank=False),
+    "grams": Arms(words=False, dense=False, rerank=False),
+    "lexical": Arms(dense=False, rerank=False),
+    "dense": Arms(words=False, grams=False, rerank=False),
+    "fusion": Arms(rerank=False),
+}
+"""What an ablation runs beside the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,12 @@ class Outcome:
     qid: str
     session_ids: tuple[UUID, ...]
     abstained: bool
+    confidence: float = 0.0
+    """0..1, the best similarity of a passage; told of a question it abstains from too."""
+    passage_session_ids: tuple[UUID, ...] = ()
+    """The sessions an answer is made from, or would have been."""
+    arms: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
+    """The first ten sessions of each arm of an ablation, by its name."""
 
 
 def parse_question(line: str) -> Asked:
@@ -48,26 +69,107 @@ def question_in(row: Mapping[str, Any]) -> Asked:
     )
 
 
-async def ask(asked: Asked, finder: Finder) -> Outcome:
-    """Searches as nobody in particular: the source decides what an index pull may read."""
-    found = await finder.find(asked.question, workspace=asked.workspace, actor=None, trail=Trail())
-    return Outcome(
-        qid=asked.qid,
-        session_ids=tuple(ref.id for ref in found.ranked if ref.entity == "sessions"),
-        abstained=judge(asked.question, found.passages).kind == "abstain",
-    )
+@dataclass(frozen=True)
+class Asker:
+    """Asks as nobody in particular: the source decides what an index pull may read."""
+
+    finder: Finder
+    ablation: bool = False
+    """Whether every arm is asked too."""
+    _days: dict[WorkspaceId, date] = field(default_factory=dict)
+    _memories: dict[WorkspaceId, PulledOnce] = field(default_factory=dict)
+
+    async def ask(self, asked: Asked) -> Outcome:
+        """Raises what `Finder.find` raises."""
+        question = understood(asked.question, today=await self._today(asked.workspace))
+        found = await self._find(self.finder, question, asked.workspace)
+        # An abstention has no passages; which ones it turned down tells whether it was right to.
+        least = replace(question, min_similarity=0.0)
+        shown = found if found.passages else await self._find(self.finder, least, asked.workspace)
+        return Outcome(
+            qid=asked.qid,
+            session_ids=_sessions(found),
+            abstained=judge(question, found.passages).kind == "abstain",
+            confidence=max((passage.similarity for passage in shown.passages), default=0.0),
+            passage_session_ids=_passage_sessions(shown),
+            arms=await self._arms(question, asked.workspace) if self.ablation else {},
+        )
+
+    async def _arms(
+        self, question: Question, workspace: WorkspaceId
+    ) -> Mapping[str, tuple[UUID, ...]]:
+        """Only their orders count, so the arms pull a note once for all questions."""
+        notes = self._memories.setdefault(workspace, PulledOnce(self.finder.notes))
+        finder = replace(self.finder, notes=notes)
+        return {
+            name: _sessions(await self._find(finder, question, workspace, arms))[:TOP]
+            for name, arms in ARMS.items()
+        }
+
+    async def _find(
+        self, finder: Finder, question: Question, workspace: WorkspaceId, arms: Arms = ALL_ARMS
+    ) -> Found:
+        return await finder.find(
+            question, workspace=workspace, actor=None, trail=Trail(), arms=arms
+        )
+
+    async def _today(self, workspace: WorkspaceId) -> date:
+        """The day after the newest session, so that "last month" means the same however old the notes are."""
+        if workspace not in self._days:
+            sessions = await self.finder.store.sessions(workspace=workspace, within=ANYWHERE)
+            newest = max((one.day for one in sessions if one.day), default=datetime.now(UTC).date())
+            self._days[workspace] = newest + timedelta(days=1)
+        return self._days[workspace]
 
 
-async def run(
-    lines: Iterable[str], finder: Finder, *, progress: Callable[[int], None] = lambda done: None
-) -> AsyncIterator[Outcome]:
-    """The outcome of every question, in order; `progress` hears how many are done."""
-    for done, line in enumerate((line for line in lines if line.strip()), 1):
-        yield await ask(parse_question(line), finder)
-        progress(done)
+def understood(question: Question, *, today: date) -> Question:
+    """As chat understands the first question of a conversation."""
+    return question
+
+
+def _sessions(found: Found) -> tuple[UUID, ...]:
+    return tuple(ref.id for ref in found.ranked if ref.entity == "sessions")
+
+
+def _passage_sessions(found: Found) -> tuple[UUID, ...]:
+    refs = dict.fromkeys(passage.note.ref for passage in found.passages)
+    return tuple(ref.id for ref in refs if ref.entity == "sessions")
 
 
 def run_line(outcome: Outcome) -> str:
-    """An outcome as a line of run.jsonl: ids only, no text."""
-    ids = [str(session) for session in outcome.session_ids]
-    return json.dumps({"qid": outcome.qid, "session_ids": ids, "abstained": outcome.abstained})
+    """An outcome as a line of run.jsonl: ids and numbers, no text."""
+    row: dict[str, Any] = {
+        "qid": outcome.qid,
+        "session_ids": _told(outcome.session_ids),
+        "abstained": outcome.abstained,
+        "confidence": round(outcome.confidence, 6),
+        "passage_session_ids": _told(outcome.passage_session_ids),
+    }
+    if outcome.arms:
+        row["arms"] = {name: _told(ids) for name, ids in outcome.arms.items()}
+    return json.dumps(row)
+
+
+def parse_outcome(line: str) -> Outcome:
+    """A line of run.jsonl; an older one, or another program's, has but its first three values.
+
+    Raises ValueError, KeyError, TypeError, AttributeError for anything else.
+    """
+    row = json.loads(line)
+    ids = _read(row["session_ids"])
+    return Outcome(
+        qid=str(row["qid"]),
+        session_ids=ids,
+        abstained=bool(row.get("abstained", not ids)),
+        confidence=float(row.get("confidence", 0.0)),
+        passage_session_ids=_read(row.get("passage_session_ids", ())),
+        arms={str(name): _read(found) for name, found in row.get("arms", {}).items()},
+    )
+
+
+def _told(ids: Iterable[UUID]) -> list[str]:
+    return [str(one) for one in ids]
+
+
+def _read(ids: Iterable[str]) -> tuple[UUID, ...]:
+    return tuple(UUID(one) for one in ids)

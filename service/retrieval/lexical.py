@@ -12,7 +12,7 @@ from service.domain.answers import Candidate
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, NoteRef
 from service.domain.scope import ANYWHERE, Within
-from service.language.features import asked, digest64
+from service.language.features import GRAM_OF, asked, digest64
 from service.language.topic import Topic
 from service.ports import ChunkStore
 from service.retrieval.held import EpochCache
@@ -137,13 +137,19 @@ class LexicalIndex:
         workspace: WorkspaceId,
         within: Within,
         limit: int,
+        words: bool = True,
+        grams: bool = True,
     ) -> list[Candidate]:
         """The best notes for a query, best first, among those that `within` holds; no score of zero.
 
         `key` is the workspace's index key. Raises StoreUnavailable, SealBroken.
         """
         postings = await self._held.get(workspace)
-        wanted = {digest64(feature, key): weight for feature, weight in asked(query).items()}
+        wanted = {
+            digest64(feature, key): weight
+            for feature, weight in asked(query).items()
+            if (grams if feature[0] == GRAM_OF else words)
+        }
         scores = postings.scores(wanted)
         if within != ANYWHERE:
             scores[~postings.held_by(within)] = 0.0

@@ -22,6 +22,20 @@ PASSAGES_PER_NOTE = 3
 RERANK_SHARE = 0.67  # nDCG@10 0.972 he / 0.772 en; the first stage alone 0.970 / 0.746, the second 0.967 / 0.757.
 
 
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Which parts of search take part: all, but where one is measured alone."""
+
+    words: bool = True
+    grams: bool = True
+    dense: bool = True
+    rerank: bool = True
+    """Without it the first stage's order stands."""
+
+
+ALL_ARMS = Arms()
+
+
 @dataclass(frozen=True)
 class Found:
     """What a search brought: `passages` best first, `ranked` every readable note best first, for evaluation."""
@@ -70,6 +84,7 @@ class Finder:
         workspace: WorkspaceId,
         actor: UserId | None,
         trail: Trail,
+        arms: Arms = ALL_ARMS,
     ) -> Found:
         """The passages for a question, read as `actor`; only notes that are readable at this moment.
 
@@ -77,12 +92,12 @@ class Finder:
         Raises Unavailable (source, store, model or key), NotAllowed.
         """
         await refuse_without_consent(question, notes=self.notes, workspace=workspace, actor=actor)
-        candidates = await self._candidates(question, workspace=workspace)
+        candidates = await self._candidates(question, workspace=workspace, arms=arms)
         pulled = await self._pull(candidates, workspace=workspace, actor=actor)
         readable = _readable(candidates, pulled, question)
         for _, note, _ in readable:
             trail.saw(note, "read")
-        reads = await self._score(question, readable)
+        reads = await self._score(question, readable, rerank=arms.rerank)
         reads.sort(key=lambda read: -read.worth)
         return Found(
             passages=_passages(reads, question),
@@ -90,16 +105,20 @@ class Finder:
             considered=len(reads),
         )
 
-    async def _candidates(self, question: Question, *, workspace: WorkspaceId) -> list[Candidate]:
+    async def _candidates(
+        self, question: Question, *, workspace: WorkspaceId, arms: Arms
+    ) -> list[Candidate]:
         key = (await self.keys.keys(workspace=workspace)).index
         dense, lexical = await asyncio.gather(
-            self._dense(question, key=key, workspace=workspace),
+            self._dense(question, key=key, workspace=workspace) if arms.dense else _nothing(),
             self.lexical.search(
                 question.text,
                 key=key,
                 workspace=workspace,
                 within=Within.client(question.client),
                 limit=LEXICAL_LIMIT,
+                words=arms.words,
+                grams=arms.grams,
             ),
         )
         return fuse(dense, lexical, limit=PULL_LIMIT)
@@ -138,8 +157,10 @@ class Finder:
         )
 
     async def _score(
-        self, question: Question, notes: Sequence[tuple[Candidate, Note, str]]
+        self, question: Question, notes: Sequence[tuple[Candidate, Note, str]], *, rerank: bool
     ) -> list[_Read]:
+        if not rerank:
+            return [_Read(note, name, (), (), found.score) for found, note, name in notes]
         chunked = [chunk_note(note) for _, note, _ in notes]
         # The client's name stands before each text: questions name people whom notes call "she".
         texts = [
@@ -152,6 +173,10 @@ class Finder:
             _Read(note, name, chunks, [next(scores) for _ in chunks], candidate.score)
             for (candidate, note, name), chunks in zip(notes, chunked, strict=True)
         ]
+
+
+async def _nothing() -> list[Candidate]:
+    return []
 
 
 def _readable(

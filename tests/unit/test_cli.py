@@ -66,6 +66,11 @@ def run(capsys, monkeypatch):
         ("keys", "retire", "ai-2026-11-a"),
         ("keys", "rotate", "--folder", "x", "--overlap", "soon"),
         ("eval", "retrieval"),
+        ("eval", "retrieval", "--data", "tests/data"),
+        ("eval", "retrieval", "--data", "/no/such/folder", "--out", "x"),
+        ("eval", "abstention"),
+        ("bench", "search", "--sizes", "many"),
+        ("bench", "search", "--sizes", "0"),
         ("audit", "export"),
         ("audit", "export", "--workspace", "x"),
         ("audit", "prune", "--months", "23"),
@@ -118,6 +123,17 @@ def test_a_bad_setting_is_one_line_that_does_not_show_it(run, name, value, monke
     assert (outcome.code, outcome.is_one_line) == (2, True)
     assert name in outcome.err
     assert "canary" not in outcome.err
+
+
+@pytest.mark.parametrize("command", ["retrieval", "abstention"])
+def test_bad_questions_are_one_line_and_exit_code_2(run, tmp_path, command):
+    """Told before anything is started; the line is named, not quoted."""
+    (tmp_path / "questions.jsonl").write_text('{"query": "zebra"}\n')
+    out = tmp_path / "run.jsonl"
+    outcome = run("eval", command, "--data", str(tmp_path), "--out", str(out))
+    assert (outcome.code, outcome.is_one_line, outcome.out) == (2, True, "")
+    assert outcome.err.endswith("questions.jsonl: line 1 is no question\n")
+    assert not out.exists()
 
 
 def test_a_child_process_behaves_the_same():

@@ -1,9 +1,20 @@
-"""Running a question file."""
+"""Asking the questions of a file."""
 
 import json
+from datetime import date
 
-from service.retrieval.evaluation import parse_question, run, run_line
-from tests.fakes import CLIENT, WORKSPACE, a_note
+import pytest
+
+from service.retrieval import evaluation
+from service.retrieval.evaluation import (
+    ARMS,
+    Asker,
+    Outcome,
+    parse_outcome,
+    parse_question,
+    run_line,
+)
+from tests.fakes import CLIENT, NOW, WORKSPACE, a_note
 from tests.unit.retrieval.test_search import Practice
 
 
@@ -21,17 +32,62 @@ def test_only_a_client_question_is_scoped_to_its_client():
 
 
 async def test_each_question_gives_a_line_of_ids():
-    """What is found, whether it would have abstained, and how far it is."""
-    practice, heard = Practice(), []
-    note = a_note("Panic attacks at night.")
+    """What is found, whether it would have abstained, how sure it was, and of what; no text."""
+    practice, note = Practice(), a_note("Panic attacks at night.")
     await practice.keep(note)
-    lines = [a_line("panic at night"), "\n", a_line("mortgage rates")]
-    outcomes = [o async for o in run(lines, practice.finder, progress=heard.append)]
+    outcome = await Asker(practice.finder).ask(parse_question(a_line("panic at night")))
+    row = json.loads(run_line(outcome))
 
-    assert json.loads(run_line(outcomes[0])) == {
+    assert row.pop("confidence") == pytest.approx(outcome.confidence, abs=1e-6)
+    assert row == {
         "qid": "q1",
         "session_ids": [str(note.ref.id)],
         "abstained": False,
+        "passage_session_ids": [str(note.ref.id)],
     }
-    assert outcomes[1].abstained
-    assert heard == [1, 2]
+
+
+async def test_an_abstention_tells_what_it_turned_down():
+    """How sure it was and of what: else nobody could say what a lower threshold would have answered."""
+    practice, note = Practice(), a_note("Panic attacks and work.")
+    await practice.keep(note)
+    weak = "panic after mortgage rates of interest rose in several foreign countries"
+    outcome = await Asker(practice.finder).ask(parse_question(a_line(weak)))
+
+    assert outcome.abstained
+    assert 0 < outcome.confidence < 0.3
+    assert outcome.passage_session_ids == (note.ref.id,)
+
+
+async def test_an_ablation_asks_each_arm_and_pulls_a_note_once():
+    """The whole pulls for itself, as a therapist's question does."""
+    practice, note = Practice(), a_note("Panic attacks at night.")
+    await practice.keep(note)
+    asker = Asker(practice.finder, ablation=True)
+    outcomes = [await asker.ask(parse_question(a_line("panic at night"))) for _ in range(2)]
+
+    assert [dict(one.arms) for one in outcomes] == [{arm: (note.ref.id,) for arm in ARMS}] * 2
+    assert len(practice.source.pulls) == 3
+
+
+async def test_today_is_the_day_after_the_newest_session(monkeypatch):
+    """So that "last month" finds the same notes next year."""
+    practice, heard = Practice(), []
+    await practice.keep(a_note("Panic attacks at night."))
+
+    def understood(question, *, today):
+        heard.append(today)
+        return question
+
+    monkeypatch.setattr(evaluation, "understood", understood)
+    await Asker(practice.finder).ask(parse_question(a_line("panic at night")))
+    assert heard == [date(NOW.year, NOW.month, NOW.day + 1)]
+
+
+def test_a_line_is_read_as_it_was_written():
+    """And one of three values, as other programs write it, is a line too."""
+    id = CLIENT
+    outcome = Outcome("q1", (id,), True, 0.25, (id,), {"words": (id,)})
+    assert parse_outcome(run_line(outcome)) == outcome
+    assert parse_outcome(f'{{"qid": "q1", "session_ids": ["{id}"]}}') == Outcome("q1", (id,), False)
+    assert parse_outcome('{"qid": "q1", "session_ids": []}').abstained

@@ -12,7 +12,7 @@ from service.domain.identity import ClientId, UserId
 from service.errors import ModelUnavailable, NoConsent
 from service.ports import IndexModels
 from service.retrieval.lexical import LexicalIndex
-from service.retrieval.search import Finder
+from service.retrieval.search import Arms, Finder
 from tests.fakes import (
     CLIENT,
     OTHER_WORKSPACE,
@@ -237,3 +237,30 @@ async def test_an_index_by_a_model_that_cannot_run_here_is_unavailable(practice)
     practice.store.held[WORKSPACE] = IndexModels("elsewhere-1")
     with pytest.raises(ModelUnavailable):
         await practice.find()
+
+
+@pytest.mark.parametrize(
+    ("arms", "found"),
+    [
+        (Arms(grams=False, dense=False, rerank=False), {"stem"}),
+        (Arms(words=False, dense=False, rerank=False), {"stem", "gram"}),
+        (Arms(words=False, grams=False, dense=False), set()),
+        (Arms(words=False, grams=False, rerank=False), {"stem", "gram", "neither"}),
+        (Arms(rerank=False), {"stem", "gram", "neither"}),
+    ],
+    ids=["words", "grams", "no first stage", "dense", "fusion"],
+)
+async def test_one_arm_of_search_can_be_measured_alone(practice, arms, found):
+    """Words share a stem, grams a piece of one; the embedder ranks everything."""
+    notes = {
+        "stem": a_note("Panics."),
+        "gram": a_note("Nonpanicky."),
+        "neither": a_note("Went to the sea."),
+    }
+    await practice.keep(*notes.values())
+    ranked = (
+        await practice.finder.find(
+            Question("panic", "en"), workspace=WORKSPACE, actor=ACTOR, trail=Trail(), arms=arms
+        )
+    ).ranked
+    assert {name for name, note in notes.items() if note.ref in ranked} == found
