@@ -164,7 +164,10 @@ async def _house() -> AsyncIterator[House]:
 
 
 async def _filled(house: House, size: int) -> Filled:
-    """The first note by the store's own door, the others as its rows, many at once: 20,000 would take an hour."""
+    """The first note by the store's own door, the others as its rows, many at once.
+
+    Through a lease and a transaction each, at 97 ms a note, 20,000 would take half an hour.
+    """
     workspace = WorkspaceId(uuid4())
     keys = await house.keys.keys(workspace=workspace)
     notes = list(made_up_notes(size, workspace=workspace, chance=_chance()))

@@ -11,9 +11,10 @@ from service.domain.answers import Language
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import SOAP_FIELDS, Note, NoteRef
 
-WORDS = 12_000  # of a language; 4,000 notes of real therapists use about as many
+WORDS = 12_000  # of a language; the 1,156 practice notes use 13,416 Hebrew and 10,325 English ones
 NOTE_CHARACTERS = 1000
-# How many fields of a note hold text, in a hundred notes.
+# How many fields hold text, in a hundred of the practice notes. A made-up note has more distinct features than those:
+# 131 stems and 491 grams, against 100 and 388, so it is a little harder.
 FIELDS = {1: 54, 2: 30, 3: 2, 4: 14}
 FIRST_DAY = datetime(2024, 1, 1, 9, tzinfo=UTC)
 NOTES_OF_A_CLIENT = 40
