@@ -27,9 +27,7 @@ def _word(letter: str) -> str:
 # and so is a Hebrew prefix with what it stands before: "לMRI" as "ה-MRI".
 _NUMBER = r"\d+(?:[.,/:]\d+)+(?!\w)"
 _DOSE = r"\d+(?:[.,/:]\d+)*(?=[^\W\d_]+(?!\w))(?!(?i:st|nd|rd|th|s)\b)"
-_WORD = re.compile(
-    "|".join((_NUMBER, _DOSE, _word(f"[{_HEBREW}]"), _word(rf"[^\W{_HEBREW}]")))
-)
+_WORD = re.compile("|".join((_NUMBER, _DOSE, _word(f"[{_HEBREW}]"), _word(rf"[^\W{_HEBREW}]"))))
 
 
 @dataclass(frozen=True, slots=True)
