@@ -11,9 +11,23 @@ _QUOTES = "\"'`\u00b4\u05f3\u05f4\u2018\u2019\u201a-\u201f\u2032\u2033"
 _FINALS = str.maketrans("ךםןףץ", "כמנפצ")
 
 _DROP = re.compile(f"[{_MARKS}{_QUOTES}]")
-_LETTERS = rf"\w[\w{_MARKS}]*"
-# A decimal, a dose or a date is one word: "7.5", "12.3.2026"; quotes inside a word belong to it: ד"ר, don't.
-_WORD = re.compile(rf"\d+(?:[.,/:]\d+)+(?!\w)|{_LETTERS}(?:[{_QUOTES}]+{_LETTERS})*")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+
+_HEBREW = "\u05d0-\u05ea\u05ef-\u05f2\ufb1d-\ufb4f"
+_ACCENTS = "\u0300-\u036f"  # Decomposed: NFKC joins them to their letter.
+
+
+def _word(letter: str) -> str:
+    """Letters of one script; quotes inside a word belong to it: ד"ר, don't."""
+    run = rf"{letter}(?:{letter}|[{_MARKS}{_ACCENTS}])*"
+    return rf"{run}(?:[{_QUOTES}]+{run})*"
+
+
+# A decimal or a date is one word: "7.5", "12.3.2026". A dose is two, "50mg" as "50 mg" ("1st" and "3x10" stay whole),
+# and so is a Hebrew prefix with what it stands before: "לMRI" as "ה-MRI".
+_NUMBER = r"\d+(?:[.,/:]\d+)+(?!\w)"
+_DOSE = r"\d+(?:[.,/:]\d+)*(?=[^\W\d_]+(?!\w))(?!(?i:st|nd|rd|th|s)\b)"
+_WORD = re.compile("|".join((_NUMBER, _DOSE, _word(f"[{_HEBREW}]"), _word(rf"[^\W{_HEBREW}]"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +41,13 @@ class Word:
 
 @lru_cache(maxsize=65_536)
 def normalise(word: str) -> str:
-    """The form two spellings share: NFKC, case-folded, no niqqud, bidi controls or quotes, final letters folded."""
+    """The form two spellings share.
+
+    NFKC, case-folded, no niqqud, bidi controls or quotes, final letters folded, "1,000" as "1000".
+    """
     folded = unicodedata.normalize("NFKC", word).casefold()
+    if _THOUSANDS.fullmatch(folded):
+        return folded.replace(",", "")
     return _DROP.sub("", folded).translate(_FINALS)
 
 

@@ -40,7 +40,29 @@ def test_a_decimal_and_a_date_are_one_word():
     assert tokens("7.5 mg on 12.3.2026.") == ["7.5", "mg", "on", "12.3.2026"]
 
 
-@given(st.text())
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("50mg", ["50", "mg"]),
+        ("50 mg", ["50", "mg"]),
+        ('50מ"ג', ["50", "מג"]),
+        ("7.5mg, 1,000 steps", ["7.5", "mg", "1000", "steps"]),
+        ("3x10, 1st, L5", ["3x10", "1st", "l5"]),
+        ("לMRI", ["ל", "mri"]),
+        ("ה-MRI", ["ה", "mri"]),
+        ("בPHQ-9", ["ב", "phq", "9"]),
+        ("ב2024", ["ב", "2024"]),
+        ("אל־ביתה של בן-זוגה", ["אל", "ביתה", "של", "בנ", "זוגה"]),
+        ("ד''ר, ת״ז", ["דר", "תז"]),
+        ("cafe\u0301", ["café"]),
+    ],
+)
+def test_a_dose_a_prefix_and_a_hyphen_part_words(text, expected):
+    """What is written together is found by who asks for the part: the number, the unit, the Latin name."""
+    assert tokens(text) == expected
+
+
+@given(st.text() | st.text(alphabet='5.,1mgאל"׳-־\u200e\u05b8\ud800 '))
 def test_any_text_has_words_in_order(text):
     """No text breaks the reader, and spans follow one another."""
     found = words(text)
