@@ -127,6 +127,7 @@ class Container:
             embedders=self.models.embedders,
             reranker=self.models.reranker,
             lexical=self.lexical,
+            people=self.people,
         )
 
     @cached_property

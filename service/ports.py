@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement
+from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement, Stretch
 from service.domain.audit import AuditEntry, AuditRow
 from service.domain.erasure import AskedBy, SignedReceipt, Subject
 from service.domain.identity import (
@@ -204,8 +204,14 @@ class Reranker(Protocol):
     @property
     def model(self) -> str: ...
 
-    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
-        """One score a text, in order, calibrated to 0..1."""
+    async def rerank(
+        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+    ) -> Sequence[float]:
+        """One score a stretch, in order, calibrated to 0..1.
+
+        `rarity` tells how rare a feature is among the workspace's notes: the local model weighs by it, a provider
+        ignores it.
+        """
         ...
 
 

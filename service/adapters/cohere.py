@@ -9,7 +9,7 @@ import logging
 import math
 import sys
 from array import array
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -30,6 +30,7 @@ from service.domain.answers import (
     Finished,
     Passage,
     Question,
+    Stretch,
     TextDelta,
     Usage,
 )
@@ -133,9 +134,11 @@ class CohereReranker:
     cohere: Cohere
     model: str
 
-    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
-        scores = [0.0] * len(texts)
-        documents = list(texts[:MOST_DOCUMENTS])
+    async def rerank(
+        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+    ) -> Sequence[float]:
+        scores = [0.0] * len(stretches)
+        documents = [stretch.headed for stretch in stretches[:MOST_DOCUMENTS]]
         if not documents:
             return scores
         with translated():

@@ -4,13 +4,24 @@ import asyncio
 import hashlib
 import math
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.domain.answers import CitationDelta, Delta, Finished, Passage, Question, TextDelta
+from service.domain.answers import (
+    CitationDelta,
+    Delta,
+    Finished,
+    Language,
+    Passage,
+    Question,
+    Stretch,
+    TextDelta,
+)
+from service.language.curves import CURVES, LOCAL_RERANKER
+from service.language.detect import language_of
 from service.language.features import features, stem
-from service.language.likeness import coverage
+from service.language.likeness import coverage, likeness
 from service.language.sentences import sentences
 from service.language.stopwords import content
 from service.language.text import tokens
@@ -77,31 +88,29 @@ def _place(feature: str, key: bytes, space: bytes) -> tuple[int, int]:
 
 
 class LocalReranker:
-    """Scores a text by how much of the query it covers."""
+    """Scores a stretch by how much of the query it says; the client's name counts as said."""
 
-    model = "local-lexical-1"
+    model = LOCAL_RERANKER
 
-    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
-        """0.3 is where an answer becomes plausible, in Hebrew and in English."""
-        return [calibrated(query, share) for share in coverage(query, texts)]
+    async def rerank(
+        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+    ) -> Sequence[float]:
+        """About how often an answer from such a stretch is from the right session, in Hebrew and in English."""
+        words = len(content(tokens(query)))
+        texts = [f"{stretch.client_name}\n{stretch.text}" for stretch in stretches]
+        likenesses = likeness(query, texts, rarity=rarity)
+        return [self.similarity(one, words, language_of(query)) for one in likenesses]
+
+    def similarity(self, likeness: float, words: int, language: Language) -> float:
+        """What a likeness to a question of so many telling words is worth."""
+        return CURVES[language].similarity(likeness, words)
 
 
-# Where an answer becomes plausible, as a share of the question covered. A long question covered by half is
-# better evidence than a short one, so the line falls with the logarithm of its content words; one line serves both
-# languages. Its height is a trade, measured on the practice data and on our therapists' short questions (tests/data):
-# this one answers 0.95 he / 0.92 en of the answerable practice questions and 0.60 / 0.67 of ours, and refuses 0.79 of
-# the off-domain ones (English) and 0.80 of those about absent documents (Hebrew). A line a fourteenth lower: 0.97 /
-# 0.95, 0.64 / 0.72, 0.71 and 0.75.
-_LINE_AT_ONE, _LINE_FALL = 0.495, 0.112
-_LINE_LEAST, _LINE_MOST = 0.187, 0.42
+class BareReranker(LocalReranker):
+    """Says the likeness itself, for the curves are fitted to it."""
 
-
-def calibrated(query: str, share: float) -> float:
-    """A covered share (0..1) as a similarity that means the same for all questions: 0.3 at the line, 1 for all."""
-    size = len(content(tokens(query)))
-    line = _LINE_AT_ONE - _LINE_FALL * math.log(max(1, size))
-    line = min(_LINE_MOST, max(_LINE_LEAST, line))
-    return 0.3 * share / line if share < line else 0.3 + 0.7 * (share - line) / (1 - line)
+    def similarity(self, likeness: float, words: int, language: Language) -> float:
+        return likeness
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from service.chat.state import ChatContext, ChatState
-from service.domain.answers import Question, SearchStatement
-from service.domain.scope import Period, Within
+from service.domain.answers import SearchStatement
 from service.retrieval.exhaustive import Course
 from service.retrieval.search import Found
 from service.telemetry.metrics import RETRIEVAL_SECONDS, SOURCES_RETRIEVED
@@ -25,13 +24,13 @@ async def _best(state: ChatState, context: ChatContext) -> ChatState:
     found = await context.finder.find(
         question, workspace=workspace, actor=context.principal.user, trail=context.trail
     )
-    search = await context.store.coverage(workspace=workspace, within=scope(question))
+    search = await context.store.coverage(workspace=workspace, within=found.within)
     return {"found": found, "search": search}
 
 
 async def _all(state: ChatState, context: ChatContext) -> ChatState:
     question, workspace = state["question"], context.principal.workspace
-    within = scope(question)
+    within = await context.finder.scope(question, workspace=workspace)
     # Asked first: if no work is open now, the list of sessions that is taken next lacks none.
     search = await context.store.coverage(workspace=workspace, within=within)
     course = await context.reader.read(
@@ -44,12 +43,6 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
     passages = tuple(point.passage for point in course.points)
     found = Found(passages, ranked=(), considered=course.read)
     return {"course": course, "found": found, "search": _counted(course, search)}
-
-
-def scope(question: Question) -> Within:
-    """What a question is confined to."""
-    period = question.when if isinstance(question.when, Period) else None
-    return replace(Within.client(question.client), period=period)
 
 
 def _counted(course: Course, search: SearchStatement) -> SearchStatement:

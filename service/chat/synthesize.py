@@ -45,7 +45,7 @@ def _told(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
 
 async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     question, passages = state["question"], state["found"].passages
-    decision = judge(question, passages)
+    decision = judge(question, state["found"])
     if decision.kind == "abstain":
         return {"decision": decision, "verdicts": []}
     verdicts = []

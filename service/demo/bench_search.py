@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,18 +25,19 @@ from service.demo.baselines import FullText, PlainBM25
 from service.demo.bench_databases import bench_databases
 from service.demo.made_up import made_up_notes, made_up_questions
 from service.demo.notes_at_hand import NotesAtHand
-from service.domain.answers import Question
+from service.domain.answers import Question, Stretch
 from service.domain.audit import Trail
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Chunk, ManifestItem, Note
 from service.domain.scope import ANYWHERE
 from service.ingestion.indexing import bag_of
+from service.language.asking import wanted
 from service.language.chunking import chunk_note
 from service.language.detect import language_of
-from service.language.features import asked as asked_of
 from service.language.features import digest64
 from service.ports import Embedders, IndexedNote, Space, Vector, WorkspaceKeys
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.people import People
 from service.retrieval.search import DENSE_LIMIT, LEXICAL_LIMIT, Finder
 from service.security.keys import KeyEncryptionKey, new_key
 
@@ -91,8 +92,10 @@ class Metered:
     ) -> Sequence[Vector]:
         return await self.took.measure(self.embedder.embed(texts, purpose=purpose, key=key))
 
-    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
-        return await self.took.measure(self.reranker.rerank(query, texts))
+    async def rerank(
+        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+    ) -> Sequence[float]:
+        return await self.took.measure(self.reranker.rerank(query, stretches, rarity=rarity))
 
     def taken(self) -> tuple[float, float]:
         """CPU and clock since this was last asked."""
@@ -125,7 +128,7 @@ class Filled:
     def finder(self, models: Metered, lexical: LexicalIndex) -> Finder:
         embedders = Embedders(models.model, {models.model: models})
         source, store = NotesAtHand(self.notes), self.house.store
-        return Finder(store, source, self.house.keys, embedders, models, lexical)
+        return Finder(store, source, self.house.keys, embedders, models, lexical, People(store))
 
 
 async def run_bench(*, sizes: Sequence[int], questions: int, save: Path | None) -> None:
@@ -307,8 +310,8 @@ async def _baselines(filled: Filled, asked: Sequence[str]) -> dict[str, Took]:
     bm25 = PlainBM25(bags)
 
     async def plain(query: str) -> None:
-        wanted = {digest64(one, filled.key): weight for one, weight in asked_of(query).items()}
-        bm25.search(wanted, LEXICAL_LIMIT)
+        weights = {digest64(one, filled.key): weight for one, weight in wanted(query).items()}
+        bm25.search(weights, LEXICAL_LIMIT)
 
     table = await FullText.over(filled.notes, filled.house.owner_url)
     for query in asked:

@@ -62,6 +62,22 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A text to be judged, with what a reader of the note would know: whose it is, of which day and field."""
+
+    text: str
+    client_name: str
+    day: date | None
+    field: str
+
+    @property
+    def headed(self) -> str:
+        """The text under a line that says so."""
+        said = (self.client_name, self.day.isoformat() if self.day else "", self.field)
+        return f"{' · '.join(filter(None, said))}\n{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk of a note's current text, retrieved for a question."""
 

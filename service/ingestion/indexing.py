@@ -10,7 +10,7 @@ from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Chunk, Client, Note, NoteRef, Pulled
 from service.ingestion.erase import Erasure
 from service.ingestion.reconcile import Reconciler
-from service.language.chunking import CHUNKER, chunk_note
+from service.language.chunking import CHUNKER, chunk_note, headed
 from service.language.features import hashed
 from service.ports import (
     ChunkStore,
@@ -155,13 +155,20 @@ class Indexer:
     async def _embed(self, drafts: Sequence[IndexedNote], keys: WorkspaceKeys) -> list[IndexedNote]:
         """The drafts with their vectors; all of them are of one workspace, so they name the same models."""
         by_model = zip(*(draft.spaces for draft in drafts), strict=True)
-        columns = [await self._embed_in(spaces, key=keys.index) for spaces in by_model]
+        notes = [draft.note for draft in drafts]
+        columns = [await self._embed_in(spaces, notes, key=keys.index) for spaces in by_model]
         rows = zip(*columns, strict=True)
         return [replace(draft, spaces=row) for draft, row in zip(drafts, rows, strict=True)]
 
-    async def _embed_in(self, spaces: Sequence[Space], *, key: bytes) -> Sequence[Space]:
+    async def _embed_in(
+        self, spaces: Sequence[Space], notes: Sequence[Note], *, key: bytes
+    ) -> Sequence[Space]:
         """One model's part of several notes, in one call."""
-        texts = [chunk.text for space in spaces for chunk in space.chunks]
+        texts = [
+            headed(chunk, note)
+            for note, space in zip(notes, spaces, strict=True)
+            for chunk in space.chunks
+        ]
         if not texts:
             return spaces
         embedder = self.embedders.of(spaces[0].model)
@@ -235,7 +242,8 @@ def _space(
 ) -> Space:
     """A digest changes with the text, and with whatever else would make its stored chunks wrong."""
     digests = {
-        field: digest(key, model, CHUNKER, field, text) for field, text in note.fields.items()
+        field: digest(key, model, CHUNKER, str(note.day), field, text)
+        for field, text in note.fields.items()
     }
     kept = frozenset(field for field, value in digests.items() if stored.get(field) == value)
     return Space(model, digests, kept, [chunk for chunk in chunks if chunk.field not in kept])

@@ -1,12 +1,12 @@
 """Cuts a note into the stretches that are embedded, searched and quoted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.domain.notes import Chunk, Note
 from service.language.sentences import sentences
 
 LIMIT = 800  # Code points. Nine fields of ten in the practice data are shorter and stay whole.
-CHUNKER = "sentences-800-1"  # Part of every field digest: a new way of cutting re-embeds.
+CHUNKER = "sentences-800-2"  # Part of every field digest: a new way of cutting re-embeds.
 
 
 def chunk_note(note: Note) -> list[Chunk]:
@@ -26,6 +26,18 @@ def chunk_field(field: str, text: str) -> list[Chunk]:
         Chunk(field=field, ordinal=ordinal, start=start, end=end, text=text[start:end])
         for ordinal, (start, end) in enumerate(kept)
     ]
+
+
+def headed(chunk: Chunk, note: Note) -> str:
+    """A chunk as it is embedded: under a line with its day and field, which its own words seldom say."""
+    day = f"{note.day.isoformat()} " if note.day else ""
+    return f"{day}{chunk.field}\n{chunk.text}"
+
+
+def joined(chunks: Sequence[Chunk], note: Note) -> Chunk:
+    """Neighbouring chunks of one field as one, in the words of the note."""
+    first, start, end = chunks[0], chunks[0].start, max(chunk.end for chunk in chunks)
+    return Chunk(first.field, first.ordinal, start, end, note.fields[first.field][start:end])
 
 
 def _segments(text: str) -> list[tuple[int, int]]:

@@ -2,13 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 
 import snowballstemmer
 
 from service.language.hebrew import stem_hebrew, without_clitics
-from service.language.stopwords import content
 from service.language.text import tokens
 from service.language.transliteration import skeleton
 
@@ -77,22 +76,6 @@ def _counted(text: str, of_word: Callable[[str], tuple[str, ...]]) -> Counter[st
 
 def _kept(word: str) -> tuple[str, ...]:
     return (*features_of_word(word), *sounds(word))
-
-
-# Of BM25 alone, nDCG@10 he / en by this weight: 0 0.972 / 0.762, 0.2 0.972 / 0.763, 0.4 0.972 / 0.758, 1 0.972 / 0.735.
-# Our therapists' short questions want some: 0.678 / 0.699 for 0, 0.695 / 0.721 for 0.2.
-STOPWORD_WEIGHT = 0.2
-
-
-def asked(text: str) -> Mapping[str, float]:
-    """The features a question asks the bags for, each with its weight."""
-    weights: dict[str, float] = {}
-    telling = set(content(tokens(text)))
-    for word in dict.fromkeys(tokens(text)):
-        weight = 1.0 if word in telling else STOPWORD_WEIGHT
-        for feature in (*features_of_word(word), *other_sounds(word)):
-            weights[feature] = max(weight, weights.get(feature, 0.0))
-    return weights
 
 
 def digest64(feature: str, key: bytes) -> int:

@@ -13,6 +13,7 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.scope import ANYWHERE
 from service.language.detect import language_of
 from service.retrieval.enough import judge
+from service.retrieval.intent import understood
 from service.retrieval.metrics import TOP
 from service.retrieval.pulled_once import PulledOnce
 from service.retrieval.search import ALL_ARMS, Arms, Finder, Found
@@ -81,7 +82,8 @@ class Asker:
 
     async def ask(self, asked: Asked) -> Outcome:
         """Raises what `Finder.find` raises."""
-        question = understood(asked.question, today=await self._today(asked.workspace))
+        today = await self._today(asked.workspace)
+        question = understood(asked.question, earlier=(), today=today)
         found = await self._find(self.finder, question, asked.workspace)
         # An abstention has no passages; which ones it turned down tells whether it was right to.
         least = replace(question, min_similarity=0.0)
@@ -89,8 +91,8 @@ class Asker:
         return Outcome(
             qid=asked.qid,
             session_ids=_sessions(found),
-            abstained=judge(question, found.passages).kind == "abstain",
-            confidence=max((passage.similarity for passage in shown.passages), default=0.0),
+            abstained=judge(question, found).kind == "abstain",
+            confidence=found.best,
             passage_session_ids=_passage_sessions(shown),
             arms=await self._arms(question, asked.workspace) if self.ablation else {},
         )
@@ -120,11 +122,6 @@ class Asker:
             newest = max((one.day for one in sessions if one.day), default=datetime.now(UTC).date())
             self._days[workspace] = newest + timedelta(days=1)
         return self._days[workspace]
-
-
-def understood(question: Question, *, today: date) -> Question:
-    """As chat understands the first question of a conversation."""
-    return question
 
 
 def _sessions(found: Found) -> tuple[UUID, ...]:

@@ -12,7 +12,9 @@ from service.domain.answers import Candidate
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, NoteRef
 from service.domain.scope import ANYWHERE, Within
-from service.language.features import GRAM_OF, asked, digest64
+from service.language.asking import Rarity, wanted
+from service.language.features import GRAM_OF, digest64
+from service.language.likeness import idf
 from service.language.topic import Topic
 from service.ports import ChunkStore
 from service.retrieval.held import EpochCache
@@ -71,6 +73,11 @@ class Postings:
         """Where a hash stands among the features, None where no note has it."""
         at = int(np.searchsorted(self.features, np.uint64(feature)))
         return at if at < len(self.features) and self.features[at] == feature else None
+
+    def frequency(self, feature: int) -> int:
+        """In how many notes it is."""
+        place = self.place(feature)
+        return 0 if place is None else int(self.starts[place + 1] - self.starts[place])
 
     def having(self, words: Sequence[Sequence[int]]) -> NDArray[np.int64]:
         """How many of these words each note has, a word being there with any of its features."""
@@ -145,12 +152,12 @@ class LexicalIndex:
         `key` is the workspace's index key. Raises StoreUnavailable, SealBroken.
         """
         postings = await self._held.get(workspace)
-        wanted = {
+        weights = {
             digest64(feature, key): weight
-            for feature, weight in asked(query).items()
+            for feature, weight in wanted(query).items()
             if (grams if feature[0] == GRAM_OF else words)
         }
-        scores = postings.scores(wanted)
+        scores = postings.scores(weights)
         if within != ANYWHERE:
             scores[~postings.held_by(within)] = 0.0
         best = np.argsort(-scores, kind="stable")[:limit]
@@ -159,6 +166,11 @@ class LexicalIndex:
             for i in best
             if scores[i] > 0
         ]
+
+    async def rarity(self, *, key: bytes, workspace: WorkspaceId) -> Rarity:
+        """How rare a feature is among the workspace's notes. Raises StoreUnavailable, SealBroken."""
+        postings = await self._held.get(workspace)
+        return lambda feature: idf(postings.frequency(digest64(feature, key)), len(postings.refs))
 
     async def matching(
         self, topic: Topic, *, key: bytes, workspace: WorkspaceId, within: Within

@@ -40,6 +40,9 @@ class Named:
     maybe: frozenset[ClientId] = frozenset()
 
 
+NOBODY = Named()
+
+
 @dataclass(frozen=True, slots=True)
 class _Bearer:
     """Whose name some words are, and which."""

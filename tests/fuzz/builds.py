@@ -96,6 +96,7 @@ def _with_small_index(container: Container) -> None:
         embedders=container.models.embedders,
         reranker=container.models.reranker,
         lexical=LexicalIndex(container.store, max_workspaces=3, max_bytes=200_000),
+        people=container.people,
     )
 
 

@@ -20,6 +20,7 @@ from service.domain.scope import ANYWHERE
 from service.ingestion.indexing import Indexer
 from service.ports import DIMENSION, IndexModels, Vector
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.people import People
 from service.retrieval.search import Finder
 from service.worker import Worker
 from tests.fakes import InMemoryNoteSource, a_client, a_note, embedders_of
@@ -97,6 +98,7 @@ class Practice:
             embedders=embedders,
             reranker=LocalReranker(),
             lexical=LexicalIndex(self.store),
+            people=People(self.store),
         )
         self.notes = [self.note(number) for number in range(NOTES)]
 

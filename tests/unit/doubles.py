@@ -18,6 +18,7 @@ from service.domain.identity import (
     WorkspaceId,
 )
 from service.domain.notes import Client, ManifestItem, NoteRef
+from service.domain.scope import Within
 from service.domain.turns import Turn
 from service.errors import ReceiptNotWritten, ServiceError
 from service.ports import (
@@ -215,8 +216,9 @@ class FixedFinder:
         self.asked.append((question, workspace, actor))
         for passage in self.passages:
             trail.saw(passage.note, "read")
+        within = Within.client(question.client)
         refs = tuple(dict.fromkeys(passage.note.ref for passage in self.passages))
-        return Found(self.passages, ranked=refs, considered=len(refs))
+        return Found(self.passages, ranked=refs, considered=len(refs), within=within)
 
 
 def a_lease(
@@ -230,16 +232,18 @@ def a_lease(
 
 
 class RecordingEmbedder:
-    """Keeps Embedder, remembering every text it was given."""
+    """Keeps Embedder, remembering every text it was given, apart from the line with day and field above it."""
 
     def __init__(self, model: str = "recording-1") -> None:
         self.model = model
         self.calls: list[list[str]] = []
+        self.heads: list[str] = []
 
     async def embed(
         self, texts: Sequence[str], *, purpose: str, key: bytes
     ) -> Sequence[Sequence[float]]:
-        self.calls.append(list(texts))
+        self.calls.append([text.partition("\n")[2] for text in texts])
+        self.heads += [text.partition("\n")[0] for text in texts]
         return [[1.0, *[0.0] * (DIMENSION - 1)] for _ in texts]
 
     @property

@@ -36,6 +36,12 @@ KNOWN = {
     "domain/audit.py:details": "one row's",
     "commands/reconcile.py:found": "one command's differences: ids only",
     "commands/audit_verify.py:rows": "one command's counts",
+    "retrieval/pulled_once.py:_sessions": "one evaluation's notes, of a folder of test notes · the command's end",
+    "retrieval/pulled_once.py:_clients": "one evaluation's · the command's end",
+    "retrieval/pulled_once.py:_unreadable": "one evaluation's; ids only · the command's end",
+    "retrieval/evaluation.py:_memories": "by workspace: one evaluation's · the command's end",
+    "retrieval/evaluation.py:_days": "by workspace; days only · one evaluation's · the command's end",
+    "retrieval/evaluation.py:arms": "one question's; ids only",
     "worker.py:stranded": "leases in hand: ids only · one batch · the next round",
 }
 

@@ -5,6 +5,7 @@ import base64
 import json
 from array import array
 from collections.abc import AsyncIterator, Callable
+from datetime import date
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from service.adapters.cohere import (
     CohereReranker,
     embedder_named,
 )
-from service.domain.answers import CitationDelta, Finished, Question, TextDelta, Usage
+from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta, Usage
 from service.errors import ModelUnavailable
 from service.ports import DIMENSION
 from tests.fakes import a_passage
@@ -150,6 +151,10 @@ async def test_a_wait_that_is_no_number_of_seconds_is_not_handed_on(value: str) 
     assert caught.value.retry_after == ModelUnavailable.retry_after
 
 
+def stretches(*texts: str) -> list[Stretch]:
+    return [Stretch(text, "Dana Levi", date(2026, 3, 12), "plan") for text in texts]
+
+
 async def test_a_timeout_is_an_absent_model() -> None:
     """A provider that hangs costs its time limit and no traceback."""
 
@@ -157,18 +162,26 @@ async def test_a_timeout_is_an_absent_model() -> None:
         raise httpx.ReadTimeout("hung", request=request)
 
     with pytest.raises(ModelUnavailable):
-        await CohereReranker(cohere(answer), "rerank-test").rerank("q", ["a"])
+        await CohereReranker(cohere(answer), "rerank-test").rerank(
+            "q", stretches("a"), rarity=float
+        )
 
 
 async def test_rerank_scores_come_back_in_the_order_of_the_texts() -> None:
-    """Cohere sorts by relevance; callers get one score a text, in order, within 0..1."""
+    """Cohere sorts by relevance; callers get one score a text, in order, within 0..1. It reads whose and when too."""
     results = [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}]
-    reranker = CohereReranker(
-        cohere(lambda _: httpx.Response(200, json={"id": "1", "results": results})), "rerank-test"
-    )
+    seen: list[dict[str, Any]] = []
 
-    assert list(await reranker.rerank("q", ["a", "b"])) == [0.2, 0.9]
-    assert list(await reranker.rerank("q", [])) == []
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, json={"id": "1", "results": results})
+
+    reranker = CohereReranker(cohere(answer), "rerank-test")
+
+    assert list(await reranker.rerank("q", stretches("a", "b"), rarity=float)) == [0.2, 0.9]
+    assert list(await reranker.rerank("q", [], rarity=float)) == []
+    [request] = seen
+    assert request["documents"][0] == "Dana Levi · 2026-03-12 · plan\na"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +199,9 @@ async def test_a_half_reranked_list_is_refused(results: list[Any]) -> None:
     response = httpx.Response(200, json={"id": "1", "results": results})
 
     with pytest.raises(ModelUnavailable):
-        await CohereReranker(cohere(lambda _: response), "rerank-test").rerank("q", ["a", "b"])
+        await CohereReranker(cohere(lambda _: response), "rerank-test").rerank(
+            "q", stretches("a", "b"), rarity=float
+        )
 
 
 async def test_text_and_citations_are_streamed_and_usage_is_counted() -> None:

@@ -1,6 +1,7 @@
 """The models that run in the process."""
 
 import math
+from datetime import date
 
 import pytest
 
@@ -9,9 +10,8 @@ from service.adapters.local_model import (
     LocalEmbedder,
     LocalReranker,
     SecondLocalEmbedder,
-    calibrated,
 )
-from service.domain.answers import CitationDelta, Finished, Passage, Question, TextDelta
+from service.domain.answers import CitationDelta, Finished, Passage, Question, Stretch, TextDelta
 from service.ports import DIMENSION
 from tests.fakes import a_passage
 
@@ -20,6 +20,11 @@ KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 
 async def embedded(*texts: str, key: bytes = KEY):
     return await LocalEmbedder().embed(texts, purpose="document", key=key)
+
+
+async def judged(question: str, *texts: str, name: str = ""):
+    stretches = [Stretch(text, name, date(2026, 3, 12), "plan") for text in texts]
+    return await LocalReranker().rerank(question, stretches, rarity=lambda feature: 1.0)
 
 
 async def answered(question: str, *passages: Passage):
@@ -68,20 +73,22 @@ async def test_the_second_model_is_another_space():
 
 
 async def test_scores_stay_between_0_and_1_and_order_by_what_is_covered():
-    """The text that answers passes 0.3, the one that does not stays below."""
+    """The text that answers passes the line, the one that says nothing of it has nothing."""
     texts = ["ישנה שלוש שעות בלילה מאז הפיטורים", "שמחה מהטיול", ""]
-    scores = await LocalReranker().rerank("כמה שעות היא ישנה בלילה?", texts)
+    scores = await judged("כמה שעות היא ישנה בלילה?", *texts)
 
     assert scores[0] > 0.3 > scores[1] >= scores[2] == 0.0
     assert all(0 <= score <= 1 for score in scores)
 
 
-def test_a_long_question_needs_a_smaller_share():
-    """Half of many words is better evidence than half of two."""
-    long = "insomnia panic workload divorce mortgage commute headaches"
+async def test_the_clients_name_counts_as_said():
+    """Questions name people whom notes call "she"; day and field are a provider's to read."""
+    [named] = await judged("Dana sleeps badly", "She sleeps badly.", name="Dana Levi")
+    [unnamed] = await judged("Dana sleeps badly", "She sleeps badly.")
+    [dated] = await judged("what happened on 2026-03-12 plan", "She sleeps badly.")
 
-    assert calibrated("insomnia panic", 0.35) < 0.3 < calibrated(long, 0.35)
-    assert calibrated(long, 1.0) == pytest.approx(1.0)
+    assert named > unnamed
+    assert dated == 0
 
 
 async def test_it_quotes_sentences_word_for_word_with_their_places():

@@ -159,6 +159,10 @@ def test_a_line_names_the_client_only_among_several():
     assert leads(one, link)[1] == "1.11.2026: "
 
 
+async def of_the_client(question: Question, *, workspace) -> Within:
+    return Within.client(question.client)
+
+
 class Practice:
     """Notes in a store, and the graph over them."""
 
@@ -179,7 +183,7 @@ class Practice:
         return ChatContext(
             principal=Principal(USER, WORKSPACE, "owner"),
             store=self.store,
-            finder=SimpleNamespace(),
+            finder=SimpleNamespace(scope=of_the_client),
             model=SimpleNamespace(model="scripted-1"),
             reader=Reader(self.store, self.source, self.keys, lexical),
             clock=lambda: NOW,

@@ -14,6 +14,7 @@ from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
 from service.ports import IndexModels
 from tests.fakes import (
     CLIENT,
+    NOW,
     OTHER_WORKSPACE,
     WORKSPACE,
     InMemoryKeyStore,
@@ -106,6 +107,7 @@ async def test_only_the_edited_field_is_embedded_again():
     edited = replace(note, fields={**note.fields, "plan": "Walk."})
     assert await practice.indexed(edited) == ["indexed"]
     assert practice.embedder.texts == ["Walk."]
+    assert practice.embedder.heads[-1] == f"{NOW.date()} plan"
     kept = practice.store.space(note.ref)
     assert kept.kept == {"subjective", "assessment"}
     assert [chunk.field for chunk in kept.chunks] == ["plan"]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.language.features import asked, digest64, features, grams, hashed, stem
+from service.language.asking import wanted
+from service.language.features import digest64, features, grams, hashed, stem
 from service.language.stopwords import content
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -45,16 +46,16 @@ def test_a_bag_is_ascending_distinct_and_64_bit(text):
 def test_a_name_is_asked_for_in_both_alphabets():
     """What a Hebrew note calls by its name, a question in Latin letters asks for, prefix letters or not."""
     for question, note in (("Cipralex?", "התחילה ציפרלקס"), ("ירד לריטלין", "on Ritalin 10 mg")):
-        assert {digest64(one, KEY) for one in asked(question)} & set(hashed(note, KEY)[0])
-    assert not {digest64(one, KEY) for one in asked("Prozac")} & set(hashed("ריטלין", KEY)[0])
+        assert {digest64(one, KEY) for one in wanted(question)} & set(hashed(note, KEY)[0])
+    assert not {digest64(one, KEY) for one in wanted("Prozac")} & set(hashed("ריטלין", KEY)[0])
 
 
 def test_stop_words_weigh_little_in_a_question():
     """Where any word tells something, the others are asked for beside it."""
-    weights = asked("how was her sleep")
+    weights = wanted("how was her sleep")
     assert weights["ssleep"] == 1.0
     assert 0 < weights["show"] < 0.5
-    assert asked("how was her")["show"] == 1.0
+    assert wanted("how was her")["show"] == 1.0
 
 
 def test_nul_bytes_and_lone_surrogates_have_a_hash():

@@ -3,32 +3,44 @@
 import pytest
 
 from service.domain.answers import Question
+from service.language.curves import LOCAL_RERANKER
 from service.retrieval.enough import judge
+from service.retrieval.search import Found
 from tests.fakes import a_passage
 
 QUESTION = Question("כמה שעות היא ישנה?", "he")
+
+
+def found(*similarities: float, judged_by: str = LOCAL_RERANKER) -> Found:
+    passages = [a_passage("...", similarity=similarity) for similarity in similarities]
+    return Found(tuple(passages), (), len(passages), judged_by)
 
 
 @pytest.mark.parametrize(
     ("similarities", "kind", "reason"),
     [
         ((), "abstain", "nothing_found"),
-        ((0.1, 0.29), "abstain", "weak_match"),
-        ((0.32, 0.1), "partial", "weak_match"),
-        ((0.4,), "answer", "fair_match"),
-        ((0.1, 0.7), "answer", "good_match"),
+        ((0.1, 0.5), "abstain", "weak_match"),
+        ((0.6, 0.1), "partial", "weak_match"),
+        ((0.7,), "answer", "fair_match"),
+        ((0.1, 0.9), "answer", "good_match"),
     ],
 )
 def test_the_best_passage_decides(similarities, kind, reason):
     """One good passage is enough, and many weak ones are not."""
-    passages = [a_passage("...", similarity=similarity) for similarity in similarities]
-    decision = judge(QUESTION, passages)
+    decision = judge(QUESTION, found(*similarities))
 
     assert (decision.kind, decision.reasons) == (kind, (reason,))
 
 
 def test_a_stricter_question_is_kept_to():
     """The caller's least similarity holds where it is higher."""
-    strict = Question("שינה", "he", min_similarity=0.6)
+    strict = Question("שינה", "he", min_similarity=0.9)
 
-    assert judge(strict, [a_passage("...", similarity=0.5)]).kind == "abstain"
+    assert judge(strict, found(0.89)).kind == "abstain"
+
+
+def test_a_provider_has_a_scale_of_its_own():
+    """What a reranker nobody measured calls 0.4 is not what the local one does."""
+    assert judge(QUESTION, found(0.4)).kind == "abstain"
+    assert judge(QUESTION, found(0.4, judged_by="elsewhere")).kind == "answer"

@@ -75,7 +75,7 @@ async def test_today_is_the_day_after_the_newest_session(monkeypatch):
     practice, heard = Practice(), []
     await practice.keep(a_note("Panic attacks at night."))
 
-    def understood(question, *, today):
+    def understood(question, *, earlier, today):
         heard.append(today)
         return question
 

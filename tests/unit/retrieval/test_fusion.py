@@ -27,7 +27,12 @@ def test_a_note_counts_by_its_best_chunk():
 
 def test_each_side_brings_what_the_other_misses():
     """A note found by one side only is still a candidate."""
-    fused = fuse(candidates((ONE, 0.9), (TWO, 0.1)), candidates((THREE, 7.0), (TWO, 6.0)), limit=9)
+    fused = fuse(
+        candidates((ONE, 0.9), (TWO, 0.1)),
+        candidates((THREE, 7.0), (TWO, 6.0)),
+        limit=9,
+        dense_share=0.2,
+    )
 
     assert refs(fused) == [THREE, TWO, ONE]
     assert all(0 <= candidate.score <= 1 for candidate in fused)
@@ -35,9 +40,9 @@ def test_each_side_brings_what_the_other_misses():
 
 def test_the_limit_keeps_the_best():
     """What is not pulled costs nothing."""
-    assert refs(fuse([], candidates((ONE, 1.0), (TWO, 2.0)), limit=1)) == [TWO]
+    assert refs(fuse([], candidates((ONE, 1.0), (TWO, 2.0)), limit=1, dense_share=0.2)) == [TWO]
 
 
 def test_nothing_found_fuses_to_nothing():
     """No candidates, no order."""
-    assert fuse([], [], limit=5) == []
+    assert fuse([], [], limit=5, dense_share=0.2) == []

@@ -12,6 +12,7 @@ from service.domain.identity import ClientId, UserId
 from service.errors import ModelUnavailable, NoConsent
 from service.ports import IndexModels
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.people import People
 from service.retrieval.search import Arms, Finder
 from tests.fakes import (
     CLIENT,
@@ -48,6 +49,7 @@ class Practice:
             embedders_of(LocalEmbedder(), SecondLocalEmbedder()),
             LocalReranker(),
             LexicalIndex(self.store),
+            People(self.store),
         )
 
     async def keep(self, *notes, model=LocalEmbedder.model):
@@ -190,7 +192,7 @@ async def test_every_note_read_is_told_even_if_scoring_fails(practice):
     class Away:
         model = "away"
 
-        async def rerank(self, query, texts):
+        async def rerank(self, query, stretches, *, rarity):
             raise ModelUnavailable
 
     practice.finder = replace(practice.finder, reranker=Away())
