@@ -14,14 +14,23 @@ import structlog
 from service.telemetry.logs import configure_logs
 
 
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command run in this process sets up logs for its own stderr, which the runner then closes."""
+    before, handlers = structlog.get_config(), list(logging.root.handlers)
+    yield
+    logging.captureWarnings(False)
+    logging.root.handlers[:] = handlers
+    structlog.configure(**before)
+
+
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def lines(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
     """Configures logs as an entry point does; gives the lines written since the last look."""
     written = io.StringIO()
     # The module's own view: between fixture and test the runner puts another sys.stderr in place.
     own = SimpleNamespace(stderr=written, exc_info=sys.exc_info)
     monkeypatch.setattr("service.telemetry.logs.sys", own)
-    before, handlers = structlog.get_config(), list(logging.root.handlers)
     configure_logs("info")
 
     def read() -> list[dict[str, Any]]:
@@ -30,7 +39,4 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[st
         written.truncate()
         return [json.loads(line) for line in text.splitlines()]
 
-    yield read
-    logging.captureWarnings(False)
-    logging.root.handlers[:] = handlers
-    structlog.configure(**before)
+    return read
