@@ -191,6 +191,18 @@ def eval_abstention(
     interruptible(run_abstention(data, out, how=How(workers=workers, fresh=fresh), run=run))
 
 
+@eval_app.command("curves")
+def eval_curves(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    run: Annotated[Path, typer.Option(dir_okay=False, help="A run by the local reranker.")],
+) -> None:
+    """What a likeness is worth: fits the similarity of the local reranker to a run."""
+    from service.demo.evaluate import run_curves
+
+    _quiet_logs()
+    interruptible(run_curves(data, run))
+
+
 @app.command()
 def openapi() -> None:
     """Prints the OpenAPI document."""

@@ -12,7 +12,6 @@ from service.domain.answers import (
     CitationDelta,
     Delta,
     Finished,
-    Language,
     Passage,
     Question,
     Stretch,
@@ -98,19 +97,8 @@ class LocalReranker:
         """About how often an answer from such a stretch is from the right session, in Hebrew and in English."""
         words = len(content(tokens(query)))
         texts = [f"{stretch.client_name}\n{stretch.text}" for stretch in stretches]
-        likenesses = likeness(query, texts, rarity=rarity)
-        return [self.similarity(one, words, language_of(query)) for one in likenesses]
-
-    def similarity(self, likeness: float, words: int, language: Language) -> float:
-        """What a likeness to a question of so many telling words is worth."""
-        return CURVES[language].similarity(likeness, words)
-
-
-class BareReranker(LocalReranker):
-    """Says the likeness itself, for the curves are fitted to it."""
-
-    def similarity(self, likeness: float, words: int, language: Language) -> float:
-        return likeness
+        curve = CURVES[language_of(query)]
+        return [curve.similarity(one, words) for one in likeness(query, texts, rarity=rarity)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.errors import BadSettings
 from service.retrieval.abstention import COVERAGES, calibration_gap, curves, reliability
 from service.retrieval.evaluation import Asker, Outcome
+from service.retrieval.fitting import fit_curves
 from service.retrieval.gold import Gold, parse_gold
 from service.retrieval.score import Owners, Scored, ablation, changes, faults, score
 from service.retrieval.tables import (
@@ -25,6 +26,7 @@ from service.retrieval.tables import (
     change_lines,
     curve_lines,
     fault_lines,
+    fitted_lines,
     reliability_lines,
     score_lines,
 )
@@ -70,8 +72,16 @@ async def run_abstention(data: Path, out: Path | None, *, how: How, run: Path | 
     for curve in curves(scored):
         _print(None, curve_lines(curve, COVERAGES))
     bands = reliability(scored)
-    title = "share of answerable questions whose session is among the passages, by best similarity"
+    title = "share of questions whose answer is among the passages, by best similarity"
     _print(title, reliability_lines(bands, calibration_gap(bands)))
+
+
+async def run_curves(data: Path, run: Path) -> None:
+    """Prints the curves that fit a run best, and what they would be worth in a workspace they were not fitted to."""
+    scored = _scored(read_gold(data / "questions.jsonl"), read_run(run))
+    _print(
+        "the local reranker's curves (service/language/curves.py)", fitted_lines(fit_curves(scored))
+    )
 
 
 def read_gold(path: Path) -> list[Gold]:

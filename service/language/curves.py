@@ -23,8 +23,17 @@ class Curve:
         """0..1, growing with the likeness; of nothing nothing."""
         if likeness <= 0:
             return 0.0
-        score = self.likeness * likeness + self.mass * likeness * math.sqrt(words) + self.base
-        return 1 / (1 + math.exp(-score))
+        return 1 / (1 + math.exp(-(self._slope(words) * likeness + self.base)))
+
+    def likeness_of(self, similarity: float, words: int) -> float:
+        """The likeness that has this similarity."""
+        if similarity <= 0:
+            return 0.0
+        odds = math.log(similarity / (1 - similarity)) if similarity < 1 else math.inf
+        return min(1.0, max(0.0, (odds - self.base) / self._slope(words)))
+
+    def _slope(self, words: int) -> float:
+        return self.likeness + self.mass * math.sqrt(max(1, words))
 
 
 # As `pazpaz-agent eval curves` fits them: see there for what to, and for the error left.

@@ -50,7 +50,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Answerable questions of one language whose best similarity falls into a band."""
+    """Questions of one language whose best similarity falls into a band, those that nothing answers too."""
 
     questions: int
     right: float | None
@@ -141,12 +141,12 @@ def is_right(one: Scored) -> bool:
 
 
 def reliability(run: Iterable[Scored]) -> list[Band]:
-    """The answerable questions by their confidence; bands that hold none are left out."""
-    answerable = [one for one in run if one.gold.answerable]
-    languages = sorted({one.gold.language for one in answerable})
+    """The questions by their confidence; bands that hold none are left out."""
+    asked = list(run)
+    languages = sorted({one.gold.language for one in asked})
     bands = []
     for low, high in pairwise(EDGES):
-        inside = [one for one in answerable if _falls(one.outcome.confidence, low, high)]
+        inside = [one for one in asked if _falls(one.outcome.confidence, low, high)]
         theirs = {name: [one for one in inside if one.gold.language == name] for name in languages}
         if inside:
             bands.append(Band(low, high, {name: _cell(mine) for name, mine in theirs.items()}))

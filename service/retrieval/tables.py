@@ -1,9 +1,11 @@
 """Measurements as small tables of text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from service.domain.answers import Language
 from service.retrieval.abstention import Band, Cell, Curve, Point
 from service.retrieval.evaluation import ARMS, WHOLE
+from service.retrieval.fitting import Fitted
 from service.retrieval.metrics import TOP, Estimate
 from service.retrieval.score import LEAST, TELLING, ArmsRow, ChangeRow, Faults, Row
 
@@ -121,3 +123,14 @@ def _band_cells(band: Band, languages: Sequence[str]) -> list[str]:
 
 def _cell(cell: Cell) -> list[str]:
     return [str(cell.questions), "-" if cell.right is None else f"{cell.right:.3f}"]
+
+
+def fitted_lines(fitted: Mapping[Language, Fitted]) -> Iterator[str]:
+    """The curves, and their loss where they were fitted and elsewhere."""
+    yield "      likeness   mass   base  questions    loss  elsewhere"
+    for language, one in fitted.items():
+        curve, elsewhere = one.curve, one.loss_elsewhere
+        yield (
+            f"  {language}  {curve.likeness:>8.2f}  {curve.mass:>5.2f}  {curve.base:>5.2f}"
+            f"  {one.questions:>9}  {one.loss:>6.4f}  {'-' if elsewhere is None else f'{elsewhere:.4f}':>9}"
+        )

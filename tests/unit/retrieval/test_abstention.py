@@ -78,7 +78,7 @@ def test_a_higher_threshold_answers_less_and_refuses_more(rows):
 
 
 def test_a_similarity_is_judged_by_language():
-    """A band holds its lower end; one that holds nothing is left out."""
+    """A band holds its lower end, and what nothing answers as never right; one that holds nothing is left out."""
     run = [
         scored(RIGHT, confidence=0.5),
         scored(WRONG, confidence=0.55),
@@ -86,10 +86,11 @@ def test_a_similarity_is_judged_by_language():
         scored(WRONG, confidence=0.1, answerable=False),
     ]
     bands = reliability(run)
-    assert [(band.low, band.high) for band in bands] == [(0.5, 0.6), (0.8, 1.0)]
-    assert (bands[0].cells["en"].questions, bands[0].cells["en"].right) == (2, 0.5)
-    assert bands[0].cells["he"].right is None
-    assert list(reliability_lines(bands, None))[1].split() == ["0.50-0.60", "2", "0.500", "0", "-"]
+    assert [(band.low, band.high) for band in bands] == [(0.0, 0.2), (0.5, 0.6), (0.8, 1.0)]
+    assert bands[0].cells["en"].right == 0
+    assert (bands[1].cells["en"].questions, bands[1].cells["en"].right) == (2, 0.5)
+    assert bands[1].cells["he"].right is None
+    assert list(reliability_lines(bands, None))[2].split() == ["0.50-0.60", "2", "0.500", "0", "-"]
 
 
 def test_the_gap_between_languages_is_of_bands_that_have_enough_of_both():

@@ -1,0 +1,98 @@
+"""Fits the curves of the local reranker's similarity to a judged run, and says how well they will do elsewhere."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.domain.answers import Language
+from service.language.curves import CURVES, Curve
+from service.language.stopwords import content
+from service.language.text import tokens
+from service.retrieval.abstention import is_right
+from service.retrieval.score import Scored
+
+STEPS = 50  # Newton's method is done in ten or never.
+RIDGE = 0.02  # In questions: keeps the two slopes apart where a fold has few.
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A language's curve, with the loss (natural logarithm, a question) of what it says: of the very questions it was
+    fitted to, and of each workspace by a curve fitted to the others.
+    """
+
+    curve: Curve
+    questions: int
+    loss: float
+    loss_elsewhere: float | None
+    """None where there is but one workspace."""
+
+
+def fit_curves(run: Iterable[Scored]) -> Mapping[Language, Fitted]:
+    """By language, to how often the right session is among the passages; of what nothing answers it never is.
+
+    The run's likenesses are read from its similarities through the curves in force.
+    """
+    by_language: dict[Language, list[Scored]] = {}
+    for one in run:
+        by_language.setdefault(one.gold.language, []).append(one)
+    return {language: _fitted(mine) for language, mine in sorted(by_language.items())}
+
+
+def _fitted(mine: Sequence[Scored]) -> Fitted:
+    rows, right = _columns(mine)
+    places = np.array([one.gold.place for one in mine])
+    weights = _logistic(rows, right)
+    return Fitted(
+        Curve(*(round(float(weight), 2) for weight in weights)),
+        len(mine),
+        _loss(rows, right, weights),
+        _loss_elsewhere(rows, right, places),
+    )
+
+
+def _loss_elsewhere(rows: Floats, right: Floats, places: NDArray[np.str_]) -> float | None:
+    losses = []
+    for place in np.unique(places):
+        away, here = places != place, places == place
+        if away.any():
+            weights = _logistic(rows[away], right[away])
+            losses.append(_loss(rows[here], right[here], weights) * int(here.sum()))
+    return sum(losses) / len(places) if losses else None
+
+
+def _columns(mine: Sequence[Scored]) -> tuple[Floats, Floats]:
+    """What a curve is over, a row a question, and whether its passages hold the answer."""
+    rows = [_row(one) for one in mine]
+    return np.array(rows), np.array([float(is_right(one)) for one in mine])
+
+
+def _row(one: Scored) -> tuple[float, float, float]:
+    question = one.gold.asked.question
+    words = len(content(tokens(question.text)))
+    likeness = CURVES[question.language].likeness_of(one.outcome.confidence, words)
+    return likeness, likeness * float(np.sqrt(words)), 1.0
+
+
+def _logistic(rows: Floats, right: Floats) -> Floats:
+    """Maximum likelihood by Newton's method, the slopes held back a little."""
+    weights = np.zeros(rows.shape[1])
+    ridge = np.diag([RIDGE, RIDGE, 0.0])
+    for _ in range(STEPS):
+        said = 1 / (1 + np.exp(-rows @ weights))
+        slope = rows.T @ (said - right) + ridge @ weights
+        bend = (rows * (said * (1 - said))[:, None]).T @ rows + ridge
+        step = np.linalg.solve(bend + 1e-9 * np.eye(len(bend)), slope)
+        weights = weights - step
+        if np.abs(step).max() < 1e-9:
+            break
+    return weights
+
+
+def _loss(rows: Floats, right: Floats, weights: Floats) -> float:
+    said = np.clip(1 / (1 + np.exp(-rows @ weights)), 1e-12, 1 - 1e-12)
+    return float(-np.mean(right * np.log(said) + (1 - right) * np.log(1 - said)))

@@ -1,0 +1,50 @@
+"""Curves fitted to judged runs."""
+
+import random
+
+import pytest
+
+from service.language.curves import CURVES, Curve
+from service.retrieval.fitting import fit_curves
+from service.retrieval.tables import fitted_lines
+from tests.unit.retrieval.judged import RIGHT, WRONG, scored
+
+TRUE = Curve(3.0, 2.0, -2.0)
+QUESTIONS = ("sleep", "sleep nightmares", "sleep nightmares divorce mortgage headaches")
+
+
+def a_run(size: int = 4000, *, places: tuple[str, ...] = ("one", "two")):
+    """Questions whose answers are there as often as TRUE says."""
+    chance = random.Random(5)  # noqa: S311 - no secret is made of it
+    for number in range(size):
+        query = chance.choice(QUESTIONS)
+        words, likeness = len(query.split()), chance.random()
+        is_right = chance.random() < TRUE.similarity(likeness, words)
+        yield scored(
+            RIGHT if is_right else WRONG,
+            confidence=CURVES["en"].similarity(likeness, words),
+            query=query,
+            workspace=places[number % len(places)],
+        )
+
+
+def test_the_curve_behind_a_run_is_found() -> None:
+    """Up to what 4,000 questions can tell, whatever curve the run was made with."""
+    fitted = fit_curves(a_run())["en"]
+
+    for likeness in (0.2, 0.5, 0.8):
+        for words in (1, 5):
+            true = TRUE.similarity(likeness, words)
+            assert fitted.curve.similarity(likeness, words) == pytest.approx(true, abs=0.05)
+    assert fitted.questions == 4000
+    assert fitted.loss_elsewhere == pytest.approx(fitted.loss, abs=0.01)
+
+
+def test_one_workspace_tells_nothing_of_others() -> None:
+    """And a run in which all is right still has a curve."""
+    fitted = fit_curves(a_run(50, places=("one",)))["en"]
+    assert fitted.loss_elsewhere is None
+    assert list(fitted_lines({"en": fitted}))[1].split()[-1] == "-"
+
+    sure = fit_curves([scored(RIGHT, confidence=0.9)] * 20)["en"]
+    assert sure.curve.similarity(0.9, 3) > 0.9
