@@ -261,6 +261,14 @@ class IndexModels:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexState:
+    """What a question asks of a workspace's index before it looks: which memories hold, which vectors count."""
+
+    epoch: int
+    models: IndexModels | None
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """A note as one model sees it."""
 
@@ -347,6 +355,10 @@ class ChunkStore(Protocol):
         limit: int,
     ) -> Sequence[Hit]:
         """The nearest chunks in the space of one model: exact among all that `within` holds."""
+        ...
+
+    async def state(self, *, workspace: WorkspaceId) -> IndexState:
+        """`epoch` and `models` in one look."""
         ...
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:

@@ -47,6 +47,7 @@ from service.ports import (
     Event,
     IndexedNote,
     IndexModels,
+    IndexState,
     Lease,
     OpenChat,
     OpenWork,
@@ -579,6 +580,9 @@ class InMemoryChunkStore:
         cosines = np.array([other for _, _, other in rows]) @ np.array(vector)
         best = np.argsort(-cosines, kind="stable")[:limit]
         return [_hit(*rows[i][:2], float(cosines[i])) for i in best]
+
+    async def state(self, *, workspace: WorkspaceId) -> IndexState:
+        return IndexState(self.epochs[workspace], self.held.get(workspace))
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
         return self.epochs[workspace]

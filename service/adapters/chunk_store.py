@@ -53,6 +53,7 @@ from service.ports import (
     ClientChange,
     IndexedNote,
     IndexModels,
+    IndexState,
     KeyStore,
     Lease,
     Vector,
@@ -171,6 +172,12 @@ class PgChunkStore:
         async with self.database.tenant_tx(workspace) as connection:
             rows = (await connection.execute(query)).all()
         return [_hit(row) for row in rows]
+
+    async def state(self, *, workspace: WorkspaceId) -> IndexState:
+        """The epoch first, as in `bags`."""
+        async with self.database.tenant_tx(workspace) as connection:
+            epoch = await _epoch(connection, workspace)
+            return IndexState(epoch, await models_of(connection, workspace))
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
         async with self.database.tenant_tx(workspace) as connection:

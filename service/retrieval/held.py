@@ -50,9 +50,11 @@ class EpochCache(Generic[T]):
         # A lock lives only as long as somebody waits at it.
         self._building: WeakValueDictionary[WorkspaceId, asyncio.Lock] = WeakValueDictionary()
 
-    async def get(self, workspace: WorkspaceId) -> T:
-        """As of the workspace's present epoch; one task builds while the others wait."""
-        if held := await self._current(workspace):
+    async def get(self, workspace: WorkspaceId, *, epoch: int | None = None) -> T:
+        """As of the workspace's present epoch, which is asked for unless the caller just did; one task builds while
+        the others wait.
+        """
+        if held := await self._current(workspace, epoch):
             return held
         lock = self._building.setdefault(workspace, asyncio.Lock())
         async with lock:
@@ -63,8 +65,9 @@ class EpochCache(Generic[T]):
         self._open.pop(workspace, None)
         self._building.pop(workspace, None)
 
-    async def _current(self, workspace: WorkspaceId) -> T | None:
-        epoch = await self._store.epoch(workspace=workspace)
+    async def _current(self, workspace: WorkspaceId, epoch: int | None = None) -> T | None:
+        if epoch is None:
+            epoch = await self._store.epoch(workspace=workspace)
         held = self._open.get(workspace)
         if held is None or held.epoch != epoch:
             return None

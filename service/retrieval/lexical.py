@@ -58,26 +58,29 @@ class Postings:
 
     def scores(self, asked: Mapping[int, float]) -> NDArray[np.float64]:
         """Each note's BM25 for the features asked, by their hashes and weights."""
-        places = [(self.place(feature), weight) for feature, weight in asked.items()]
-        known = [(place, weight) for place, weight in places if place is not None]
-        if not known:
+        at, weights = self._known(asked)
+        if not len(at):
             return np.zeros(len(self.refs))
-        slices = [slice(self.starts[i], self.starts[i + 1]) for i, _ in known]
+        sizes = self.starts[at + 1] - self.starts[at]
+        slices = [slice(self.starts[i], self.starts[i + 1]) for i in at]
         rows = np.concatenate([self.rows[s] for s in slices])
-        weights = np.concatenate(
-            [self.weights[s] * w for s, (_, w) in zip(slices, known, strict=True)]
-        )
-        return np.bincount(rows, weights, len(self.refs)).astype(np.float64)
+        told = np.concatenate([self.weights[s] for s in slices]) * np.repeat(weights, sizes)
+        return np.bincount(rows, told, len(self.refs)).astype(np.float64)
 
-    def place(self, feature: int) -> int | None:
-        """Where a hash stands among the features, None where no note has it."""
-        at = int(np.searchsorted(self.features, np.uint64(feature)))
-        return at if at < len(self.features) and self.features[at] == feature else None
+    def _known(self, asked: Mapping[int, float]) -> tuple[NDArray[np.int64], Floats]:
+        """Where those of the features that any note has stand, and their weights beside them."""
+        wanted = np.fromiter(asked.keys(), np.uint64, len(asked))
+        weights = np.fromiter(asked.values(), np.float32, len(asked))
+        at = np.searchsorted(self.features, wanted)
+        inside = at < len(self.features)
+        at, wanted, weights = at[inside], wanted[inside], weights[inside]
+        known = self.features[at] == wanted
+        return at[known], weights[known]
 
     def frequency(self, feature: int) -> int:
-        """In how many notes it is."""
-        place = self.place(feature)
-        return 0 if place is None else int(self.starts[place + 1] - self.starts[place])
+        """In how many notes a feature is."""
+        at, _ = self._known({feature: 1.0})
+        return int(self.starts[at[0] + 1] - self.starts[at[0]]) if len(at) else 0
 
     def having(self, words: Sequence[Sequence[int]]) -> NDArray[np.int64]:
         """How many of these words each note has, a word being there with any of its features."""
@@ -146,12 +149,14 @@ class LexicalIndex:
         limit: int,
         words: bool = True,
         grams: bool = True,
+        epoch: int | None = None,
     ) -> list[Candidate]:
         """The best notes for a query, best first, among those that `within` holds; no score of zero.
 
-        `key` is the workspace's index key. Raises StoreUnavailable, SealBroken.
+        `key` is the workspace's index key, `epoch` that of its index, if it was just asked for.
+        Raises StoreUnavailable, SealBroken.
         """
-        postings = await self._held.get(workspace)
+        postings = await self._held.get(workspace, epoch=epoch)
         weights = {
             digest64(feature, key): weight
             for feature, weight in wanted(query).items()
@@ -167,9 +172,11 @@ class LexicalIndex:
             if scores[i] > 0
         ]
 
-    async def rarity(self, *, key: bytes, workspace: WorkspaceId) -> Rarity:
+    async def rarity(
+        self, *, key: bytes, workspace: WorkspaceId, epoch: int | None = None
+    ) -> Rarity:
         """How rare a feature is among the workspace's notes. Raises StoreUnavailable, SealBroken."""
-        postings = await self._held.get(workspace)
+        postings = await self._held.get(workspace, epoch=epoch)
         return lambda feature: idf(postings.frequency(digest64(feature, key)), len(postings.refs))
 
     async def matching(

@@ -119,9 +119,12 @@ class People:
         """Forgets who is there, as when somebody is erased."""
         self._held.drop(workspace)
 
-    async def named(self, text: str, *, workspace: WorkspaceId) -> Named:
-        """Whom of the workspace's clients a text names. Raises StoreUnavailable, KeyUnavailable, SealBroken."""
-        return (await self._held.get(workspace)).named(text)
+    async def named(self, text: str, *, workspace: WorkspaceId, epoch: int | None = None) -> Named:
+        """Whom of the workspace's clients a text names; `epoch` is the index's, if it was just asked for.
+
+        Raises StoreUnavailable, KeyUnavailable, SealBroken.
+        """
+        return (await self._held.get(workspace, epoch=epoch)).named(text)
 
     async def _build(self, workspace: WorkspaceId) -> Register:
         epoch, people = await self._store.people(workspace=workspace)

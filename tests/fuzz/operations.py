@@ -243,7 +243,7 @@ async def look_into_the_catalogue(run: Run) -> None:
     run.clean(said, at)
 
 
-@covers("PgChunkStore.bags", "PgChunkStore.epoch", weight=8)
+@covers("PgChunkStore.bags", "PgChunkStore.epoch", "PgChunkStore.state", weight=8)
 async def read_bags(run: Run) -> None:
     at = run.world.any()
     await run.key(at)
@@ -256,6 +256,8 @@ async def read_bags(run: Run) -> None:
     run.same(told(bags), told(expected))
     run.clean(bags, at)
     run.same(await run.parts.store.epoch(workspace=at.id), epoch)
+    state = await run.parts.store.state(workspace=at.id)
+    run.same((state.epoch, state.models), (epoch, await run.parts.store.models(workspace=at.id)))
     run.same((await run.epochs()).get(at.id, 0), epoch)
 
 
