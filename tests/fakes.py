@@ -29,7 +29,7 @@ from service.domain.notes import (
 from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Sentence, Turn
 from service.errors import ChatAlreadyClosed, ConversationNotFound
-from service.language.chunking import chunk_note
+from service.language.chunking import chunk_note, headed
 from service.language.features import hashed
 from service.ports import (
     Allowance,
@@ -853,7 +853,8 @@ async def index(
     for note in notes:
         key = (await keys.keys(workspace=note.ref.workspace)).index
         chunks = chunk_note(note)
-        vectors = await embedder.embed([c.text for c in chunks], purpose="document", key=key)
+        texts = [headed(chunk, note) for chunk in chunks]
+        vectors = await embedder.embed(texts, purpose="document", key=key)
         await store.replace(
             IndexedNote(
                 note=note,

@@ -1,6 +1,7 @@
 """Finding passages."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
@@ -9,11 +10,13 @@ from service.adapters.local_model import LocalEmbedder, LocalReranker, SecondLoc
 from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId
+from service.domain.scope import Period, Place, Within
 from service.errors import ModelUnavailable, NoConsent
-from service.ports import IndexModels
+from service.language.chunking import LIMIT
+from service.ports import IndexedNote, IndexModels, Space
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
-from service.retrieval.search import Arms, Finder
+from service.retrieval.search import PULL_LIMIT, Arms, Finder
 from tests.fakes import (
     CLIENT,
     OTHER_WORKSPACE,
@@ -21,6 +24,7 @@ from tests.fakes import (
     InMemoryChunkStore,
     InMemoryKeyStore,
     InMemoryNoteSource,
+    a_bag,
     a_client,
     a_note,
     embedders_of,
@@ -266,3 +270,97 @@ async def test_one_arm_of_search_can_be_measured_alone(practice, arms, found):
         )
     ).ranked
     assert {name for name, note in notes.items() if note.ref in ranked} == found
+
+
+def on_day(month: int, text: str, **more):
+    return replace(a_note(text, **more), session_date=datetime(2026, month, 1, 9, tzinfo=UTC))
+
+
+async def put(practice: Practice, *clients) -> None:
+    """The clients as PazPaz and the index have them, names and all."""
+    practice.source.take(*clients)
+    for client in clients:
+        empty = Space(LocalEmbedder.model, {}, frozenset(), [])
+        bag = a_bag(client.profile, key=b"k")
+        await practice.store.put_client(client, IndexedNote(client.profile, bag, [empty]))
+
+
+async def test_the_time_of_a_question_is_a_filter(practice):
+    """The best note of another month is neither read nor found, and what was searched is told."""
+    march, april = on_day(3, "Panic attacks at night."), on_day(4, "Some panic at night.")
+    await practice.keep(march, april)
+    since = Period(first=date(2026, 4, 1))
+
+    found = await practice.find(replace(ASKED, when=since))
+    assert (found.ranked, found.within) == ((april.ref,), Within(period=since))
+    assert {use.ref for use in practice.trail.uses.values()} == {april.ref}
+    last = await practice.find(replace(ASKED, when=Place("newest")))
+    assert last.ranked == (april.ref,)
+    assert (await practice.find(replace(ASKED, when=Place("oldest", skip=7)))).ranked == ()
+
+
+async def test_a_client_who_is_named_is_searched_alone(practice):
+    """With prefix letters too; the better note of somebody else is not theirs."""
+    mine, other = (
+        a_note("כאבי ראש בבוקר", client=CLIENT),
+        a_note("כאבי ראש קשים, כאבי ראש כל יום", client=OTHER_CLIENT),
+    )
+    await put(practice, a_client(), a_client(OTHER_CLIENT, name=("רינה", "כהן")))
+    await practice.keep(other, mine)
+
+    named = await practice.find(Question("מה נאמר לדנה על כאבי ראש?", "he"))
+    nobody = await practice.find(Question("למי יש כאבי ראש?", "he"))
+
+    assert named.ranked == (mine.ref,)
+    assert named.within == Within.client(CLIENT)
+    assert set(nobody.ranked) == {mine.ref, other.ref}
+
+
+async def test_who_may_be_named_is_looked_at_beside_all_others(practice):
+    """A word that is a name and something else brings in the client's notes and shuts nobody out."""
+    hers, other = a_note("The song went well."), a_note("Hope returns.", client=OTHER_CLIENT)
+    await put(practice, a_client(name=("Hope", "Gray")), a_client(OTHER_CLIENT, name=("Ann", "Bo")))
+    await practice.keep(hers, other)
+
+    found = await practice.find(Question("is there any hope that the song goes well", "en"))
+    assert set(found.ranked) == {hers.ref, other.ref}
+
+
+async def test_a_follow_up_is_searched_in_its_own_words_too(practice):
+    """What only the words as they were asked find is read as well."""
+    own = a_note("Ashwagandha since May.")
+    others = (a_note(f"Panic attacks at night. {'Rest. ' * n}") for n in range(PULL_LIMIT))
+    await practice.keep(*others, own)
+
+    alone = await practice.find(ASKED)
+    beside = await practice.find(replace(ASKED, also=("ashwagandha?",)))
+    assert own.ref not in alone.ranked
+    assert own.ref in beside.ranked
+    assert len(alone.ranked) == len(beside.ranked) == PULL_LIMIT
+
+
+async def test_a_field_that_is_asked_for_comes_first(practice):
+    """What was planned stands in the plan; the same words elsewhere come after it."""
+    note = a_note("Walk by the sea daily.", plan="Walk by the sea daily.")
+    await practice.keep(note)
+    asked = Question("walk by the sea", "en")
+
+    plain = await practice.find(asked)
+    plan = await practice.find(replace(asked, fields=frozenset({"plan"})))
+    assert [p.chunk.field for p in plain.passages] == ["subjective", "plan"]
+    assert [p.chunk.field for p in plan.passages] == ["plan", "subjective"]
+
+
+async def test_neighbouring_chunks_are_one_passage(practice):
+    """What hangs over a cut is quoted in one piece, with offsets into the field as it stands."""
+    text = " ".join(f"Panic attack number {n} came at night, and she woke up." for n in range(24))
+    note = a_note(text, plan="Panic attacks at night: breathe.")
+    await practice.keep(note)
+
+    found = await practice.find()
+    spans = [(p.chunk.field, p.chunk.start, p.chunk.end) for p in found.passages]
+    assert sorted(field for field, _, _ in spans) == ["plan", "subjective"]
+    for passage in found.passages:
+        chunk = passage.chunk
+        assert note.fields[chunk.field][chunk.start : chunk.end] == chunk.text
+    assert max(end - start for _, start, end in spans) > LIMIT
