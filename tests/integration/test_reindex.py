@@ -16,7 +16,7 @@ from service.domain.answers import Hit, Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem, Note
-from service.domain.scope import ANYWHERE
+from service.domain.scope import ANYWHERE, Within
 from service.ingestion.indexing import Indexer
 from service.ports import DIMENSION, IndexModels, Vector
 from service.retrieval.lexical import LexicalIndex
@@ -59,11 +59,11 @@ class WatchedStore(PgChunkStore):
         *,
         workspace: WorkspaceId,
         model: str,
-        client: ClientId | None,
+        within: Within,
         limit: int,
     ) -> Sequence[Hit]:
         hits = await PgChunkStore.search(
-            self, vector, workspace=workspace, model=model, client=client, limit=limit
+            self, vector, workspace=workspace, model=model, within=within, limit=limit
         )
         least = min((hit.similarity for hit in hits), default=0.0)
         self.seen.append((model, len({hit.ref for hit in hits}), least))
