@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +178,10 @@ class LexicalIndex:
     ) -> Rarity:
         """How rare a feature is among the workspace's notes. Raises StoreUnavailable, SealBroken."""
         postings = await self._held.get(workspace, epoch=epoch)
-        return lambda feature: idf(postings.frequency(digest64(feature, key)), len(postings.refs))
+        # Remembered for as long as the question holds it: each of its words is weighed once a stretch.
+        return cache(
+            lambda feature: idf(postings.frequency(digest64(feature, key)), len(postings.refs))
+        )
 
     async def matching(
         self, topic: Topic, *, key: bytes, workspace: WorkspaceId, within: Within
