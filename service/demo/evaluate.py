@@ -18,13 +18,14 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.errors import BadSettings
 from service.retrieval.abstention import COVERAGES, calibration_gap, curves, reliability
 from service.retrieval.evaluation import Asker, Outcome
-from service.retrieval.fitting import fit_curves
+from service.retrieval.fitting import cross_validated, fit_curves
 from service.retrieval.gold import Gold, parse_gold
 from service.retrieval.score import Owners, Scored, ablation, changes, faults, score
 from service.retrieval.tables import (
     ablation_lines,
     change_lines,
     curve_lines,
+    elsewhere_lines,
     fault_lines,
     fitted_lines,
     reliability_lines,
@@ -79,9 +80,11 @@ async def run_abstention(data: Path, out: Path | None, *, how: How, run: Path | 
 async def run_curves(data: Path, run: Path) -> None:
     """Prints the curves that fit a run best, and what they would be worth in a workspace they were not fitted to."""
     scored = _scored(read_gold(data / "questions.jsonl"), read_run(run))
-    _print(
-        "the local reranker's curves (service/language/curves.py)", fitted_lines(fit_curves(scored))
-    )
+    title = "the local reranker's curves (service/language/curves.py)"
+    _print(title, fitted_lines(fit_curves(scored)))
+    if all(one.outcome.parts for one in scored if one.outcome.session_ids):
+        title = "ordered by constants that each workspace had no say in"
+        _print(title, elsewhere_lines(cross_validated(scored)))
 
 
 def read_gold(path: Path) -> list[Gold]:

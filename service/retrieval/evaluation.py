@@ -52,6 +52,8 @@ class Outcome:
     """The sessions an answer is made from, or would have been."""
     arms: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
     """The first ten sessions of each arm of an ablation, by its name."""
+    parts: tuple[tuple[float, float], ...] = ()
+    """Beside `session_ids`, what they were ordered by: the first stage's score and the best similarity."""
 
 
 def parse_question(line: str) -> Asked:
@@ -95,6 +97,7 @@ class Asker:
             confidence=found.best,
             passage_session_ids=_passage_sessions(shown),
             arms=await self._arms(question, asked.workspace) if self.ablation else {},
+            parts=_parts(found),
         )
 
     async def _arms(
@@ -128,6 +131,11 @@ def _sessions(found: Found) -> tuple[UUID, ...]:
     return tuple(ref.id for ref in found.ranked if ref.entity == "sessions")
 
 
+def _parts(found: Found) -> tuple[tuple[float, float], ...]:
+    both = zip(found.ranked, found.parts, strict=True)
+    return tuple(part for ref, part in both if ref.entity == "sessions")
+
+
 def _passage_sessions(found: Found) -> tuple[UUID, ...]:
     refs = dict.fromkeys(passage.note.ref for passage in found.passages)
     return tuple(ref.id for ref in refs if ref.entity == "sessions")
@@ -142,6 +150,8 @@ def run_line(outcome: Outcome) -> str:
         "confidence": round(outcome.confidence, 6),
         "passage_session_ids": _told(outcome.passage_session_ids),
     }
+    if outcome.parts:
+        row["parts"] = [[round(one, 6) for one in part] for part in outcome.parts]
     if outcome.arms:
         row["arms"] = {name: _told(ids) for name, ids in outcome.arms.items()}
     return json.dumps(row)
@@ -161,6 +171,7 @@ def parse_outcome(line: str) -> Outcome:
         confidence=float(row.get("confidence", 0.0)),
         passage_session_ids=_read(row.get("passage_session_ids", ())),
         arms={str(name): _read(found) for name, found in row.get("arms", {}).items()},
+        parts=tuple((float(first), float(best)) for first, best in row.get("parts", ())),
     )
 
 

@@ -11,9 +11,12 @@ from service.language.curves import CURVES, Curve
 from service.language.stopwords import content
 from service.language.text import tokens
 from service.retrieval.abstention import is_right
+from service.retrieval.gold import ALL, HARD
+from service.retrieval.metrics import Summary, ndcg, summary
 from service.retrieval.score import Scored
 
 STEPS = 50  # Newton's method is done in ten or never.
+SHARES = tuple(step / 20 for step in range(4, 15))
 RIDGE = 0.02  # In questions: keeps the two slopes apart where a fold has few.
 
 Floats = NDArray[np.float64]
@@ -41,6 +44,84 @@ def fit_curves(run: Iterable[Scored]) -> Mapping[Language, Fitted]:
     for one in run:
         by_language.setdefault(one.gold.language, []).append(one)
     return {language: _fitted(mine) for language, mine in sorted(by_language.items())}
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """How well sessions are found in workspaces that had no say in the constants of the order."""
+
+    language: Language
+    slice: str
+    plain: Summary
+    elsewhere: Summary
+
+
+def cross_validated(run: Iterable[Scored]) -> list[Elsewhere]:
+    """Each workspace ordered anew, with curves fitted to the others and the first stage's share that is best there."""
+    answerable, everything = [], list(run)
+    for place in sorted({one.gold.place for one in everything}):
+        others = [one for one in everything if one.gold.place != place]
+        if others:
+            order = _best_order(others)
+            here = [one for one in everything if one.gold.place == place and one.gold.answerable]
+            answerable += [(one, order.rank(one)) for one in here]
+    return [
+        one
+        for language in sorted({one.gold.language for one, _ in answerable})
+        for name in (ALL, HARD)
+        if (one := _beside(language, name, answerable))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A way to order what a run found."""
+
+    curves: Mapping[Language, Curve]
+    share: float
+
+    def rank(self, one: Scored) -> int:
+        """Of the relevant session, from 1; 0 where it is not among those found."""
+        sessions = one.outcome.session_ids
+        if one.gold.relevant[0] not in sessions:
+            return 0
+        worths = [self._worth(one, first, best) for first, best in one.outcome.parts]
+        mine = worths[sessions.index(one.gold.relevant[0])]
+        return 1 + sum(worth > mine for worth in worths)
+
+    def _worth(self, one: Scored, first: float, best: float) -> float:
+        question = one.gold.asked.question
+        words = len(content(tokens(question.text)))
+        likeness = CURVES[question.language].likeness_of(best, words)
+        curve = self.curves.get(question.language, CURVES[question.language])
+        return self.share * first + (1 - self.share) * curve.similarity(likeness, words)
+
+
+def _best_order(run: Sequence[Scored]) -> _Order:
+    """Both languages count the same, whichever has more questions."""
+    fitted = {language: one.curve for language, one in fit_curves(run).items()}
+    orders = [_Order(fitted, share) for share in SHARES]
+    return max(orders, key=lambda order: _mean_ndcg(order, run))
+
+
+def _mean_ndcg(order: _Order, run: Sequence[Scored]) -> float:
+    by_language: dict[str, list[int]] = {}
+    for one in run:
+        if one.gold.answerable:
+            by_language.setdefault(one.gold.language, []).append(order.rank(one))
+    return float(np.mean([ndcg(ranks).mean() for ranks in by_language.values()] or [0.0]))
+
+
+def _beside(
+    language: Language, name: str, ranked: Sequence[tuple[Scored, int]]
+) -> Elsewhere | None:
+    mine = [
+        (one.rank, rank)
+        for one, rank in ranked
+        if one.gold.language == language and name in one.gold.slices()
+    ]
+    plain, elsewhere = summary([rank for rank, _ in mine]), summary([rank for _, rank in mine])
+    return Elsewhere(language, name, plain, elsewhere) if plain and elsewhere else None
 
 
 def _fitted(mine: Sequence[Scored]) -> Fitted:

@@ -53,6 +53,8 @@ class Found:
     """The greatest similarity of any stretch read, also one too low for a passage."""
     within: Within = ANYWHERE
     """What was searched."""
+    parts: tuple[tuple[float, float], ...] = ()
+    """Beside `ranked`, what each was ordered by: the first stage's score and the best similarity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class Finder:
             judged_by=self.reranker.model,
             best=max((read.best for read in reads), default=0.0),
             within=within,
+            parts=tuple((read.first_score, read.best) for read in reads),
         )
 
     async def _index(self, workspace: WorkspaceId) -> _Index:

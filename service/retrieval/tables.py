@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from service.domain.answers import Language
 from service.retrieval.abstention import Band, Cell, Curve, Point
 from service.retrieval.evaluation import ARMS, WHOLE
-from service.retrieval.fitting import Fitted
+from service.retrieval.fitting import Elsewhere, Fitted
 from service.retrieval.metrics import TOP, Estimate
 from service.retrieval.score import LEAST, TELLING, ArmsRow, ChangeRow, Faults, Row
 
@@ -133,4 +133,15 @@ def fitted_lines(fitted: Mapping[Language, Fitted]) -> Iterator[str]:
         yield (
             f"  {language}  {curve.likeness:>8.2f}  {curve.mass:>5.2f}  {curve.base:>5.2f}"
             f"  {one.questions:>9}  {one.loss:>6.4f}  {'-' if elsewhere is None else f'{elsewhere:.4f}':>9}"
+        )
+
+
+def elsewhere_lines(found: Sequence[Elsewhere]) -> Iterator[str]:
+    """Plain figures, and those of workspaces that had no say in the constants."""
+    yield "            questions  nDCG@10  recall@10  elsewhere: nDCG@10  recall@10"
+    for one in found:
+        plain, elsewhere = one.plain, one.elsewhere
+        yield (
+            f"  {one.language}  {one.slice:<5} {plain.questions:>9}  {plain.ndcg.mean:>7.4f}  {plain.recall:>9.4f}"
+            f"  {elsewhere.ndcg.mean:>18.4f}  {elsewhere.recall:>9.4f}"
         )

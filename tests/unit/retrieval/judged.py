@@ -32,6 +32,7 @@ def scored(*found: UUID, arms: dict[str, tuple[UUID, ...]] | None = None, **more
         "abstained": bool(more.pop("abstained", False)),
         "confidence": float(str(more.pop("confidence", 0.5))),
     }
+    parts = more.pop("parts", ())
     gold = a_gold(**more)
     return Scored(
         gold,
@@ -40,6 +41,7 @@ def scored(*found: UUID, arms: dict[str, tuple[UUID, ...]] | None = None, **more
             found,
             passage_session_ids=found[:1],
             arms={name: found for name in ARMS} | (arms or {}),
+            parts=parts,  # type: ignore[arg-type]
             **outcome,  # type: ignore[arg-type]
         ),
     )

@@ -39,6 +39,8 @@ async def test_each_question_gives_a_line_of_ids():
     row = json.loads(run_line(outcome))
 
     assert row.pop("confidence") == pytest.approx(outcome.confidence, abs=1e-6)
+    [[first, best]] = row.pop("parts")
+    assert (first, best) == pytest.approx((1.0, outcome.confidence), abs=1e-6)
     assert row == {
         "qid": "q1",
         "session_ids": [str(note.ref.id)],
@@ -87,7 +89,7 @@ async def test_today_is_the_day_after_the_newest_session(monkeypatch):
 def test_a_line_is_read_as_it_was_written():
     """And one of three values, as other programs write it, is a line too."""
     id = CLIENT
-    outcome = Outcome("q1", (id,), True, 0.25, (id,), {"words": (id,)})
+    outcome = Outcome("q1", (id,), True, 0.25, (id,), {"words": (id,)}, ((0.5, 0.25),))
     assert parse_outcome(run_line(outcome)) == outcome
     assert parse_outcome(f'{{"qid": "q1", "session_ids": ["{id}"]}}') == Outcome("q1", (id,), False)
     assert parse_outcome('{"qid": "q1", "session_ids": []}').abstained

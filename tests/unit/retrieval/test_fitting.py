@@ -5,8 +5,8 @@ import random
 import pytest
 
 from service.language.curves import CURVES, Curve
-from service.retrieval.fitting import fit_curves
-from service.retrieval.tables import fitted_lines
+from service.retrieval.fitting import cross_validated, fit_curves
+from service.retrieval.tables import elsewhere_lines, fitted_lines
 from tests.unit.retrieval.judged import RIGHT, WRONG, scored
 
 TRUE = Curve(3.0, 2.0, -2.0)
@@ -48,3 +48,24 @@ def test_one_workspace_tells_nothing_of_others() -> None:
 
     sure = fit_curves([scored(RIGHT, confidence=0.9)] * 20)["en"]
     assert sure.curve.similarity(0.9, 3) > 0.9
+
+
+def test_a_workspace_is_ordered_by_what_the_others_taught() -> None:
+    """Where the first stage is right in one and wrong in the other, each is ordered worse without its own word."""
+    first_is_right, first_is_wrong = ((0.9, 0.2), (0.2, 0.6)), ((0.2, 0.6), (0.9, 0.2))
+    run = [
+        scored(RIGHT, WRONG, workspace=place, parts=parts)
+        for place, parts in (("one", first_is_right), ("two", first_is_wrong))
+        for _ in range(30)
+    ]
+    [all_of_them] = cross_validated(run)
+
+    assert (all_of_them.language, all_of_them.slice) == ("en", "all")
+    assert all_of_them.plain.ndcg.mean == 1.0
+    assert all_of_them.elsewhere.ndcg.mean < 1.0
+    assert len(list(elsewhere_lines([all_of_them]))) == 2
+
+
+def test_one_workspace_has_no_others() -> None:
+    """Nothing is validated then."""
+    assert cross_validated([scored(RIGHT, parts=((0.5, 0.5),))]) == []
