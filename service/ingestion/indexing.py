@@ -240,13 +240,17 @@ class Indexer:
 def _space(
     model: str, note: Note, chunks: Sequence[Chunk], *, stored: Mapping[str, str], key: bytes
 ) -> Space:
-    """A digest changes with the text, and with whatever else would make its stored chunks wrong."""
-    digests = {
+    digests = digests_of(note, model=model, key=key)
+    kept = frozenset(field for field, value in digests.items() if stored.get(field) == value)
+    return Space(model, digests, kept, [chunk for chunk in chunks if chunk.field not in kept])
+
+
+def digests_of(note: Note, *, model: str, key: bytes) -> dict[str, str]:
+    """By field; one changes with the text, and with whatever else would make its stored chunks wrong."""
+    return {
         field: digest(key, model, CHUNKER, str(note.day), field, text)
         for field, text in note.fields.items()
     }
-    kept = frozenset(field for field, value in digests.items() if stored.get(field) == value)
-    return Space(model, digests, kept, [chunk for chunk in chunks if chunk.field not in kept])
 
 
 def bag_of(note: Note, *, key: bytes) -> Bag:

@@ -13,9 +13,8 @@ import numpy as np
 from service.container import Container
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import PROFILE_FIELDS, SOAP_FIELDS, Bag, Note, NoteRef
-from service.ingestion.indexing import bag_of
-from service.language.chunking import CHUNKER, chunk_note
-from service.security.keys import digest
+from service.ingestion.indexing import bag_of, digests_of
+from service.language.chunking import chunk_note, headed
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
 Key = tuple[str, UUID]
@@ -135,9 +134,7 @@ class Judge:
             return
         assert stands == ("active", note.version, note.updated_at), place
         key = await self._index_key(row["workspace_id"])
-        wanted = {
-            name: digest(key, self.model, CHUNKER, name, text) for name, text in note.fields.items()
-        }
+        wanted = digests_of(note, model=self.model, key=key)
         assert stored_digests(row["digests"], self.model) == wanted, place
 
     async def _same_chunks(self, truth: Truth, workspace: UUID) -> None:
@@ -149,7 +146,7 @@ class Judge:
         places = Counter(_place(row) for row in rows)
         assert all(row["model"] == self.model for row in rows), "vectors of another model"
         chunks = {
-            (*key, chunk.field, chunk.ordinal): chunk.text
+            (*key, chunk.field, chunk.ordinal): headed(chunk, note)
             for key, note in truth.notes.items()
             if key[1] not in truth.poison
             for chunk in chunk_note(note)
