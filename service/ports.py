@@ -168,6 +168,11 @@ class Embedder(Protocol):
     @property
     def model(self) -> str: ...
 
+    @property
+    def crosses_languages(self) -> bool:
+        """Whether a question comes near a note in the other language that means the same."""
+        ...
+
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
     ) -> Sequence[Vector]:
@@ -203,6 +208,11 @@ class Reranker(Protocol):
 
     @property
     def model(self) -> str: ...
+
+    @property
+    def crosses_languages(self) -> bool:
+        """Whether a text in the other language is judged by what it means."""
+        ...
 
     async def rerank(
         self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]

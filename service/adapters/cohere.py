@@ -81,6 +81,10 @@ class CohereEmbedder:
     def model(self) -> str:
         return f"{PREFIX}{self.name}{SUFFIX}"
 
+    @property
+    def crosses_languages(self) -> bool:
+        return _crosses(self.name)
+
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
     ) -> Sequence[Vector]:
@@ -133,6 +137,10 @@ class CohereReranker:
 
     cohere: Cohere
     model: str
+
+    @property
+    def crosses_languages(self) -> bool:
+        return _crosses(self.model)
 
     async def rerank(
         self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
@@ -264,6 +272,11 @@ def _document(passage: Passage) -> Document:
     day = passage.note.day
     data = {"text": passage.chunk.text, "field": passage.chunk.field, "client": passage.client_name}
     return Document(id=passage.id, data=data | ({"date": day.isoformat()} if day else {}))
+
+
+def _crosses(model: str) -> bool:
+    """All its models do but those of the English family, as "embed-english-v3.0"."""
+    return "english" not in model
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -35,6 +35,7 @@ class LocalEmbedder:
     """
 
     model = "local-hash-1"
+    crosses_languages = False  # words of two languages share no features
     space = b"embed"
     """Keeps the hashes apart from those of bags and of another model."""
 
@@ -90,6 +91,7 @@ class LocalReranker:
     """Scores a stretch by how much of the query it says; the client's name counts as said."""
 
     model = LOCAL_RERANKER
+    crosses_languages = False
 
     async def rerank(
         self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]

@@ -96,6 +96,7 @@ class SearchOut(BaseModel):
     """What was searched. `complete` is false while changed notes still wait to be looked at.
 
     An answer that counts sessions says in `notes_read` how many were read for it, of `notes_total` in scope.
+    `other_language` of them are in the other language only, where the search knew names, numbers and common terms.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -106,6 +107,7 @@ class SearchOut(BaseModel):
     drafts: int
     complete: bool
     notes_total: int | None = None
+    other_language: int = 0
 
     @classmethod
     def of(cls, search: SearchStatement) -> "SearchOut":
@@ -116,6 +118,7 @@ class SearchOut(BaseModel):
             drafts=search.drafts,
             complete=search.complete,
             notes_total=search.notes_total,
+            other_language=search.other_language,
         )
 
 

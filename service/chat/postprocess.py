@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from service.chat.other_language import not_crossed
 from service.chat.state import ChatContext, ChatState
 from service.chat.timeline import day_text
 from service.domain.answers import (
@@ -27,14 +28,14 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     question, verdicts, passages = state["question"], state["verdicts"], state["found"].passages
     admitted = [verdict for verdict in verdicts if verdict.admitted]
     heading = state.get("heading")
-    status = _status_of(state)
+    found = _status_of(state)
     text, citations = cite(admitted, passages, heading=heading.text if heading else "")
     leave_trail(runtime.context.trail, verdicts, passages)
     CITATIONS_RETURNED.observe(len(citations))
     return {
         "answer": Answer(
             text=text or not_found(state["search"], question.language),
-            status=status,
+            status=_honest(found, state["search"]),
             language=question.language,
             citations=citations,
             search=state["search"],
@@ -42,7 +43,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             withheld=len(verdicts) - len(admitted),
             model=NO_MODEL if "course" in state else runtime.context.model.model,
             # "Not found" leans on no note, as in any other answer.
-            heading=heading if status != "abstained" else None,
+            heading=heading if found != "abstained" else None,
         )
     }
 
@@ -53,13 +54,19 @@ def _status_of(state: ChatState) -> AnswerStatus:
     return _status(state["verdicts"], sure=state["decision"].kind == "answer")
 
 
+def _honest(found: AnswerStatus, search: SearchStatement) -> AnswerStatus:
+    """Nothing found, where part of the notes could hardly be searched, is a part of the answer and no more."""
+    return "partial" if found == "abstained" and search.other_language else found
+
+
 def _course_status(
     course: Course, verdicts: Sequence[Verdict], search: SearchStatement
 ) -> AnswerStatus:
-    """A count is answered when everything in scope was read, and no quote is missing from it."""
+    """A count is answered when everything in scope was read in its language, and no quote is missing from it."""
     if not course.searched or (course.has_topic and not course.points):
         return "abstained"
-    whole = course.is_whole and search.complete and all(one.admitted for one in verdicts)
+    searched = course.is_whole and search.complete and not search.other_language
+    whole = searched and all(one.admitted for one in verdicts)
     return "answered" if whole else "partial"
 
 
@@ -124,7 +131,8 @@ def _citation(marker: int, passage: Passage, span: Span, start: int, end: int) -
 
 def not_found(search: SearchStatement, language: Language) -> str:
     """What was searched, in the asker's language, with exact counts."""
-    return _not_found_he(search) if language == "he" else _not_found_en(search)
+    told = _not_found_he(search) if language == "he" else _not_found_en(search)
+    return " ".join(filter(None, (told, not_crossed(search, language))))
 
 
 def _not_found_he(search: SearchStatement) -> str:

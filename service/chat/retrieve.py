@@ -5,7 +5,9 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from service.chat.state import ChatContext, ChatState
-from service.domain.answers import SearchStatement
+from service.domain.answers import Question, SearchStatement
+from service.domain.scope import Within
+from service.retrieval.crossing import OTHER, topic_crosses
 from service.retrieval.exhaustive import Course
 from service.retrieval.search import Found
 from service.telemetry.metrics import RETRIEVAL_SECONDS, SOURCES_RETRIEVED
@@ -25,7 +27,9 @@ async def _best(state: ChatState, context: ChatContext) -> ChatState:
         question, workspace=workspace, actor=context.principal.user, trail=context.trail
     )
     search = await context.store.coverage(workspace=workspace, within=found.within)
-    return {"found": found, "search": search}
+    # A note may have come or gone between the search and this count.
+    unsearched = min(found.unsearched, search.notes_read)
+    return {"found": found, "search": replace(search, other_language=unsearched)}
 
 
 async def _all(state: ChatState, context: ChatContext) -> ChatState:
@@ -42,10 +46,22 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
     )
     passages = tuple(point.passage for point in course.points)
     found = Found(passages, ranked=(), considered=course.read)
-    return {"course": course, "found": found, "search": _counted(course, search)}
+    unread = await _unread(question, course, within, context)
+    return {"course": course, "found": found, "search": _counted(course, search, unread)}
 
 
-def _counted(course: Course, search: SearchStatement) -> SearchStatement:
+async def _unread(question: Question, course: Course, within: Within, context: ChatContext) -> int:
+    """Sessions whose mentions the topic's words may miss; whatever the embedder, a course is read by its words."""
+    if not course.has_topic or topic_crosses(question):
+        return 0
+    reader, workspace = context.reader, context.principal.workspace
+    key = (await reader.keys.keys(workspace=workspace)).index
+    other = OTHER[question.language]
+    count = await reader.lexical.only_in(other, key=key, workspace=workspace, within=within)
+    return min(count, course.total)
+
+
+def _counted(course: Course, search: SearchStatement, unread: int) -> SearchStatement:
     return replace(
         search,
         notes_read=course.read,
@@ -53,4 +69,5 @@ def _counted(course: Course, search: SearchStatement) -> SearchStatement:
         first_day=course.first_day,
         last_day=course.last_day,
         drafts=course.drafts,
+        other_language=unread,
     )

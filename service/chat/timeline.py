@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from service.chat.filter import has_markup
+from service.chat.other_language import not_crossed
 from service.domain.answers import Claim, Heading, Language, SearchStatement, Verdict
 from service.retrieval.exhaustive import Course, Point
 
@@ -33,7 +34,8 @@ def heading(
     """What was counted, exactly, and what is missing from it."""
     withheld = sum(not verdict.admitted for verdict in verdicts)
     told = _hebrew if language == "he" else _english
-    text = " ".join(filter(None, told(course, withheld, search.complete)))
+    said = (*told(course, withheld, search.complete), not_crossed(search, language))
+    text = " ".join(filter(None, said))
     return Heading(text, {note.ref: note.client for note in course.notes})
 
 

@@ -86,6 +86,7 @@ class Metered:
     embedder: LocalEmbedder = field(default_factory=LocalEmbedder)
     reranker: LocalReranker = field(default_factory=LocalReranker)
     model: str = LocalEmbedder.model
+    crosses_languages: bool = LocalEmbedder.crosses_languages
 
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes

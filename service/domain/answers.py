@@ -193,6 +193,8 @@ class SearchStatement:
     complete: bool
     notes_total: int | None = None
     """How many sessions are in scope, where an answer counts."""
+    other_language: int = 0
+    """How many of them are only in the language that was not asked in, where that kept the search from reading them."""
 
 
 @dataclass(frozen=True, slots=True)

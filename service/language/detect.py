@@ -1,8 +1,10 @@
 """Which of the two languages a text is written in."""
 
 import re
+from collections import Counter
 
 from service.domain.answers import Language
+from service.language.sentences import sentences
 
 _HEBREW = re.compile("[\u05d0-\u05ea\ufb1d-\ufb4f]")
 _LATIN = re.compile("[A-Za-z]")
@@ -15,3 +17,18 @@ def language_of(text: str) -> Language:
     """
     hebrew = len(_HEBREW.findall(text))
     return "he" if 2 * hebrew >= len(_LATIN.findall(text)) else "en"
+
+
+def languages_of(text: str) -> frozenset[Language]:
+    """Those in which somebody can search a note: a third of its letters stand in sentences of that language.
+
+    By letters, not by sentences: "VAS 6/10." and "PHQ-9: 14" make no Hebrew note English. Empty without letters.
+    """
+    letters: Counter[Language] = Counter()
+    for start, end in sentences(text):
+        sentence = text[start:end]
+        letters[language_of(sentence)] += len(_HEBREW.findall(sentence)) + len(
+            _LATIN.findall(sentence)
+        )
+    total = letters.total()
+    return frozenset(language for language, own in letters.items() if own and 3 * own >= total)

@@ -7,14 +7,18 @@ from functools import lru_cache
 
 import snowballstemmer
 
+from service.domain.answers import Language
+from service.language.detect import languages_of
 from service.language.hebrew import stem_hebrew, without_clitics
 from service.language.text import tokens
 from service.language.transliteration import skeleton
 
 GRAM = 4
 HASH_BYTES = 8
-STEM, GRAM_OF, HEBREW_SOUND, LATIN_SOUND = "s", "g", "h", "l"
-"""The first letter of a feature tells its kind: a stem, a gram, the consonants of a word in either alphabet."""
+STEM, GRAM_OF, HEBREW_SOUND, LATIN_SOUND, WRITTEN_IN = "s", "g", "h", "l", "x"
+"""The first letter of a feature tells its kind: a stem, a gram, the consonants of a word in either alphabet; and one
+of the whole text, the language it is written in.
+"""
 
 _ENGLISH = snowballstemmer.stemmer("english")
 
@@ -78,6 +82,11 @@ def _kept(word: str) -> tuple[str, ...]:
     return (*features_of_word(word), *sounds(word))
 
 
+def written_in(*languages: Language) -> str:
+    """What a note says of its language: never asked for in a search, so it weighs nothing there."""
+    return WRITTEN_IN + "".join(sorted(languages))
+
+
 def digest64(feature: str, key: bytes) -> int:
     """A feature's 64-bit keyed hash. Any string has one, with NUL bytes and lone surrogates too."""
     raw = feature.encode("utf-8", errors="surrogatepass")
@@ -89,8 +98,11 @@ def hashed(text: str, key: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
     `key` is the workspace's index key, at most 64 bytes; without it nobody can test for a word.
     """
+    bag = _counted(text, _kept)
+    if languages := languages_of(text):
+        bag[written_in(*languages)] = 1
     counts: Counter[int] = Counter()
-    for feature, count in _counted(text, _kept).items():
+    for feature, count in bag.items():
         counts[digest64(feature, key)] += count
     ordered = sorted(counts)
     return tuple(ordered), tuple(counts[feature] for feature in ordered)

@@ -9,12 +9,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.answers import Candidate
+from service.domain.answers import Candidate, Language
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, NoteRef
 from service.domain.scope import ANYWHERE, Within
 from service.language.asking import Rarity, wanted
-from service.language.features import GRAM_OF, digest64
+from service.language.features import GRAM_OF, digest64, written_in
 from service.language.likeness import idf
 from service.language.topic import Topic
 from service.ports import ChunkStore
@@ -82,6 +82,16 @@ class Postings:
         """In how many notes a feature is."""
         at, _ = self._known({feature: 1.0})
         return int(self.starts[at[0] + 1] - self.starts[at[0]]) if len(at) else 0
+
+    def sessions_having(self, feature: int, within: Within) -> int:
+        """How many sessions in scope have it; only notes that have it are looked at."""
+        at, _ = self._known({feature: 1.0})
+        rows = self.rows[self.starts[at[0]] : self.starts[at[0] + 1]].tolist() if len(at) else []
+        return sum(
+            self.refs[row].entity == "sessions"
+            and within.holds(self.refs[row], self.clients[row], self.days[row])
+            for row in rows
+        )
 
     def having(self, words: Sequence[Sequence[int]]) -> NDArray[np.int64]:
         """How many of these words each note has, a word being there with any of its features."""
@@ -194,6 +204,23 @@ class LexicalIndex:
         asked = [[digest64(stem, key) for stem in word] for word in topic.words]
         found = (postings.having(asked) >= topic.least) & postings.held_by(within)
         return [postings.refs[row] for row in np.flatnonzero(found).tolist()]
+
+    async def only_in(
+        self,
+        language: Language,
+        *,
+        key: bytes,
+        workspace: WorkspaceId,
+        within: Within,
+        epoch: int | None = None,
+    ) -> int:
+        """How many sessions in scope are written in that language alone; what is in both can be searched in either.
+
+        A bag from before bags said so is unknown, and not counted, until its note is indexed again (`backfill`).
+        Raises StoreUnavailable, SealBroken.
+        """
+        postings = await self._held.get(workspace, epoch=epoch)
+        return postings.sessions_having(digest64(written_in(language), key), within)
 
     async def _build(self, workspace: WorkspaceId) -> Postings:
         epoch, bags = await self._store.bags(workspace=workspace)

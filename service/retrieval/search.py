@@ -13,6 +13,7 @@ from service.domain.scope import ANYWHERE, Within
 from service.language.chunking import chunk_note
 from service.language.detect import language_of
 from service.ports import ChunkStore, Embedders, IndexState, KeyStore, NoteSource, Reranker
+from service.retrieval.crossing import OTHER
 from service.retrieval.fusion import best_per_note, dense_share, fuse
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.passages import Read, passages_of
@@ -53,6 +54,8 @@ class Found:
     """The greatest similarity of any stretch read, also one too low for a passage."""
     within: Within = ANYWHERE
     """What was searched."""
+    unsearched: int = 0
+    """Sessions in scope in the other language alone, where the models in use do not cross."""
     parts: tuple[tuple[float, float], ...] = ()
     """Beside `ranked`, what each was ordered by: the first stage's score and the best similarity."""
 
@@ -124,12 +127,28 @@ class Finder:
             judged_by=self.reranker.model,
             best=max((read.best for read in reads), default=0.0),
             within=within,
+            unsearched=await self._unsearched(question, within, index),
             parts=tuple((read.first_score, read.best) for read in reads),
         )
 
     async def _index(self, workspace: WorkspaceId) -> _Index:
         key = (await self.keys.keys(workspace=workspace)).index
         return _Index(workspace, key, await self.store.state(workspace=workspace))
+
+    async def _unsearched(self, question: Question, within: Within, index: _Index) -> int:
+        """Both models must cross: what the embedder brings, a reranker that does not would turn down."""
+        models = index.state.models
+        if models is None or (
+            self.reranker.crosses_languages and self.embedders.of(models.active).crosses_languages
+        ):
+            return 0
+        return await self.lexical.only_in(
+            OTHER[question.language],
+            key=index.key,
+            workspace=index.workspace,
+            within=within,
+            epoch=index.state.epoch,
+        )
 
     async def _named(self, question: Question, index: _Index) -> Named:
         """Whom the question names; a client who is given stands, whoever else is spoken of."""

@@ -1,5 +1,6 @@
 """What can be done to the service, each against the model: a registry that a new store method must join."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +21,7 @@ from service.domain.audit import AuditEntry, Trail
 from service.domain.erasure import Subject
 from service.domain.identity import TokenClaims, UserId, WorkspaceId
 from service.domain.notes import ManifestItem, NoteRef
-from service.domain.scope import Within
+from service.domain.scope import Place, Within
 from service.domain.turns import Sentence, Turn
 from service.errors import (
     ChatAlreadyClosed,
@@ -30,7 +31,13 @@ from service.errors import (
 )
 from service.ingestion.indexing import bag_of
 from service.language.chunking import chunk_note
+from service.language.detect import languages_of
+from service.language.features import stem
+from service.language.likeness import idf
+from service.language.topic import Topic
 from service.ports import Event, IndexedNote, Lease, Space
+from service.retrieval.people import NOBODY
+from service.retrieval.scope import scope_of
 from service.security.chain import Checkpoint
 from service.security.keys import KeyEncryptionKey, digest, new_key
 from tests.fakes import NOW
@@ -296,6 +303,41 @@ async def search_words(run: Run) -> None:
     own = {i.note.ref for i in at.store.indexed.values() if scope in {None, i.note.client}}
     found = await run.build.finder.lexical.search(at.mark, **asked)
     run.same({one.ref for one in found}, own)
+
+
+@covers("LexicalIndex.only_in", "LexicalIndex.matching", "LexicalIndex.rarity", weight=4)
+async def count_by_bags(run: Run) -> None:
+    """Languages, mentions and rarities are of this practice's notes alone."""
+    at, other = run.world.any(), run.world.any()
+    scope = run.chance.choice([None, *CLIENTS])
+    asked = {"key": await run.key(at), "workspace": at.id}
+    lexical, within = run.build.finder.lexical, Within.client(scope)
+    own = [one.note for one in at.store.indexed.values() if within.holds(*place_of(one.note))]
+    texts = ["\n".join(note.fields.values()) for note in own if note.ref.entity == "sessions"]
+    alone = Counter(
+        one for text in texts if len(languages_of(text)) == 1 for one in languages_of(text)
+    )
+    for language in ("he", "en"):
+        run.same(await lexical.only_in(language, **asked, within=within), alone[language])
+    found = await lexical.matching(Topic.of(other.mark), **asked, within=within)
+    run.same(set(found), {note.ref for note in own} if other is at else set())
+    rare = await lexical.rarity(**asked)
+    run.same(rare(f"s{stem(at.mark)}"), idf(len(at.store.indexed), len(at.store.indexed)))
+
+
+def place_of(note: Any) -> tuple[Any, Any, Any]:
+    return note.ref, note.client, note.day
+
+
+@covers("Finder.scope", weight=2)
+async def fix_a_scope(run: Run) -> None:
+    """A place in a course is taken from this practice's sessions."""
+    at = run.world.any()
+    await run.key(at)
+    asked = Question("?", "en", client=run.chance.choice(CLIENTS), when=Place("newest"))
+    within = await run.build.finder.scope(asked, workspace=at.id)
+    model = await scope_of(asked, NOBODY, workspace=at.id, store=at.store)
+    run.same(within, model)
 
 
 @covers("Finder.find", "Monolith.fetch", weight=6)

@@ -41,6 +41,7 @@ class AxisEmbedder:
     axis: int
     pause: float = 0.0
     """So long that something may happen before the vector is used."""
+    crosses_languages: bool = True
 
     async def embed(self, texts: Sequence[str], *, purpose: str, key: bytes) -> Sequence[Vector]:
         await asyncio.sleep(self.pause)

@@ -133,15 +133,30 @@ async def test_a_client_profile_is_quoted_as_such(practice: Practice) -> None:
 async def test_an_english_question_gets_an_english_abstention(practice: Practice) -> None:
     """'Not found' speaks the asker's language and counts the notes searched."""
     client = await practice.client()
-    await practice.note(client, subjective=FIRST)
+    await practice.note(client, subjective="Takes ibuprofen twice a day. Sleeps well.")
     await practice.settled()
 
     answer = await practice.ask("Who won the football match yesterday?", client_id=client)
 
     assert answer["answer_status"] == "abstained"
     assert answer["answer"].startswith("Not found in 1 session note")
+    assert answer["search"]["other_language"] == 0
     assert answer["citations"] == []
     assert answer["search"]["complete"] is True
+
+
+async def test_notes_in_the_other_language_make_an_abstention_partial(practice: Practice) -> None:
+    """What the local models cannot cross is counted and said, in the asker's language."""
+    client = await practice.client()
+    await practice.note(client, subjective=FIRST)
+    await practice.note(client, subjective="Walked by the sea.")
+    await practice.settled()
+
+    answer = await practice.ask("Who won the football match yesterday?", client_id=client)
+
+    assert (answer["answer_status"], answer["citations"]) == ("partial", [])
+    assert "1 of the 2 notes is in Hebrew, where this search knows only" in answer["answer"]
+    assert answer["search"]["other_language"] == 1
 
 
 async def test_a_long_and_a_strange_note_are_searchable(practice: Practice) -> None:

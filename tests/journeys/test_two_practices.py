@@ -10,7 +10,7 @@ async def test_a_neighbours_note_is_never_found(practice: Practice, neighbour: P
     """The same question answers in the practice that has the note and abstains in the other."""
     client = await practice.client()
     session = await practice.note(client, subjective=SECRET)
-    await neighbour.note(await neighbour.client("Ann", "Lee"), subjective="We spoke about work.")
+    await neighbour.note(await neighbour.client("Ann", "Lee"), subjective="דיברנו על העבודה.")
     await practice.settled()
     await neighbour.settled()
 

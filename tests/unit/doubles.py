@@ -234,6 +234,8 @@ def a_lease(
 class RecordingEmbedder:
     """Keeps Embedder, remembering every text it was given, apart from the line with day and field above it."""
 
+    crosses_languages = False
+
     def __init__(self, model: str = "recording-1") -> None:
         self.model = model
         self.calls: list[list[str]] = []

@@ -317,3 +317,12 @@ async def test_a_deadline_never_cancels_who_listens(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ModelUnavailable):
         await listen_slowly()
+
+
+def test_all_models_but_the_english_ones_cross_languages() -> None:
+    """What does not cross must not be said to have read both languages."""
+    nobody = cohere(lambda _: httpx.Response(500))
+    assert CohereEmbedder(nobody, "embed-v4.0").crosses_languages
+    assert CohereReranker(nobody, "rerank-v3.5").crosses_languages
+    assert not CohereEmbedder(nobody, "embed-english-v3.0").crosses_languages
+    assert not CohereReranker(nobody, "rerank-english-v3.0").crosses_languages

@@ -145,6 +145,7 @@ async def test_an_answer_has_every_field_of_the_contract(http, parts):
             "drafts": 0,
             "complete": True,
             "notes_total": None,
+            "other_language": 0,
         },
         "withheld": 0,
         "suggestions": [],

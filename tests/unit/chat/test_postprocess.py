@@ -1,5 +1,6 @@
 """From verdicts to the answer a therapist reads."""
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
@@ -67,8 +68,6 @@ def test_places_in_the_answer_and_in_the_note_count_code_points(said):
 
 def test_a_citation_names_the_note_as_it_is_now():
     """Client, day, version and draft state come with the quote."""
-    from dataclasses import replace
-
     passage = a_passage("Slept well.", similarity=0.75)
     draft = replace(passage, note=replace(passage.note, state="draft"))
     _, [citation] = cite(verdicts_of(("Slept well.", [draft])), [draft])
@@ -105,8 +104,6 @@ async def test_without_an_admitted_sentence_the_answer_is_an_honest_not_found(la
 
 async def test_notes_are_counted_once_however_many_chunks_they_gave():
     """retrieved_count is of notes."""
-    from dataclasses import replace
-
     one, other = a_passage("Slept.", id="p1"), a_passage("Ate.", id="p3")
     again = replace(one, id="p2")
     assert (await answer([], [one, again, other])).retrieved_count == 2
@@ -170,3 +167,32 @@ def test_the_trail_tells_cited_from_withheld():
         one.note.ref: "withheld",
         two.note.ref: "cited",
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        (
+            "he",
+            "לא נמצאה תשובה ב-12 סיכומים, מ-31.1.2025 עד 1.11.2026. 9 מתוך 12 הסיכומים באנגלית, "
+            "ובהם החיפוש מכיר רק שמות, מספרים ומונחים נפוצים.",
+        ),
+        (
+            "en",
+            "Not found in 12 session notes, from 31.1.2025 to 1.11.2026. 9 of the 12 notes are in "
+            "Hebrew, where this search knows only names, numbers and common terms.",
+        ),
+    ],
+)
+async def test_nothing_found_over_notes_hardly_searched_is_partial(language, text):
+    """It says how many they are; what is found and sure stands as it is."""
+    search, passage = replace(SEARCH, other_language=9), a_passage("Slept well.")
+    none = await answer([], search=search, language=language)
+    held_back = await answer(
+        verdicts_of(("Ate.", [passage])), [passage], search=search, language=language
+    )
+    sure = await answer(verdicts_of(("Slept well.", [passage])), [passage], search=search)
+
+    assert (none.status, none.text, none.heading) == ("partial", text, None)
+    assert (held_back.status, held_back.text) == ("partial", text)
+    assert (sure.status, sure.text) == ("answered", "Slept well. [1]")

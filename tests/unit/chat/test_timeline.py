@@ -206,6 +206,7 @@ class NoVectors:
     """Reading all needs none."""
 
     model = "none"
+    crosses_languages = False
 
     async def embed(self, texts, *, purpose, key):
         return [[1.0] for _ in texts]
@@ -360,3 +361,39 @@ async def test_a_course_stays_with_the_client(practice):
     assert answer.search.notes_total == 1
     assert "Mentioned in 2 of 2 sessions" in whole.text
     assert await practice.store.coverage(workspace=WORKSPACE, within=Within.client(CLIENT))
+
+
+RIVER = replace(SLEEP, text="Every session where a river was mentioned", topic="river")
+
+
+async def test_notes_in_the_other_language_make_a_count_partial(practice):
+    """Their mentions may be missed, so the heading counts them."""
+    await practice.keep(on_day(3, "Saw a river."), on_day(5, "טיילה ליד הנחל."), on_day(6, "ים."))
+    answer = await practice.ask(RIVER)
+
+    assert answer.text.split("\n") == [
+        "Mentioned in 1 of 3 sessions read, 3.3.2026 to 6.3.2026. 2 of the 3 notes are in Hebrew, "
+        "where this search knows only names, numbers and common terms.",
+        "3.3.2026: Saw a river. [1]",
+    ]
+    assert (answer.status, answer.search.other_language) == ("partial", 2)
+
+
+async def test_no_mention_in_notes_hardly_read_is_partial_and_leans_on_no_note(practice):
+    """In Hebrew too; nothing was found, and that is not the whole truth."""
+    await practice.keep(on_day(3, "Saw a river."))
+    answer = await practice.ask(replace(HEBREW, text="באילו פגישות הוזכר נחל?", topic="נחל"))
+
+    assert answer.text == (
+        "לא נמצא אזכור בפגישה היחידה שנקראה, ב-3.3.2026. "
+        "הסיכום באנגלית, ובו החיפוש מכיר רק שמות, מספרים ומונחים נפוצים."
+    )
+    assert (answer.status, answer.citations, answer.heading) == ("partial", (), None)
+
+
+async def test_a_topic_known_in_both_languages_or_none_at_all_is_counted_whole(practice):
+    """Sleep has a word in the other language, and counting sessions needs no words."""
+    await practice.keep(on_day(3, "Sleep 5 h."), on_day(5, "טיילה ליד הנחל."))
+    for question in (SLEEP, replace(SLEEP, text="How many sessions did we have?", topic="")):
+        answer = await practice.ask(question)
+        assert (answer.status, answer.search.other_language) == ("answered", 0)

@@ -72,3 +72,15 @@ def test_content_leaves_out_stop_words_unless_there_is_nothing_else():
     """A question of stop words alone is still a question."""
     assert content(["מה", "המטופלת", "חרדה", "חרדה"]) == ["חרדה"]
     assert content(["what", "was", "it"]) == ["what", "was", "it"]
+
+
+def test_a_bag_says_the_language_of_its_note_and_no_question_asks_for_it():
+    """One feature more of every note that has letters, the same for both languages at once."""
+    languages = {"he": "ישנה טוב.", "en": "Slept well.", "enhe": "Slept well. ישנה טוב."}
+    marks = {name: digest64(f"x{name}", KEY) for name in languages}
+    for name, text in languages.items():
+        held = dict(zip(*hashed(text, KEY), strict=True))
+        assert {held.get(mark, 0) for mark in marks.values()} == {0, 1}
+        assert held[marks[name]] == 1
+        assert not set(marks.values()) & {digest64(one, KEY) for one in wanted(f"{text} xhe xen")}
+    assert hashed("6/10", KEY)[0] == tuple(sorted(digest64(f, KEY) for f in features("6/10")))

@@ -41,6 +41,7 @@ class NoVectors:
     """Reading all needs none."""
 
     model = "none"
+    crosses_languages = False
 
     async def embed(self, texts, *, purpose, key):
         return [[1.0] for _ in texts]

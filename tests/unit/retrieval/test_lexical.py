@@ -8,6 +8,7 @@ from uuid import UUID
 from service.adapters.local_model import LocalEmbedder
 from service.domain.identity import ClientId
 from service.domain.scope import ANYWHERE, Period, Within
+from service.language.features import digest64, written_in
 from service.language.topic import Topic
 from service.retrieval.lexical import LexicalIndex, turn_around
 from tests.fakes import (
@@ -159,3 +160,59 @@ async def test_matching_stays_in_its_scope():
     assert await matching(lexical, "panic", within=Within.client(other_client)) == [other.ref]
     assert await matching(lexical, "panic", workspace=OTHER_WORKSPACE) == [elsewhere.ref]
     assert await matching(LexicalIndex(await a_store()), "panic") == []
+
+
+async def languages(lexical, within=ANYWHERE, *, workspace=WORKSPACE):
+    key = (await InMemoryKeyStore().keys(workspace=workspace)).index
+    asked = {"key": key, "workspace": workspace, "within": within}
+    return {one: await lexical.only_in(one, **asked) for one in ("he", "en")}
+
+
+async def test_sessions_are_counted_by_the_language_they_are_in_alone():
+    """What is in both, or in no letters, is searched either way; a profile is no session."""
+    lexical = LexicalIndex(
+        await a_store(
+            a_note("ישנה טוב."),
+            a_note("התחילה Cipralex השבוע.", plan="VAS 6/10."),
+            a_note("Slept well."),
+            a_note("Slept well this week.", plan="המשך תרגול נשימה."),
+            a_note("6/10"),
+            a_client(notes="Teaches music.").profile,
+            a_note("ים.", workspace=OTHER_WORKSPACE),
+        )
+    )
+
+    assert await languages(lexical) == {"he": 2, "en": 1}
+    assert await languages(lexical, workspace=OTHER_WORKSPACE) == {"he": 1, "en": 0}
+
+
+async def test_languages_are_counted_in_scope():
+    """Of one client, of a period, of sessions by their place."""
+    mine, other = a_note("ישנה טוב."), a_note("ים.", client=ClientId(UUID(int=12)))
+    lexical = LexicalIndex(await a_store(mine, other))
+
+    for scope in (Within.client(mine.client), Within(sessions=frozenset({mine.ref.id}))):
+        assert await languages(lexical, scope) == {"he": 1, "en": 0}
+    future = Within(period=Period(first=date(2027, 1, 1)))
+    assert await languages(lexical, future) == {"he": 0, "en": 0}
+
+
+async def test_a_bag_from_before_counts_in_no_language():
+    """Until its note is indexed again."""
+    note = a_note("ישנה טוב.")
+    store = await a_store(note)
+    key = (await InMemoryKeyStore().keys(workspace=WORKSPACE)).index
+    held = store.indexed[note.ref]
+    kept = [
+        (feature, count)
+        for feature, count in zip(held.bag.features, held.bag.counts, strict=True)
+        if feature != digest64(written_in("he"), key)
+    ]
+    old = replace(held.bag, features=[f for f, _ in kept], counts=[c for _, c in kept])
+    store.indexed[note.ref] = replace(held, bag=old)
+    lexical = LexicalIndex(store)
+
+    assert await languages(lexical) == {"he": 0, "en": 0}
+    assert await found(lexical, "ישנה") == [note.ref]
+    await add(store, note)
+    assert await languages(lexical) == {"he": 1, "en": 0}

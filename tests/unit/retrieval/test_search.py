@@ -195,6 +195,7 @@ async def test_every_note_read_is_told_even_if_scoring_fails(practice):
 
     class Away:
         model = "away"
+        crosses_languages = False
 
         async def rerank(self, query, stretches, *, rarity):
             raise ModelUnavailable
