@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.answers import Language
-from service.language.curves import CURVES, Curve
+from service.language.curves import CURVES, FEWEST, Curve
 from service.language.stopwords import content
 from service.language.text import tokens
 from service.retrieval.abstention import is_right
@@ -156,7 +156,7 @@ def _row(one: Scored) -> tuple[float, float, float]:
     question = one.gold.asked.question
     words = len(content(tokens(question.text)))
     likeness = CURVES[question.language].likeness_of(one.outcome.confidence, words)
-    return likeness, likeness * float(np.sqrt(words)), 1.0
+    return likeness, likeness * float(np.log1p(max(FEWEST, words))), 1.0
 
 
 def _logistic(rows: Floats, right: Floats) -> Floats:
