@@ -121,7 +121,8 @@ def test_two_of_one_name_are_both_sure():
         Will's sleep -> Will/May |
         Mr. May -> Will/May |
         since May -> | Will/May
-        WHAT DID WILL SAY -> | Will/May
+        WHAT DID WILL SAY -> Will/May |
+        WHAT WILL SHE SAY -> | Will/May
         how is Will may -> Will/May |
         I hope she sleeps -> | Hope/Ross
         ספר לי על הטיפול שלי -> |
