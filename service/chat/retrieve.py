@@ -15,8 +15,11 @@ from service.telemetry.metrics import RETRIEVAL_SECONDS, SOURCES_RETRIEVED
 
 async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     with RETRIEVAL_SECONDS.time():
-        best = state["question"].intent == "fact"
-        part = await (_best(state, runtime.context) if best else _all(state, runtime.context))
+        context, question = runtime.context, state["question"]
+        every = question.intent != "fact" and await context.reader.can_tell(
+            question, workspace=context.principal.workspace
+        )
+        part = await (_all(state, context) if every else _best(state, context))
     SOURCES_RETRIEVED.observe(len({passage.note.ref for passage in part["found"].passages}))
     return part
 

@@ -105,6 +105,13 @@ class Reader:
     batch: int = BATCH
     in_flight: int = IN_FLIGHT
 
+    async def can_tell(self, question: Question, *, workspace: WorkspaceId) -> bool:
+        """Whether reading all notes answers it: a course is a course of something, and needs a topic.
+
+        Raises StoreUnavailable, KeyUnavailable.
+        """
+        return question.intent != "change" or bool(await self._topic(question, workspace=workspace))
+
     async def read(
         self,
         question: Question,
