@@ -1,7 +1,9 @@
 """What a question is about, as words that a text says or does not say."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import Self
 
@@ -24,9 +26,12 @@ MEASURES = frozenset(stem(normalise(word)) for word in _MEASURES.split())
 # What denies is no part of what is looked for: a session that says "sleeps well" mentions what "no sleep" asks about.
 _DENIALS = "never none nothing neither cannot בלי ללא אין אינו אינה אינם איננו איננה מעולם"
 DENIALS = frozenset(normalise(word) for word in _DENIALS.split())
-NUMBER_NEAR = (
-    4  # Words between a topic and its number: "VAS at night 4/10", and not a dose further on.
-)
+AGED = frozenset(normalise(word) for word in ("בן", "בת"))
+_SILENT = STOPWORDS | DENIALS
+NUMBER_NEAR = 4  # Words from a topic to its number: "VAS at night 4/10", no dose further on.
+# Pain of something is told by its number alone: "L knee 5/10".
+PAIN = frozenset(map(stem, ("pain", "כאב")))
+_OUT_OF_TEN = re.compile(r"(?<![\d/.])\d{1,2}\s*/\s*10(?![./]?\d)|\b(?:VAS|NRS)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Topic:
 
     asked: Asked
     sided: tuple[Sided, ...]
+    graded: AskedWord | None = None
+    """The one of them that a number out of ten says too."""
 
     @classmethod
     def of(cls, text: str, *, measured: bool = False, without: Collection[str] = ()) -> Self:
@@ -50,20 +57,19 @@ class Topic:
 
         `measured`: asked for its numbers, so words that only name a measure need not be said.
         """
-        said = words(text)
+        said = [word for word in words(text) if word.text not in without]
         lateral = [one for one in sides(text, said) if one.side != "both"]
-        silent = {place for one in lateral for place in range(one.start, one.end)}
-        silent |= {
-            i for i, word in enumerate(said) if _is_silent(word.text) or word.text in without
-        }
-        found = [word.text for i, word in enumerate(said) if i not in silent]
-        telling = [word for word in found if not (measured and stem(word) in MEASURES)] or found
-        asked = asked_surely([word.text for word in said if word.text not in without], telling)
-        of = {word: one for word, one in zip(dict.fromkeys(telling), asked, strict=True)}
-        nouns = {
-            i: of[word.text] for i, word in enumerate(said) if i not in silent and word.text in of
-        }
-        return cls(Asked(asked, frozenset()), tuple(_sided(one, nouns) for one in lateral))
+        telling = _telling(said, lateral, measured=measured)
+        asked = asked_surely([word.text for word in said], telling.values())
+        by_word = dict(zip(dict.fromkeys(telling.values()), asked, strict=True))
+        nouns = {place: by_word[word] for place, word in telling.items()}
+        graded = next((one for word, one in by_word.items() if stem(word) in PAIN), None)
+        has_more = len(asked) > 1 or bool(lateral)
+        return cls(
+            Asked(asked, frozenset()),
+            tuple(_sided(one, nouns) for one in lateral),
+            graded if measured and has_more else None,
+        )
 
     def __bool__(self) -> bool:
         return bool(self.words or self.sided)
@@ -79,20 +85,24 @@ class Topic:
 
     def said_in(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text says enough of it, on the side that is asked for."""
-        read = [words(text) for text in texts]
+        read = [_read(text) for text in texts]
         held = self.asked.found([{word.text for word in one} for one in read])
         return [
-            sum(word.is_said(features) for word in self.words) >= self.least
+            sum(self._says(word, text, features) for word in self.words) >= self.least
             and all(self._is_on(sided, text, said) for sided in self.sided)
             for text, said, features in zip(texts, read, held, strict=True)
         ]
 
     def has_number(self, text: str) -> bool:
         """Whether a number that is none of its words stands near it: "pain 6/10", "PHQ-9 14", "כאב בלילה 3"."""
-        said = words(text)
+        said = _read(text)
         places = set(self._places(self.words, said))
         numbers = {i for i, word in enumerate(said) if any(map(str.isdigit, word.text))} - places
         return any(abs(place - number) <= NUMBER_NEAR for place in places for number in numbers)
+
+    def _says(self, word: AskedWord, text: str, features: set[str]) -> bool:
+        by_number = word is self.graded and _OUT_OF_TEN.search(text) is not None
+        return by_number or word.is_said(features)
 
     def _is_on(self, sided: Sided, text: str, said: Sequence[Word]) -> bool:
         found = sides(text, said)
@@ -108,11 +118,32 @@ class Topic:
         return (i for i, features in enumerate(held) if features & parts)
 
 
-def _is_silent(word: str) -> bool:
-    return word in STOPWORDS or word in DENIALS
+def _read(text: str) -> list[Word]:
+    """Its words without those of an age: בן 45 is no son."""
+    said = words(text)
+    ages = {
+        place
+        for place, (one, after) in enumerate(pairwise(said))
+        if one.text in AGED and after.text[0].isdigit()
+    }
+    return [word for place, word in enumerate(said) if place not in ages]
 
 
-def _sided(one: SideSaid, nouns: dict[int, AskedWord]) -> Sided:
+def _telling(
+    said: Sequence[Word], lateral: Iterable[SideSaid], *, measured: bool
+) -> Mapping[int, str]:
+    """The words that are to be said, by their places; sides are looked for apart."""
+    silent = {place for one in lateral for place in range(one.start, one.end)}
+    found = {
+        place: word.text
+        for place, word in enumerate(said)
+        if place not in silent and word.text not in _SILENT
+    }
+    named = {place: word for place, word in found.items() if stem(word) not in MEASURES}
+    return named if measured and named else found
+
+
+def _sided(one: SideSaid, nouns: Mapping[int, AskedWord]) -> Sided:
     """The word behind an English side or before a Hebrew one; on the other side if there is none."""
     after, before = nouns.get(one.end), nouns.get(one.start - 1)
     first, second = (after, before) if one.leads else (before, after)

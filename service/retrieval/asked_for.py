@@ -77,6 +77,12 @@ COUNT = _pattern(
     rf"(?<!\w)בכמה\s+מ(?:תוך\s+|\w+\s+){{0,3}}?{_HE_MEETINGS}(?!\w)|(?<!\w)בכמה\s+(?:מהן\s+)?{_HE_MENTIONS}(?!\w)",
     rf"(?<!\w)כמה\s+פעמים\s+(?:\w+\s+){{0,2}}?{_HE_MENTIONS}(?!\w)",
 )
+# The sessions themselves are counted, so that a time can only be theirs.
+HELD = _pattern(
+    rf"\bhow\s+many\s+{_WHOSE}{_MEETINGS}\s+(?:(?:did|have|has)\s+(?:\w+\s+){{1,2}}(?:have|had|met?)|were\s+there"
+    r"|have\s+there\s+been|are\s+there)\b",
+    rf"(?<!\w)כמה\s+{_HE_MEETINGS}\s+(?:היו|קיימנו|נפגשנו|התקיימו|עשינו)(?!\w)",
+)
 # Counted by others: an insurer, a hospital, a prescription.
 COUNTED_ELSEWHERE = _pattern(
     r"\b(?:approv\w*|authori\w*|insur\w*|recommend\w*|prescri\w*|left|remain\w*|need\w*|chemo\w*|radiation|dialysis"

@@ -8,7 +8,7 @@ from functools import reduce
 
 from service.domain.answers import Intent, Question
 from service.domain.scope import When
-from service.retrieval.asked_for import CHANGE, COUNT, COUNTED_ELSEWHERE, FIELDS, LIST, ONE
+from service.retrieval.asked_for import CHANGE, COUNT, COUNTED_ELSEWHERE, FIELDS, HELD, LIST, ONE
 from service.retrieval.asking import LONGEST, of_a_conversation
 from service.retrieval.follow_up import leads_on, renames, stands_alone
 from service.retrieval.time_intent import Timed, phrases, when_moved, when_of
@@ -112,7 +112,7 @@ def _timed_topic(text: str, intent: Intent, today: date) -> tuple[Timed | None, 
     found = phrases(text, today)
     said = [(phrase.start, phrase.end) for phrase in found]
     topic = joined(text, topic_words(text, intent=intent, without=said))
-    if timed is None and not topic and len(found) == 1:
+    if timed is None and len(found) == 1 and (not topic or HELD.search(text)):
         return Timed(found[0].when, *said[0]), topic
     return timed, topic
 

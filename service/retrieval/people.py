@@ -16,11 +16,13 @@ from service.language.everyday import (
     LOOKALIKES,
     MEETINGS,
     MEETINGS_OF,
+    NICKNAMES,
     PARTICLES,
     RELATIVES,
     TELL,
     TITLES,
     TOLD,
+    TOLD_ABOUT,
     UNCLE,
 )
 from service.language.naming import Said, Word, name_words, said
@@ -32,6 +34,7 @@ MOST = 64
 MOST_BYTES = 32 * 2**20
 BYTES_EACH = 1000  # A client in memory: 700 measured, of 4,000 with two names of one word each.
 _WORDS = EVERYDAY | RELATIVES
+_KIN = RELATIVES - NICKNAMES
 _NEVER_PREFIXED = STOPWORDS | RELATIVES
 _HARDLY_PREFIXED = EVERYDAY | LOOKALIKES
 APART = 3  # Words between a first and a last name: "Dana of the Cohen family".
@@ -323,15 +326,16 @@ def _has_sign(mention: _Mention, read: Said) -> bool:
     capital = read.words[mention.start].letter == "capital"
     if capital and not ALWAYS_CAPITAL.issuperset(mention.words):
         return True
-    return not RELATIVES.issuperset(mention.words) and _does(mention, read)
+    return not _KIN.issuperset(mention.words) and _does(mention, read)
 
 
 def _does(mention: _Mention, read: Said) -> bool:
-    """Whether it tells or meets: "תמר סיפרה", "did Hope say", "הפגישות עם שירה"."""
+    """Whether it tells or meets: "תמר סיפרה", "סיפרה תמר על", "did Hope say", "הפגישות עם שירה"."""
     earlier, before = ["", "", *(word.text for word in read.words[: mention.start])][-2:]
     after = read.words[mention.end].text if mention.end < len(read.words) else ""
     return (
         after in TOLD
+        or (before in TOLD and after in TOLD_ABOUT)
         or (before in DID and after in TELL)
         or (before in MEETINGS_OF and earlier in MEETINGS)
     )

@@ -41,10 +41,11 @@ timeline השתנה השתנתה השתנו משתנה משתנים התפתח �
 _TELLING = forms("""
 complain complains complained complaining complaint complaints touch touches touched deal deals dealt dealing address
 addresses addressed cover covers covered include includes included involve involves involved refer refers referred
-appear appears appeared focus focuses focused work works worked working practise practised practice practiced feel feels
-felt deny denies denied denying
+appear appears appeared focus focuses focused practise practised practice practiced feel feels
+felt deny denies denied denying measure measured checked tested examined assessed
 התלונן התלוננה מתלונן מתלוננת עסקו עסק עסקה כללו נגענו נגעו התמקדנו התמקדו התייחס התייחסה התייחסנו הועלה הועלתה הועלו
 הופיע הופיעה הופיעו נדון נדונה נידון נידונה דנו תרגלנו הרגיש הרגישה חש חשה נשלל נשללה נשללו שלל שללה הכחיש הכחישה
+נמדד נמדדה נמדדו נבדק נבדקה נבדקו מדדתי בדקתי
 """)
 _COURSE = re.compile(
     r"\b(?:over|across|throughout|during)\s+(?:the\s+)?(?:(?:whole\s+|entire\s+)?course\s+of\s+)?(?:the\s+|her\s+|his\s+|their\s+|our\s+)?"
@@ -54,12 +55,15 @@ _COURSE = re.compile(
     re.IGNORECASE,
 )
 
+_WORKED_ON = re.compile(r"\bwork(?:s|ed|ing)?\s+on\b", re.IGNORECASE)
+
 Spans = Sequence[tuple[int, int]]
 
 
 def topic_words(text: str, *, intent: Intent = "fact", without: Spans = ()) -> list[Word]:
     """The words left without stop words, the question's frame and the stretches `without`; negations stay."""
-    gone = [*without, *(match.span() for match in _COURSE.finditer(text))]
+    patterns = [_COURSE] if intent == "fact" else [_COURSE, _WORKED_ON]
+    gone = [*without, *(m.span() for pattern in patterns for m in pattern.finditer(text))]
     found = [
         word
         for word in words(text)
