@@ -45,8 +45,9 @@ class SideSaid:
 
 
 def sides(text: str, words: Sequence[Word]) -> list[SideSaid]:
-    """The sides a text says, in order; `words` are the text's own."""
-    return [_said(match, words) for match in _SIDES.finditer(text)]
+    """The sides a text says, in order; `words` are the text's own, and what is none of them is no side."""
+    found = (_said(match, words) for match in _SIDES.finditer(text))
+    return [one for one in found if one is not None]
 
 
 def side_at(place: int, said: Sequence[SideSaid]) -> Side | None:
@@ -55,10 +56,14 @@ def side_at(place: int, said: Sequence[SideSaid]) -> Side | None:
     return min(near, key=lambda one: one.distance(place)).side if near else None
 
 
-def _said(match: re.Match[str], words: Sequence[Word]) -> SideSaid:
+def _said(match: re.Match[str], words: Sequence[Word]) -> SideSaid | None:
     inside = [
-        i for i, word in enumerate(words) if match.start() < word.end and word.start < match.end()
+        place
+        for place, word in enumerate(words)
+        if match.start() < word.end and word.start < match.end()
     ]
+    if not inside:
+        return None
     side: Side = "both" if match["both"] else "left" if match["left"] else "right"
     leads = match.group().isascii() or side == "both"
     is_wide = bool(match["wide"] or match["side"])

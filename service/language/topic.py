@@ -83,6 +83,16 @@ class Topic:
         """How many of the words a text must say to be about it."""
         return ceil(SHARE * len(self.words))
 
+    @property
+    def spelled(self) -> tuple[AskedWord, ...]:
+        """The words that nothing but words can say."""
+        return tuple(word for word in self.words if word is not self.graded)
+
+    @property
+    def least_spelled(self) -> int:
+        """How many of those a text must say, if a number says the other."""
+        return self.least - (len(self.words) - len(self.spelled))
+
     def said_in(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text says enough of it, on the side that is asked for."""
         read = [_read(text) for text in texts]

@@ -110,7 +110,7 @@ LIST = _pattern(
     r"(?:^|\W)(?:הראה?|הראי|הצג|הציגי|תן|תני|מצא|מצאי|רשימה\s+של|רשימת)\s+(?:לי\s+)?(?:את\s+)?כל\s+(?:הפגישות|המפגשים|הפעמים|האזכורים)",
 )
 CHANGE = _pattern(
-    r"\bhow\s+(?:did|has|have|is|are)\s+(?:\w+[\s-]+){1,8}?(?:chang(?:e|ed|ing)|evolv(?:e|ed|ing)|progress(?:ed|ing)?)"
+    r"\bhow\s+(?:did|has|have|is|are)\s+(?:[\w'’]+[\s-]+){1,8}?(?:chang(?:e|ed|ing)|evolv(?:e|ed|ing)|progress(?:ed|ing)?)"
     r"(?!\s+(?:affect|help|impact|go|in\s+(?:dose|medication)))\b",
     r"\bprogress\s+(?:of|in|on|with|over|since|made|toward)\b|\b(?:her|his|their|'s|’s|what|any)\s+progress\b",
     r"\bover\s+(?:the\s+)?(?:course\s+of\s+)?(?:time|treatment|therapy|the\s+sessions|sessions)\b"

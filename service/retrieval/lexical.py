@@ -210,9 +210,9 @@ class LexicalIndex:
         postings = await self._held.get(workspace)
         asked = [
             [{digest64(feature, key) for feature in way} for way in word.ways]
-            for word in topic.words
+            for word in topic.spelled
         ]
-        found = (postings.having(asked) >= topic.least) & postings.held_by(within)
+        found = (postings.having(asked) >= topic.least_spelled) & postings.held_by(within)
         return [postings.refs[row] for row in np.flatnonzero(found).tolist()]
 
     async def only_in(
