@@ -30,7 +30,7 @@ AGED = frozenset(normalise(word) for word in ("בן", "בת"))
 _SILENT = STOPWORDS | DENIALS
 NUMBER_NEAR = 4  # Words from a topic to its number: "VAS at night 4/10", no dose further on.
 # Pain of something is told by its number alone: "L knee 5/10".
-PAIN = frozenset(map(stem, ("pain", "כאב")))
+PAIN = frozenset(map(stem, ("pain", "hurt", "ache", "כאב")))
 _OUT_OF_TEN = re.compile(r"(?<![\d/.])\d{1,2}\s*/\s*10(?![./]?\d)|\b(?:VAS|NRS)\b", re.IGNORECASE)
 
 
@@ -64,11 +64,11 @@ class Topic:
         by_word = dict(zip(dict.fromkeys(telling.values()), asked, strict=True))
         nouns = {place: by_word[word] for place, word in telling.items()}
         graded = next((one for word, one in by_word.items() if stem(word) in PAIN), None)
-        has_more = len(asked) > 1 or bool(lateral)
+        of_something = bool(lateral) or (measured and len(asked) > 1)
         return cls(
             Asked(asked, frozenset()),
             tuple(_sided(one, nouns) for one in lateral),
-            graded if measured and has_more else None,
+            graded if of_something else None,
         )
 
     def __bool__(self) -> bool:

@@ -102,10 +102,9 @@ class Postings:
 
     def _has_all(self, features: Collection[int]) -> NDArray[np.bool_]:
         found = np.zeros(len(self.refs), dtype=np.int64)
-        for feature in features:
-            place = self.place(feature)
-            if place is not None:  # a note is in the rows of a feature once
-                found[self.rows[self.starts[place] : self.starts[place + 1]]] += 1
+        at, _ = self._known(dict.fromkeys(features, 1.0))
+        for place in at:  # a note is in the rows of a feature once
+            found[self.rows[self.starts[place] : self.starts[place + 1]]] += 1
         has_all: NDArray[np.bool_] = found == len(features)
         return has_all
 
