@@ -11,10 +11,11 @@ from service.language.asking import Asked, AskedWord, asked_surely
 from service.language.features import stem
 from service.language.sides import Side, SideSaid, side_at, sides
 from service.language.stopwords import STOPWORDS
-from service.language.text import Word, normalise, words
+from service.language.text import Word, normalise, tokens, words
 
 # Of one, two or three words all must be said, of four three. On our own notes (tests/data) a sentence that says all
 # covers 0.79 of a topic or more, and what says less was about something else ("left hand" for "left knee").
+# By hand over 17 topics in both languages, of 220 sessions found 10 are about something else, four of them for "work".
 # `coverage` itself cannot be the measure: where each note has "knee", that word weighs nothing any more.
 SHARE = 0.75
 # How a course is asked for: the notes give the number and not the word, "pain 6/10".
@@ -95,12 +96,11 @@ class Topic:
 
     def said_in(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text says enough of it, on the side that is asked for."""
-        read = [_read(text) for text in texts]
-        held = self.asked.found([{word.text for word in one} for one in read])
+        held = self.asked.found([set(tokens(text)) for text in texts])
+        # Few do, so only those are read word by word.
         return [
-            sum(self._says(word, text, features) for word in self.words) >= self.least
-            and all(self._is_on(sided, text, said) for sided in self.sided)
-            for text, said, features in zip(texts, read, held, strict=True)
+            self._is_enough(text, features) and self._is_said(text)
+            for text, features in zip(texts, held, strict=True)
         ]
 
     def has_number(self, text: str) -> bool:
@@ -110,9 +110,18 @@ class Topic:
         numbers = {i for i, word in enumerate(said) if any(map(str.isdigit, word.text))} - places
         return any(abs(place - number) <= NUMBER_NEAR for place in places for number in numbers)
 
-    def _says(self, word: AskedWord, text: str, features: set[str]) -> bool:
-        by_number = word is self.graded and _OUT_OF_TEN.search(text) is not None
-        return by_number or word.is_said(features)
+    def _is_said(self, text: str) -> bool:
+        said = _read(text)
+        [held] = self.asked.found([{word.text for word in said}])
+        on_its_side = all(self._is_on(sided, text, said) for sided in self.sided)
+        return on_its_side and self._is_enough(text, held)
+
+    def _is_enough(self, text: str, features: set[str]) -> bool:
+        by_number = self.graded is not None and bool(_OUT_OF_TEN.search(text))
+        said = (
+            word.is_said(features) or (by_number and word is self.graded) for word in self.words
+        )
+        return sum(said) >= self.least
 
     def _is_on(self, sided: Sided, text: str, said: Sequence[Word]) -> bool:
         found = sides(text, said)
