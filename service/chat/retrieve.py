@@ -55,7 +55,7 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
 
 async def _unread(question: Question, course: Course, within: Within, context: ChatContext) -> int:
     """Sessions whose mentions the topic's words may miss; whatever the embedder, a course is read by its words."""
-    if not course.has_topic or topic_crosses(question):
+    if not course.has_topic or topic_crosses(replace(question, topic=course.topic)):
         return 0
     reader, workspace = context.reader, context.principal.workspace
     key = (await reader.keys.keys(workspace=workspace)).index

@@ -28,7 +28,7 @@ MEASURES = frozenset(stem(normalise(word)) for word in _MEASURES.split())
 _DENIALS = "never none nothing neither cannot בלי ללא אין אינו אינה אינם איננו איננה מעולם"
 DENIALS = frozenset(normalise(word) for word in _DENIALS.split())
 AGED = frozenset(normalise(word) for word in ("בן", "בת"))
-_SILENT = STOPWORDS | DENIALS
+SILENT = STOPWORDS | DENIALS
 NUMBER_NEAR = 4  # Words from a topic to its number: "VAS at night 4/10", no dose further on.
 # Pain of something is told by its number alone: "L knee 5/10".
 PAIN = frozenset(map(stem, ("pain", "hurt", "ache", "כאב")))
@@ -53,12 +53,9 @@ class Topic:
     """The one of them that a number out of ten says too."""
 
     @classmethod
-    def of(cls, text: str, *, measured: bool = False, without: Collection[str] = ()) -> Self:
-        """`without` are words that name the client, as they stand in it.
-
-        `measured`: asked for its numbers, so words that only name a measure need not be said.
-        """
-        said = [word for word in words(text) if word.text not in without]
+    def of(cls, text: str, *, measured: bool = False) -> Self:
+        """`measured`: asked for its numbers, so words that only name a measure need not be said."""
+        said = words(text)
         lateral = [one for one in sides(text, said) if one.side != "both"]
         telling = _telling(said, lateral, measured=measured)
         asked = asked_surely([word.text for word in said], telling.values())
@@ -137,6 +134,14 @@ class Topic:
         return (i for i, features in enumerate(held) if features & parts)
 
 
+def without_words(text: str, some: Collection[str]) -> str:
+    """A text without these words, given in normal form."""
+    for word in reversed(words(text)):
+        if word.text in some:
+            text = f"{text[: word.start].rstrip()} {text[word.end :].lstrip()}".strip()
+    return text
+
+
 def _read(text: str) -> list[Word]:
     """Its words without those of an age: בן 45 is no son."""
     said = words(text)
@@ -156,7 +161,7 @@ def _telling(
     found = {
         place: word.text
         for place, word in enumerate(said)
-        if place not in silent and word.text not in _SILENT
+        if place not in silent and word.text not in SILENT
     }
     named = {place: word for place, word in found.items() if stem(word) not in MEASURES}
     return named if measured and named else found

@@ -13,7 +13,7 @@ from service.domain.notes import Chunk, Note, NoteRef, Pulled
 from service.domain.scope import IndexedSession, Within
 from service.language.likeness import covered
 from service.language.sentences import sentences
-from service.language.topic import Topic
+from service.language.topic import Topic, without_words
 from service.ports import ChunkStore, KeyStore, NoteSource
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -50,6 +50,8 @@ class Course:
     """Of those read or ruled out."""
     has_topic: bool
     """False where no word says what it is about: then sessions are counted and none can mention anything."""
+    topic: str = ""
+    """What was looked for: the question's, without the names of clients."""
 
     @property
     def read(self) -> int:
@@ -110,7 +112,9 @@ class Reader:
 
         Raises StoreUnavailable, KeyUnavailable.
         """
-        return question.intent != "change" or bool(await self._topic(question, workspace=workspace))
+        return question.intent != "change" or bool(
+            Topic.of(await self._topic(question, workspace=workspace))
+        )
 
     async def read(
         self,
@@ -127,7 +131,8 @@ class Reader:
         Raises Unavailable (source, store or key), NotAllowed, NoConsent.
         """
         await refuse_without_consent(question, notes=self.notes, workspace=workspace, actor=actor)
-        topic = await self._topic(question, workspace=workspace)
+        said = await self._topic(question, workspace=workspace)
+        topic = Topic.of(said, measured=question.intent == "change")
         asked = _Asked(question, topic, workspace, within, actor, trail)
         sessions = await self.store.sessions(workspace=workspace, within=within)
         wanted = await self._worth_reading(sessions, asked)
@@ -145,17 +150,14 @@ class Reader:
             left=max(0, len(wanted) - self.most),
             first_day=days[0] if days else None,
             last_day=days[-1] if days else None,
-            has_topic=bool(asked.topic),
+            has_topic=bool(topic),
+            topic=said,
         )
 
-    async def _topic(self, question: Question, *, workspace: WorkspaceId) -> Topic:
+    async def _topic(self, question: Question, *, workspace: WorkspaceId) -> str:
         """Without the client's name, for notes say "she"; a name of somebody else is what is asked about."""
         named = await self.people.named(question.text, workspace=workspace)
-        return Topic.of(
-            question.topic,
-            measured=question.intent == "change",
-            without=named.words_of(question.client),
-        )
+        return without_words(question.topic, named.words_of(question.client))
 
     async def _worth_reading(
         self, sessions: Sequence[IndexedSession], asked: _Asked

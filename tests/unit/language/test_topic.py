@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.language.topic import Topic
+from service.language.topic import Topic, without_words
 
 
 def says(text: str, topic: str, **how: bool) -> bool:
@@ -133,7 +133,16 @@ def test_pain_of_something_is_told_by_a_number():
     assert not says("Mood 6/10.", "pain", measured=True)
 
 
-def test_words_that_name_the_client_are_no_topic():
-    """Notes say "she". What is left of a topic of names alone is none."""
-    assert Topic.of("Dana sister", without={"dana"}).said_in(["Her sister called."]) == [True]
-    assert not Topic.of("Dana", without={"dana"})
+@pytest.mark.parametrize(
+    ("text", "some", "left"),
+    [
+        ("Dana sister", {"dana"}, "sister"),
+        ("לדנה כאב PHQ-9", {"לדנה"}, "כאב PHQ-9"),
+        ("sleep Dana Levi's work", {"dana", "levis"}, "sleep work"),
+        ("Dana", {"dana"}, ""),
+        ("sister", (), "sister"),
+    ],
+)
+def test_words_can_be_left_out(text, some, left):
+    """As those that name the client, which notes do not say."""
+    assert without_words(text, some) == left
