@@ -15,7 +15,7 @@ from service.language.text import Word, normalise, tokens, words
 
 # Of one, two or three words all must be said, of four three. On our own notes (tests/data) a sentence that says all
 # covers 0.79 of a topic or more, and what says less was about something else ("left hand" for "left knee").
-# By hand over 17 topics in both languages, of 220 sessions found 10 are about something else, four of them for "work".
+# By hand over 17 topics in both languages, of 211 sessions found 9 are about something else, four of them for "work".
 # `coverage` itself cannot be the measure: where each note has "knee", that word weighs nothing any more.
 SHARE = 0.75
 # How a course is asked for: the notes give the number and not the word, "pain 6/10".
