@@ -132,7 +132,7 @@ class Container:
 
     @cached_property
     def reader(self) -> Reader:
-        return Reader(self.store, self.notes, self.keys, self.lexical)
+        return Reader(self.store, self.notes, self.keys, self.lexical, self.people)
 
     @cached_property
     def indexer(self) -> Indexer:

@@ -15,8 +15,11 @@ from service.telemetry.metrics import RETRIEVAL_SECONDS, SOURCES_RETRIEVED
 
 async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     with RETRIEVAL_SECONDS.time():
-        best = state["question"].intent == "fact"
-        part = await (_best(state, runtime.context) if best else _all(state, runtime.context))
+        context, question = runtime.context, state["question"]
+        every = question.intent != "fact" and await context.reader.can_tell(
+            question, workspace=context.principal.workspace
+        )
+        part = await (_all(state, context) if every else _best(state, context))
     SOURCES_RETRIEVED.observe(len({passage.note.ref for passage in part["found"].passages}))
     return part
 
@@ -52,7 +55,7 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
 
 async def _unread(question: Question, course: Course, within: Within, context: ChatContext) -> int:
     """Sessions whose mentions the topic's words may miss; whatever the embedder, a course is read by its words."""
-    if not course.has_topic or topic_crosses(question):
+    if not course.has_topic or topic_crosses(replace(question, topic=course.topic)):
         return 0
     reader, workspace = context.reader, context.principal.workspace
     key = (await reader.keys.keys(workspace=workspace)).index

@@ -87,6 +87,22 @@ AND = _forms("and וגם ואת")
 TITLES = _forms(
     "client patient mr mrs ms miss mister מר גב גברת מטופל מטופלת המטופל המטופלת לקוח לקוחה הלקוח הלקוחה"
 )
+TOLD = _forms(
+    "said told mentioned reported described complained talked raised brought",
+    "אמר אמרה סיפר סיפרה הזכיר הזכירה דיבר דיברה דיווח דיווחה התלונן התלוננה",
+    "תיאר תיארה ציין ציינה העלה העלתה שיתף שיתפה",
+)
+"""What only somebody does: who stands before them is no spring and no hope."""
+TELL = _forms("say tell mention report describe complain talk speak raise bring")
+DID = _forms("did does has had")
+MEETINGS = _forms(
+    "פגישה פגישות הפגישה הפגישות בפגישה בפגישות מהפגישות מפגש מפגשים המפגש המפגשים במפגש במפגשים מהמפגשים",
+    "לנו נפגשנו קיימנו",
+)
+MEETINGS_OF = _forms("של עם")
+TOLD_ABOUT = _forms("את על כי שהוא שהיא")
+NICKNAMES = _forms("אבי בני אמי דודי")
+"""My father and so on; but who asks about a client means a name."""
 PARTICLES = _forms(
     "de da del di du el al la le van von der den bin ibn abu ben bar st אבו אל בן בר בת דה ואן די"
 )

@@ -26,6 +26,10 @@ _MORE_ENDINGS = ("ותי", "יהנ", "יכמ", "יימ", "ינו", "תי")
 _PERSONS = ("תמ", "תנ", "נו", "כמ", "מ", "נ", "כ")
 _HALF_TAKEN = (*_CLITICS[1:], "שה", "מה", "כש", "של")
 _LEAST = 3  # Letters that stay when an ending goes.
+_LONG, _MOST_LOST = (
+    5,
+    3,
+)  # Letters of a word that is guessed at for sure, and those that it may lose.
 # What the index keeps behind a word's trunk when a note says "שיחתו", "שיחותינו" or "שוחחנו" of a word not known.
 _KEPT = ("", "ת", "ות", "י", "נ", "ינ")
 
@@ -55,6 +59,20 @@ def readings(word: str) -> tuple[str, ...]:
     ]
     behind = () if known else _behind_prefixes(word)
     return tuple(dict.fromkeys([stem_hebrew(word), *stems, *behind]))
+
+
+@lru_cache(maxsize=16_384)
+def sure_readings(word: str) -> tuple[str, ...]:
+    """Those of `readings` that hardly ever mean another word: one that is not known is guessed at if it is long.
+
+    Of our notes' own words (tests/data) the guesses left out are "לחץ" for "חצי", "מעט" for "עט", "בלי" for "לומבלית".
+    """
+    found = readings(word)
+    if any(_meanings(word)) or any(rest in LOOSE for rest in _rests(word)):
+        return found
+    if len(word) < _LONG:
+        return tuple(stem for stem in found if stem in {found[0], f"ה{word}"})
+    return tuple(stem for stem in found if stem == found[0] or len(stem) >= len(word) - _MOST_LOST)
 
 
 def _is_hebrew(word: str) -> bool:

@@ -140,6 +140,7 @@ _FAMILIES = """
 מחברת מחברות
 מכונית מכוניות
 שבועה שבועות_
+אובדנות אובדני אובדנית אובדניים אובדניות
 """
 _UNSURE = "_"  # Marks a form that is more often another word; it is read in a question, and never indexed so.
 

@@ -21,7 +21,11 @@ def coverage(question: str, texts: Sequence[str]) -> list[float]:
 
     Stop words do not count. A question without any word is covered by nothing.
     """
-    asked = Asked.of(question)
+    return covered(Asked.of(question), texts)
+
+
+def covered(asked: Asked, texts: Sequence[str]) -> list[float]:
+    """As `coverage`, of a question that is taken apart."""
     found = asked.found([set(tokens(text)) for text in texts])
     weights = asked.weights(_rarity_among(found))
     return [asked.covered(held, weights) for held in found]

@@ -49,13 +49,15 @@ _MEETINGS = r"(?:sessions|meetings|appointments|notes)"
 _WHOSE = r"(?:of\s+)?(?:the\s+|our\s+|my\s+|her\s+|his\s+|their\s+)?"
 _MENTIONS = (
     r"(?:mention\w*|talk\w*|discuss\w*|sp(?:eak|oke|oken)|bring|brings|brought|raised?|report\w*|complain\w*"
-    r"|describ\w*|referred|cover\w*|came\s+up|come\s+up|note[ds]?|deal\w*|address\w*|work(?:ed)?\s+on)"
+    r"|describ\w*|referred|cover\w*|came\s+up|come\s+up|note[ds]?|deal\w*|dealt|address\w*|work(?:ed)?\s+on|touch\w*\s+on"
+    r"|includ\w*|involv\w*|practi[cs]\w*|focus\w*)"
 )
 _THAT = r"(?:where|in\s+which|that|when|which|with|about|mentioning|about|on|involving|since|from|between|in)"
 _HE_MEETINGS = r"(?:ה?פגישות|ה?מפגשים|ה?סשנים)"
 _HE_MENTIONS = (
     r"(?:דיברנו|שוחחנו|עסקנו|דנו|עבדנו|הזכירה?|דיברה?|הוזכרה?|הוזכרו|עלה|עלתה|עלו|ציי[ןנ]ה?|צוי[ןנ]ה?|התלונ[ןנ]ה?|דיווחה?"
-    r"|סיפרה?|תיארה?|הופיעה?|הופיעו)"
+    r"|סיפרה?|תיארה?|הופיעה?|הופיעו|נגענו|נגעו|התייחסנו|התייחסה?|הועלה|הועלתה|הועלו|עסקו|כללו|התמקדנו|התמקדו|תרגלנו"
+    r"|נדונה?|נידונה?)"
 )
 # Of all times one is meant, so the best passages say it: "when did we first talk about it".
 ONE = _pattern(
@@ -65,12 +67,21 @@ ONE = _pattern(
 COUNT = _pattern(
     rf"\bhow\s+many\s+{_WHOSE}{_MEETINGS}\s+(?:did|have|has|had|were|was|mention|include|where|in\s+which|talk|discuss"
     rf"|deal|are\s+there|since|about)\b",
-    rf"\bin\s+how\s+many\s+{_WHOSE}{_MEETINGS}\b",
+    rf"\bhow\s+many\s+{_WHOSE}{_MEETINGS}\s+(?:\w+\s+){{1,8}}?{_MENTIONS}\b",
+    rf"\bin\s+how\s+many\s+{_WHOSE}(?:\w+\s+){{0,3}}?{_MEETINGS}\b",
     rf"\bnumber\s+of\s+{_MEETINGS}\s+(?:where|in\s+which|that|with|about|since)\b",
     rf"\bhow\s+(?:often|many\s+times)\s+(?:did|do|does|has|have|was|were|is|has)\s+(?:\w+\s+){{1,4}}?{_MENTIONS}\b",
     r"(?<!\w)בכמה\s+(?:מה)?(?:פגישות|מפגשים|סשנים|הפגישות|המפגשים|טיפולים)(?!\w)",
     rf"(?<!\w)כמה\s+{_HE_MEETINGS}\s+(?:היו|קיימנו|נפגשנו|התקיימו|עשינו|הוזכרה?|הוזכרו|שבה[ןם]|בה[ןם]|עסקו|דיברנו|מאז)(?!\w)",
+    rf"(?<!\w)כמה\s+{_HE_MEETINGS}\s+(?:\w+\s+){{0,6}}?{_HE_MENTIONS}(?!\w)",
+    rf"(?<!\w)בכמה\s+מ(?:תוך\s+|\w+\s+){{0,3}}?{_HE_MEETINGS}(?!\w)|(?<!\w)בכמה\s+(?:מהן\s+)?{_HE_MENTIONS}(?!\w)",
     rf"(?<!\w)כמה\s+פעמים\s+(?:\w+\s+){{0,2}}?{_HE_MENTIONS}(?!\w)",
+)
+# The sessions themselves are counted, so that a time can only be theirs.
+HELD = _pattern(
+    rf"\bhow\s+many\s+{_WHOSE}{_MEETINGS}\s+(?:(?:did|have|has)\s+(?:\w+\s+){{1,2}}(?:have|had|met?)|were\s+there"
+    r"|have\s+there\s+been|are\s+there)\b",
+    rf"(?<!\w)כמה\s+{_HE_MEETINGS}\s+(?:היו|קיימנו|נפגשנו|התקיימו|עשינו)(?!\w)",
 )
 # Counted by others: an insurer, a hospital, a prescription.
 COUNTED_ELSEWHERE = _pattern(
@@ -83,6 +94,8 @@ LIST = _pattern(
     rf"\ball\s+{_WHOSE}{_MEETINGS}\s+(?:{_THAT}|{_MENTIONS}|(?:s?he|they|we)\s+{_MENTIONS})\b",
     rf"\b(?:show|list|find|give|get)\s+(?:me\s+)?(?:all|every)\s+{_WHOSE}(?:{_MEETINGS}|session|note|times?|mentions?)\b",
     r"^\W*(?:please\s+)?list\s+(?:all|every)\b",
+    r"^\W*(?:the\s+)?(?:sessions|meetings|notes)\s+(?:where|in\s+which|that|mentioning|about|on|with)\b",
+    r"^\W*ה?(?:פגישות|מפגשים)\s+(?:ש\w+|בה[ןם]|על|בנושא)(?!\w)",
     r"\b(?:which|what)\s+(?:of\s+(?:the|our)\s+)?(?:sessions|meetings|notes)\b(?!\s+(?:are|is|should|will|does|do)\b)",
     rf"\bin\s+(?:which|what)\s+(?:session|meeting|note)\s+(?:\w+\s+){{1,4}}?{_MENTIONS}\b",
     rf"\bwhen\s+(?:did|have)\s+we\s+(?:\w+\s+)?{_MENTIONS}\b",
@@ -97,11 +110,12 @@ LIST = _pattern(
     r"(?:^|\W)(?:הראה?|הראי|הצג|הציגי|תן|תני|מצא|מצאי|רשימה\s+של|רשימת)\s+(?:לי\s+)?(?:את\s+)?כל\s+(?:הפגישות|המפגשים|הפעמים|האזכורים)",
 )
 CHANGE = _pattern(
-    r"\bhow\s+(?:did|has|have|is|are)\s+(?:\w+[\s-]+){1,8}?(?:chang(?:e|ed|ing)|evolv(?:e|ed|ing)|progress(?:ed|ing)?)"
+    r"\bhow\s+(?:did|has|have|is|are)\s+(?:[\w'’]+[\s-]+){1,8}?(?:chang(?:e|ed|ing)|evolv(?:e|ed|ing)|progress(?:ed|ing)?)"
     r"(?!\s+(?:affect|help|impact|go|in\s+(?:dose|medication)))\b",
     r"\bprogress\s+(?:of|in|on|with|over|since|made|toward)\b|\b(?:her|his|their|'s|’s|what|any)\s+progress\b",
     r"\bover\s+(?:the\s+)?(?:course\s+of\s+)?(?:time|treatment|therapy|the\s+sessions|sessions)\b"
     r"|\bover\s+the\s+course\s+of\b|\bthroughout\s+(?:the\s+)?(?:treatment|therapy|sessions)\b|\bacross\s+(?:the\s+|all\s+)?sessions\b",
+    r"\bcourse\s+of\s+(?:her|his|their)\s+(?!(?:treatment|therapy|illness|life|career)\b)\w+",
     r"\btrends?\b|\btrajectory\b|\bevolution\s+of\b|\btimeline\s+of\b",
     r"(?<!\w)(?:איך|כיצד|במה|האם)\s+(?:\w+\s+){0,2}?(?:השתנה|השתנתה|השתנו|התפתחה?|התפתחו|התקד[םמ]\w*|משתנה|משתנים)(?!\w)",
     r"(?<!\w)(?:ה?התקדמות|המגמה)(?!\w)",

@@ -6,7 +6,7 @@ import re
 LONGEST = 30
 
 _ASKS = (
-    r"(?:what|whats|how|when|which|who|whom|whose|where|why|did|does|do|is|are|was|were|has|have|had|any"
+    r"(?:(?:in\s+)?(?:what|which|how)|whats|when|who|whom|whose|where|why|did|does|do|is|are|was|were|has|have|had|any"
     r"|(?:can|could|would|will)\s+you"
     r"|ו?(?:מה|מהו|מהי|מהם|מהן|מי|מתי|ממתי|איפה|היכן|לאן|מאיפה|למה|מדוע|איך|כיצד|האם|כמה|לכמה|בכמה|במה"
     r"|על\s+מה|עם\s+מי|למי|את\s+מי|של\s+מי|[בלמ]?(?:איזה|איזו|אילו)|יש|היה|הייתה|היתה|היו))"
@@ -21,7 +21,7 @@ _BEGINS = re.compile(rf"{_LEAD}(?:{_ASKS}|{_ORDERS})(?!\w)", re.IGNORECASE)
 _BEGINS_ORDER = re.compile(rf"{_LEAD}{_ORDERS}(?!\w)", re.IGNORECASE)
 # "For Dana, what did we plan?", "כשכאב לה באיזה צד זה היה": the asking word may come late, but not at the end.
 _WITHIN = re.compile(
-    r"(?:^|[,;:–-]\s*|\s)(?:ו?(?:מה|מתי|איך|כמה|[בלמ]?איזה|[בלמ]?איזו|[בלמ]?אילו|האם))\s"
+    r"(?:^|[,;:–-]\s*|\s)(?:ו?(?:מה|מתי|איך|[בלמ]?כמה|[בלמ]?איזה|[בלמ]?איזו|[בלמ]?אילו|האם))\s"
     r"|[,;:–-]\s*(?:what|how|when|which|who|where|why|did|does|is|was)\s",
     re.IGNORECASE,
 )

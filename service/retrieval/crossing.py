@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from service.domain.answers import Language, Question
+from service.language.features import stem
 from service.language.lexicon import Term, equivalents
-from service.language.stopwords import STOPWORDS
+from service.language.sides import sides
 from service.language.text import words
-from service.language.topic import MEASURES
+from service.language.topic import MEASURES, SILENT
 
 OTHER: Mapping[Language, Language] = {"he": "en", "en": "he"}
 
@@ -20,10 +21,12 @@ def topic_crosses(question: Question) -> bool:
     text, other = question.topic or question.text, OTHER[question.language]
     said = words(text)
     known = _known([word.text for word in said], other)
-    silent = STOPWORDS | (MEASURES if question.intent == "change" else frozenset())
+    known |= {place for one in sides(text, said) for place in range(one.start, one.end)}
+    measured = question.intent == "change"
     return all(
         place in known
-        or word.text in silent
+        or word.text in SILENT
+        or (measured and stem(word.text) in MEASURES)
         or _is_of(other, (word.text,))
         or _is_abbreviation(text[word.start : word.end], question)
         for place, word in enumerate(said)

@@ -11,18 +11,17 @@ from service.domain.audit import Trail
 from service.domain.identity import UserId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Pulled
 from service.domain.scope import IndexedSession, Within
-from service.language.likeness import coverage
+from service.language.likeness import covered
 from service.language.sentences import sentences
-from service.language.text import tokens
-from service.language.topic import Topic, stems
+from service.language.topic import Topic, without_words
 from service.ports import ChunkStore, KeyStore, NoteSource
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.people import People
 from service.retrieval.readable import readable, refuse_without_consent
 
 MOST = 500  # Notes of one question: ten calls to PazPaz.
 BATCH = 50  # Notes: one call to PazPaz.
 IN_FLIGHT = 3  # Calls at once: 500 notes in four rounds, and PazPaz has other callers.
-NEAR = 4  # Words between a topic and its number: "VAS at night 4/10", and not a dose further on.
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,8 @@ class Course:
     """Of those read or ruled out."""
     has_topic: bool
     """False where no word says what it is about: then sessions are counted and none can mention anything."""
+    topic: str = ""
+    """What was looked for: the question's, without the names of clients."""
 
     @property
     def read(self) -> int:
@@ -101,9 +102,19 @@ class Reader:
     notes: NoteSource
     keys: KeyStore
     lexical: LexicalIndex
+    people: People
     most: int = MOST
     batch: int = BATCH
     in_flight: int = IN_FLIGHT
+
+    async def can_tell(self, question: Question, *, workspace: WorkspaceId) -> bool:
+        """Whether reading all notes answers it: a course is a course of something, and needs a topic.
+
+        Raises StoreUnavailable, KeyUnavailable.
+        """
+        return question.intent != "change" or bool(
+            Topic.of(await self._topic(question, workspace=workspace))
+        )
 
     async def read(
         self,
@@ -120,12 +131,14 @@ class Reader:
         Raises Unavailable (source, store or key), NotAllowed, NoConsent.
         """
         await refuse_without_consent(question, notes=self.notes, workspace=workspace, actor=actor)
-        asked = _Asked(question, _topic(question), workspace, within, actor, trail)
+        said = await self._topic(question, workspace=workspace)
+        topic = Topic.of(said, measured=question.intent == "change")
+        asked = _Asked(question, topic, workspace, within, actor, trail)
         sessions = await self.store.sessions(workspace=workspace, within=within)
         wanted = await self._worth_reading(sessions, asked)
         pulls = await self._pull_all(wanted[-self.most :], asked)
         read = [one for pull in pulls for one in pull.notes]
-        # In a thread: 500 notes take 0.1 to 0.3 s, and other questions would wait on the loop.
+        # In a thread: 500 notes take 0.2 to 0.5 s, and other questions would wait on the loop.
         points = await asyncio.to_thread(_points, asked, read)
         ruled_out = _without(sessions, wanted)
         days = sorted(_days(read, ruled_out))
@@ -137,8 +150,14 @@ class Reader:
             left=max(0, len(wanted) - self.most),
             first_day=days[0] if days else None,
             last_day=days[-1] if days else None,
-            has_topic=bool(asked.topic.words),
+            has_topic=bool(topic),
+            topic=said,
         )
+
+    async def _topic(self, question: Question, *, workspace: WorkspaceId) -> str:
+        """Without the client's name, for notes say "she"; a name of somebody else is what is asked about."""
+        named = await self.people.named(question.text, workspace=workspace)
+        return without_words(question.topic, named.words_of(question.client))
 
     async def _worth_reading(
         self, sessions: Sequence[IndexedSession], asked: _Asked
@@ -184,10 +203,6 @@ class Reader:
         return _Pull(read, len(lost))
 
 
-def _topic(question: Question) -> Topic:
-    return Topic.of(question.topic or question.text, measured=question.intent == "change")
-
-
 def _ids(session: IndexedSession) -> set[UUID]:
     """A session whose client cannot be read cannot be judged either."""
     return {session.id, session.client}
@@ -225,7 +240,7 @@ class _Mention:
 
 def _points(asked: _Asked, read: Sequence[tuple[Note, str]]) -> list[Point]:
     """The best mention of each note that has one, by day."""
-    if not asked.topic.words:
+    if not asked.topic:
         return []
     ordered = sorted(read, key=lambda one: (one[0].day or date.min, one[0].ref.id))
     found = ((note, name, _best(note, asked)) for note, name in ordered)
@@ -246,26 +261,21 @@ def _best(note: Note, asked: _Asked) -> _Mention | None:
     false: the other knee, "shoulder no complaint" for "shoulder pain".
     """
     mentions = list(_mentions(note, asked.topic))
-    shares = coverage(asked.question.topic or asked.question.text, [one.text for one in mentions])
+    shares = covered(asked.topic.asked, [one.text for one in mentions])
     scored = [replace(one, share=share) for one, share in zip(mentions, shares, strict=True)]
     return max(scored, key=lambda one: _worth(one, asked), default=None)
 
 
 def _worth(mention: _Mention, asked: _Asked) -> tuple[bool, bool, float]:
-    measured = asked.question.intent == "change" and _has_number(mention.text, asked.topic)
+    measured = asked.question.intent == "change" and asked.topic.has_number(mention.text)
     return measured, mention.field in asked.question.fields, mention.share
 
 
 def _mentions(note: Note, topic: Topic) -> Iterator[_Mention]:
-    for field, text in note.fields.items():
-        for start, end in sentences(text):
-            if topic.is_said_with(stems(tokens(text[start:end]))):
-                yield _Mention(field, text[start:end])
-
-
-def _has_number(text: str, topic: Topic) -> bool:
-    """Whether a number that is none of its words stands near the topic: "pain 6/10", "PHQ-9 14", "כאב בלילה 3"."""
-    said = tokens(text)
-    places = [i for i, word in enumerate(said) if any(w & stems([word]) for w in topic.words)]
-    numbers = {i for i, word in enumerate(said) if any(map(str.isdigit, word))} - set(places)
-    return any(abs(place - number) <= NEAR for place in places for number in numbers)
+    said = [
+        _Mention(field, text[start:end])
+        for field, text in note.fields.items()
+        for start, end in sentences(text)
+    ]
+    mentions = topic.said_in([one.text for one in said])
+    return (one for one, is_mention in zip(said, mentions, strict=True) if is_mention)

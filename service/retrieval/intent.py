@@ -8,7 +8,7 @@ from functools import reduce
 
 from service.domain.answers import Intent, Question
 from service.domain.scope import When
-from service.retrieval.asked_for import CHANGE, COUNT, COUNTED_ELSEWHERE, FIELDS, LIST, ONE
+from service.retrieval.asked_for import CHANGE, COUNT, COUNTED_ELSEWHERE, FIELDS, HELD, LIST, ONE
 from service.retrieval.asking import LONGEST, of_a_conversation
 from service.retrieval.follow_up import leads_on, renames, stands_alone
 from service.retrieval.time_intent import Timed, phrases, when_moved, when_of
@@ -93,14 +93,28 @@ def _turn(question: Question, earlier: Sequence[str], today: date) -> _Turn:
 
 
 def _alone(text: str, today: date) -> _Turn:
-    timed, intent = when_of(text, today=today), intent_of(text)
+    intent = intent_of(text)
+    timed, topic = _timed_topic(text, intent, today)
     return _Turn(
         text=text,
         when=timed.when if timed else None,
         fields=fields_of(text),
         intent=intent,
-        topic=topic_of(text, intent=intent, when=timed),
+        topic=topic,
     )
+
+
+def _timed_topic(text: str, intent: Intent, today: date) -> tuple[Timed | None, str]:
+    """What is counted is never a time: "how many sessions since March" has no topic, and so March is the sessions'."""
+    timed = when_of(text, today=today)
+    if intent == "fact":
+        return timed, topic_of(text, intent=intent, when=timed)
+    found = phrases(text, today)
+    said = [(phrase.start, phrase.end) for phrase in found]
+    topic = joined(text, topic_words(text, intent=intent, without=said))
+    if timed is None and len(found) == 1 and (not topic or HELD.search(text)):
+        return Timed(found[0].when, *said[0]), topic
+    return timed, topic
 
 
 def _followed(before: _Turn, text: str, today: date) -> _Turn:

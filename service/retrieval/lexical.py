@@ -1,7 +1,7 @@
 """Lexical search in process: BM25 over the sealed bags of one workspace at a time."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -93,14 +93,20 @@ class Postings:
             for row in rows
         )
 
-    def having(self, words: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """How many of these words each note has, a word being there with any of its features."""
+    def having(self, words: Sequence[Sequence[Collection[int]]]) -> NDArray[np.int64]:
+        """How many of these words each note has, a word being there with all features of any of its ways."""
         counts = np.zeros(len(self.refs), dtype=np.int64)
-        for features in words:
-            counts += (
-                self.scores(dict.fromkeys(features, 1.0)) > 0
-            )  # every posting weighs something
+        for ways in words:
+            counts += np.any([self._has_all(way) for way in ways], axis=0)
         return counts
+
+    def _has_all(self, features: Collection[int]) -> NDArray[np.bool_]:
+        found = np.zeros(len(self.refs), dtype=np.int64)
+        at, _ = self._known(dict.fromkeys(features, 1.0))
+        for place in at:  # a note is in the rows of a feature once
+            found[self.rows[self.starts[place] : self.starts[place + 1]]] += 1
+        has_all: NDArray[np.bool_] = found == len(features)
+        return has_all
 
 
 def turn_around(bags: Sequence[Bag], *, epoch: int) -> Postings:
@@ -196,13 +202,16 @@ class LexicalIndex:
     async def matching(
         self, topic: Topic, *, key: bytes, workspace: WorkspaceId, within: Within
     ) -> list[NoteRef]:
-        """Every note in scope whose bag says enough of a topic's words, by their stems, in no order.
+        """Every note in scope whose bag says enough of a topic's words, in no order; on which side it does not tell.
 
         Raises StoreUnavailable, SealBroken.
         """
         postings = await self._held.get(workspace)
-        asked = [[digest64(stem, key) for stem in word] for word in topic.words]
-        found = (postings.having(asked) >= topic.least) & postings.held_by(within)
+        asked = [
+            [{digest64(feature, key) for feature in way} for way in word.ways]
+            for word in topic.spelled
+        ]
+        found = (postings.having(asked) >= topic.least_spelled) & postings.held_by(within)
         return [postings.refs[row] for row in np.flatnonzero(found).tolist()]
 
     async def only_in(

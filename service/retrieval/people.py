@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, combinations, groupby
 from typing import Literal
 
@@ -11,11 +11,18 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Person
 from service.language.everyday import (
     ALWAYS_CAPITAL,
+    DID,
     EVERYDAY,
     LOOKALIKES,
+    MEETINGS,
+    MEETINGS_OF,
+    NICKNAMES,
     PARTICLES,
     RELATIVES,
+    TELL,
     TITLES,
+    TOLD,
+    TOLD_ABOUT,
     UNCLE,
 )
 from service.language.naming import Said, Word, name_words, said
@@ -27,6 +34,7 @@ MOST = 64
 MOST_BYTES = 32 * 2**20
 BYTES_EACH = 1000  # A client in memory: 700 measured, of 4,000 with two names of one word each.
 _WORDS = EVERYDAY | RELATIVES
+_KIN = RELATIVES - NICKNAMES
 _NEVER_PREFIXED = STOPWORDS | RELATIVES
 _HARDLY_PREFIXED = EVERYDAY | LOOKALIKES
 APART = 3  # Words between a first and a last name: "Dana of the Cohen family".
@@ -38,6 +46,16 @@ class Named:
 
     sure: frozenset[ClientId] = frozenset()
     maybe: frozenset[ClientId] = frozenset()
+    words: Mapping[ClientId, frozenset[str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """The words of the question, in normal form, that are nothing but a name and may be this client's."""
+
+    def words_of(self, client: ClientId | None) -> frozenset[str]:
+        """Those that may name this client; any client where none is given."""
+        if client is not None:
+            return self.words.get(client, frozenset())
+        return frozenset().union(*self.words.values())
 
 
 NOBODY = Named()
@@ -225,7 +243,19 @@ def _judged(read: Said, wholes: Sequence[_Mention], parts: Sequence[Sequence[_Me
         clients = _clients(mentions)
         # Dana Levi, and then Dana: the same.
         maybe |= clients if clients.isdisjoint(sure) else set()
-    return Named(frozenset(sure), frozenset(maybe - sure))
+    names = (
+        *(one for one in wholes if _is_telling(one, read)),
+        *(one for one in chain.from_iterable(parts) if _is_name(one, read)),
+    )
+    return Named(frozenset(sure), frozenset(maybe - sure), _words_of(names, read))
+
+
+def _words_of(names: Iterable[_Mention], read: Said) -> Mapping[ClientId, frozenset[str]]:
+    words: defaultdict[ClientId, set[str]] = defaultdict(set)
+    for one in names:
+        for client in one.clients:
+            words[client].update(word.text for word in read.words[one.start : one.end])
+    return {client: frozenset(theirs) for client, theirs in words.items()}
 
 
 def _clients(mentions: Iterable[_Mention]) -> set[ClientId]:
@@ -274,17 +304,38 @@ def _both(ones: Sequence[_Mention], others: Sequence[_Mention]) -> set[ClientId]
 def _is_certain(mention: _Mention, read: Said) -> bool:
     """Whether a name that is one client's only can be nothing else here."""
     word = read.words[mention.start]
-    if not mention.bearers[0].leads or (mention.prefix and word.is_one_of(_HARDLY_PREFIXED)):
+    if not mention.bearers[0].leads or not _is_name(mention, read):
         return False
-    if mention.is_everyday:
-        return _has_sign(mention, read)
-    return word.letter != "small" or not read.careful
+    return mention.is_everyday or word.letter != "small" or not read.careful
+
+
+def _is_name(mention: _Mention, read: Said) -> bool:
+    """Whether it is somebody's name here, whosever, but of the client's circle."""
+    if _is_relative(mention, read):
+        return False
+    if mention.prefix and read.words[mention.start].is_one_of(_HARDLY_PREFIXED):
+        return False
+    return not mention.is_everyday or _has_sign(mention, read)
 
 
 def _has_sign(mention: _Mention, read: Said) -> bool:
-    """Of being a name: a title before it, or a capital that only names have."""
+    """Of being a name: a title before it, a capital that only names have, or what only somebody does."""
     before = read.words[mention.start - 1] if mention.start else None
     if before and any(rest in TITLES for _, rest in before.readings):
         return True
     capital = read.words[mention.start].letter == "capital"
-    return capital and not ALWAYS_CAPITAL.issuperset(mention.words)
+    if capital and not ALWAYS_CAPITAL.issuperset(mention.words):
+        return True
+    return not _KIN.issuperset(mention.words) and _does(mention, read)
+
+
+def _does(mention: _Mention, read: Said) -> bool:
+    """Whether it tells or meets: "תמר סיפרה", "סיפרה תמר על", "did Hope say", "הפגישות עם שירה"."""
+    earlier, before = ["", "", *(word.text for word in read.words[: mention.start])][-2:]
+    after = read.words[mention.end].text if mention.end < len(read.words) else ""
+    return (
+        after in TOLD
+        or (before in TOLD and after in TOLD_ABOUT)
+        or (before in DID and after in TELL)
+        or (before in MEETINGS_OF and earlier in MEETINGS)
+    )

@@ -90,7 +90,7 @@ _NOT_IN_IT = _pattern(
     # "since the last session" is the time between; "before the first session" is none of ours.
     r"\b(?:since|after|before|until|till|than|to|between|except|besides|versus|vs|like|as|from|next|with"
     r"|apart\s+from|other\s+than|up\s+to)\s*$",
-    r"(?<!notes)(?<!note)(?<!summary)(?<!recap)(?<!homework)(?<!overview)\s(?:for|of|on|about)\s*$",
+    r"(?<!many)(?<!notes)(?<!note)(?<!summary)(?<!recap)(?<!homework)(?<!overview)\s(?:for|of|on|about)\s*$",
     r"\bwhen(?:\s+is|['’]?s|\s+will\s+be)\s*$",
     r"(?<!\w)(?:מאז|לפני|אחרי|לאחר|עד|בין|לבין|לעומת|מול|למעט|חוץ|מלבד|לקראת|כמו|לגבי|על)[\s־-]*$",
     r"(?<!\w)ו?מתי\s*$",

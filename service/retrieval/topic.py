@@ -28,13 +28,25 @@ come brought bring raised raise question questions
 """)
 _FRAMES: dict[Intent, frozenset[str]] = {
     "fact": frozenset(),
-    "count": forms("often times time number פעמים מספר היו קיימנו נפגשנו"),
-    "list": forms("times time every all כל הפעמים"),
+    "count": forms(
+        "often times time number first last פעמים מספר היו קיימנו נפגשנו ראשונות הראשונות אחרונות האחרונות"
+    ),
+    "list": forms("times time every all first last כל הפעמים ראשונות הראשונות אחרונות האחרונות"),
     "change": forms("""
-change changed changes changing progress progressed evolve evolved evolving trend trends trajectory evolution timeline
-השתנה השתנתה השתנו משתנה משתנים התפתח התפתחה התפתחו התקדם התקדמה התקדמו ההתקדמות התקדמות המגמה מגמה שינוי
+change changed changes changing course progress progressed evolve evolved evolving trend trends trajectory evolution
+timeline השתנה השתנתה השתנו משתנה משתנים התפתח התפתחה התפתחו התקדם התקדמה התקדמו ההתקדמות התקדמות המגמה מגמה שינוי
 """),
 }
+# How somebody tells or treats of something, where that is counted; alone it is what is asked about.
+_TELLING = forms("""
+complain complains complained complaining complaint complaints touch touches touched deal deals dealt dealing address
+addresses addressed cover covers covered include includes included involve involves involved refer refers referred
+appear appears appeared focus focuses focused practise practised practice practiced feel feels
+felt deny denies denied denying measure measured checked tested examined assessed
+התלונן התלוננה מתלונן מתלוננת עסקו עסק עסקה כללו נגענו נגעו התמקדנו התמקדו התייחס התייחסה התייחסנו הועלה הועלתה הועלו
+הופיע הופיעה הופיעו נדון נדונה נידון נידונה דנו תרגלנו הרגיש הרגישה חש חשה נשלל נשללה נשללו שלל שללה הכחיש הכחישה
+נמדד נמדדה נמדדו נבדק נבדקה נבדקו מדדתי בדקתי
+""")
 _COURSE = re.compile(
     r"\b(?:over|across|throughout|during)\s+(?:the\s+)?(?:(?:whole\s+|entire\s+)?course\s+of\s+)?(?:the\s+|her\s+|his\s+|their\s+|our\s+)?"
     r"(?:time|treatment|therapy|sessions|course)\b|\bor\s+not\b|\bnext\s+steps?\b"
@@ -43,18 +55,23 @@ _COURSE = re.compile(
     re.IGNORECASE,
 )
 
+_WORKED_ON = re.compile(r"\bwork(?:s|ed|ing)?\s+on\b", re.IGNORECASE)
+
 Spans = Sequence[tuple[int, int]]
 
 
 def topic_words(text: str, *, intent: Intent = "fact", without: Spans = ()) -> list[Word]:
     """The words left without stop words, the question's frame and the stretches `without`; negations stay."""
-    gone = [*without, *(match.span() for match in _COURSE.finditer(text))]
-    return [
+    patterns = [_COURSE] if intent == "fact" else [_COURSE, _WORKED_ON]
+    gone = [*without, *(m.span() for pattern in patterns for m in pattern.finditer(text))]
+    found = [
         word
         for word in words(text)
         if _says_something(word.text, intent)
         and not any(start <= word.start < end for start, end in gone)
     ]
+    told = [word for word in found if intent == "fact" or word.text not in _TELLING]
+    return told if any(word.text not in _KEPT for word in told) else found
 
 
 def _says_something(word: str, intent: Intent) -> bool:

@@ -46,6 +46,30 @@ async def test_an_edit_changes_the_answer(practice: Practice) -> None:
     assert answer["citations"][0]["note_version"] > 1
 
 
+async def test_a_question_that_counts_reads_every_note(practice: Practice) -> None:
+    """Exact counts of the named client's sessions in either language, and each quote at its offsets."""
+    hers, another = await practice.client(), await practice.client("נועם", "פז")
+    said = ["🙂 ישנה 4 שעות. שינה גרועה 🙂.", "כאב בברך ימין.", "Sleep better."]
+    notes = [
+        await practice.note(hers, subjective=text, session_date=f"2026-0{month}-02T09:00:00Z")
+        for month, text in enumerate(said, 3)
+    ]
+    await practice.note(another, subjective="שינה טובה.")
+    await practice.settled()
+
+    answer = await practice.ask("בכמה פגישות של אורה הוזכרה שינה?")
+
+    assert answer["answer_status"] == "answered"
+    assert answer["answer"].startswith("הוזכר בשתי פגישות מתוך 3 שנקראו, מ-2.3.2026 עד 2.5.2026.")
+    assert (answer["search"]["notes_read"], answer["search"]["notes_total"]) == (3, 3)
+    assert [one["session_id"] for one in answer["citations"]] == [notes[0], notes[2]]
+    for citation in answer["citations"]:
+        text = (await practice.therapist.note(citation["session_id"]))[citation["field_name"]]
+        assert text[citation["start"] : citation["end"]] == citation["quote"]
+        sentence = answer["answer"][citation["answer_start"] : citation["answer_end"]]
+        assert sentence == citation["quote"]
+
+
 async def test_a_question_right_after_an_edit_quotes_the_new_text(practice: Practice) -> None:
     """Text is pulled at answer time, so even an edit that is not indexed yet is quoted as it stands now."""
     client = await practice.client()

@@ -16,6 +16,7 @@ from service.domain.identity import ClientId, Principal
 from service.domain.scope import Within
 from service.retrieval.exhaustive import Course, Point, Reader
 from service.retrieval.lexical import LexicalIndex
+from service.retrieval.people import People
 from tests.fakes import (
     CLIENT,
     NOW,
@@ -185,7 +186,7 @@ class Practice:
             store=self.store,
             finder=SimpleNamespace(scope=of_the_client),
             model=SimpleNamespace(model="scripted-1"),
-            reader=Reader(self.store, self.source, self.keys, lexical),
+            reader=Reader(self.store, self.source, self.keys, lexical, People(self.store)),
             clock=lambda: NOW,
             trail=self.trail,
         )

@@ -120,6 +120,9 @@ async def test_in_one_language_nothing_is_unsearched():
         ("sleep and drawer", False),
         ("מגירה", False),
         ("שינה ב-7.5", True),
+        ("ברך ימין", True),
+        ("left knee", True),
+        ("ללא שינה", True),
     ],
 )
 def test_a_topic_crosses_when_every_word_is_known_in_the_other_language(topic, crosses):

@@ -133,9 +133,10 @@ async def test_an_empty_workspace_finds_nothing():
     assert turn_around([], epoch=0).scores({1: 1.0, 2: 1.0}).tolist() == []
 
 
-async def matching(lexical, topic, *, within=ANYWHERE, workspace=WORKSPACE):
+async def matching(lexical, topic, *, within=ANYWHERE, workspace=WORKSPACE, measured=False):
     key = (await InMemoryKeyStore().keys(workspace=workspace)).index
-    return await lexical.matching(Topic.of(topic), key=key, workspace=workspace, within=within)
+    topic = Topic.of(topic, measured=measured)
+    return await lexical.matching(topic, key=key, workspace=workspace, within=within)
 
 
 async def test_notes_that_may_mention_a_topic_are_told_from_their_bags():
@@ -147,6 +148,17 @@ async def test_notes_that_may_mention_a_topic_are_told_from_their_bags():
     assert await matching(lexical, "night") == [night.ref]
     assert await matching(lexical, "sleep") == []
     assert await matching(lexical, "ראש השנה בבית הישן") == []
+
+
+async def test_a_note_may_mention_a_topic_in_other_words():
+    """All words of an equivalent, its side left open; pain of something may be told by a number."""
+    bp, half, knee = a_note("BP 120/80"), a_note("under pressure"), a_note("R knee 3/10")
+    lexical = LexicalIndex(await a_store(bp, half, knee))
+
+    assert await matching(lexical, "blood pressure") == [bp.ref]
+    assert await matching(lexical, "left knee") == [knee.ref]
+    assert await matching(lexical, "knee pain") == []
+    assert await matching(lexical, "knee pain", measured=True) == [knee.ref]
 
 
 async def test_matching_stays_in_its_scope():

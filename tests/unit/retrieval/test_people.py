@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from service.domain.identity import ClientId
 from service.domain.notes import Person
 from service.language.naming import PREFIXES
+from service.language.text import normalise
 from service.ports import IndexedNote, Space
 from service.retrieval.people import Named, People, Register, named
 from tests.fakes import CLIENT, OTHER_WORKSPACE, WORKSPACE, InMemoryChunkStore, a_bag, a_client
@@ -121,7 +122,8 @@ def test_two_of_one_name_are_both_sure():
         Will's sleep -> Will/May |
         Mr. May -> Will/May |
         since May -> | Will/May
-        WHAT DID WILL SAY -> | Will/May
+        WHAT DID WILL SAY -> Will/May |
+        WHAT WILL SHE SAY -> | Will/May
         how is Will may -> Will/May |
         I hope she sleeps -> | Hope/Ross
         ספר לי על הטיפול שלי -> |
@@ -289,3 +291,56 @@ async def test_who_is_archived_is_not_named():
 
     await store.put_client(a_client(is_active=False), None)
     assert await people.named("Dana Levi", workspace=WORKSPACE) == Named()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    cases(
+        """
+        כמה פעמים תמר דיברה על אמא שלה -> תמר/גולן |
+        כמה פעמים הזכירה תמר את אמא שלה -> תמר/גולן |
+        באילו פגישות של תמר הוזכר כאב -> תמר/גולן |
+        כמה פגישות היו לנו עם תמר -> תמר/גולן |
+        כמה פעמים אבי דיבר על אשתו -> אבי/לוי |
+        באילו פגישות הוזכר תמר -> | תמר/גולן
+        how often did hope mention work -> Hope/Ross |
+        how often did she mention hope -> | Hope/Ross
+        """
+    ),
+)
+def test_who_tells_or_meets_is_somebody(text, expected):
+    """Also where the name is a word that notes have anyway."""
+    assert found(text, "תמר/גולן", "אבי/לוי", "Hope/Ross") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("In how many sessions did Dana mention her sister?", {"dana"}),
+        ("in how many sessions did Dana Levi's sister call", {"dana", "levis"}),
+        ("כמה פעמים סיפרתי לדנה על זה", {"לדנה"}),
+        ("every session where hope was mentioned", set()),
+        ("כמה פעמים תקווה דיברה על כאב", {"תקווה"}),
+        ("באילו פגישות הוזכרה תקווה", set()),
+        ("did she mention her brother Dana", set()),
+    ],
+)
+def test_the_words_that_are_nothing_but_a_name_are_told(text, words):
+    """As they stand; a word that may be meant, and a name of somebody of the client's, are left alone."""
+    people = [
+        Person(ClientId(UUID(int=n)), *name.split("/"))
+        for n, name in enumerate(["Dana/Levi", "Dana/Cohen", "דנה/לוי", "Hope/Ross", "תקווה/אור"])
+    ]
+    told = named(text, people)
+
+    assert told.words_of(None) == {normalise(word) for word in words}
+    assert told.words_of(ClientId(UUID(int=99))) == set()
+    assert "dana" not in repr(told).lower()
+
+
+def test_the_words_of_one_client_are_hers_alone():
+    """With Dana given, David is whom she speaks of."""
+    dana, david = (a_client(ClientId(UUID(int=n))).id for n in (1, 2))
+    people = [Person(dana, "Dana", "Levi"), Person(david, "David", "Katz")]
+
+    assert named("when did Dana mention David", people).words_of(dana) == {"dana"}
