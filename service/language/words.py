@@ -1,11 +1,12 @@
 """What this room remembers of single words, so that they are worked out once; and how it forgets them."""
 
 from service.language.features import features_of_word, sounds, stem
-from service.language.hebrew import readings, stem_hebrew
+from service.language.hebrew import readings, stem_hebrew, sure_readings
 from service.language.text import normalise
 
 
 def forget_words() -> None:
     """Empties every memory of words: after an erasure none of a person's words stays in the process by our doing."""
-    for remembered in (normalise, stem, stem_hebrew, readings, sounds, features_of_word):
+    words = (normalise, stem, stem_hebrew, readings, sure_readings, sounds, features_of_word)
+    for remembered in words:
         remembered.cache_clear()

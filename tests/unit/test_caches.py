@@ -36,6 +36,7 @@ KNOWN = {
     "domain/audit.py:details": "one row's",
     "commands/reconcile.py:found": "one command's differences: ids only",
     "commands/audit_verify.py:rows": "one command's counts",
+    "retrieval/people.py:words": "one question's, by client · the names it says",
     "retrieval/pulled_once.py:_sessions": "one evaluation's notes, of a folder of test notes · the command's end",
     "retrieval/pulled_once.py:_clients": "one evaluation's · the command's end",
     "retrieval/pulled_once.py:_unreadable": "one evaluation's; ids only · the command's end",
@@ -99,6 +100,7 @@ PURE = {
     "language/features.py:features_of_word",
     "language/hebrew.py:stem_hebrew",
     "language/hebrew.py:readings",
+    "language/hebrew.py:sure_readings",
     "language/lexicon.py:_lexicon",  # one file of ours, and nobody's words
 }
 """Pure functions of a word or less, whose memory may be anybody's."""
