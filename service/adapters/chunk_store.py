@@ -41,7 +41,7 @@ from service.adapters.database import (
     tombstones,
     work,
 )
-from service.adapters.index_models import covers, models_of
+from service.adapters.index_models import covers, models_in, models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
@@ -174,10 +174,9 @@ class PgChunkStore:
         return [_hit(row) for row in rows]
 
     async def state(self, *, workspace: WorkspaceId) -> IndexState:
-        """The epoch first, as in `bags`."""
         async with self.database.tenant_tx(workspace) as connection:
-            epoch = await _epoch(connection, workspace)
-            return IndexState(epoch, await models_of(connection, workspace))
+            row = (await connection.execute(_state(workspace))).one_or_none()
+        return IndexState(row.epoch, models_in(row) if row.active else None) if row else UNWRITTEN
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
         async with self.database.tenant_tx(workspace) as connection:
@@ -353,6 +352,22 @@ def _lacks_the_second_model(workspace: WorkspaceId) -> ColumnElement[bool]:
         note_catalogue.c.entity_id == work.c.key,
         note_catalogue.c.digests.has_key(index_models.c.active),
         not_(note_catalogue.c.digests.has_key(index_models.c.beside)),
+    )
+
+
+UNWRITTEN = IndexState(0, None)
+"""Of a workspace that nothing was ever written to: its first write makes the epoch."""
+
+
+def _state(workspace: WorkspaceId) -> Any:
+    """In one snapshot, so that no write lies between the two."""
+    both = index_epoch.outerjoin(
+        index_models, index_models.c.workspace_id == index_epoch.c.workspace_id
+    )
+    return (
+        select(index_epoch.c.epoch, index_models.c.active, index_models.c.beside)
+        .select_from(both)
+        .where(index_epoch.c.workspace_id == workspace)
     )
 
 

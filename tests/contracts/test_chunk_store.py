@@ -11,7 +11,7 @@ import pytest
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Note, NoteRef, Person
 from service.domain.scope import ANYWHERE, Period, Within
-from service.ports import DIMENSION, ClientChange, IndexedNote, IndexModels
+from service.ports import DIMENSION, ClientChange, IndexedNote, IndexModels, IndexState
 from tests.contracts.bench import (
     LEASE_SECONDS,
     MODEL,
@@ -580,3 +580,14 @@ async def test_notes_wait_in_the_rank_of_the_client_who_brought_them(
     assert await put == ClientChange(became_active=True)
     depth = await bench.queue.depth()
     assert (depth.waiting, depth.background) == ((0, 1) if background else (1, 0))
+
+
+async def test_the_state_is_the_epoch_and_the_models(bench: Bench) -> None:
+    """In one look what two would tell: of a workspace that was written to, and of one that never was."""
+    assert await bench.store.state(workspace=OTHER_WORKSPACE) == IndexState(0, None)
+    await bench.index(a_note("text"))
+
+    state = await bench.store.state(workspace=WORKSPACE)
+    assert state.epoch == await bench.store.epoch(workspace=WORKSPACE) > 0
+    assert state.models == await bench.store.models(workspace=WORKSPACE)
+    assert state.models is not None
