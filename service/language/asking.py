@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -10,6 +10,7 @@ from typing import Self
 from service.language.features import STEM, features_of_word, other_sounds, sounds, stem
 from service.language.hebrew import readings, sure_readings
 from service.language.lexicon import Term, equivalents
+from service.language.qualifiers import qualifier, qualifiers_in
 from service.language.stopwords import content
 from service.language.text import tokens
 
@@ -17,6 +18,7 @@ Rarity = Callable[[str], float]
 """How much a feature tells: its inverse document frequency, at least 0."""
 Way = frozenset[str]
 """Features that say a word when all of them are there."""
+Pair = tuple[str, str]
 
 # A stem counts as three grams of like rarity: nDCG@10 en 0.773, against 0.771 for one; Hebrew does not mind.
 STEM_WEIGHT = 3.0
@@ -64,7 +66,7 @@ class AskedWord:
         """Whether a text that has these features says it in any way."""
         return any(way <= held for way in self.ways)
 
-    def credit(self, held: set[str], weights: Mapping[str, float]) -> float:
+    def credit(self, held: Set[str], weights: Mapping[str, float]) -> float:
         """What a text is due for it that has these features."""
         due = math.fsum(weights[f] for f in self.features if f in held)
         if self.is_said(held):
@@ -80,47 +82,57 @@ class Asked:
     """A question, to be looked for in many texts."""
 
     words: tuple[AskedWord, ...]
-    pairs: frozenset[tuple[str, str]]
-    """The stems of all neighbouring words."""
+    pairs: Mapping[Pair, Pair]
+    """The senses of all neighbouring words, each pair with its stems."""
+    qualifiers: frozenset[str]
 
     @classmethod
     def of(cls, question: str) -> Self:
         said = tokens(question)
         terms = _terms(said)
         words = tuple(AskedWord.of(word, terms[word]) for word in content(said))
-        return cls(words, frozenset(pairwise(stem(word) for word in said)))
+        pairs = dict(zip(pairwise(map(sense, said)), pairwise(map(stem, said)), strict=True))
+        return cls(words, pairs, qualifiers_in(said))
 
     @property
     def features(self) -> set[str]:
         return {feature for word in self.words for feature in word.features}
 
-    def found(self, texts: Sequence[set[str]]) -> list[set[str]]:
-        """What each text, given by its words, has of the question; each distinct word is looked at once."""
+    def held(self, words: Iterable[str]) -> dict[str, set[str]]:
+        """What each word has of the question, where it has anything; each is looked at once."""
         wanted = self.features.union(*(way for word in self.words for way in word.ways))
-        held = {
-            word: wanted.intersection((*features_of_word(word), *sounds(word)))
-            for word in set().union(*texts)
-        }
-        telling = {word for word, features in held.items() if features}
-        return [set().union(*(held[word] for word in words & telling)) for words in texts]
+        held = (
+            (word, wanted.intersection((*features_of_word(word), *sounds(word)))) for word in words
+        )
+        return {word: features for word, features in held if features}
+
+    def found(self, texts: Sequence[set[str]]) -> list[set[str]]:
+        """What each text, given by its words, has of the question."""
+        held = self.held(set().union(*texts))
+        return [set().union(*(held[word] for word in words & held.keys())) for words in texts]
 
     def weights(self, rarity: Rarity) -> dict[str, float]:
         return {f: (STEM_WEIGHT if f[0] == STEM else 1.0) * rarity(f) for f in self.features}
 
-    def covered(self, held: set[str], weights: Mapping[str, float]) -> float:
+    def covered(self, held: Set[str], weights: Mapping[str, float]) -> float:
         """The share (0..1) of its words that a text has which has these features."""
         total = math.fsum(word.worth(weights) for word in self.words)
         due = math.fsum(word.credit(held, weights) for word in self.words)
         return min(1.0, due / total) if total else 0.0
 
-    def neighbours_in(self, said: Sequence[str], rarity: Rarity) -> float:
-        """The share (0..1) of its neighbouring words that stand side by side here too."""
-        total = _worth(self.pairs, rarity)
-        if not total:
-            return 0.0
-        return (
-            _worth(self.pairs.intersection(pairwise(stem(word) for word in said)), rarity) / total
-        )
+    def neighbours(self, rarity: Rarity) -> dict[Pair, float]:
+        """Each pair's share (0..1) of all, by how rare its words are."""
+        worth = {
+            pair: math.fsum(rarity(f"{STEM}{word}") for word in stems)
+            for pair, stems in self.pairs.items()
+        }
+        total = math.fsum(worth.values())
+        return {pair: one / total for pair, one in worth.items()} if total else {}
+
+
+def sense(word: str) -> str:
+    """What neighbours are compared by: "isn't allergic" is like "not allergic", "לא אלרגית" like "אינה אלרגית"."""
+    return qualifier(word) or stem(word)
 
 
 def asked_surely(said: Sequence[str], telling: Iterable[str]) -> tuple[AskedWord, ...]:
@@ -171,7 +183,3 @@ def _stems(stems: Iterable[str]) -> list[str]:
 
 def _readings(word: str) -> tuple[str, ...]:
     return () if word.isascii() else readings(word)
-
-
-def _worth(pairs: Iterable[tuple[str, str]], rarity: Rarity) -> float:
-    return math.fsum(rarity(f"{STEM}{word}") for pair in pairs for word in pair)

@@ -7,7 +7,7 @@ a about after again all also am an and any are as at be because been before bein
 did do does doing down during each ever every few for from further get gets getting go goes going gone got had has
 have having he her here hers him his how however i if in into is it its itself just know let like lot made make
 makes many may maybe me might mine more most much must my myself no nor not now of off oh ok okay on once one only
-onto or other our ours out over own perhaps please pretty quite rather really right said same saw say says see
+onto or other our ours out over own perhaps please pretty quite rather really said same saw say says see
 seem seems seen shall she should since so some something sometimes still stuff such sure take taken tell than that
 the their theirs them then there these they thing things think this those though through thus to told too toward
 try two uh um until up upon us very want wants was way we well went were what whatever when where whether which

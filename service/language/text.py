@@ -29,6 +29,11 @@ _NUMBER = r"\d+(?:[.,/:]\d+)+(?!\w)"
 _DOSE = r"\d+(?:[.,/:]\d+)*(?=[^\W\d_]+(?!\w))(?!(?i:st|nd|rd|th|s)\b)"
 _WORD = re.compile("|".join((_NUMBER, _DOSE, _word(f"[{_HEBREW}]"), _word(rf"[^\W{_HEBREW}]"))))
 
+# Marks with a blank behind them, so that "7.5" and "6/10" stay whole.
+_CLAUSE = re.compile(
+    rf"[.!?;:,\u2026]+[{_QUOTES})\]]*\s+|[\n\r\u2028\u2029]+|\s[-\u2013\u2014]\s|[()\[\]]"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -62,3 +67,8 @@ def words(text: str) -> list[Word]:
 def tokens(text: str) -> list[str]:
     """The normal forms alone."""
     return [form for form in map(normalise, _WORD.findall(text)) if form]
+
+
+def clauses(text: str) -> list[list[str]]:
+    """The normal forms alone, clause by clause; one after the other they are `tokens`."""
+    return [found for part in _CLAUSE.split(text) if (found := tokens(part))]

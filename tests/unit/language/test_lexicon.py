@@ -25,6 +25,8 @@ def said(text: str) -> dict[str, set[str]]:
     [
         ("איך הוא ישן, ומה עם השינה?", "sleep"),
         ("בשינה", "sleep"),
+        ("three times", "3"),
+        ("7 hours", "שבע"),
         ("כשהחרדות חוזרות", "anxiety"),
         ("התרופות", "medication"),
         ("her medications", "תרופה"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.language.likeness import coverage
+from service.language.likeness import coverage, likeness
 
 
 def test_the_text_that_says_it_covers_more():
@@ -26,3 +26,41 @@ def test_nothing_asked_is_never_covered():
     """A question without a word has no answer."""
     assert coverage("?!", ["anything"]) == [0.0]
     assert coverage("sleep", []) == []
+
+
+def ranked(question, *texts):
+    """Whether each text is more like the question than the next."""
+    found = likeness(question, texts, rarity=lambda feature: 1.0)
+    return found == sorted(set(found), reverse=True)
+
+
+def test_likeness_is_a_share():
+    """The question itself is wholly like it, what shares no word is not like it at all."""
+    asked = "panic attacks at night"
+    assert likeness(asked, [asked, "the sea", ""], rarity=lambda feature: 1.0) == [
+        pytest.approx(1.0),
+        0.0,
+        0.0,
+    ]
+    assert likeness("?!", ["anything"], rarity=lambda feature: 0.0) == [0.0]
+
+
+def test_what_one_clause_says_counts_more():
+    """The words of a question must be said of one thing."""
+    assert ranked("stiff left knee", "Left knee: stiff, right: fine", "Right knee stiff, left fine")
+    assert ranked("left ear blocked", "ear blocked, the left", "ear, left side, blocked")
+
+
+def test_a_denial_is_found_by_any_denial():
+    """Whichever word denies it, in either direction."""
+    assert ranked("who isn't allergic to nuts", "Not allergic to nuts.", "Is allergic to nuts.")
+    assert ranked("מי לא אלרגי לאגוזים", "אינו אלרגי לאגוזים", "אלרגי לאגוזים")
+    assert ranked("allergic to nuts", "Allergic to nuts.", "Never was allergic to nuts.")
+    assert ranked("אלרגי לאגוזים", "אלרגי לאגוזים", "איננו אלרגי לאגוזים")
+
+
+def test_only_what_stands_behind_it_is_denied():
+    """Another thing's denial in the same clause takes nothing away."""
+    assert likeness("knee pain", ["Knee pain without fever"], rarity=lambda feature: 1.0) == (
+        likeness("knee pain", ["Knee pain with fever"], rarity=lambda feature: 1.0)
+    )

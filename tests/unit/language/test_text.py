@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.language.detect import language_of
-from service.language.text import normalise, tokens, words
+from service.language.text import clauses, normalise, tokens, words
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,29 @@ def test_any_text_has_words_in_order(text):
 
     assert [word.text for word in found] == tokens(text)
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Left ear blocked, right ear fine.",
+            [["left", "ear", "blocked"], ["right", "ear", "fine"]],
+        ),
+        ("Pain 7.5, was 6/10", [["pain", "7.5"], ["was", "6/10"]]),
+        ("Ankle (left) - taped\nSFMA", [["ankle"], ["left"], ["taped"], ["sfma"]]),
+        ("...", []),
+    ],
+)
+def test_marks_part_clauses(text, expected):
+    """What a comma, a bracket or a line parts is not said of one thing; numbers keep theirs."""
+    assert clauses(text) == expected
+
+
+@given(st.text() | st.text(alphabet='5.,:1mgאל"׳-־()\n \u05b8\ud800'))
+def test_clauses_lose_no_word(text):
+    """However a text is cut, its words are the same."""
+    assert list(itertools.chain(*clauses(text))) == tokens(text)
 
 
 @pytest.mark.parametrize(

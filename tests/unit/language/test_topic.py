@@ -32,6 +32,7 @@ def test_inflections_and_denials_are_mentions(topic, text):
     ("topic", "text"),
     [
         ("left knee", "R knee 5/10."),
+        ("right knee", "Left knee 5/10."),
         ("ברך שמאל", "כאב בברך ימין."),
         ("sleep", "Slipped on the stairs."),
     ],
