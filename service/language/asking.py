@@ -62,7 +62,7 @@ class AskedWord:
         one = (features[0], *sounds, *_stems(sure_readings(word)))
         return cls(features, _ways(one, terms))
 
-    def is_said(self, held: set[str]) -> bool:
+    def is_said(self, held: Set[str]) -> bool:
         """Whether a text that has these features says it in any way."""
         return any(way <= held for way in self.ways)
 
@@ -82,9 +82,9 @@ class Asked:
     """A question, to be looked for in many texts."""
 
     words: tuple[AskedWord, ...]
-    pairs: Mapping[Pair, Pair]
+    pairs: tuple[tuple[Pair, Pair], ...] = ()
     """The senses of all neighbouring words, each pair with its stems."""
-    qualifiers: frozenset[str]
+    qualifiers: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, question: str) -> Self:
@@ -92,7 +92,7 @@ class Asked:
         terms = _terms(said)
         words = tuple(AskedWord.of(word, terms[word]) for word in content(said))
         pairs = dict(zip(pairwise(map(sense, said)), pairwise(map(stem, said)), strict=True))
-        return cls(words, pairs, qualifiers_in(said))
+        return cls(words, tuple(pairs.items()), qualifiers_in(said))
 
     @property
     def features(self) -> set[str]:
@@ -123,8 +123,7 @@ class Asked:
     def neighbours(self, rarity: Rarity) -> dict[Pair, float]:
         """Each pair's share (0..1) of all, by how rare its words are."""
         worth = {
-            pair: math.fsum(rarity(f"{STEM}{word}") for word in stems)
-            for pair, stems in self.pairs.items()
+            pair: math.fsum(rarity(f"{STEM}{word}") for word in stems) for pair, stems in self.pairs
         }
         total = math.fsum(worth.values())
         return {pair: one / total for pair, one in worth.items()} if total else {}

@@ -78,11 +78,11 @@ class _Sought:
 
     def likeness(self, text: Sequence[Sequence[str]]) -> float:
         """Of a text in clauses."""
-        return (
-            WORD_SHARE * self._covered(chain(*text))
-            + NEIGHBOUR_SHARE * self._beside(text)
-            + CLAUSE_SHARE * max(map(self._at_once, text), default=0.0)
-        )
+        words = WORD_SHARE * self._covered(chain(*text))
+        clause = CLAUSE_SHARE * max(map(self._at_once, text), default=0.0)
+        if not self.pairs:  # one word has no neighbours, and may be said in full all the same
+            return (words + clause) / (WORD_SHARE + CLAUSE_SHARE)
+        return words + clause + NEIGHBOUR_SHARE * self._beside(text)
 
     def _covered(self, words: Iterable[str]) -> float:
         held = frozenset().union(*(self.held[word] for word in words if word in self.held))

@@ -64,7 +64,7 @@ class Topic:
         graded = next((one for word, one in by_word.items() if stem(word) in PAIN), None)
         of_something = bool(lateral) or (measured and len(asked) > 1)
         return cls(
-            Asked(asked, frozenset()),
+            Asked(asked),
             tuple(_sided(one, nouns) for one in lateral),
             graded if of_something else None,
         )

@@ -64,3 +64,10 @@ def test_only_what_stands_behind_it_is_denied():
     assert likeness("knee pain", ["Knee pain without fever"], rarity=lambda feature: 1.0) == (
         likeness("knee pain", ["Knee pain with fever"], rarity=lambda feature: 1.0)
     )
+
+
+def test_one_word_can_be_said_in_full() -> None:
+    """It has no neighbours to stand beside."""
+    [said, other] = likeness("lisinopril?", ["On lisinopril 10 mg.", "On aspirin."], rarity=len)
+    assert said == pytest.approx(1.0)
+    assert other == 0.0
