@@ -1,12 +1,15 @@
 """Whether what was found is enough."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.domain.answers import Question
+from service.domain.scope import Within
 from service.language.curves import LOCAL_RERANKER
 from service.retrieval.enough import judge
 from service.retrieval.search import Found
-from tests.fakes import a_passage
+from tests.fakes import CLIENT, a_passage
 
 QUESTION = Question("כמה שעות היא ישנה?", "he")
 
@@ -44,3 +47,10 @@ def test_a_provider_has_a_scale_of_its_own():
     """What a reranker nobody measured calls 0.4 is not what the local one does."""
     assert judge(QUESTION, found(0.4)).kind == "abstain"
     assert judge(QUESTION, found(0.4, judged_by="elsewhere")).kind == "answer"
+
+
+def test_a_question_about_a_client_is_answered_sooner():
+    """With a warning: it is seldom off the subject, and says whose words it quotes."""
+    weak = found(0.5)
+    assert judge(QUESTION, weak).kind == "abstain"
+    assert judge(QUESTION, replace(weak, within=Within.client(CLIENT))).kind == "partial"
