@@ -90,10 +90,9 @@ class _Order:
         return 1 + sum(worth > mine for worth in worths)
 
     def _worth(self, one: Scored, first: float, best: float) -> float:
-        question = one.gold.asked.question
-        words = len(content(tokens(question.text)))
-        likeness = CURVES[question.language].likeness_of(best, words)
-        curve = self.curves.get(question.language, CURVES[question.language])
+        likeness, words = _likeness(one, best)
+        language = one.gold.asked.question.language
+        curve = self.curves.get(language, CURVES[language])
         return self.share * first + (1 - self.share) * curve.similarity(likeness, words)
 
 
@@ -153,10 +152,15 @@ def _columns(mine: Sequence[Scored]) -> tuple[Floats, Floats]:
 
 
 def _row(one: Scored) -> tuple[float, float, float]:
+    likeness, words = _likeness(one, one.outcome.confidence)
+    return likeness, likeness * float(np.log1p(max(FEWEST, words))), 1.0
+
+
+def _likeness(one: Scored, similarity: float) -> tuple[float, int]:
+    """What the curve in force made this similarity of, and how many telling words the question has."""
     question = one.gold.asked.question
     words = len(content(tokens(question.text)))
-    likeness = CURVES[question.language].likeness_of(one.outcome.confidence, words)
-    return likeness, likeness * float(np.log1p(max(FEWEST, words))), 1.0
+    return CURVES[question.language].likeness_of(similarity, words), words
 
 
 def _logistic(rows: Floats, right: Floats) -> Floats:
