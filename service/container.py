@@ -50,7 +50,7 @@ from service.errors import BadSettings
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
-from service.ports import ChatModel, Embedder, Embedders, Reranker, Standing
+from service.ports import CallContexts, ChatModel, Embedder, Embedders, Reranker, Standing
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -119,11 +119,14 @@ class Container:
     models: Models
 
     @cached_property
+    def contexts(self) -> CallContexts:
+        return CallContexts(self.keys, self.standings)
+
+    @cached_property
     def finder(self) -> Finder:
         return Finder(
             store=self.store,
             notes=self.notes,
-            keys=self.keys,
             embedders=self.models.embedders,
             reranker=self.models.reranker,
             lexical=self.lexical,
@@ -140,7 +143,7 @@ class Container:
             notes=self.notes,
             store=self.store,
             queue=self.queue,
-            keys=self.keys,
+            contexts=self.contexts,
             embedders=self.models.embedders,
             erasure=self.erasure,
             standings=self.standings,
@@ -171,6 +174,7 @@ class Container:
         from service.chat.state import ChatContext
 
         context = ChatContext(
+            calls=await self.contexts.of(workspace=caller.workspace),
             principal=caller,
             store=self.store,
             finder=self.finder,
@@ -274,7 +278,12 @@ def _receipts(settings: Settings) -> ReceiptFolder:
 
 
 def _standing(settings: Settings) -> Standing:
-    return Standing(settings.ai_agent_enabled, settings.allowed_roles, settings.require_consent)
+    return Standing(
+        settings.ai_agent_enabled,
+        settings.allowed_roles,
+        settings.require_consent,
+        settings.pseudonyms,
+    )
 
 
 def _tokens(settings: Settings, http: httpx.AsyncClient) -> TokenVerifier:

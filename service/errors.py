@@ -3,7 +3,7 @@
 The docstring of a class is its public title; `code` is what logs, metrics and `last_error` say.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class ServiceError(Exception):
@@ -139,10 +139,34 @@ class StoreUnavailable(Unavailable):
     code = "store_away"
 
 
+ModelFailure = Literal[
+    "timeout",
+    "connection",
+    "rate_limited",
+    "server_error",
+    "cut",
+    "garbage",
+    "refused",
+    "circuit_open",
+    "busy",
+    "no_budget",
+    "not_runnable",
+]
+"""Why a model gave nothing that can be used. Cut: an answer that broke off. Garbage: an answer that makes no sense.
+Refused: a 4xx, which the same request would meet again. Circuit open, busy, no budget: nothing was sent at all.
+Not runnable: a model that this process has not."""
+
+
 class ModelUnavailable(Unavailable):
     """The language model cannot be reached, or its answer cannot be trusted."""
 
     code = "model_away"
+
+    def __init__(
+        self, reason: ModelFailure = "garbage", *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(retry_after=retry_after)
+        self.reason = reason
 
 
 class KeyUnavailable(Unavailable):

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement, Stretch
 from service.domain.audit import AuditEntry, AuditRow
+from service.domain.deadline import NO_DEADLINE, Deadline
 from service.domain.erasure import AskedBy, SignedReceipt, Subject
 from service.domain.identity import (
     ClientId,
@@ -31,6 +32,7 @@ from service.domain.identity import (
 from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Person, Pulled
 from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Turn
+from service.domain.usage import Meter
 from service.errors import KeyUnavailable, ModelUnavailable
 
 Vector = Sequence[float]
@@ -162,6 +164,56 @@ class KeyStore(Protocol):
         ...
 
 
+class Veil(Protocol):
+    """Puts pseudonyms in place of what says who somebody is, for a text that leaves the house, and takes them away.
+
+    One veil is one question's or one batch's: it restores what it hid itself and nothing else.
+    """
+
+    def hide(self, text: str) -> str: ...
+
+    def restore(self, text: str) -> str:
+        """The text with the words that stood where the pseudonyms are, as they were written."""
+        ...
+
+
+class _NoVeil:
+    """Hides nothing: for models that call nobody."""
+
+    def hide(self, text: str) -> str:
+        return text
+
+    def restore(self, text: str) -> str:
+        return text
+
+
+NO_VEIL: Veil = _NoVeil()
+
+
+class Veils(Protocol):
+    """Veils that know a workspace's names."""
+
+    async def of(self, *, workspace: WorkspaceId) -> Veil:
+        """A new one. Raises StoreUnavailable, KeyUnavailable, SealBroken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """For whom a model is called, and what the call may cost: one for a question, one for a batch of notes."""
+
+    keys: WorkspaceKeys = field(repr=False)
+    veil: Veil = field(default=NO_VEIL, repr=False)
+    deadline: Deadline = NO_DEADLINE
+    meter: Meter = field(default_factory=Meter)
+    may_spend: bool = True
+    """False: the day's budget is used up, and no provider is called."""
+
+    @property
+    def workspace(self) -> WorkspaceId:
+        return self.keys.workspace
+
+
 class Embedder(Protocol):
     """Turns text into vectors of `DIMENSION` floats, unit length."""
 
@@ -174,11 +226,11 @@ class Embedder(Protocol):
         ...
 
     async def embed(
-        self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
+        self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
     ) -> Sequence[Vector]:
-        """One vector a text, in order; any number of texts (adapters batch by 96).
+        """One vector a text, in order; any number of texts (adapters batch by 96). Raises ModelUnavailable.
 
-        `key` is the workspace's index key: the local model hashes under it, a provider ignores it.
+        The local model hashes under the workspace's index key; a provider reads the text through the veil.
         """
         ...
 
@@ -199,7 +251,7 @@ class Embedders:
         """Raises ModelUnavailable for a model that this process cannot run."""
         embedder = self.find(model)
         if embedder is None:
-            raise ModelUnavailable
+            raise ModelUnavailable("not_runnable")
         return embedder
 
 
@@ -215,9 +267,14 @@ class Reranker(Protocol):
         ...
 
     async def rerank(
-        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+        self,
+        query: str,
+        stretches: Sequence[Stretch],
+        *,
+        rarity: Callable[[str], float],
+        context: CallContext,
     ) -> Sequence[float]:
-        """One score a stretch, in order, calibrated to 0..1.
+        """One score a stretch, in order, calibrated to 0..1. Raises ModelUnavailable.
 
         `rarity` tells how rare a feature is among the workspace's notes: the local model weighs by it, a provider
         ignores it.
@@ -229,14 +286,15 @@ class ChatModel(Protocol):
     """Writes an answer from passages.
 
     What it writes is not to be trusted: each sentence passes the filter. A stream that ends without
-    `Finished` was cut. Closing the generator ends the call at the provider.
+    `Finished` was cut. Closing the generator ends the call at the provider. A provider writes through the veil:
+    whoever reads its deltas restores them, whole sentences at a time. Raises ModelUnavailable.
     """
 
     @property
     def model(self) -> str: ...
 
     def stream(
-        self, question: Question, passages: Sequence[Passage]
+        self, question: Question, passages: Sequence[Passage], *, context: CallContext
     ) -> AsyncGenerator[Delta, None]: ...
 
 
@@ -706,6 +764,8 @@ class Standing:
     enabled: bool
     allowed_roles: frozenset[Role]
     require_consent: bool
+    pseudonyms: bool = True
+    """Whether providers read pseudonyms in place of names, numbers and addresses."""
 
 
 class Standings(Protocol):
@@ -718,6 +778,38 @@ class Standings(Protocol):
     async def now(self, workspace: WorkspaceId) -> Standing:
         """Read anew: for work that a switch itself asked for, which must not be done by its old position."""
         ...
+
+
+class _NoVeils:
+    """Hides nothing of anybody: where every model runs in this process."""
+
+    async def of(self, *, workspace: WorkspaceId) -> Veil:
+        return NO_VEIL
+
+
+NO_VEILS: Veils = _NoVeils()
+
+
+@dataclass(frozen=True, slots=True)
+class CallContexts:
+    """Makes what goes along with calls of models, by the workspace's keys, names and switches."""
+
+    keys: KeyStore
+    standings: Standings
+    veils: Veils = NO_VEILS
+
+    async def of(
+        self,
+        *,
+        workspace: WorkspaceId,
+        deadline: Deadline = NO_DEADLINE,
+        may_spend: bool = True,
+    ) -> CallContext:
+        """Raises StoreUnavailable, KeyUnavailable, SealBroken."""
+        keys = await self.keys.keys(workspace=workspace)
+        hides = (await self.standings.of(workspace)).pseudonyms
+        veil = await self.veils.of(workspace=workspace) if hides else NO_VEIL
+        return CallContext(keys, veil, deadline=deadline, may_spend=may_spend)
 
 
 @dataclass(frozen=True, slots=True)

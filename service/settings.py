@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     max_concurrent_chats_per_workspace: int = Field(default=4, ge=1)
     index_drafts: bool = False
     require_consent: bool = False
+    pseudonyms: bool = True
+    """Whether providers read pseudonyms in place of names, numbers and addresses."""
     allowed_roles: frozenset[Literal["owner", "assistant"]] = frozenset({"owner", "assistant"})
 
     host: str = "127.0.0.1"

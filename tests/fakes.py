@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -35,6 +35,7 @@ from service.ports import (
     Allowance,
     AuditDepth,
     AuditHead,
+    CallContext,
     Changes,
     ChangesCursor,
     ClientChange,
@@ -841,6 +842,13 @@ def _merged(old: Space | None, new: Space) -> Space:
     return replace(new, chunks=[chunk for chunk, _ in pairs], vectors=[one for _, one in pairs])
 
 
+def a_context(
+    *, workspace: WorkspaceId = WORKSPACE, key: bytes = bytes(32), **more: Any
+) -> CallContext:
+    """What goes along with a call of a model, of a workspace with this index key."""
+    return CallContext(WorkspaceKeys(workspace, 1, bytes(32), key), **more)
+
+
 def embedders_of(*embedders: Embedder) -> Embedders:
     """The first one is a new workspace's."""
     return Embedders(embedders[0].model, {one.model: one for one in embedders})
@@ -854,7 +862,7 @@ async def index(
         key = (await keys.keys(workspace=note.ref.workspace)).index
         chunks = chunk_note(note)
         texts = [headed(chunk, note) for chunk in chunks]
-        vectors = await embedder.embed(texts, purpose="document", key=key)
+        vectors = await embedder.embed(texts, purpose="document", context=a_context(key=key))
         await store.replace(
             IndexedNote(
                 note=note,

@@ -32,10 +32,10 @@ from service.domain.answers import (
     Question,
     Stretch,
     TextDelta,
-    Usage,
 )
+from service.domain.usage import Usage
 from service.errors import ModelUnavailable
-from service.ports import DIMENSION, Vector
+from service.ports import DIMENSION, CallContext, Vector
 from service.telemetry.metrics import EMBEDDING_ERRORS, EMBEDDING_SECONDS, LLM_ERRORS
 
 BATCH = 96  # Cohere refuses more texts in one embed call.
@@ -86,9 +86,9 @@ class CohereEmbedder:
         return _crosses(self.name)
 
     async def embed(
-        self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
+        self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
     ) -> Sequence[Vector]:
-        """Unit vectors. `key` is not used: vectors of a provider are comparable between workspaces."""
+        """Unit vectors, comparable between workspaces."""
         vectors: list[Vector] = []
         for batch in _batches(texts):
             with EMBEDDING_SECONDS.labels(model=self.model).time(), self._counted():
@@ -143,7 +143,12 @@ class CohereReranker:
         return _crosses(self.model)
 
     async def rerank(
-        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+        self,
+        query: str,
+        stretches: Sequence[Stretch],
+        *,
+        rarity: Callable[[str], float],
+        context: CallContext,
     ) -> Sequence[float]:
         scores = [0.0] * len(stretches)
         documents = [stretch.headed for stretch in stretches[:MOST_DOCUMENTS]]
@@ -170,7 +175,7 @@ class CohereChat:
     model: str
 
     async def stream(
-        self, question: Question, passages: Sequence[Passage]
+        self, question: Question, passages: Sequence[Passage], *, context: CallContext
     ) -> AsyncGenerator[Delta, None]:
         """Text and citations as they come; closing the generator closes the connection."""
         try:

@@ -24,7 +24,7 @@ from service.language.likeness import coverage, likeness
 from service.language.sentences import sentences
 from service.language.stopwords import content
 from service.language.text import tokens
-from service.ports import DIMENSION, Vector
+from service.ports import DIMENSION, CallContext, Vector
 
 
 class LocalEmbedder:
@@ -40,12 +40,13 @@ class LocalEmbedder:
     """Keeps the hashes apart from those of bags and of another model."""
 
     async def embed(
-        self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
+        self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
     ) -> Sequence[Vector]:
         """Unit vectors; a text without words gets the first axis, because a zero vector has no cosine.
 
         Documents in a thread: a megabyte takes minutes, and the loop must go on renewing leases meanwhile.
         """
+        key = context.keys.index
         if purpose == "query":
             return [self._embedded(text, key) for text in texts]
         return await asyncio.to_thread(lambda: [self._embedded(text, key) for text in texts])
@@ -94,7 +95,12 @@ class LocalReranker:
     crosses_languages = False
 
     async def rerank(
-        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+        self,
+        query: str,
+        stretches: Sequence[Stretch],
+        *,
+        rarity: Callable[[str], float],
+        context: CallContext,
     ) -> Sequence[float]:
         """About how often an answer from such a stretch is from the right session, in Hebrew and in English."""
         words = len(content(tokens(query)))
@@ -125,7 +131,7 @@ class ExtractiveModel:
     model = "local-extractive-1"
 
     async def stream(
-        self, question: Question, passages: Sequence[Passage]
+        self, question: Question, passages: Sequence[Passage], *, context: CallContext
     ) -> AsyncGenerator[Delta, None]:
         """Each sentence exactly as it stands in its passage, one to a line, with its citation behind it."""
         quotes = _chosen(question.text, passages)

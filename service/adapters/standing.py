@@ -101,6 +101,7 @@ class PgStandings:
                 self._value(workspace, "allowed_roles", self.start.allowed_roles)
             ),
             require_consent=self._value(workspace, "require_consent", self.start.require_consent),
+            pseudonyms=self._value(workspace, "pseudonyms", self.start.pseudonyms),
         )
 
     def _value(self, workspace: WorkspaceId, name: str, start: Any) -> Any:

@@ -27,7 +27,7 @@ async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
 async def _best(state: ChatState, context: ChatContext) -> ChatState:
     question, workspace = state["question"], context.principal.workspace
     found = await context.finder.find(
-        question, workspace=workspace, actor=context.principal.user, trail=context.trail
+        question, context=context.calls, actor=context.principal.user, trail=context.trail
     )
     search = await context.store.coverage(workspace=workspace, within=found.within)
     # A note may have come or gone between the search and this count.
@@ -37,7 +37,7 @@ async def _best(state: ChatState, context: ChatContext) -> ChatState:
 
 async def _all(state: ChatState, context: ChatContext) -> ChatState:
     question, workspace = state["question"], context.principal.workspace
-    within = await context.finder.scope(question, workspace=workspace)
+    within = await context.finder.scope(question, context=context.calls)
     # Asked first: if no work is open now, the list of sessions that is taken next lacks none.
     search = await context.store.coverage(workspace=workspace, within=within)
     course = await context.reader.read(

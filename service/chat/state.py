@@ -7,7 +7,7 @@ from typing import TypedDict
 from service.domain.answers import Answer, Heading, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.identity import Principal
-from service.ports import ChatModel, ChunkStore, Clock
+from service.ports import CallContext, ChatModel, ChunkStore, Clock
 from service.retrieval.enough import Decision
 from service.retrieval.exhaustive import Course, Reader
 from service.retrieval.search import Finder, Found
@@ -22,6 +22,8 @@ class ChatContext:
     finder: Finder
     model: ChatModel
     reader: Reader
+    calls: CallContext = field(kw_only=True)
+    """What goes along with every call of a model."""
     clock: Clock = field(kw_only=True)
     trail: Trail = field(default_factory=Trail)
 

@@ -14,9 +14,9 @@ from service.domain.answers import (
     Delta,
     Finished,
     TextDelta,
-    Usage,
     Verdict,
 )
+from service.domain.usage import Usage
 from service.errors import ModelUnavailable
 from service.language.sentences import sentences
 from service.retrieval.enough import judge
@@ -51,7 +51,11 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
     verdicts = []
     model = runtime.context.model
     with LLM_SECONDS.labels(model=model.model).time():
-        async with aclosing(claims(model.stream(question, passages), model=model.model)) as said:
+        async with aclosing(
+            claims(
+                model.stream(question, passages, context=runtime.context.calls), model=model.model
+            )
+        ) as said:
             async for claim in said:
                 verdict = admit(claim, passages)
                 verdicts.append(verdict)

@@ -15,7 +15,7 @@ from service.retrieval.compare import Compared, Comparer, Judged, lines, parse_j
 async def run_compare(opened: Container, questions: Path, only: WorkspaceId | None) -> None:
     """Prints the table. Raises BadSettings where there is nothing to compare."""
     judged = [one for one in _read(questions) if only in {None, one.asked.workspace}]
-    comparer = Comparer(opened.store, opened.keys, opened.models.embedders)
+    comparer = Comparer(opened.store, opened.contexts, opened.models.embedders)
     compared = await _compare(comparer, judged)
     if not compared:
         raise BadSettings("no question is of a workspace with a second model; `reindex start`")

@@ -19,7 +19,12 @@ app = typer.Typer(help="Switches the assistant, everywhere or for one workspace.
 Workspace = Annotated[
     UUID | None, typer.Option("--workspace", help="Of this workspace only; else everywhere.")
 ]
-NAMES = {"assistant": "assistant", "roles": "allowed_roles", "consent": "require_consent"}
+NAMES = {
+    "assistant": "assistant",
+    "roles": "allowed_roles",
+    "consent": "require_consent",
+    "pseudonyms": "pseudonyms",
+}
 ROLES = ("owner", "assistant")
 
 
@@ -42,6 +47,12 @@ def consent(rule: Literal["required", "optional"], workspace: Workspace = None) 
 
 
 @app.command()
+def pseudonyms(rule: Literal["on", "off"], workspace: Workspace = None) -> None:
+    """On: a model provider reads invented names in place of clients' names, phone numbers, e-mails and ids."""
+    _put("pseudonyms", rule == "on", workspace)
+
+
+@app.command()
 def roles(
     allowed: Annotated[str, typer.Argument(help="owner, assistant, or both with a comma.")],
     workspace: Workspace = None,
@@ -54,7 +65,9 @@ def roles(
 
 
 @app.command()
-def reset(name: Literal["assistant", "roles", "consent"], workspace: Workspace = None) -> None:
+def reset(
+    name: Literal["assistant", "roles", "consent", "pseudonyms"], workspace: Workspace = None
+) -> None:
     """Back to the setting, or to what holds everywhere."""
 
     async def remove(switches: "PgSwitches") -> bool:
@@ -73,6 +86,7 @@ def show() -> None:
     typer.echo(f"setting  everywhere  assistant = {_said(settings.ai_agent_enabled)}")
     typer.echo(f"setting  everywhere  allowed_roles = {_said(sorted(settings.allowed_roles))}")
     typer.echo(f"setting  everywhere  require_consent = {_said(settings.require_consent)}")
+    typer.echo(f"setting  everywhere  pseudonyms = {_said(settings.pseudonyms)}")
     for switch in _with_switches(lambda switches: switches.all()):
         typer.echo(_line(switch))
 

@@ -35,7 +35,7 @@ from service.language.asking import wanted
 from service.language.chunking import chunk_note
 from service.language.detect import language_of
 from service.language.features import digest64
-from service.ports import Embedders, IndexedNote, Space, Vector, WorkspaceKeys
+from service.ports import CallContext, Embedders, IndexedNote, Space, Vector, WorkspaceKeys
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import DENSE_LIMIT, LEXICAL_LIMIT, Finder
@@ -89,14 +89,21 @@ class Metered:
     crosses_languages: bool = LocalEmbedder.crosses_languages
 
     async def embed(
-        self, texts: Sequence[str], *, purpose: Literal["document", "query"], key: bytes
+        self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
     ) -> Sequence[Vector]:
-        return await self.took.measure(self.embedder.embed(texts, purpose=purpose, key=key))
+        return await self.took.measure(self.embedder.embed(texts, purpose=purpose, context=context))
 
     async def rerank(
-        self, query: str, stretches: Sequence[Stretch], *, rarity: Callable[[str], float]
+        self,
+        query: str,
+        stretches: Sequence[Stretch],
+        *,
+        rarity: Callable[[str], float],
+        context: CallContext,
     ) -> Sequence[float]:
-        return await self.took.measure(self.reranker.rerank(query, stretches, rarity=rarity))
+        return await self.took.measure(
+            self.reranker.rerank(query, stretches, rarity=rarity, context=context)
+        )
 
     def taken(self) -> tuple[float, float]:
         """CPU and clock since this was last asked."""
@@ -122,14 +129,18 @@ class Filled:
 
     house: House
     workspace: WorkspaceId
-    key: bytes
+    keys: WorkspaceKeys
     notes: Sequence[Note]
     chunks: int
+
+    @property
+    def context(self) -> CallContext:
+        return CallContext(self.keys)
 
     def finder(self, models: Metered, lexical: LexicalIndex) -> Finder:
         embedders = Embedders(models.model, {models.model: models})
         source, store = NotesAtHand(self.notes), self.house.store
-        return Finder(store, source, self.house.keys, embedders, models, lexical, People(store))
+        return Finder(store, source, embedders, models, lexical, People(store))
 
 
 async def run_bench(*, sizes: Sequence[int], questions: int, save: Path | None) -> None:
@@ -183,13 +194,13 @@ async def _filled(house: House, size: int) -> Filled:
             await _add(house, batch if start else batch[1:], keys)
             chunks += sum(len(one.spaces[0].chunks) for one in batch)
             tick(start + len(batch))
-    return Filled(house, workspace, keys.index, notes, chunks)
+    return Filled(house, workspace, keys, notes, chunks)
 
 
 async def _indexed(note: Note, keys: WorkspaceKeys) -> IndexedNote:
     chunks, embedder = chunk_note(note), LocalEmbedder()
     texts = [chunk.text for chunk in chunks]
-    vectors = await embedder.embed(texts, purpose="document", key=keys.index)
+    vectors = await embedder.embed(texts, purpose="document", context=CallContext(keys))
     space = Space(embedder.model, {}, frozenset(), chunks, vectors)
     return IndexedNote(note, bag_of(note, key=keys.index), [space])
 
@@ -265,7 +276,7 @@ async def _whole(filled: Filled, lexical: LexicalIndex, asked: Sequence[str]) ->
     for query in [*asked[:WARMING], *asked]:
         question = Question(query, language_of(query))
         await whole.measure(
-            finder.find(question, workspace=filled.workspace, actor=None, trail=Trail())
+            finder.find(question, context=filled.context, actor=None, trail=Trail())
         )
         cpu, wall = models.taken()
         models_took.add(cpu, wall)
@@ -280,7 +291,7 @@ async def _apart(filled: Filled, lexical: LexicalIndex, asked: Sequence[str]) ->
     for query in asked:
         await epoch.measure(filled.house.store.epoch(workspace=filled.workspace))
         await words.measure(_lexical(filled, lexical, query))
-        [vector] = await embedder.embed([query], purpose="query", key=filled.key)
+        [vector] = await embedder.embed([query], purpose="query", context=filled.context)
         await dense.measure(_dense(filled, vector))
     return {"  lexical, hot": words, "    its epoch asked": epoch, "  dense, in SQL": dense}
 
@@ -288,7 +299,7 @@ async def _apart(filled: Filled, lexical: LexicalIndex, asked: Sequence[str]) ->
 async def _lexical(filled: Filled, lexical: LexicalIndex, query: str) -> None:
     await lexical.search(
         query,
-        key=filled.key,
+        key=filled.keys.index,
         workspace=filled.workspace,
         within=ANYWHERE,
         limit=LEXICAL_LIMIT,
@@ -311,7 +322,9 @@ async def _baselines(filled: Filled, asked: Sequence[str]) -> dict[str, Took]:
     bm25 = PlainBM25(bags)
 
     async def plain(query: str) -> None:
-        weights = {digest64(one, filled.key): weight for one, weight in wanted(query).items()}
+        weights = {
+            digest64(one, filled.keys.index): weight for one, weight in wanted(query).items()
+        }
         bm25.search(weights, LEXICAL_LIMIT)
 
     table = await FullText.over(filled.notes, filled.house.owner_url)

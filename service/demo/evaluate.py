@@ -143,7 +143,7 @@ async def _asked(golds: Sequence[Gold], out: Path, how: How) -> list[Outcome]:
         outcomes = file.begin([gold.qid for gold in golds], fresh=how.fresh)
         if outcomes:
             typer.echo(f"{len(outcomes)} questions were asked before; going on", err=True)
-        asker = Asker(container.finder, ablation=how.arms)
+        asker = Asker(container.finder, container.contexts, ablation=how.arms)
         with progress("asking", len(golds)) as tick:
             for batch in _batches(golds[len(outcomes) :], how.workers):
                 fresh = await asyncio.gather(*(asker.ask(gold.asked) for gold in batch))

@@ -8,6 +8,7 @@ from typing import Literal
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, NoteRef
 from service.domain.scope import When
+from service.domain.usage import Usage
 
 Language = Literal["he", "en"]
 Mode = Literal["ask", "summary", "prepare"]
@@ -124,14 +125,6 @@ class Verdict:
     @property
     def admitted(self) -> bool:
         return self.withheld is None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens a model counted; zero for the local model."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

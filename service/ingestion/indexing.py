@@ -13,11 +13,12 @@ from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note, headed
 from service.language.features import hashed
 from service.ports import (
+    CallContext,
+    CallContexts,
     ChunkStore,
     Embedders,
     IndexedNote,
     IndexModels,
-    KeyStore,
     Lease,
     NoteSource,
     Space,
@@ -58,7 +59,7 @@ class Indexer:
     notes: NoteSource
     store: ChunkStore
     queue: WorkQueue
-    keys: KeyStore
+    contexts: CallContexts
     embedders: Embedders
     erasure: Erasure
     standings: Standings
@@ -98,7 +99,7 @@ class Indexer:
         ids = {*owners, *(one.key for one in leases)}
         stones = await self.queue.buried(workspace=workspace, ids=ids)
         rules = await self._rules(workspace)
-        keys = await self.keys.keys(workspace=workspace)
+        context = await self.contexts.of(workspace=workspace)
         models = await self._models(workspace)
         outcomes: list[tuple[Lease, Outcome]] = []
         drafts: list[tuple[Lease, IndexedNote]] = []
@@ -110,11 +111,11 @@ class Indexer:
             elif lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
                 outcomes.append((lease, "unreadable"))
             elif note and self._may_stand(note, theirs, rules, stones):
-                drafts.append((lease, await self._draft(note, models, keys)))
+                drafts.append((lease, await self._draft(note, models, context.keys)))
             else:
                 ref = NoteRef(workspace, "sessions", lease.key)
                 outcomes.append((lease, _outcome(await self.store.forget(ref, lease=lease))))
-        return outcomes + await self._write(drafts, keys)
+        return outcomes + await self._write(drafts, context)
 
     def _may_stand(self, note: Note, theirs: Pulled, rules: IndexingRules, stones: Stones) -> bool:
         """Admitted, and of a client who was not erased: PazPaz may still have what was to be forgotten here."""
@@ -142,26 +143,28 @@ class Indexer:
         return IndexedNote(note, bag_of(note, key=keys.index), spaces)
 
     async def _write(
-        self, drafts: Sequence[tuple[Lease, IndexedNote]], keys: WorkspaceKeys
+        self, drafts: Sequence[tuple[Lease, IndexedNote]], context: CallContext
     ) -> list[tuple[Lease, Outcome]]:
         """Texts of several notes share embed calls; each note is written in a transaction of its own."""
         outcomes: list[tuple[Lease, Outcome]] = []
-        embedded = await self._embed([draft for _, draft in drafts], keys)
+        embedded = await self._embed([draft for _, draft in drafts], context)
         for (lease, _), indexed in zip(drafts, embedded, strict=True):
             written = await self.store.replace(indexed, lease=lease)
             outcomes.append((lease, "indexed" if written else "fenced"))
         return outcomes
 
-    async def _embed(self, drafts: Sequence[IndexedNote], keys: WorkspaceKeys) -> list[IndexedNote]:
+    async def _embed(
+        self, drafts: Sequence[IndexedNote], context: CallContext
+    ) -> list[IndexedNote]:
         """The drafts with their vectors; all of them are of one workspace, so they name the same models."""
         by_model = zip(*(draft.spaces for draft in drafts), strict=True)
         notes = [draft.note for draft in drafts]
-        columns = [await self._embed_in(spaces, notes, key=keys.index) for spaces in by_model]
+        columns = [await self._embed_in(spaces, notes, context) for spaces in by_model]
         rows = zip(*columns, strict=True)
         return [replace(draft, spaces=row) for draft, row in zip(drafts, rows, strict=True)]
 
     async def _embed_in(
-        self, spaces: Sequence[Space], notes: Sequence[Note], *, key: bytes
+        self, spaces: Sequence[Space], notes: Sequence[Note], context: CallContext
     ) -> Sequence[Space]:
         """One model's part of several notes, in one call."""
         texts = [
@@ -172,7 +175,7 @@ class Indexer:
         if not texts:
             return spaces
         embedder = self.embedders.of(spaces[0].model)
-        vectors = iter(await embedder.embed(texts, purpose="document", key=key))
+        vectors = iter(await embedder.embed(texts, purpose="document", context=context))
         return [replace(one, vectors=[next(vectors) for _ in one.chunks]) for one in spaces]
 
     async def _erase(self, lease: Lease, subject: Subject) -> Outcome:
@@ -207,9 +210,10 @@ class Indexer:
         return "indexed" if indexed else "forgotten"
 
     async def _profile(self, lease: Lease, client: Client) -> IndexedNote:
-        keys = await self.keys.keys(workspace=lease.workspace)
+        context = await self.contexts.of(workspace=lease.workspace)
         models = await self._models(lease.workspace)
-        [indexed] = await self._embed([await self._draft(client.profile, models, keys)], keys)
+        draft = await self._draft(client.profile, models, context.keys)
+        [indexed] = await self._embed([draft], context)
         return indexed
 
     async def _workspace(self, lease: Lease) -> Outcome:

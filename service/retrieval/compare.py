@@ -9,7 +9,7 @@ from statistics import fmean, median
 from uuid import UUID
 
 from service.domain.scope import Within
-from service.ports import ChunkStore, Embedder, Embedders, KeyStore
+from service.ports import CallContexts, ChunkStore, Embedder, Embedders
 from service.retrieval.evaluation import Asked, question_in
 from service.retrieval.fusion import best_per_note
 from service.retrieval.search import DENSE_LIMIT
@@ -82,7 +82,7 @@ class Comparer:
     """Asks both models of a workspace's index, without its words and without any text."""
 
     store: ChunkStore
-    keys: KeyStore
+    contexts: CallContexts
     embedders: Embedders
 
     async def compare(self, judged: Judged, *, turned: bool = False) -> Compared | None:
@@ -98,9 +98,9 @@ class Comparer:
 
     async def _see(self, asked: Asked, embedder: Embedder) -> Seen:
         question, workspace = asked.question, asked.workspace
-        key = (await self.keys.keys(workspace=workspace)).index
+        context = await self.contexts.of(workspace=workspace)
         began = time.perf_counter()
-        [vector] = await embedder.embed([question.text], purpose="query", key=key)
+        [vector] = await embedder.embed([question.text], purpose="query", context=context)
         hits = await self.store.search(
             vector,
             workspace=workspace,

@@ -12,6 +12,7 @@ from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.scope import ANYWHERE
 from service.language.detect import language_of
+from service.ports import CallContexts
 from service.retrieval.enough import judge
 from service.retrieval.intent import understood
 from service.retrieval.metrics import TOP
@@ -77,6 +78,7 @@ class Asker:
     """Asks as nobody in particular: the source decides what an index pull may read."""
 
     finder: Finder
+    contexts: CallContexts
     ablation: bool = False
     """Whether every arm is asked too."""
     _days: dict[WorkspaceId, date] = field(default_factory=dict)
@@ -114,9 +116,8 @@ class Asker:
     async def _find(
         self, finder: Finder, question: Question, workspace: WorkspaceId, arms: Arms = ALL_ARMS
     ) -> Found:
-        return await finder.find(
-            question, workspace=workspace, actor=None, trail=Trail(), arms=arms
-        )
+        context = await self.contexts.of(workspace=workspace)
+        return await finder.find(question, context=context, actor=None, trail=Trail(), arms=arms)
 
     async def _today(self, workspace: WorkspaceId) -> date:
         """The day after the newest session, so that "last month" means the same however old the notes are."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from service.domain.answers import Candidate, Passage, Question, Stretch
@@ -12,7 +12,14 @@ from service.domain.notes import Note, NoteRef, Pulled
 from service.domain.scope import ANYWHERE, Within
 from service.language.chunking import chunk_note
 from service.language.detect import language_of
-from service.ports import ChunkStore, Embedders, IndexState, KeyStore, NoteSource, Reranker
+from service.ports import (
+    CallContext,
+    ChunkStore,
+    Embedders,
+    IndexState,
+    NoteSource,
+    Reranker,
+)
 from service.retrieval.crossing import OTHER
 from service.retrieval.fusion import best_per_note, dense_share, fuse
 from service.retrieval.lexical import LexicalIndex
@@ -72,9 +79,16 @@ class _Look:
 class _Index:
     """A workspace's index as a question meets it: its state is asked once, and holds for all of the question."""
 
-    workspace: WorkspaceId
-    key: bytes = field(repr=False)
+    context: CallContext
     state: IndexState
+
+    @property
+    def workspace(self) -> WorkspaceId:
+        return self.context.workspace
+
+    @property
+    def key(self) -> bytes:
+        return self.context.keys.index
 
 
 @dataclass(frozen=True)
@@ -83,23 +97,22 @@ class Finder:
 
     store: ChunkStore
     notes: NoteSource
-    keys: KeyStore
     embedders: Embedders
     reranker: Reranker
     lexical: LexicalIndex
     people: People
 
-    async def scope(self, question: Question, *, workspace: WorkspaceId) -> Within:
+    async def scope(self, question: Question, *, context: CallContext) -> Within:
         """What a question is confined to: its client or the one it names, its time. Raises Unavailable."""
-        index = await self._index(workspace)
+        index = await self._index(context)
         named = await self._named(question, index)
-        return await scope_of(question, named, workspace=workspace, store=self.store)
+        return await scope_of(question, named, workspace=index.workspace, store=self.store)
 
     async def find(
         self,
         question: Question,
         *,
-        workspace: WorkspaceId,
+        context: CallContext,
         actor: UserId | None,
         trail: Trail,
         arms: Arms = ALL_ARMS,
@@ -109,8 +122,9 @@ class Finder:
         Every note that is read is told to `trail` before anything is done with it.
         Raises Unavailable (source, store, model or key), NotAllowed.
         """
+        workspace = context.workspace
         await refuse_without_consent(question, notes=self.notes, workspace=workspace, actor=actor)
-        index = await self._index(workspace)
+        index = await self._index(context)
         named = await self._named(question, index)
         within = await scope_of(question, named, workspace=workspace, store=self.store)
         candidates = await self._candidates(_looks(question, within, named), index, arms)
@@ -131,9 +145,8 @@ class Finder:
             parts=tuple((read.first_score, read.best) for read in reads),
         )
 
-    async def _index(self, workspace: WorkspaceId) -> _Index:
-        key = (await self.keys.keys(workspace=workspace)).index
-        return _Index(workspace, key, await self.store.state(workspace=workspace))
+    async def _index(self, context: CallContext) -> _Index:
+        return _Index(context, await self.store.state(workspace=context.workspace))
 
     async def _unsearched(self, question: Question, within: Within, index: _Index) -> int:
         """Both models must cross: what the embedder brings, a reranker that does not would turn down."""
@@ -196,7 +209,7 @@ class Finder:
         if models is None or not arms.dense:
             return "", []  # nothing was ever indexed, or nobody asks
         embedder = self.embedders.of(models.active)
-        [vector] = await embedder.embed([look.text], purpose="query", key=index.key)
+        [vector] = await embedder.embed([look.text], purpose="query", context=index.context)
         hits = await self.store.search(
             vector,
             workspace=index.workspace,
@@ -246,7 +259,7 @@ class Finder:
         rarity = await self.lexical.rarity(
             key=index.key, workspace=index.workspace, epoch=index.state.epoch
         )
-        return await self.reranker.rerank(text, stretches, rarity=rarity)
+        return await self.reranker.rerank(text, stretches, rarity=rarity, context=index.context)
 
 
 def _looks(question: Question, within: Within, named: Named) -> list[_Look]:

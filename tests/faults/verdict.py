@@ -15,6 +15,7 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import PROFILE_FIELDS, SOAP_FIELDS, Bag, Note, NoteRef
 from service.ingestion.indexing import bag_of, digests_of
 from service.language.chunking import chunk_note, headed
+from tests.fakes import a_context
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
 Key = tuple[str, UUID]
@@ -162,7 +163,9 @@ class Judge:
             return
         texts = [chunks[_place(row)] for row in rows]
         key = await self._index_key(workspace)
-        wanted = await self.container.models.embedder.embed(texts, purpose="document", key=key)
+        wanted = await self.container.models.embedder.embed(
+            texts, purpose="document", context=a_context(key=key)
+        )
         stored = [json.loads(row["embedding"]) for row in rows]
         off = np.abs(np.array(stored) - np.array(wanted)).max(axis=1)
         wrong = [_place(row) for row, far in zip(rows, off, strict=True) if far > HALF]

@@ -92,7 +92,6 @@ def _with_small_index(container: Container) -> None:
     vars(container)["finder"] = Finder(
         store=container.store,
         notes=container.notes,
-        keys=container.keys,
         embedders=container.models.embedders,
         reranker=container.models.reranker,
         lexical=LexicalIndex(container.store, max_workspaces=3, max_bytes=200_000),

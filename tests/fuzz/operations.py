@@ -40,7 +40,7 @@ from service.retrieval.people import NOBODY
 from service.retrieval.scope import scope_of
 from service.security.chain import Checkpoint
 from service.security.keys import KeyEncryptionKey, digest, new_key
-from tests.fakes import NOW
+from tests.fakes import NOW, a_context
 from tests.fuzz.builds import Build
 from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, SESSIONS, Practice, World, ref
 
@@ -110,7 +110,9 @@ class Run:
 
     async def embed(self, words: str, practice: Practice) -> Any:
         key = await self.key(practice)
-        return await self.parts.models.embedder.embed([words], purpose="query", key=key)
+        return await self.parts.models.embedder.embed(
+            [words], purpose="query", context=a_context(key=key)
+        )
 
     async def indexed(self, note: Any, practice: Practice) -> IndexedNote:
         key = await self.key(practice)
@@ -126,7 +128,9 @@ class Run:
                     digests={name: digest(key, value) for name, value in note.fields.items()},
                     kept=frozenset(),
                     chunks=chunks,
-                    vectors=await embedder.embed(texts, purpose="document", key=key),
+                    vectors=await embedder.embed(
+                        texts, purpose="document", context=a_context(key=key)
+                    ),
                 )
             ],
         )
@@ -335,7 +339,9 @@ async def fix_a_scope(run: Run) -> None:
     at = run.world.any()
     await run.key(at)
     asked = Question("?", "en", client=run.chance.choice(CLIENTS), when=Place("newest"))
-    within = await run.build.finder.scope(asked, workspace=at.id)
+    within = await run.build.finder.scope(
+        asked, context=await run.parts.contexts.of(workspace=at.id)
+    )
     model = await scope_of(asked, NOBODY, workspace=at.id, store=at.store)
     run.same(within, model)
 
@@ -348,7 +354,7 @@ async def find_passages(run: Run) -> None:
     trail = Trail()
     found = await run.build.finder.find(
         Question(run.chance.choice(BAIT), "en", client=scope, min_similarity=0.0),
-        workspace=at.id,
+        context=await run.parts.contexts.of(workspace=at.id),
         actor=run.chance.choice(at.everybody),
         trail=trail,
     )
@@ -366,7 +372,8 @@ async def find_as_somebody_elses_user(run: Run) -> None:
     at, other = run.chance.sample(run.world.practices, 2)
     await run.key(at)
     asked = Question(at.mark, "en", client=None, min_similarity=0.0)
-    named = {"workspace": at.id, "actor": run.chance.choice(other.everybody), "trail": Trail()}
+    context = await run.parts.contexts.of(workspace=at.id)
+    named = {"context": context, "actor": run.chance.choice(other.everybody), "trail": Trail()}
     try:
         found = await run.build.finder.find(asked, **named)
     except NotAllowed:

@@ -20,7 +20,7 @@ from service.language.chunking import chunk_note
 from service.ports import Event, IndexedNote, Lease, Space
 from service.security.keys import digest
 from service.settings import Settings
-from tests.fakes import NOW, a_bag, a_client, a_note
+from tests.fakes import NOW, a_bag, a_client, a_context, a_note
 from tests.tables import empty_tables
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
@@ -94,7 +94,9 @@ async def _indexed(note: Note, opened: Container) -> IndexedNote:
                 digests={name: digest(key, value) for name, value in note.fields.items()},
                 kept=frozenset(),
                 chunks=chunks,
-                vectors=await embedder.embed([c.text for c in chunks], purpose="document", key=key),
+                vectors=await embedder.embed(
+                    [c.text for c in chunks], purpose="document", context=a_context(key=key)
+                ),
             )
         ],
     )

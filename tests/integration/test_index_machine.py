@@ -240,7 +240,7 @@ class World:
             for text in note.fields.values():
                 found = await self.container.finder.find(
                     Question(text, "en", max_results=10),
-                    workspace=self.workspace,
+                    context=await self.container.contexts.of(workspace=self.workspace),
                     actor=UserId(uuid4()),
                     trail=Trail(),
                 )

@@ -18,12 +18,12 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem, Note
 from service.domain.scope import ANYWHERE, Within
 from service.ingestion.indexing import Indexer
-from service.ports import DIMENSION, IndexModels, Vector
+from service.ports import DIMENSION, CallContext, IndexModels, Vector
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import Finder
 from service.worker import Worker
-from tests.fakes import InMemoryNoteSource, a_client, a_note, embedders_of
+from tests.fakes import InMemoryNoteSource, a_client, a_context, a_note, embedders_of
 from tests.integration.conftest import Owner, rows
 from tests.unit.doubles import SwitchedStandings
 
@@ -43,7 +43,9 @@ class AxisEmbedder:
     """So long that something may happen before the vector is used."""
     crosses_languages: bool = True
 
-    async def embed(self, texts: Sequence[str], *, purpose: str, key: bytes) -> Sequence[Vector]:
+    async def embed(
+        self, texts: Sequence[str], *, purpose: str, context: CallContext
+    ) -> Sequence[Vector]:
         await asyncio.sleep(self.pause)
         return [[float(place == self.axis) for place in range(DIMENSION)] for _ in texts]
 
@@ -87,7 +89,7 @@ class Practice:
             notes=self.source,
             store=self.store,
             queue=opened.queue,
-            keys=opened.keys,
+            contexts=opened.contexts,
             embedders=embedders,
             erasure=opened.erasure,
             standings=SwitchedStandings(require_consent=False),
@@ -95,7 +97,6 @@ class Practice:
         self.finder = Finder(
             store=self.store,
             notes=self.source,
-            keys=opened.keys,
             embedders=embedders,
             reranker=LocalReranker(),
             lexical=LexicalIndex(self.store),
@@ -132,7 +133,8 @@ class Practice:
 
     async def search(self) -> tuple[str, int, float]:
         """What a question's search by meaning brought."""
-        await self.finder.find(QUESTION, workspace=self.id, actor=None, trail=Trail())
+        context = await self.opened.contexts.of(workspace=self.id)
+        await self.finder.find(QUESTION, context=context, actor=None, trail=Trail())
         return self.store.seen[-1]
 
 
@@ -332,7 +334,7 @@ async def test_a_mix_would_be_seen(practice: Practice) -> None:
     """A vector of one space compared in the other brings nothing that is near: what the test above looks for."""
     await practice.begin()
     await practice.work()
-    [vector] = await practice.old.embed(["x"], purpose="query", key=b"")
+    [vector] = await practice.old.embed(["x"], purpose="query", context=a_context())
     asked = {"workspace": practice.id, "within": ANYWHERE, "limit": 100}
     hits = await practice.store.search(vector, model=NEW, **asked)
     assert [hit.similarity for hit in hits] == [0.0] * NOTES

@@ -25,6 +25,8 @@ from service.ports import (
     DIMENSION,
     Allowance,
     AuditDepth,
+    CallContext,
+    CallContexts,
     ClientChange,
     ConversationHead,
     Depth,
@@ -32,6 +34,7 @@ from service.ports import (
     Event,
     IndexedNote,
     IndexModels,
+    KeyStore,
     Lease,
     Space,
     Standing,
@@ -192,7 +195,9 @@ class ScriptedModel:
         self.deltas = deltas
         self.asked: list[Question] = []
 
-    async def stream(self, question: Question, passages: Sequence[Passage]) -> AsyncIterator[Delta]:
+    async def stream(
+        self, question: Question, passages: Sequence[Passage], *, context: CallContext
+    ) -> AsyncIterator[Delta]:
         self.asked.append(question)
         for delta in self.deltas:
             yield delta
@@ -209,16 +214,21 @@ class FixedFinder:
         self,
         question: Question,
         *,
-        workspace: WorkspaceId,
+        context: CallContext,
         actor: UserId | None,
         trail: Trail,
     ) -> Found:
-        self.asked.append((question, workspace, actor))
+        self.asked.append((question, context.workspace, actor))
         for passage in self.passages:
             trail.saw(passage.note, "read")
         within = Within.client(question.client)
         refs = tuple(dict.fromkeys(passage.note.ref for passage in self.passages))
         return Found(self.passages, ranked=refs, considered=len(refs), within=within)
+
+
+def contexts_of(keys: KeyStore) -> CallContexts:
+    """Of a practice whose models call nobody."""
+    return CallContexts(keys, SwitchedStandings())
 
 
 def a_lease(
@@ -242,7 +252,7 @@ class RecordingEmbedder:
         self.heads: list[str] = []
 
     async def embed(
-        self, texts: Sequence[str], *, purpose: str, key: bytes
+        self, texts: Sequence[str], *, purpose: str, context: CallContext
     ) -> Sequence[Sequence[float]]:
         self.calls.append([text.partition("\n")[2] for text in texts])
         self.heads += [text.partition("\n")[0] for text in texts]

@@ -32,6 +32,7 @@ KNOWN = {
     "security/chain.py:_points": "one chain's, for one command · its checkpoints · the command's end",
     # of one request or one command, never kept
     "chat/synthesize.py:citations": "one answer's",
+    "domain/usage.py:by_model": "one question's or one batch's counts, by model · their end",
     "domain/audit.py:uses": "one question's trail",
     "domain/audit.py:details": "one row's",
     "commands/reconcile.py:found": "one command's differences: ids only",

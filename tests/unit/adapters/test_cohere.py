@@ -22,7 +22,7 @@ from service.adapters.cohere import (
 from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta, Usage
 from service.errors import ModelUnavailable
 from service.ports import DIMENSION
-from tests.fakes import a_passage
+from tests.fakes import a_context, a_passage
 
 SECRET = "סוד שאסור שיופיע"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -64,7 +64,10 @@ def end(reason: str = "COMPLETE") -> dict[str, Any]:
 async def written(answer: Answer, question: str = "q") -> list[Any]:
     model = CohereChat(cohere(answer), "command-test")
     asked = Question(question, "en")
-    return [delta async for delta in model.stream(asked, [a_passage("Sleeps well.")])]
+    return [
+        delta
+        async for delta in model.stream(asked, [a_passage("Sleeps well.")], context=a_context())
+    ]
 
 
 async def test_texts_are_embedded_in_batches_of_96_as_unit_vectors() -> None:
@@ -76,7 +79,7 @@ async def test_texts_are_embedded_in_batches_of_96_as_unit_vectors() -> None:
         return httpx.Response(200, json=vectors(len(seen[-1]["texts"])))
 
     embedder = CohereEmbedder(cohere(answer), "embed-test")
-    made = await embedder.embed(["x"] * 97, purpose="document", key=b"")
+    made = await embedder.embed(["x"] * 97, purpose="document", context=a_context())
 
     assert [len(call["texts"]) for call in seen] == [96, 1]
     assert {call["input_type"] for call in seen} == {"search_document"}
@@ -122,7 +125,7 @@ async def test_an_answer_that_cannot_be_trusted_is_an_absent_model(
     embedder = CohereEmbedder(cohere(lambda _: response), "embed-test")
 
     with pytest.raises(ModelUnavailable) as caught:
-        await embedder.embed([SECRET], purpose="query", key=b"")
+        await embedder.embed([SECRET], purpose="query", context=a_context())
 
     assert SECRET not in repr(caught.value)
     assert caught.value.__cause__ is None
@@ -135,7 +138,7 @@ async def test_too_many_requests_says_when_to_come_back() -> None:
     embedder = CohereEmbedder(cohere(lambda _: response), "embed-test")
 
     with pytest.raises(ModelUnavailable) as caught:
-        await embedder.embed(["x"], purpose="query", key=b"")
+        await embedder.embed(["x"], purpose="query", context=a_context())
 
     assert caught.value.retry_after == 7
 
@@ -146,7 +149,9 @@ async def test_a_wait_that_is_no_number_of_seconds_is_not_handed_on(value: str) 
     response = httpx.Response(429, headers={"Retry-After": value}, json={})
 
     with pytest.raises(ModelUnavailable) as caught:
-        await CohereEmbedder(cohere(lambda _: response), "m").embed(["x"], purpose="query", key=b"")
+        await CohereEmbedder(cohere(lambda _: response), "m").embed(
+            ["x"], purpose="query", context=a_context()
+        )
 
     assert caught.value.retry_after == ModelUnavailable.retry_after
 
@@ -163,7 +168,7 @@ async def test_a_timeout_is_an_absent_model() -> None:
 
     with pytest.raises(ModelUnavailable):
         await CohereReranker(cohere(answer), "rerank-test").rerank(
-            "q", stretches("a"), rarity=float
+            "q", stretches("a"), rarity=float, context=a_context()
         )
 
 
@@ -178,8 +183,10 @@ async def test_rerank_scores_come_back_in_the_order_of_the_texts() -> None:
 
     reranker = CohereReranker(cohere(answer), "rerank-test")
 
-    assert list(await reranker.rerank("q", stretches("a", "b"), rarity=float)) == [0.2, 0.9]
-    assert list(await reranker.rerank("q", [], rarity=float)) == []
+    assert list(
+        await reranker.rerank("q", stretches("a", "b"), rarity=float, context=a_context())
+    ) == [0.2, 0.9]
+    assert list(await reranker.rerank("q", [], rarity=float, context=a_context())) == []
     [request] = seen
     assert request["documents"][0] == "Dana Levi · 2026-03-12 · plan\na"
 
@@ -200,7 +207,7 @@ async def test_a_half_reranked_list_is_refused(results: list[Any]) -> None:
 
     with pytest.raises(ModelUnavailable):
         await CohereReranker(cohere(lambda _: response), "rerank-test").rerank(
-            "q", stretches("a", "b"), rarity=float
+            "q", stretches("a", "b"), rarity=float, context=a_context()
         )
 
 
@@ -257,7 +264,7 @@ async def test_leaving_closes_the_connection() -> None:
     model = CohereChat(
         cohere(lambda _: httpx.Response(200, headers=headers, stream=Body())), "command-test"
     )
-    stream = model.stream(Question("q", "en"), [a_passage("x")])
+    stream = model.stream(Question("q", "en"), [a_passage("x")], context=a_context())
     await anext(stream)
     await stream.aclose()
 
@@ -312,7 +319,7 @@ async def test_a_deadline_never_cancels_who_listens(monkeypatch: pytest.MonkeyPa
     )
 
     async def listen_slowly() -> None:
-        async for _ in model.stream(Question("q", "en"), [a_passage("x")]):
+        async for _ in model.stream(Question("q", "en"), [a_passage("x")], context=a_context()):
             await asyncio.sleep(0.02)
 
     with pytest.raises(ModelUnavailable):

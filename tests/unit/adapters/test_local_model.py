@@ -13,23 +13,25 @@ from service.adapters.local_model import (
 )
 from service.domain.answers import CitationDelta, Finished, Passage, Question, Stretch, TextDelta
 from service.ports import DIMENSION
-from tests.fakes import a_passage
+from tests.fakes import a_context, a_passage
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 
 
 async def embedded(*texts: str, key: bytes = KEY):
-    return await LocalEmbedder().embed(texts, purpose="document", key=key)
+    return await LocalEmbedder().embed(texts, purpose="document", context=a_context(key=key))
 
 
 async def judged(question: str, *texts: str, name: str = ""):
     stretches = [Stretch(text, name, date(2026, 3, 12), "plan") for text in texts]
-    return await LocalReranker().rerank(question, stretches, rarity=lambda feature: 1.0)
+    return await LocalReranker().rerank(
+        question, stretches, rarity=lambda feature: 1.0, context=a_context()
+    )
 
 
 async def answered(question: str, *passages: Passage):
     asked = Question(question, "he")
-    return [delta async for delta in ExtractiveModel().stream(asked, passages)]
+    return [delta async for delta in ExtractiveModel().stream(asked, passages, context=a_context())]
 
 
 async def test_every_vector_is_of_unit_length():
@@ -62,7 +64,9 @@ async def test_the_second_model_is_another_space():
     """It has the same shape and finds what is alike, and its vectors are strangers to the first one's."""
     second = SecondLocalEmbedder()
     texts = ["panic at night", "panics every night", "work and money", "", "?!\x00\ud800"]
-    asked, near, far, *empty = await second.embed(texts, purpose="document", key=KEY)
+    asked, near, far, *empty = await second.embed(
+        texts, purpose="document", context=a_context(key=KEY)
+    )
     for vector in (asked, near, far, *empty):
         assert len(vector) == DIMENSION
         assert math.isclose(math.hypot(*vector), 1.0)

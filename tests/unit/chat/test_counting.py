@@ -24,6 +24,7 @@ from tests.fakes import (
     InMemoryNoteSource,
     a_bag,
     a_client,
+    a_context,
     a_note,
     index,
 )
@@ -53,7 +54,7 @@ class NoVectors:
 
     model = "none"
 
-    async def embed(self, texts, *, purpose, key):
+    async def embed(self, texts, *, purpose, context):
         return [[1.0] for _ in texts]
 
 
@@ -85,9 +86,10 @@ class Practice:
         return ChatContext(
             principal=Principal(USER, WORKSPACE, "owner"),
             store=self.store,
-            finder=Finder(self.store, self.source, self.keys, models, reranker, lexical, people),
+            finder=Finder(self.store, self.source, models, reranker, lexical, people),
             model=SimpleNamespace(model="scripted-1"),
             reader=Reader(self.store, self.source, self.keys, lexical, people),
+            calls=a_context(),
             clock=lambda: TODAY,
         )
 

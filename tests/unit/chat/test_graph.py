@@ -12,7 +12,7 @@ from service.domain.answers import CitationDelta, Finished, Question, SearchStat
 from service.domain.identity import Principal
 from service.domain.scope import Within
 from service.errors import ModelUnavailable, NotAllowed, SourceUnavailable
-from tests.fakes import CLIENT, NOW, WORKSPACE, a_passage
+from tests.fakes import CLIENT, NOW, WORKSPACE, a_context, a_passage
 from tests.unit.doubles import USER, FixedFinder, ScriptedModel
 
 DONE = Finished("complete")
@@ -38,13 +38,14 @@ def graph():
     return build_graph()
 
 
-def a_context(*deltas, passages=(PASSAGE,)) -> ChatContext:
+def a_chat(*deltas, passages=(PASSAGE,)) -> ChatContext:
     return ChatContext(
         principal=CALLER,
         store=Coverage(),
         finder=FixedFinder(*passages),
         model=ScriptedModel(*deltas),
         reader=NOBODY,
+        calls=a_context(),
         clock=lambda: NOW,
     )
 
@@ -55,7 +56,7 @@ def a_state(text: str = "How did the patient sleep?", **scope) -> dict:
 
 async def test_a_question_becomes_a_cited_answer(graph):
     """Understood, searched for as the caller, written, judged and cited."""
-    context = a_context(*SAID, DONE)
+    context = a_chat(*SAID, DONE)
     answer = (await graph.ainvoke(a_state(client=CLIENT), context=context))["answer"]
 
     assert (answer.text, answer.status, answer.language) == ("Slept well. [1]", "partial", "en")
@@ -69,7 +70,7 @@ async def test_a_question_becomes_a_cited_answer(graph):
 
 async def test_a_follow_up_is_searched_for_and_answered_with_its_subject(graph):
     """What understanding added reaches the search and the model."""
-    context = a_context(DONE)
+    context = a_chat(DONE)
     state = a_state("and the sleep?") | {"earlier": ["How is Dana doing these days?"]}
     await graph.ainvoke(state, context=context)
     assert context.finder.asked[0][0].text == "How is Dana doing these days? and the sleep?"
@@ -78,7 +79,7 @@ async def test_a_follow_up_is_searched_for_and_answered_with_its_subject(graph):
 
 async def test_nothing_found_is_an_abstention_that_spends_nothing(graph):
     """Without a source the model is not asked, and the answer says what was searched."""
-    context = a_context(*SAID, DONE, passages=())
+    context = a_chat(*SAID, DONE, passages=())
     answer = (await graph.ainvoke(a_state(), context=context))["answer"]
     assert (answer.status, answer.citations) == ("abstained", ())
     assert answer.text.startswith("Not found in 3 session notes")
@@ -88,7 +89,7 @@ async def test_nothing_found_is_an_abstention_that_spends_nothing(graph):
 async def test_a_cut_stream_is_no_answer(graph):
     """A model that stops in the middle is an error, not half an answer."""
     with pytest.raises(ModelUnavailable):
-        await graph.ainvoke(a_state(), context=a_context(*SAID))
+        await graph.ainvoke(a_state(), context=a_chat(*SAID))
 
 
 @pytest.mark.parametrize("error", [SourceUnavailable(), NotAllowed()])
@@ -96,11 +97,17 @@ async def test_an_error_of_a_part_is_the_callers_to_see(graph, error):
     """What a port raises passes through the graph unchanged."""
 
     class Failing(FixedFinder):
-        async def find(self, question, *, workspace, actor, trail):
+        async def find(self, question, *, context, actor, trail):
             raise error
 
     context = ChatContext(
-        CALLER, Coverage(), Failing(), ScriptedModel(DONE), NOBODY, clock=lambda: NOW
+        CALLER,
+        Coverage(),
+        Failing(),
+        ScriptedModel(DONE),
+        NOBODY,
+        calls=a_context(),
+        clock=lambda: NOW,
     )
     with pytest.raises(type(error)) as caught:
         await graph.ainvoke(a_state(), context=context)
@@ -109,7 +116,7 @@ async def test_an_error_of_a_part_is_the_callers_to_see(graph, error):
 
 async def test_verified_sentences_stream_out_before_the_answer(graph):
     """Whoever streams sees each admitted sentence, and nothing that was withheld."""
-    context = a_context(*SAID, DONE)
+    context = a_chat(*SAID, DONE)
     events = [
         event async for event in graph.astream(a_state(), context=context, stream_mode="custom")
     ]
@@ -120,8 +127,8 @@ async def test_two_questions_at_once_do_not_meet(graph):
     """The graph is shared, its state is not."""
     import asyncio
 
-    one = a_context(TextDelta("Slept well."), CitationDelta(0, 11, ("p1",)), DONE)
-    two = a_context(TextDelta("Takes 50 mg daily."), CitationDelta(0, 18, ("p1",)), DONE)
+    one = a_chat(TextDelta("Slept well."), CitationDelta(0, 11, ("p1",)), DONE)
+    two = a_chat(TextDelta("Takes 50 mg daily."), CitationDelta(0, 18, ("p1",)), DONE)
     answers = await asyncio.gather(
         *(graph.ainvoke(a_state(), context=context) for context in (one, two))
     )
@@ -142,7 +149,7 @@ async def test_every_node_is_timed_under_its_own_name(graph):
     assert names == ["understand", "retrieve", "synthesize", "filter", "postprocess"]
     assert all(node.__module__ == f"service.chat.{node.__name__}" for node in NODES)
     before = {name: counted(name) for name in names}
-    await graph.ainvoke(a_state(), context=a_context(DONE))
+    await graph.ainvoke(a_state(), context=a_chat(DONE))
     assert all(counted(name) == before[name] + 1 for name in names)
 
 

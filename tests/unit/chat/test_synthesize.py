@@ -18,7 +18,7 @@ from service.domain.answers import (
 from service.errors import ModelUnavailable
 from service.language.sentences import sentences
 from service.retrieval.search import Found
-from tests.fakes import a_passage
+from tests.fakes import a_context, a_passage
 from tests.unit.doubles import ScriptedModel
 
 DONE = Finished("complete")
@@ -26,7 +26,7 @@ QUESTION = Question("How is the sleep?", "en")
 
 
 async def told(*deltas) -> list[Claim]:
-    stream = ScriptedModel(*deltas).stream(QUESTION, [])
+    stream = ScriptedModel(*deltas).stream(QUESTION, [], context=a_context())
     return [claim async for claim in claims(stream, model="scripted-1")]
 
 
@@ -39,7 +39,8 @@ async def run(*deltas, passages) -> tuple[list, list[dict]]:
     offered: list[dict] = []
     model = ScriptedModel(*deltas)
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model), stream_writer=lambda event: offered.append(event)
+        context=SimpleNamespace(model=model, calls=a_context()),
+        stream_writer=lambda event: offered.append(event),
     )
     found = Found(tuple(passages), ranked=(), considered=len(passages))
     verdicts: list = []
@@ -161,8 +162,8 @@ async def test_a_sentence_is_offered_only_once_it_is_complete():
     seen_before: list[list[str]] = []
 
     class Watched(ScriptedModel):
-        async def stream(self, question, passages):
-            async for delta in super().stream(question, passages):
+        async def stream(self, question, passages, *, context):
+            async for delta in super().stream(question, passages, context=context):
                 seen_before.append(list(offered))
                 yield delta
 
@@ -175,7 +176,7 @@ async def test_a_sentence_is_offered_only_once_it_is_complete():
         DONE,
     )
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model),
+        context=SimpleNamespace(model=model, calls=a_context()),
         stream_writer=lambda event: offered.append(event["verdict"].claim.text),
     )
     found = Found((passage,), ranked=(), considered=1)
@@ -218,7 +219,9 @@ async def test_a_cut_stream_gives_no_verdicts():
 async def test_the_model_is_not_asked_without_a_source(passages):
     """Nothing to quote means nothing to say, and nothing is spent."""
     model = ScriptedModel(TextDelta("Slept well."), CitationDelta(0, 11, ("p1",)), DONE)
-    runtime = SimpleNamespace(context=SimpleNamespace(model=model), stream_writer=None)
+    runtime = SimpleNamespace(
+        context=SimpleNamespace(model=model, calls=a_context()), stream_writer=None
+    )
     found = Found(tuple(passages), ranked=(), considered=0)
     state = await synthesize({"question": QUESTION, "found": found}, runtime)
     assert state["verdicts"] == []

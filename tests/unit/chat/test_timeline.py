@@ -26,6 +26,7 @@ from tests.fakes import (
     InMemoryNoteSource,
     InMemoryWorkQueue,
     a_client,
+    a_context,
     a_note,
     a_passage,
     index,
@@ -160,7 +161,7 @@ def test_a_line_names_the_client_only_among_several():
     assert leads(one, link)[1] == "1.11.2026: "
 
 
-async def of_the_client(question: Question, *, workspace) -> Within:
+async def of_the_client(question: Question, *, context) -> Within:
     return Within.client(question.client)
 
 
@@ -187,6 +188,7 @@ class Practice:
             finder=SimpleNamespace(scope=of_the_client),
             model=SimpleNamespace(model="scripted-1"),
             reader=Reader(self.store, self.source, self.keys, lexical, People(self.store)),
+            calls=a_context(),
             clock=lambda: NOW,
             trail=self.trail,
         )
@@ -209,7 +211,7 @@ class NoVectors:
     model = "none"
     crosses_languages = False
 
-    async def embed(self, texts, *, purpose, key):
+    async def embed(self, texts, *, purpose, context):
         return [[1.0] for _ in texts]
 
 

@@ -12,6 +12,7 @@ from service.demo.evaluate import How, run_abstention, run_retrieval
 from service.errors import BadSettings, SourceUnavailable
 from service.ports import IndexModels
 from tests.fakes import CLIENT, WORKSPACE, a_note
+from tests.unit.doubles import contexts_of
 from tests.unit.retrieval.test_search import Practice
 
 TEXTS = ["Panic attacks at night.", "Sleep is poor since March.", "Knee pain when climbing."]
@@ -52,7 +53,9 @@ class House:
         store.held[WORKSPACE] = IndexModels("local-hash-1")
         models = SimpleNamespace(embedders=finder.embedders, reranker=finder.reranker)
         store.epochs.clear()
-        yield SimpleNamespace(store=store, finder=finder, models=models)
+        yield SimpleNamespace(
+            store=store, finder=finder, models=models, contexts=contexts_of(self.practice.keys)
+        )
 
     async def run(self, **more):
         return await run_retrieval(self.folder, self.out, how=ARMS, **{"compare": None} | more)

@@ -11,7 +11,7 @@ from service.domain.notes import Client, NoteRef
 from service.errors import ModelUnavailable, SourceUnavailable
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
-from service.ports import IndexModels
+from service.ports import CallContexts, IndexModels
 from tests.fakes import (
     CLIENT,
     NOW,
@@ -52,7 +52,7 @@ class Practice:
             notes=self.source,
             store=self.store,
             queue=self.queue,
-            keys=InMemoryKeyStore(),
+            contexts=CallContexts(InMemoryKeyStore(), self.standings),
             erasure=Erasure(
                 notes=self.source,
                 eraser=self.eraser,

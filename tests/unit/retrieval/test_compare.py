@@ -18,9 +18,11 @@ from tests.fakes import (
     InMemoryKeyStore,
     a_bag,
     a_client,
+    a_context,
     a_note,
     embedders_of,
 )
+from tests.unit.doubles import contexts_of
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 MODELS = (LocalEmbedder(), SecondLocalEmbedder())
@@ -36,7 +38,7 @@ class Practice:
 
     def __init__(self) -> None:
         self.store, self.keys = InMemoryChunkStore(), InMemoryKeyStore()
-        self.comparer = Comparer(self.store, self.keys, embedders_of(*MODELS))
+        self.comparer = Comparer(self.store, contexts_of(self.keys), embedders_of(*MODELS))
 
     async def keep(self, *notes) -> None:
         self.store.held[WORKSPACE] = IndexModels(*(one.model for one in MODELS))
@@ -47,7 +49,9 @@ class Practice:
 
     async def space(self, note, embedder, key) -> Space:
         chunks = chunk_note(note)
-        vectors = await embedder.embed([c.text for c in chunks], purpose="document", key=key)
+        vectors = await embedder.embed(
+            [c.text for c in chunks], purpose="document", context=a_context(key=key)
+        )
         return Space(embedder.model, {}, frozenset(), chunks, vectors)
 
 

@@ -9,7 +9,7 @@ from service.domain.answers import Question, Stretch
 from service.domain.audit import Trail
 from service.domain.notes import Note
 from service.language.text import tokens
-from service.ports import DIMENSION
+from service.ports import DIMENSION, CallContext
 from service.retrieval.crossing import topic_crosses
 from service.retrieval.enough import judge
 from service.retrieval.lexical import LexicalIndex
@@ -25,6 +25,7 @@ from tests.fakes import (
     embedders_of,
     index,
 )
+from tests.unit.doubles import contexts_of
 
 CONCEPTS = [
     set(tokens(line))
@@ -43,10 +44,14 @@ class ConceptModels:
     model = "concepts-1"
     crosses_languages = True
 
-    async def embed(self, texts: Sequence[str], *, purpose: str, key: bytes) -> list[list[float]]:
+    async def embed(
+        self, texts: Sequence[str], *, purpose: str, context: CallContext
+    ) -> list[list[float]]:
         return [[*concepts(text), *[0.0] * (DIMENSION - len(CONCEPTS))] for text in texts]
 
-    async def rerank(self, query: str, stretches: Sequence[Stretch], *, rarity) -> list[float]:
+    async def rerank(
+        self, query: str, stretches: Sequence[Stretch], *, rarity, context
+    ) -> list[float]:
         asked = concepts(query)
         met = (sum(map(min, asked, concepts(one.text))) for one in stretches)
         return [one / (sum(asked) or 1.0) for one in met]
@@ -60,13 +65,13 @@ async def find(question: Question, *notes: Note, embedder=None, reranker=None) -
     finder = Finder(
         store,
         source,
-        keys,
         embedders_of(embedder),
         reranker,
         LexicalIndex(store),
         People(store),
     )
-    return await finder.find(question, workspace=WORKSPACE, actor=None, trail=Trail())
+    context = await contexts_of(keys).of(workspace=WORKSPACE)
+    return await finder.find(question, context=context, actor=None, trail=Trail())
 
 
 HEBREW = Question("איפה היה המפתח", "he")

@@ -15,6 +15,7 @@ from service.retrieval.evaluation import (
     run_line,
 )
 from tests.fakes import CLIENT, NOW, WORKSPACE, a_note
+from tests.unit.doubles import contexts_of
 from tests.unit.retrieval.test_search import Practice
 
 
@@ -35,7 +36,9 @@ async def test_each_question_gives_a_line_of_ids():
     """What is found, whether it would have abstained, how sure it was, and of what; no text."""
     practice, note = Practice(), a_note("Panic attacks at night.")
     await practice.keep(note)
-    outcome = await Asker(practice.finder).ask(parse_question(a_line("panic at night")))
+    outcome = await Asker(practice.finder, contexts_of(practice.keys)).ask(
+        parse_question(a_line("panic at night"))
+    )
     row = json.loads(run_line(outcome))
 
     assert row.pop("confidence") == pytest.approx(outcome.confidence, abs=1e-6)
@@ -54,7 +57,9 @@ async def test_an_abstention_tells_what_it_turned_down():
     practice, note = Practice(), a_note("Panic attacks and work.")
     await practice.keep(note)
     weak = "panic after mortgage rates of interest rose in several foreign countries"
-    outcome = await Asker(practice.finder).ask(parse_question(a_line(weak)))
+    outcome = await Asker(practice.finder, contexts_of(practice.keys)).ask(
+        parse_question(a_line(weak))
+    )
 
     assert outcome.abstained
     assert 0 < outcome.confidence < 0.3
@@ -65,7 +70,7 @@ async def test_an_ablation_asks_each_arm_and_pulls_a_note_once():
     """The whole pulls for itself, as a therapist's question does."""
     practice, note = Practice(), a_note("Panic attacks at night.")
     await practice.keep(note)
-    asker = Asker(practice.finder, ablation=True)
+    asker = Asker(practice.finder, contexts_of(practice.keys), ablation=True)
     outcomes = [await asker.ask(parse_question(a_line("panic at night"))) for _ in range(2)]
 
     assert [dict(one.arms) for one in outcomes] == [{arm: (note.ref.id,) for arm in ARMS}] * 2
@@ -82,7 +87,9 @@ async def test_today_is_the_day_after_the_newest_session(monkeypatch):
         return question
 
     monkeypatch.setattr(evaluation, "understood", understood)
-    await Asker(practice.finder).ask(parse_question(a_line("panic at night")))
+    await Asker(practice.finder, contexts_of(practice.keys)).ask(
+        parse_question(a_line("panic at night"))
+    )
     assert heard == [date(NOW.year, NOW.month, NOW.day + 1)]
 
 

@@ -44,7 +44,7 @@ class NoVectors:
     model = "none"
     crosses_languages = False
 
-    async def embed(self, texts, *, purpose, key):
+    async def embed(self, texts, *, purpose, context):
         return [[1.0] for _ in texts]
 
 

@@ -30,6 +30,7 @@ from tests.fakes import (
     embedders_of,
     index,
 )
+from tests.unit.doubles import contexts_of
 
 ACTOR = UserId(UUID(int=21))
 OTHER_CLIENT = ClientId(UUID(int=12))
@@ -49,7 +50,6 @@ class Practice:
         self.finder = Finder(
             self.store,
             self.source,
-            self.keys,
             embedders_of(LocalEmbedder(), SecondLocalEmbedder()),
             LocalReranker(),
             LexicalIndex(self.store),
@@ -64,7 +64,8 @@ class Practice:
 
     async def find(self, question=ASKED, *, workspace=WORKSPACE, actor=ACTOR):
         self.trail = Trail()
-        return await self.finder.find(question, workspace=workspace, actor=actor, trail=self.trail)
+        context = await contexts_of(self.keys).of(workspace=workspace)
+        return await self.finder.find(question, context=context, actor=actor, trail=self.trail)
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ async def test_every_note_read_is_told_even_if_scoring_fails(practice):
         model = "away"
         crosses_languages = False
 
-        async def rerank(self, query, stretches, *, rarity):
+        async def rerank(self, query, stretches, *, rarity, context):
             raise ModelUnavailable
 
     practice.finder = replace(practice.finder, reranker=Away())
@@ -267,7 +268,11 @@ async def test_one_arm_of_search_can_be_measured_alone(practice, arms, found):
     await practice.keep(*notes.values())
     ranked = (
         await practice.finder.find(
-            Question("panic", "en"), workspace=WORKSPACE, actor=ACTOR, trail=Trail(), arms=arms
+            Question("panic", "en"),
+            context=await contexts_of(practice.keys).of(workspace=WORKSPACE),
+            actor=ACTOR,
+            trail=Trail(),
+            arms=arms,
         )
     ).ranked
     assert {name for name, note in notes.items() if note.ref in ranked} == found
