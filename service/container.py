@@ -45,8 +45,9 @@ from service.adapters.standing import PgStandings
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.answers import Answer, Question
 from service.domain.audit import Trail
+from service.domain.deadline import Deadline
 from service.domain.identity import Principal, WorkspaceId
-from service.errors import BadSettings
+from service.errors import BadSettings, OutOfTime
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
@@ -129,6 +130,7 @@ class Container:
             notes=self.notes,
             embedders=self.models.embedders,
             reranker=self.models.reranker,
+            spare=LocalReranker(),
             lexical=self.lexical,
             people=self.people,
         )
@@ -170,22 +172,32 @@ class Container:
     async def ask(
         self, question: Question, *, caller: Principal, earlier: Sequence[str], trail: Trail
     ) -> Answer:
-        """Runs the graph once and tells `trail` which notes it touched. Raises what the ports raise."""
+        """Runs the graph once and tells `trail` which notes it touched.
+
+        Raises what the ports raise, and OutOfTime.
+        """
         from service.chat.state import ChatContext
 
+        deadline = Deadline.after(self.settings.question_seconds)
+        calls = await self.contexts.of(workspace=caller.workspace, deadline=deadline)
         context = ChatContext(
-            calls=await self.contexts.of(workspace=caller.workspace),
+            calls=calls,
             principal=caller,
             store=self.store,
             finder=self.finder,
             model=self.models.chat,
+            spare=ExtractiveModel(),
             reader=self.reader,
             clock=now,
             trail=trail,
         )
-        state = await self.graph.ainvoke(
-            {"question": question, "earlier": earlier}, context=context
-        )
+        try:
+            async with deadline.timeout():
+                state = await self.graph.ainvoke(
+                    {"question": question, "earlier": earlier}, context=context
+                )
+        except TimeoutError:
+            raise OutOfTime from None
         answer: Answer = state["answer"]
         return answer
 

@@ -169,6 +169,12 @@ class ModelUnavailable(Unavailable):
         self.reason = reason
 
 
+class OutOfTime(Unavailable):
+    """The answer took longer than a question may take."""
+
+    code = "out_of_time"
+
+
 class KeyUnavailable(Unavailable):
     """A workspace key cannot be opened."""
 

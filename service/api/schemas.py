@@ -6,7 +6,15 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from service.domain.answers import Answer, AnswerStatus, Citation, Language, Mode, SearchStatement
+from service.domain.answers import (
+    Answer,
+    AnswerStatus,
+    Citation,
+    Lack,
+    Language,
+    Mode,
+    SearchStatement,
+)
 from service.ports import ConversationHead
 
 
@@ -123,7 +131,11 @@ class SearchOut(BaseModel):
 
 
 class ChatResponse(BaseModel):
-    """An answer whose every sentence is cited, or an honest abstention."""
+    """An answer whose every sentence is cited, or an honest abstention.
+
+    `degraded` tells what was away where the status says so: `embedder` (searched by words alone), `reranker` (judged by
+    the built-in one), `model` (quotes in place of its words), or `budget` (all three, until midnight UTC).
+    """
 
     answer: str
     citations: list[CitationOut]
@@ -139,6 +151,7 @@ class ChatResponse(BaseModel):
     search: SearchOut
     withheld: int
     suggestions: list[str] = []
+    degraded: list[Lack] = []
 
 
 class ConversationOut(BaseModel):
@@ -245,4 +258,5 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "model": answer.model,
         "search": SearchOut.of(answer.search),
         "withheld": answer.withheld,
+        "degraded": answer.degraded,
     }

@@ -1,6 +1,7 @@
 """postprocess: markers, citations with exact offsets, or an honest 'not found'."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from langgraph.runtime import Runtime
 
@@ -11,6 +12,7 @@ from service.domain.answers import (
     Answer,
     AnswerStatus,
     Citation,
+    Lack,
     Language,
     Passage,
     SearchStatement,
@@ -18,8 +20,9 @@ from service.domain.answers import (
     Verdict,
 )
 from service.domain.audit import Trail
+from service.domain.usage import Meter, Part
 from service.retrieval.exhaustive import Course
-from service.telemetry.metrics import CITATIONS_RETURNED
+from service.telemetry.metrics import CITATIONS_RETURNED, DEGRADED
 
 NO_MODEL = "none"  # Names what wrote an answer that no model did.
 
@@ -29,23 +32,34 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     admitted = [verdict for verdict in verdicts if verdict.admitted]
     heading = state.get("heading")
     found = _status_of(state)
+    degraded = _lacking(runtime.context.calls.meter)
     text, citations = cite(admitted, passages, heading=heading.text if heading else "")
     leave_trail(runtime.context.trail, verdicts, passages)
     CITATIONS_RETURNED.observe(len(citations))
+    for part, why in runtime.context.calls.meter.away.items():
+        DEGRADED.labels(part=part, reason=why).inc()
     return {
         "answer": Answer(
-            text=text or not_found(state["search"], question.language),
-            status=_honest(found, state["search"]),
+            text=text or not_found(state["search"], question.language, degraded),
+            status="degraded" if degraded else _honest(found, state["search"]),
             language=question.language,
             citations=citations,
             search=state["search"],
             retrieved_count=len({passage.note.ref for passage in passages}),
             withheld=len(verdicts) - len(admitted),
-            model=NO_MODEL if "course" in state else runtime.context.model.model,
+            model=state.get("written_by", NO_MODEL),
             # "Not found" leans on no note, as in any other answer.
             heading=heading if found != "abstained" else None,
+            degraded=degraded,
         )
     }
+
+
+def _lacking(meter: Meter) -> tuple[Lack, ...]:
+    """What the answer lacks; where the budget is used up, that is the one reason for all."""
+    if "no_budget" in meter.away.values():
+        return ("budget",)
+    return tuple(part for part in get_args(Part) if part in meter.away)
 
 
 def _status_of(state: ChatState) -> AnswerStatus:
@@ -129,10 +143,17 @@ def _citation(marker: int, passage: Passage, span: Span, start: int, end: int) -
     )
 
 
-def not_found(search: SearchStatement, language: Language) -> str:
-    """What was searched, in the asker's language, with exact counts."""
+def not_found(search: SearchStatement, language: Language, degraded: Sequence[Lack] = ()) -> str:
+    """What was searched, in the asker's language, with exact counts, and whether it was searched in full."""
     told = _not_found_he(search) if language == "he" else _not_found_en(search)
-    return " ".join(filter(None, (told, not_crossed(search, language))))
+    less = _SEARCHED_LESS[language] if degraded else ""
+    return " ".join(filter(None, (told, less, not_crossed(search, language))))
+
+
+_SEARCHED_LESS: dict[Language, str] = {
+    "he": "החיפוש היה חלקי, כי שירות השפה אינו זמין כרגע; כדאי לשאול שוב מאוחר יותר.",
+    "en": "The search was limited, because the language service is away; ask again later.",
+}
 
 
 def _not_found_he(search: SearchStatement) -> str:

@@ -21,6 +21,8 @@ class ChatContext:
     store: ChunkStore
     finder: Finder
     model: ChatModel
+    spare: ChatModel
+    """Quotes where the model is away; it calls nobody."""
     reader: Reader
     calls: CallContext = field(kw_only=True)
     """What goes along with every call of a model."""
@@ -42,4 +44,6 @@ class ChatState(TypedDict, total=False):
     verdicts: Sequence[Verdict]
     heading: Heading
     """Of a course."""
+    written_by: str
+    """The model whose sentences they are."""
     answer: Answer

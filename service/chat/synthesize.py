@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
@@ -13,12 +14,15 @@ from service.domain.answers import (
     Claim,
     Delta,
     Finished,
+    Passage,
+    Question,
     TextDelta,
     Verdict,
 )
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
 from service.language.sentences import sentences
+from service.ports import NO_VEIL, ChatModel, Veil
 from service.retrieval.enough import judge
 from service.telemetry.metrics import LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
 
@@ -48,19 +52,39 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
     decision = judge(question, state["found"])
     if decision.kind == "abstain":
         return {"decision": decision, "verdicts": []}
-    verdicts = []
-    model = runtime.context.model
+    context, verdicts = runtime.context, list[Verdict]()
+    model = context.model
+    try:
+        await _write(model, question, passages, verdicts, runtime)
+    except ModelUnavailable as exc:
+        # What was shown stays, for each sentence was judged alone; quotes say what may be missing.
+        context.calls.meter.lacked("model", exc.reason)
+        model = context.spare
+        await _write(model, question, passages, verdicts, runtime)
+    return {"decision": decision, "verdicts": verdicts, "written_by": model.model}
+
+
+async def _write(
+    model: ChatModel,
+    question: Question,
+    passages: Sequence[Passage],
+    verdicts: list[Verdict],
+    runtime: Runtime[ChatContext],
+) -> None:
+    """Judges and offers each sentence as it comes, and adds it to `verdicts`; none that another model said.
+
+    Raises ModelUnavailable, with the sentences before it in `verdicts`.
+    """
+    calls = runtime.context.calls
+    said_before = {verdict.claim.text for verdict in verdicts}
+    deltas = model.stream(question, passages, context=calls)
     with LLM_SECONDS.labels(model=model.model).time():
-        async with aclosing(
-            claims(
-                model.stream(question, passages, context=runtime.context.calls), model=model.model
-            )
-        ) as said:
+        async with aclosing(claims(deltas, model=model.model, veil=calls.veil)) as said:
             async for claim in said:
-                verdict = admit(claim, passages)
-                verdicts.append(verdict)
-                _offer(verdict, runtime)
-    return {"decision": decision, "verdicts": verdicts}
+                if claim.text not in said_before:
+                    verdict = admit(claim, passages)
+                    verdicts.append(verdict)
+                    _offer(verdict, runtime)
 
 
 def _offer(verdict: Verdict, runtime: Runtime[ChatContext]) -> None:
@@ -69,8 +93,10 @@ def _offer(verdict: Verdict, runtime: Runtime[ChatContext]) -> None:
         runtime.stream_writer({"type": "claim", "verdict": verdict})
 
 
-async def claims(deltas: AsyncGenerator[Delta, None], *, model: str) -> AsyncGenerator[Claim, None]:
-    """The model's sentences, each once the next has begun, so that its citations have come.
+async def claims(
+    deltas: AsyncGenerator[Delta, None], *, model: str, veil: Veil = NO_VEIL
+) -> AsyncGenerator[Claim, None]:
+    """The model's sentences, each once the next has begun, so that its citations have come; the veil taken off.
 
     Raises ModelUnavailable when the stream ends without `Finished`.
     """
@@ -83,14 +109,19 @@ async def claims(deltas: AsyncGenerator[Delta, None], *, model: str) -> AsyncGen
                 break
             writing.add(delta)
             for claim in writing.complete(last=False):
-                yield claim
+                yield _unveiled(claim, veil)
     if finished is None:
         LLM_ERRORS.labels(error_type="cut", model=model).inc()
-        raise ModelUnavailable
+        raise ModelUnavailable("cut")
     _count(finished.usage, model)
     # At the length limit the sentence in hand is cut in the middle: it is dropped, the others stand.
     for claim in writing.complete(last=finished.reason != "length"):
-        yield claim
+        yield _unveiled(claim, veil)
+
+
+def _unveiled(claim: Claim, veil: Veil) -> Claim:
+    """A pseudonym may be cut between two deltas, never between two sentences."""
+    return replace(claim, text=veil.restore(claim.text))
 
 
 class _Writing:

@@ -140,7 +140,7 @@ class Filled:
     def finder(self, models: Metered, lexical: LexicalIndex) -> Finder:
         embedders = Embedders(models.model, {models.model: models})
         source, store = NotesAtHand(self.notes), self.house.store
-        return Finder(store, source, embedders, models, lexical, People(store))
+        return Finder(store, source, embedders, models, models, lexical, People(store))
 
 
 async def run_bench(*, sizes: Sequence[int], questions: int, save: Path | None) -> None:

@@ -8,13 +8,15 @@ from typing import Literal
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, NoteRef
 from service.domain.scope import When
-from service.domain.usage import Usage
+from service.domain.usage import Part, Usage
 
 Language = Literal["he", "en"]
 Mode = Literal["ask", "summary", "prepare"]
 Intent = Literal["fact", "count", "list", "change"]
 """What kind of answer is asked for: the best passages; or, out of all notes, how many, which ones, how it went."""
 AnswerStatus = Literal["answered", "partial", "abstained", "degraded"]
+"""Degraded: something stood in for a model that was away, or the day's budget is used up."""
+Lack = Part | Literal["budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +213,5 @@ class Answer:
     withheld: int
     model: str
     heading: Heading | None = None
+    degraded: tuple[Lack, ...] = ()
+    """What was away; empty unless the status says so."""

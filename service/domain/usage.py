@@ -1,6 +1,12 @@
-"""What models counted while they worked for somebody, as their providers bill it."""
+"""What models did for somebody: what their providers bill, and which of them were away."""
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+from service.errors import ModelFailure
+
+Part = Literal["embedder", "reranker", "model"]
+"""A model by what an answer lacks without it: nearness of meaning, its judgement of the texts, its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +27,15 @@ class Usage:
 
 @dataclass(slots=True)
 class Meter:
-    """The usage of one question or one batch of notes, by model, gathered on the way: a failure tells it too."""
+    """One question's or one batch's, gathered on the way: a failure tells it too."""
 
     by_model: dict[str, Usage] = field(default_factory=dict)
+    away: dict[Part, ModelFailure] = field(default_factory=dict)
+    """Parts that something else stood in for, and why."""
 
     def add(self, model: str, usage: Usage) -> None:
         self.by_model[model] = self.by_model.get(model, Usage()) + usage
+
+    def lacked(self, part: Part, why: ModelFailure) -> None:
+        """The first reason stands."""
+        self.away.setdefault(part, why)

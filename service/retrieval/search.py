@@ -10,6 +10,7 @@ from service.domain.audit import Trail
 from service.domain.identity import UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef, Pulled
 from service.domain.scope import ANYWHERE, Within
+from service.errors import ModelUnavailable
 from service.language.chunking import chunk_note
 from service.language.detect import language_of
 from service.ports import (
@@ -99,6 +100,8 @@ class Finder:
     notes: NoteSource
     embedders: Embedders
     reranker: Reranker
+    spare: Reranker
+    """Judges where the reranker is away; it calls nobody."""
     lexical: LexicalIndex
     people: People
 
@@ -119,8 +122,9 @@ class Finder:
     ) -> Found:
         """The passages for a question, read as `actor`; only notes that are readable at this moment.
 
-        Every note that is read is told to `trail` before anything is done with it.
-        Raises Unavailable (source, store, model or key), NotAllowed.
+        Every note that is read is told to `trail` before anything is done with it. Without its embedder the search is
+        by words alone, without its reranker the spare one judges; the context's meter tells which of them was away.
+        Raises Unavailable (source, store or key), NotAllowed.
         """
         workspace = context.workspace
         await refuse_without_consent(question, notes=self.notes, workspace=workspace, actor=actor)
@@ -132,28 +136,27 @@ class Finder:
         readable = _readable(candidates, pulled, within, consent=question.require_consent)
         for _, note, _ in readable:
             trail.saw(note, "read")
-        reads = await self._judged(question, readable, index, rerank=arms.rerank)
+        judge, reads = await self._judged(question, readable, index, rerank=arms.rerank)
         reads.sort(key=lambda read: -read.worth)
         return Found(
             passages=passages_of(reads, question),
             ranked=tuple(read.note.ref for read in reads),
             considered=len(reads),
-            judged_by=self.reranker.model,
+            judged_by=judge.model,
             best=max((read.best for read in reads), default=0.0),
             within=within,
-            unsearched=await self._unsearched(question, within, index),
+            unsearched=await self._unsearched(question, within, index, judge),
             parts=tuple((read.first_score, read.best) for read in reads),
         )
 
     async def _index(self, context: CallContext) -> _Index:
         return _Index(context, await self.store.state(workspace=context.workspace))
 
-    async def _unsearched(self, question: Question, within: Within, index: _Index) -> int:
+    async def _unsearched(
+        self, question: Question, within: Within, index: _Index, judge: Reranker
+    ) -> int:
         """Both models must cross: what the embedder brings, a reranker that does not would turn down."""
-        models = index.state.models
-        if models is None or (
-            self.reranker.crosses_languages and self.embedders.of(models.active).crosses_languages
-        ):
+        if index.state.models is None or (judge.crosses_languages and self._embeds_both(index)):
             return 0
         return await self.lexical.only_in(
             OTHER[question.language],
@@ -162,6 +165,13 @@ class Finder:
             within=within,
             epoch=index.state.epoch,
         )
+
+    def _embeds_both(self, index: _Index) -> bool:
+        """Whether the question was compared with the notes by an embedder that crosses languages."""
+        models = index.state.models
+        embedder = self.embedders.find(models.active) if models else None
+        was_away = "embedder" in index.context.meter.away
+        return embedder is not None and embedder.crosses_languages and not was_away
 
     async def _named(self, question: Question, index: _Index) -> Named:
         """Whom the question names; a client who is given stands, whoever else is spoken of."""
@@ -208,8 +218,12 @@ class Finder:
         models = index.state.models
         if models is None or not arms.dense:
             return "", []  # nothing was ever indexed, or nobody asks
-        embedder = self.embedders.of(models.active)
-        [vector] = await embedder.embed([look.text], purpose="query", context=index.context)
+        try:
+            embedder = self.embedders.of(models.active)
+            [vector] = await embedder.embed([look.text], purpose="query", context=index.context)
+        except ModelUnavailable as exc:
+            index.context.meter.lacked("embedder", exc.reason)
+            return "", []
         hits = await self.store.search(
             vector,
             workspace=index.workspace,
@@ -238,28 +252,37 @@ class Finder:
         index: _Index,
         *,
         rerank: bool,
-    ) -> list[Read]:
+    ) -> tuple[Reranker, list[Read]]:
+        """Who judged the notes, and what each stretch is worth."""
         chunked = [chunk_note(note) if rerank else [] for _, note, _ in notes]
         stretches = [
             Stretch(chunk.text, name, note.day, chunk.field)
             for (_, note, name), chunks in zip(notes, chunked, strict=True)
             for chunk in chunks
         ]
-        scores = iter(await self._similarities(question.text, stretches, index))
-        return [
+        judge, similarities = await self._similarities(question.text, stretches, index)
+        scores = iter(similarities)
+        return judge, [
             Read(note, name, chunks, [next(scores) for _ in chunks], found.score, question.fields)
             for (found, note, name), chunks in zip(notes, chunked, strict=True)
         ]
 
     async def _similarities(
         self, text: str, stretches: Sequence[Stretch], index: _Index
-    ) -> Sequence[float]:
+    ) -> tuple[Reranker, Sequence[float]]:
         if not stretches:
-            return []
+            return self.reranker, []
         rarity = await self.lexical.rarity(
             key=index.key, workspace=index.workspace, epoch=index.state.epoch
         )
-        return await self.reranker.rerank(text, stretches, rarity=rarity, context=index.context)
+        context = index.context
+        try:
+            scores = await self.reranker.rerank(text, stretches, rarity=rarity, context=context)
+        except ModelUnavailable as exc:
+            context.meter.lacked("reranker", exc.reason)
+            scores = await self.spare.rerank(text, stretches, rarity=rarity, context=context)
+            return self.spare, scores
+        return self.reranker, scores
 
 
 def _looks(question: Question, within: Within, named: Named) -> list[_Look]:

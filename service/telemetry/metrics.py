@@ -34,6 +34,11 @@ LLM_TOKENS = Counter(
 )
 RATE_LIMIT_HITS = Counter("ai_agent_rate_limit_hits", "Questions beyond the allowance.")
 CHATS_SHED = Counter("ai_agent_chats_shed", "Questions refused at the bulkhead.", ["reason"])
+DEGRADED = Counter(
+    "ai_agent_degraded_answers",
+    "Answers that something stood in for a part of.",
+    ["part", "reason"],
+)
 CITATIONS_RETURNED = Histogram(
     "ai_agent_citations_returned", "Citations of one answer.", buckets=COUNT_BUCKETS
 )

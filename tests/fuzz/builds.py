@@ -94,6 +94,7 @@ def _with_small_index(container: Container) -> None:
         notes=container.notes,
         embedders=container.models.embedders,
         reranker=container.models.reranker,
+        spare=container.models.reranker,
         lexical=LexicalIndex(container.store, max_workspaces=3, max_bytes=200_000),
         people=container.people,
     )

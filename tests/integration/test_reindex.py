@@ -99,6 +99,7 @@ class Practice:
             notes=self.source,
             embedders=embedders,
             reranker=LocalReranker(),
+            spare=LocalReranker(),
             lexical=LexicalIndex(self.store),
             people=People(self.store),
         )

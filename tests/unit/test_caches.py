@@ -33,6 +33,7 @@ KNOWN = {
     # of one request or one command, never kept
     "chat/synthesize.py:citations": "one answer's",
     "domain/usage.py:by_model": "one question's or one batch's counts, by model · their end",
+    "domain/usage.py:away": "one question's, by part · its end",
     "domain/audit.py:uses": "one question's trail",
     "domain/audit.py:details": "one row's",
     "commands/reconcile.py:found": "one command's differences: ids only",

@@ -138,6 +138,7 @@ async def test_an_answer_has_every_field_of_the_contract(http, parts):
         "answer_status": "answered",
         "model": "scripted-1",
         "risk": [],
+        "degraded": [],
         "search": {
             "notes_read": 3,
             "from": "2026-11-01",

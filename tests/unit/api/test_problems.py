@@ -34,6 +34,7 @@ STATUSES = {
     errors.Unavailable: 503,
     errors.SwitchedOff: 503,
     errors.ChatAlreadyClosed: 503,
+    errors.OutOfTime: 503,
     errors.TooManyAtOnce: 429,
     errors.Busy: 503,
     errors.SourceUnavailable: 503,

@@ -86,8 +86,9 @@ class Practice:
         return ChatContext(
             principal=Principal(USER, WORKSPACE, "owner"),
             store=self.store,
-            finder=Finder(self.store, self.source, models, reranker, lexical, people),
+            finder=Finder(self.store, self.source, models, reranker, reranker, lexical, people),
             model=SimpleNamespace(model="scripted-1"),
+            spare=SimpleNamespace(model="scripted-2"),
             reader=Reader(self.store, self.source, self.keys, lexical, people),
             calls=a_context(),
             clock=lambda: TODAY,

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client import REGISTRY
 
+from service.adapters.local_model import ExtractiveModel
 from service.chat.graph import NODES, build_graph
 from service.chat.state import ChatContext
 from service.domain.answers import CitationDelta, Finished, Question, SearchStatement, TextDelta
 from service.domain.identity import Principal
 from service.domain.scope import Within
-from service.errors import ModelUnavailable, NotAllowed, SourceUnavailable
+from service.errors import NotAllowed, SourceUnavailable
 from tests.fakes import CLIENT, NOW, WORKSPACE, a_context, a_passage
 from tests.unit.doubles import USER, FixedFinder, ScriptedModel
 
@@ -44,6 +45,7 @@ def a_chat(*deltas, passages=(PASSAGE,)) -> ChatContext:
         store=Coverage(),
         finder=FixedFinder(*passages),
         model=ScriptedModel(*deltas),
+        spare=ExtractiveModel(),
         reader=NOBODY,
         calls=a_context(),
         clock=lambda: NOW,
@@ -86,10 +88,12 @@ async def test_nothing_found_is_an_abstention_that_spends_nothing(graph):
     assert context.model.asked == []
 
 
-async def test_a_cut_stream_is_no_answer(graph):
-    """A model that stops in the middle is an error, not half an answer."""
-    with pytest.raises(ModelUnavailable):
-        await graph.ainvoke(a_state(), context=a_chat(*SAID))
+async def test_after_a_cut_stream_quotes_make_the_answer(graph):
+    """A model that stops in the middle is told, and what it left unsaid is quoted word for word."""
+    answer = (await graph.ainvoke(a_state(), context=a_chat(*SAID)))["answer"]
+    assert (answer.status, answer.degraded) == ("degraded", ("model",))
+    assert answer.model == ExtractiveModel.model
+    assert {citation.quote for citation in answer.citations} == {"Slept well."}
 
 
 @pytest.mark.parametrize("error", [SourceUnavailable(), NotAllowed()])
@@ -105,6 +109,7 @@ async def test_an_error_of_a_part_is_the_callers_to_see(graph, error):
         Coverage(),
         Failing(),
         ScriptedModel(DONE),
+        ExtractiveModel(),
         NOBODY,
         calls=a_context(),
         clock=lambda: NOW,

@@ -10,10 +10,10 @@ from service.chat.filter import admit
 from service.chat.postprocess import cite, leave_trail, not_found, postprocess
 from service.domain.answers import Claim, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
+from service.domain.usage import Meter
 from service.retrieval.enough import Decision
 from service.retrieval.search import Found
-from tests.fakes import a_passage
-from tests.unit.doubles import ScriptedModel
+from tests.fakes import a_context, a_passage
 
 SEARCH = SearchStatement(12, date(2025, 1, 31), date(2026, 11, 1), 2, complete=True)
 NOTHING_READ = SearchStatement(0, None, None, 0, complete=True)
@@ -24,15 +24,17 @@ def verdicts_of(*pairs: tuple[str, list]) -> list[Verdict]:
     return [admit(Claim(text, tuple(p.id for p in used)), used) for text, used in pairs]
 
 
-async def answer(verdicts, passages=(), *, search=SEARCH, language="en"):
+async def answer(verdicts, passages=(), *, search=SEARCH, language="en", away=()):
     state = {
         "question": Question("?", language),
         "decision": Decision("answer", ("good_match",)),
         "verdicts": verdicts,
         "found": Found(tuple(passages), ranked=(), considered=len(passages)),
         "search": search,
+        "written_by": "scripted-1",
     }
-    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel(), trail=Trail()))
+    context = SimpleNamespace(trail=Trail(), calls=a_context(meter=Meter(away=dict(away))))
+    runtime = SimpleNamespace(context=context)
     return (await postprocess(state, runtime))["answer"]
 
 
@@ -102,6 +104,26 @@ async def test_without_an_admitted_sentence_the_answer_is_an_honest_not_found(la
         assert (said.language, said.withheld) == (language, len(verdicts))
 
 
+@pytest.mark.parametrize(
+    ("away", "lacking"),
+    [
+        ({"model": "timeout"}, ("model",)),
+        ({"model": "cut", "embedder": "circuit_open"}, ("embedder", "model")),
+        ({"reranker": "no_budget", "model": "no_budget"}, ("budget",)),
+    ],
+)
+async def test_what_stood_in_for_a_model_is_told(away, lacking):
+    """Whether sentences were found or not, the answer is degraded and says what was away."""
+    passage = a_passage("Slept well.")
+    said = await answer(verdicts_of(("Slept well.", [passage])), [passage], away=away)
+    nothing = await answer([], [], away=away)
+    assert (said.status, said.degraded, said.text) == ("degraded", lacking, "Slept well. [1]")
+    assert (nothing.status, nothing.degraded) == ("degraded", lacking)
+    assert nothing.text.endswith(
+        "The search was limited, because the language service is away; ask again later."
+    )
+
+
 async def test_notes_are_counted_once_however_many_chunks_they_gave():
     """retrieved_count is of notes."""
     one, other = a_passage("Slept.", id="p1"), a_passage("Ate.", id="p3")
@@ -151,7 +173,7 @@ async def test_an_unsure_decision_makes_the_answer_partial() -> None:
         "found": Found((passage,), ranked=(), considered=1),
         "search": SEARCH,
     }
-    runtime = SimpleNamespace(context=SimpleNamespace(model=ScriptedModel(), trail=Trail()))
+    runtime = SimpleNamespace(context=SimpleNamespace(trail=Trail(), calls=a_context()))
 
     assert (await postprocess(state, runtime))["answer"].status == "partial"
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.adapters.local_model import ExtractiveModel
 from service.chat.synthesize import claims, synthesize
 from service.domain.answers import (
     CitationDelta,
@@ -39,17 +40,12 @@ async def run(*deltas, passages) -> tuple[list, list[dict]]:
     offered: list[dict] = []
     model = ScriptedModel(*deltas)
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model, calls=a_context()),
+        context=SimpleNamespace(model=model, spare=ExtractiveModel(), calls=a_context()),
         stream_writer=lambda event: offered.append(event),
     )
     found = Found(tuple(passages), ranked=(), considered=len(passages))
-    verdicts: list = []
-    try:
-        state = await synthesize({"question": QUESTION, "found": found}, runtime)
-        verdicts = list(state["verdicts"])
-    except ModelUnavailable:
-        verdicts = ["cut"]
-    return verdicts, offered
+    state = await synthesize({"question": QUESTION, "found": found}, runtime)
+    return list(state["verdicts"]), offered
 
 
 async def test_sentences_come_with_the_citations_that_touch_them():
@@ -176,7 +172,7 @@ async def test_a_sentence_is_offered_only_once_it_is_complete():
         DONE,
     )
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model, calls=a_context()),
+        context=SimpleNamespace(model=model, spare=ScriptedModel(), calls=a_context()),
         stream_writer=lambda event: offered.append(event["verdict"].claim.text),
     )
     found = Found((passage,), ranked=(), considered=1)
@@ -202,13 +198,16 @@ async def test_what_is_withheld_is_never_offered():
     assert offered[0]["type"] == "claim"
 
 
-async def test_a_cut_stream_gives_no_verdicts():
-    """Sentences admitted before the cut do not become an answer."""
-    passage = a_passage("Slept well. Ate.")
-    verdicts, _ = await run(
-        TextDelta("Slept well. Ate"), CitationDelta(0, 11, ("p1",)), passages=[passage]
+async def test_after_a_cut_stream_quotes_say_the_rest():
+    """What was shown stays, the half sentence goes, and the spare model says nothing twice."""
+    passage = a_passage("She slept well. She sleeps seven hours.")
+    verdicts, offered = await run(
+        TextDelta("She slept well. She"), CitationDelta(0, 15, ("p1",)), passages=[passage]
     )
-    assert verdicts == ["cut"]
+    said = [verdict.claim.text for verdict in verdicts]
+    assert said[0] == "She slept well."
+    assert "She" not in said
+    assert len(said) == len(set(said)) == len(offered)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +219,8 @@ async def test_the_model_is_not_asked_without_a_source(passages):
     """Nothing to quote means nothing to say, and nothing is spent."""
     model = ScriptedModel(TextDelta("Slept well."), CitationDelta(0, 11, ("p1",)), DONE)
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model, calls=a_context()), stream_writer=None
+        context=SimpleNamespace(model=model, spare=ScriptedModel(), calls=a_context()),
+        stream_writer=None,
     )
     found = Found(tuple(passages), ranked=(), considered=0)
     state = await synthesize({"question": QUESTION, "found": found}, runtime)

@@ -187,6 +187,7 @@ class Practice:
             store=self.store,
             finder=SimpleNamespace(scope=of_the_client),
             model=SimpleNamespace(model="scripted-1"),
+            spare=SimpleNamespace(model="scripted-2"),
             reader=Reader(self.store, self.source, self.keys, lexical, People(self.store)),
             calls=a_context(),
             clock=lambda: NOW,

@@ -67,6 +67,7 @@ async def find(question: Question, *notes: Note, embedder=None, reranker=None) -
         source,
         embedders_of(embedder),
         reranker,
+        LocalReranker(),
         LexicalIndex(store),
         People(store),
     )

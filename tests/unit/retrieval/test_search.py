@@ -52,6 +52,7 @@ class Practice:
             self.source,
             embedders_of(LocalEmbedder(), SecondLocalEmbedder()),
             LocalReranker(),
+            LocalReranker(),
             LexicalIndex(self.store),
             People(self.store),
         )
@@ -65,6 +66,7 @@ class Practice:
     async def find(self, question=ASKED, *, workspace=WORKSPACE, actor=ACTOR):
         self.trail = Trail()
         context = await contexts_of(self.keys).of(workspace=workspace)
+        self.meter = context.meter
         return await self.finder.find(question, context=context, actor=actor, trail=self.trail)
 
 
@@ -189,8 +191,8 @@ async def test_nothing_to_search_pulls_nothing(practice):
     assert (found.passages, found.ranked, practice.source.pulls) == ((), (), [])
 
 
-async def test_every_note_read_is_told_even_if_scoring_fails(practice):
-    """What was pulled and may be quoted is in the trail before the reranker sees it, and nothing else is."""
+async def test_every_note_read_is_told_and_judged_by_the_spare_where_the_reranker_fails(practice):
+    """What was pulled and may be quoted is in the trail, and nothing else; whose scale the scores are is told."""
     read, gone = a_note("the knee hurts"), a_note("the knee hurts again", state="deleted")
     await practice.keep(read, gone)
 
@@ -199,11 +201,13 @@ async def test_every_note_read_is_told_even_if_scoring_fails(practice):
         crosses_languages = False
 
         async def rerank(self, query, stretches, *, rarity, context):
-            raise ModelUnavailable
+            assert len(stretches) == 1
+            raise ModelUnavailable("timeout")
 
     practice.finder = replace(practice.finder, reranker=Away())
-    with pytest.raises(ModelUnavailable):
-        await practice.find()
+    found = await practice.find()
+    assert (found.ranked, found.judged_by) == ((read.ref,), LocalReranker.model)
+    assert practice.meter.away == {"reranker": "timeout"}
     assert {(use.ref, use.use) for use in practice.trail.uses.values()} == {(read.ref, "read")}
 
 
@@ -239,12 +243,14 @@ async def test_a_question_is_asked_in_the_model_that_is_active(practice):
     assert hit.similarity > 0.5
 
 
-async def test_an_index_by_a_model_that_cannot_run_here_is_unavailable(practice):
-    """503, not an answer from half the search."""
-    await practice.keep(a_note("Panic attacks at night."))
+async def test_without_its_embedder_a_question_is_searched_by_words(practice):
+    """A model that this process cannot run, or that is away, takes the search by meaning along and nothing else."""
+    note = a_note("Panic attacks at night.")
+    await practice.keep(note)
     practice.store.held[WORKSPACE] = IndexModels("elsewhere-1")
-    with pytest.raises(ModelUnavailable):
-        await practice.find()
+    found = await practice.find()
+    assert found.ranked == (note.ref,)
+    assert practice.meter.away == {"embedder": "not_runnable"}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ CLOSED = {
     "outcome",
     "chore",
     "fault",
+    "part",
 }
 
 CONTRACT = {
