@@ -71,17 +71,17 @@ async def _write(
     verdicts: list[Verdict],
     runtime: Runtime[ChatContext],
 ) -> None:
-    """Judges and offers each sentence as it comes, and adds it to `verdicts`; none that another model said.
+    """Judges and offers each sentence as it comes, and adds it to `verdicts`; none that was shown before.
 
     Raises ModelUnavailable, with the sentences before it in `verdicts`.
     """
     calls = runtime.context.calls
-    said_before = {verdict.claim.text for verdict in verdicts}
+    shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
     deltas = model.stream(question, passages, context=calls)
     with LLM_SECONDS.labels(model=model.model).time():
         async with aclosing(claims(deltas, model=model.model, veil=calls.veil)) as said:
             async for claim in said:
-                if claim.text not in said_before:
+                if claim.text not in shown_before:
                     verdict = admit(claim, passages)
                     verdicts.append(verdict)
                     _offer(verdict, runtime)

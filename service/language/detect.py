@@ -25,7 +25,7 @@ def languages_of(text: str) -> frozenset[Language]:
     By letters, not by sentences: "VAS 6/10." and "PHQ-9: 14" make no Hebrew note English. Empty without letters.
     """
     letters: Counter[Language] = Counter()
-    for start, end in sentences(text):
+    for start, end in sentences(text) or [(0, len(text))]:  # a list's bare letter is no sentence
         sentence = text[start:end]
         letters[language_of(sentence)] += len(_HEBREW.findall(sentence)) + len(
             _LATIN.findall(sentence)

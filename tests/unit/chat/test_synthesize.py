@@ -202,7 +202,10 @@ async def test_after_a_cut_stream_quotes_say_the_rest():
     """What was shown stays, the half sentence goes, and the spare model says nothing twice."""
     passage = a_passage("She slept well. She sleeps seven hours.")
     verdicts, offered = await run(
-        TextDelta("She slept well. She"), CitationDelta(0, 15, ("p1",)), passages=[passage]
+        TextDelta("She slept well."),
+        CitationDelta(0, 15, ("p1",)),
+        TextDelta(" She"),
+        passages=[passage],
     )
     said = [verdict.claim.text for verdict in verdicts]
     assert said[0] == "She slept well."
