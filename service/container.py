@@ -1,6 +1,6 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,18 +36,21 @@ from service.adapters.local_model import (
     SecondLocalEmbedder,
 )
 from service.adapters.monolith import Monolith
+from service.adapters.provider import Provider
+from service.adapters.query_cache import QueryVectors, remembering
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
 from service.adapters.receipts import ReceiptFolder
 from service.adapters.reindexer import PgReindexer
 from service.adapters.restoration import PgRestoration
 from service.adapters.schedules import PgSchedules
 from service.adapters.standing import PgStandings
+from service.adapters.veiled import veiled
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.answers import Answer, Question
 from service.domain.audit import Trail
 from service.domain.deadline import Deadline
 from service.domain.identity import Principal, WorkspaceId
-from service.errors import BadSettings, OutOfTime
+from service.errors import BadSettings, ModelUnavailable, OutOfTime
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
@@ -69,6 +72,7 @@ log = structlog.get_logger()
 OUR_AUDIENCE = "pazpaz-ai"
 THEIR_AUDIENCE = "pazpaz-monolith"
 CONNECT_SECONDS = 2.0
+PROVIDER_READ_SECONDS = 60.0
 
 
 def now() -> datetime:
@@ -117,6 +121,8 @@ class Container:
     principals: Principals
     standings: PgStandings
     events_verifier: RequestVerifier
+    vectors: QueryVectors
+    providers: Mapping[str, Provider]
     models: Models
 
     @cached_property
@@ -158,9 +164,26 @@ class Container:
             notes=self.notes,
             eraser=self.eraser,
             allowances=self.limiter,
+            vectors=self.vectors,
             receipts=self.receipts,
             on_erased=self.standings.on_erased,
         )
+
+    async def check_models(self) -> None:
+        """Before anything is served: whether the providers know our keys and models, and our models the stored rows.
+
+        Raises BadSettings when a provider says no. One that is away is no reason not to start.
+        """
+        for name, provider in self.providers.items():
+            try:
+                await provider.check()
+            except ModelUnavailable as exc:
+                log.warning("provider.unchecked", provider=name, reason=exc.reason)
+        for workspace in await self.store.workspaces():
+            models = await self.store.models(workspace=workspace)
+            for model in models.all if models else ():
+                if self.models.embedders.find(model) is None:
+                    log.error("index.not_runnable", workspace=workspace, model=model)
 
     @cached_property
     def graph(self) -> "Graph":
@@ -225,6 +248,9 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             clock=now,
             deadline=settings.request_timeout_seconds,
         )
+        vectors = QueryVectors(redis)
+        outside = await stack.enter_async_context(_provider_http())
+        providers = _providers(settings, outside, vectors)
         principals = Principals(notes, now)
         store = PgChunkStore(database, keys)
         lexical = LexicalIndex(store)
@@ -278,7 +304,9 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
                 # A repeated event changes nothing, so an absent nonce store need not stop it.
                 accept_without_nonce_store=True,
             ),
-            models=_models(settings, http),
+            vectors=vectors,
+            providers=providers,
+            models=_models(settings, providers),
         )
 
 
@@ -319,43 +347,45 @@ def _access_tokens(settings: Settings, http: httpx.AsyncClient) -> AccessTokens 
 LOCAL = {one.model: one for one in (LocalEmbedder(), SecondLocalEmbedder())}
 
 
-def _models(settings: Settings, http: httpx.AsyncClient) -> Models:
+def _providers(
+    settings: Settings, http: httpx.AsyncClient, vectors: QueryVectors
+) -> dict[str, Provider]:
+    """Those that the settings say enough of; each behind the veil, its questions' vectors remembered."""
+    opened = _opened_providers(settings, http)
+    return {name: veiled(remembering(one, vectors)) for name, one in opened if one is not None}
+
+
+def _opened_providers(
+    settings: Settings, http: httpx.AsyncClient
+) -> Iterator[tuple[str, Provider | None]]:
+    """Imported here: a provider's SDK costs half a second that the local default need not pay."""
     if settings.cohere_api_key is not None:
-        return _models_with_cohere(settings, settings.cohere_api_key.get_secret_value(), http)
-    embedders = Embedders(settings.embedding_model or LocalEmbedder.model, LOCAL)
-    return Models(_runnable(embedders), LocalReranker(), ExtractiveModel())
+        from service.adapters import cohere
+
+        yield "cohere", cohere.open_provider(settings, http)
 
 
-def _models_with_cohere(settings: Settings, api_key: str, http: httpx.AsyncClient) -> Models:
-    """With a key, a workspace may be re-embedded by Cohere while the local models still answer."""
-    # Imported here: the SDK costs half a second that the local default need not pay.
-    from service.adapters.cohere import (
-        Cohere,
-        CohereChat,
-        CohereEmbedder,
-        CohereReranker,
-        embedder_named,
+def _models(settings: Settings, providers: Mapping[str, Provider]) -> Models:
+    """The chosen provider's, and this process's own for what it has not. A workspace may be re-embedded by another
+    provider while these still answer.
+    """
+    chosen = providers.get(settings.model_provider, Provider(None, None, None))
+    usual = chosen.embedder or LocalEmbedder()
+    theirs = [one.embedder for one in providers.values() if one.embedder]
+    embedders = Embedders(
+        default=settings.embedding_model or usual.model,
+        known={**LOCAL, **{one.model: one for one in theirs}},
+        family=partial(_of_any, list(providers.values())),
     )
-
-    base_url = str(settings.cohere_base_url) if settings.cohere_base_url else None
-    cohere = Cohere.open(api_key=api_key, base_url=base_url, http=http)
-    theirs = CohereEmbedder(cohere, settings.cohere_embed_model)
-    local = settings.model_provider == "local"
-    usual = LocalEmbedder.model if local else theirs.model
-    embedders = _runnable(
-        Embedders(
-            default=settings.embedding_model or usual,
-            known={**LOCAL, theirs.model: theirs},
-            family=partial(embedder_named, cohere=cohere),
-        )
-    )
-    if local:
-        return Models(embedders, LocalReranker(), ExtractiveModel())
     return Models(
-        embedders,
-        CohereReranker(cohere, settings.cohere_rerank_model),
-        CohereChat(cohere, settings.cohere_chat_model),
+        _runnable(embedders),
+        chosen.reranker or LocalReranker(),
+        chosen.chat or ExtractiveModel(),
     )
+
+
+def _of_any(providers: Sequence[Provider], model: str) -> Embedder | None:
+    return next((found for one in providers if (found := one.family(model))), None)
 
 
 def _runnable(embedders: Embedders) -> Embedders:
@@ -372,6 +402,12 @@ def _redis(settings: Settings) -> Redis:
         socket_connect_timeout=TIMEOUT_SECONDS,
         decode_responses=True,
     )
+
+
+def _provider_http() -> httpx.AsyncClient:
+    """The guards time whole calls; here only what no guard sees: how long a connection may take to stand."""
+    timeout = httpx.Timeout(PROVIDER_READ_SECONDS, connect=CONNECT_SECONDS)
+    return httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
 
 
 def _http(settings: Settings) -> httpx.AsyncClient:

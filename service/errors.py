@@ -167,6 +167,8 @@ class ModelUnavailable(Unavailable):
     ) -> None:
         super().__init__(retry_after=retry_after)
         self.reason = reason
+        self.asked_wait = retry_after
+        """The seconds somebody asked for; None where nobody did, and `retry_after` is only this class's advice."""
 
 
 class OutOfTime(Unavailable):

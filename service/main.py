@@ -24,6 +24,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with open_container(settings) as container:
             _warm(container)
+            await container.check_models()
             yield {"container": container, "bulkhead": bulkhead}
 
     return build_app(lifespan, internal_port=settings.internal_port)

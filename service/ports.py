@@ -36,6 +36,7 @@ from service.domain.usage import Meter
 from service.errors import KeyUnavailable, ModelUnavailable
 
 Vector = Sequence[float]
+NO_WORKSPACE = WorkspaceId(UUID(int=0))
 DIMENSION = 1024  # The column is halfvec(1024); every embedder is asked for this many.
 
 
@@ -212,6 +213,11 @@ class CallContext:
     @property
     def workspace(self) -> WorkspaceId:
         return self.keys.workspace
+
+
+def for_nobody(*, deadline: Deadline = NO_DEADLINE) -> CallContext:
+    """A call for no workspace, as at a start: nothing that is anybody's may be in it."""
+    return CallContext(WorkspaceKeys(NO_WORKSPACE, 0, bytes(32), bytes(32)), deadline=deadline)
 
 
 class Embedder(Protocol):

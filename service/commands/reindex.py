@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.commands.work import Workspace, pause, scope, with_container
-from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
-from service.ports import DIMENSION, CallContext, Embedder, Embedders, WorkspaceKeys
+from service.ports import DIMENSION, Embedder, Embedders, for_nobody
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
     from service.adapters.reindexer import Progress, Switched
@@ -185,8 +184,7 @@ def _runnable(model: str, embedders: Embedders) -> Embedder:
 
 async def _try(embedder: Embedder) -> None:
     """Before a workspace depends on it: a name that the provider does not know would stop every note."""
-    nobody = CallContext(WorkspaceKeys(SERVICE_CHAIN, 1, bytes(32), bytes(32)))
-    [vector] = await embedder.embed(["a word"], purpose="document", context=nobody)
+    [vector] = await embedder.embed(["a word"], purpose="document", context=for_nobody())
     if len(vector) != DIMENSION:
         raise BadSettings(f"that model has {len(vector)} dimensions, and the index {DIMENSION}")
 

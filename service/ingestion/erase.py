@@ -18,6 +18,12 @@ class Allowances(Protocol):
     async def forget(self, *, workspace: WorkspaceId) -> None: ...
 
 
+class QueryVectors(Protocol):
+    """What remembers the vectors of a workspace's last questions."""
+
+    async def forget(self, *, workspace: WorkspaceId) -> None: ...
+
+
 class Receipts(Protocol):
     """Where receipts are kept outside the database."""
 
@@ -31,6 +37,7 @@ class Erasure:
     notes: NoteSource
     eraser: Eraser
     allowances: Allowances
+    vectors: QueryVectors
     receipts: Receipts
     on_erased: Callable[[WorkspaceId], None]
     """Drops what this process remembers of a workspace; the others notice the tombstone within a second or two."""
@@ -61,6 +68,9 @@ class Erasure:
     async def _forget_elsewhere(self, subject: Subject) -> None:
         forget_words()
         self.on_erased(subject.workspace)
+        await self.vectors.forget(
+            workspace=subject.workspace
+        )  # any of them may be of who is erased
         if subject.entity == "workspaces":
             await self.allowances.forget(workspace=subject.workspace)
 

@@ -16,6 +16,9 @@ QUERY_SECONDS = Histogram(
 EMBEDDING_SECONDS = Histogram(
     "ai_agent_embedding_duration_seconds", "One embed call.", ["model"], buckets=CALL_BUCKETS
 )
+QUERY_CACHE = Counter(
+    "ai_agent_query_vectors", "Looks for a question's vector of the last ten minutes.", ["outcome"]
+)
 EMBEDDING_ERRORS = Counter(
     "ai_agent_embedding_errors", "Failed embed calls.", ["error_type", "model"]
 )
@@ -47,6 +50,22 @@ STAGE_SECONDS = Histogram(
     "ai_agent_stage_duration_seconds", "One node of the graph.", ["stage"], buckets=CALL_BUCKETS
 )
 LIMITER_FALLBACKS = Counter("ai_agent_limiter_fallbacks", "Questions counted without Redis.")
+
+PROVIDER_CALLS = Counter(
+    "ai_provider_calls", "Attempts at a model provider, by outcome.", ["operation", "outcome"]
+)
+PROVIDER_IN_FLIGHT = Gauge(
+    "ai_provider_in_flight", "Calls under way at a model provider.", ["provider"]
+)
+RETRIES = Counter("ai_retries", "Attempts repeated at a model provider.", ["operation"])
+BREAKER_CHANGES = Counter(
+    "ai_circuit_breaker_state_changes",
+    "Changes of a circuit breaker's state.",
+    ["circuit_breaker", "from_state", "to_state"],
+)
+BREAKER_OPEN = Gauge(
+    "ai_circuit_breaker_open", "1 open, 0.5 half-open, 0 closed.", ["circuit_breaker"]
+)
 
 AUDIT_ROWS = Counter("ai_audit_rows", "Audit rows written.", ["action"])
 AUDIT_BROKEN = Counter(

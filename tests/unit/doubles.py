@@ -453,6 +453,16 @@ class RecordingEraser:
         return workspace not in self.for_good
 
 
+class RecordedQuestions:
+    """Keeps QueryVectors of an erasure."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[WorkspaceId] = []
+
+    async def forget(self, *, workspace: WorkspaceId) -> None:
+        self.forgotten.append(workspace)
+
+
 class Elsewhere:
     """What an erasure also empties: allowances, receipts outside, this process's memories."""
 

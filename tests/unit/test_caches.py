@@ -32,6 +32,8 @@ KNOWN = {
     "security/chain.py:_points": "one chain's, for one command · its checkpoints · the command's end",
     # of one request or one command, never kept
     "chat/synthesize.py:citations": "one answer's",
+    "adapters/breaker.py:_failed": "nobody's: whether a provider's last calls failed · 20 · time",
+    "adapters/provider.py:prices": "nobody's: a provider's price list · its models · the process's end",
     "domain/usage.py:by_model": "one question's or one batch's counts, by model · their end",
     "domain/usage.py:away": "one question's, by part · its end",
     "domain/audit.py:uses": "one question's trail",

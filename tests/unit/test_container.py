@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import RING, KeyRing, PrivateKey
-from service.container import Models, _models, open_container
+from service.adapters.query_cache import QueryVectors
+from service.container import Models, _models, _providers, open_container
 from service.errors import BadSettings, ModelUnavailable
 
 KEK = base64.b64encode(bytes(32)).decode()
@@ -143,7 +145,8 @@ def models(**given: object) -> Models:
         cohere_chat_model="chat-test",
     )
     vars(settings).update(given)
-    return _models(settings, httpx.AsyncClient())
+    vectors = QueryVectors(Redis.from_url("redis://nowhere.invalid"))
+    return _models(settings, _providers(settings, httpx.AsyncClient(), vectors))
 
 
 KEY = SecretStr("k")

@@ -5,13 +5,13 @@ import base64
 import json
 from array import array
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import httpx
 import pytest
 
-from service.adapters import cohere as adapter
 from service.adapters.cohere import (
     Cohere,
     CohereChat,
@@ -19,7 +19,9 @@ from service.adapters.cohere import (
     CohereReranker,
     embedder_named,
 )
+from service.adapters.guard import guards
 from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta, Usage
+from service.domain.deadline import Deadline
 from service.errors import ModelUnavailable
 from service.ports import DIMENSION
 from tests.fakes import a_context, a_passage
@@ -30,7 +32,12 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 def cohere(answer: Answer) -> Cohere:
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    return Cohere.open(api_key="k", base_url="https://cohere.invalid", http=http)
+    opened = Cohere.open(api_key="k", base_url="https://cohere.invalid", http=http)
+    return replace(opened, guards=guards("cohere", sleep=at_once))
+
+
+async def at_once(seconds: float) -> None:
+    """Nobody waits between two attempts."""
 
 
 def vectors(count: int, dimension: int = DIMENSION) -> dict[str, Any]:
@@ -61,13 +68,10 @@ def end(reason: str = "COMPLETE") -> dict[str, Any]:
     return {"type": "message-end", "delta": {"finish_reason": reason, "usage": usage}}
 
 
-async def written(answer: Answer, question: str = "q") -> list[Any]:
+async def written(answer: Answer, question: str = "q", *, seconds: float = 30) -> list[Any]:
     model = CohereChat(cohere(answer), "command-test")
-    asked = Question(question, "en")
-    return [
-        delta
-        async for delta in model.stream(asked, [a_passage("Sleeps well.")], context=a_context())
-    ]
+    context, passages = a_context(deadline=Deadline.after(seconds)), [a_passage("Sleeps well.")]
+    return [one async for one in model.stream(Question(question, "en"), passages, context=context)]
 
 
 async def test_texts_are_embedded_in_batches_of_96_as_unit_vectors() -> None:
@@ -233,11 +237,12 @@ async def test_text_and_citations_are_streamed_and_usage_is_counted() -> None:
     assert seen[0]["temperature"] == 0
 
 
-async def test_a_stream_without_an_end_has_no_finished() -> None:
-    """A stream cut before `message-end` yields no Finished, so synthesize refuses it."""
-    deltas = await written(lambda _: frames(text("Sleeps")))
+async def test_a_stream_without_an_end_was_cut() -> None:
+    """The SDK's loop just ends when `message-end` never came; here it is an absent model."""
+    with pytest.raises(ModelUnavailable) as caught:
+        await written(lambda _: frames(text("Sleeps")))
 
-    assert deltas == [TextDelta("Sleeps")]
+    assert caught.value.reason == "cut"
 
 
 async def test_the_length_limit_is_told_and_a_failed_generation_is_refused() -> None:
@@ -285,11 +290,8 @@ async def test_an_unreadable_event_ends_the_answer(caplog: pytest.LogCaptureFixt
     assert SECRET not in caplog.text
 
 
-async def test_a_first_word_that_does_not_come_is_an_absent_model(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_first_word_that_does_not_come_is_an_absent_model() -> None:
     """Pings keep a socket alive but are no answer."""
-    monkeypatch.setattr(adapter, "FIRST_TOKEN_SECONDS", 0.02)
 
     class Pings(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -299,13 +301,14 @@ async def test_a_first_word_that_does_not_come_is_an_absent_model(
 
     headers = {"content-type": "text/event-stream"}
 
-    with pytest.raises(ModelUnavailable):
-        await written(lambda _: httpx.Response(200, headers=headers, stream=Pings()))
+    with pytest.raises(ModelUnavailable) as caught:
+        await written(lambda _: httpx.Response(200, headers=headers, stream=Pings()), seconds=0.05)
+
+    assert caught.value.reason == "timeout"
 
 
-async def test_a_deadline_never_cancels_who_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deadline_never_cancels_who_listens() -> None:
     """The total is over while the consumer works: it hears ModelUnavailable, not a cancellation."""
-    monkeypatch.setattr(adapter, "CHAT_SECONDS", 0.01)
 
     class Endless(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -319,8 +322,9 @@ async def test_a_deadline_never_cancels_who_listens(monkeypatch: pytest.MonkeyPa
     )
 
     async def listen_slowly() -> None:
-        async for _ in model.stream(Question("q", "en"), [a_passage("x")], context=a_context()):
-            await asyncio.sleep(0.02)
+        context = a_context(deadline=Deadline.after(0.5))
+        async for _ in model.stream(Question("q", "en"), [a_passage("x")], context=context):
+            await asyncio.sleep(0.6)
 
     with pytest.raises(ModelUnavailable):
         await listen_slowly()

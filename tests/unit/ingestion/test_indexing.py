@@ -25,6 +25,7 @@ from tests.fakes import (
 )
 from tests.unit.doubles import (
     Elsewhere,
+    RecordedQuestions,
     RecordingEmbedder,
     RecordingEraser,
     RecordingQueue,
@@ -48,6 +49,7 @@ class Practice:
         self.queue = RecordingQueue()
         self.embedder, self.second = RecordingEmbedder(), RecordingEmbedder("recording-2")
         self.eraser, self.elsewhere = RecordingEraser(), Elsewhere()
+        self.questions = RecordedQuestions()
         self.indexer = Indexer(
             notes=self.source,
             store=self.store,
@@ -57,6 +59,7 @@ class Practice:
                 notes=self.source,
                 eraser=self.eraser,
                 allowances=self.elsewhere,
+                vectors=self.questions,
                 receipts=self.elsewhere,
                 on_erased=self.elsewhere.drop,
             ),
@@ -510,6 +513,7 @@ async def test_an_erased_workspace_is_not_brought_back_by_being_listed():
     assert await practice.look(WORKSPACE, kind="workspaces") == ["erased"]
     assert practice.eraser.erased == [WHOLE]
     assert practice.elsewhere.allowances == [WORKSPACE]
+    assert practice.questions.forgotten == [WORKSPACE]
     assert practice.queue.wanted == []
 
 

@@ -23,6 +23,11 @@ CLOSED = {
     "chore",
     "fault",
     "part",
+    "provider",
+    "operation",
+    "circuit_breaker",
+    "from_state",
+    "to_state",
 }
 
 CONTRACT = {

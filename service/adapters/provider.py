@@ -1,0 +1,37 @@
+"""What a model provider brings, whoever it is: `open_provider` of its file makes one, `container` chooses."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from service.ports import ChatModel, Embedder, Reranker
+
+MILLION, THOUSAND = 1_000_000, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars: for a million tokens read and written, for a thousand searches."""
+
+    input: float = 0.0
+    output: float = 0.0
+    searches: float = 0.0
+
+
+async def _nothing_to_check() -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The models of one provider, by the settings; what is None there, this process's own model does."""
+
+    embedder: Embedder | None
+    reranker: Reranker | None
+    chat: ChatModel | None
+    family: Callable[[str], Embedder | None] = lambda model: None
+    """The embedder of a stored model name that is this provider's, whatever the settings say now."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """By the name that usage is counted under."""
+    check: Callable[[], Awaitable[None]] = _nothing_to_check
+    """Asks the provider whether it knows the key and the models. Raises BadSettings when it says no, and
+    ModelUnavailable when it says nothing."""

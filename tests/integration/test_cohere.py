@@ -1,0 +1,236 @@
+"""The Cohere adapters through the real SDK and real sockets, to a provider that fails in every way."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from service.adapters.cohere import (
+    Cohere,
+    CohereChat,
+    CohereEmbedder,
+    CohereReranker,
+    open_provider,
+)
+from service.adapters.guard import guards
+from service.demo.provider_stub import KEY, Stub, provider_stub
+from service.demo.provider_stub.faults import (
+    BadEvent,
+    BadJson,
+    Cut,
+    Empty,
+    FinishError,
+    HalfBody,
+    Html,
+    MissingFields,
+    NoEnd,
+    NotFinite,
+    NotSse,
+    Reset,
+    Stall,
+    Status,
+    WrongCount,
+    WrongDimension,
+)
+from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta
+from service.domain.deadline import Deadline
+from service.domain.usage import Meter
+from service.errors import BadSettings, ModelUnavailable
+from service.ports import CallContext
+from service.settings import Settings
+from tests.fakes import a_context, a_passage
+
+SECRET = "she said that nobody may know"
+
+
+async def at_once(seconds: float) -> None:
+    """Nobody waits between two attempts."""
+
+
+@dataclass
+class Place:
+    """A stub and the adapters in front of it, with breakers of their own."""
+
+    stub: Stub
+    http: httpx.AsyncClient
+
+    def __post_init__(self) -> None:
+        opened = Cohere.open(api_key=KEY, base_url=self.stub.url, http=self.http)
+        self.cohere = replace(opened, guards=guards("cohere", sleep=at_once))
+        self.meter = Meter()
+
+    def context(self, seconds: float = 5) -> CallContext:
+        return a_context(deadline=Deadline.after(seconds), meter=self.meter)
+
+    async def embed(self, *texts: str) -> Any:
+        embedder = CohereEmbedder(self.cohere, "embed-v4.0")
+        return await embedder.embed(texts, purpose="query", context=self.context())
+
+    async def rerank(self, *texts: str) -> Any:
+        stretches = [Stretch(text, "Dana", date(2026, 3, 1), "plan") for text in texts]
+        reranker = CohereReranker(self.cohere, "rerank-v3.5")
+        return await reranker.rerank("sleep", stretches, rarity=float, context=self.context())
+
+    async def chat(self, *texts: str, seconds: float = 5) -> list[Any]:
+        passages = [a_passage(text, id=f"p{n}") for n, text in enumerate(texts, 1)]
+        model = CohereChat(self.cohere, "command-a-03-2025")
+        asked = Question("how is the sleep?", "en")
+        return [one async for one in model.stream(asked, passages, context=self.context(seconds))]
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    # Without TLS there are no certificates to load, which would take longer than the test.
+    async with provider_stub() as stub, httpx.AsyncClient(verify=False, trust_env=False) as http:  # noqa: S501
+        yield Place(stub, http)
+
+
+async def test_texts_become_vectors_and_usage_is_counted(place: Place) -> None:
+    """97 texts take two calls; tokens are told to the meter under the model's name."""
+    vectors = await place.embed(*(f"text {n}" for n in range(97)))
+    assert [len(vectors), len(vectors[0]), len(place.stub.calls)] == [97, 1024, 2]
+    assert place.meter.by_model["embed-v4.0"].input_tokens > 0
+
+
+async def test_rerank_orders_and_counts_searches(place: Place) -> None:
+    """The text that says it scores higher; each call over up to 100 texts is one search."""
+    said, silent = await place.rerank("the sleep is good", "went to the sea")
+    assert said > silent
+    assert place.meter.by_model["rerank-v3.5"].searches == 1
+
+
+async def test_an_answer_streams_with_citations(place: Place) -> None:
+    """Text, its citation with offsets into the text, and an end with usage."""
+    deltas = await place.chat("The sleep is good. More.", "Went to the sea.")
+    text = "".join(one.text for one in deltas if isinstance(one, TextDelta))
+    cited = [one for one in deltas if isinstance(one, CitationDelta)]
+    assert "The sleep is good." in text
+    assert text[cited[0].start : cited[0].end] == "The sleep is good."
+    assert cited[0].passage_ids == ("p1",)
+    assert isinstance(deltas[-1], Finished)
+    assert place.meter.by_model["command-a-03-2025"].output_tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault", "reason"),
+    [
+        ("embed", Status(500), "server_error"),
+        ("embed", Status(429), "rate_limited"),
+        ("embed", Status(400, body=SECRET), "refused"),
+        ("embed", Reset(), "connection"),
+        ("embed", HalfBody(), "cut"),
+        ("embed", Html(), "garbage"),
+        ("embed", Empty(), "garbage"),
+        ("embed", BadJson(), "garbage"),
+        ("embed", MissingFields(), "garbage"),
+        ("embed", WrongCount(), "garbage"),
+        ("embed", WrongDimension(), "garbage"),
+        ("embed", NotFinite(), "garbage"),
+        ("rerank", Status(503), "server_error"),
+        ("rerank", Html(), "garbage"),
+        ("rerank", MissingFields(), "garbage"),
+        ("rerank", WrongCount(), "garbage"),
+        ("rerank", NotFinite(), "garbage"),
+        ("chat", Status(429), "rate_limited"),
+        ("chat", Status(401), "refused"),
+        ("chat", Reset(), "connection"),
+        ("chat", NotSse(), "garbage"),
+        ("chat", Cut(3), "cut"),
+        ("chat", NoEnd(), "cut"),
+        ("chat", BadEvent(SECRET), "garbage"),
+        ("chat", FinishError(), "server_error"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+async def test_each_fault_has_its_reason_and_quotes_nothing(
+    place: Place, operation: str, fault: Any, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An absent model with the reason that metrics and retries go by; no word of text in error or log."""
+    place.stub.fault[operation] = fault
+    ask: Callable[..., Any] = getattr(place, operation)
+    with caplog.at_level(logging.DEBUG), pytest.raises(ModelUnavailable) as caught:
+        await ask(SECRET)
+    assert caught.value.reason == reason
+    assert caught.value.__cause__ is None
+    assert SECRET not in caplog.text + repr(caught.value)
+
+
+async def test_what_passes_is_tried_again(place: Place) -> None:
+    """Two refusals for now, then the answer: the caller notices nothing."""
+    place.stub.fault["embed"] = Status(503, calls=2)
+    assert len(await place.embed("x")) == 1
+    assert len(place.stub.calls) == 3
+
+
+async def test_a_stream_is_begun_again_but_never_repeated(place: Place) -> None:
+    """Before its first word an answer may be asked for once more; after it, what was read must not come twice."""
+    place.stub.fault["chat"] = Status(429, calls=1)
+    assert isinstance((await place.chat("The sleep is good."))[-1], Finished)
+    assert len(place.stub.calls) == 2
+    place.stub.fault["chat"] = Cut(4, calls=1)
+    with pytest.raises(ModelUnavailable):
+        await place.chat("The sleep is good.")
+    assert len(place.stub.calls) == 3
+
+
+async def test_who_leaves_is_gone_at_the_provider_too(place: Place) -> None:
+    """A closed generator closes its connection while the model still writes."""
+    place.stub.fault["chat"] = Stall(5)
+    model = CohereChat(place.cohere, "command-a-03-2025")
+    passages = [a_passage("The sleep is good. " * 40)]
+    context = place.context(30)
+    stream = model.stream(Question("how is the sleep?", "en"), passages, context=context)
+    await anext(stream)
+    await stream.aclose()
+    await asyncio.wait_for(place.stub.calls[0].over(), 10)
+    assert place.stub.calls[0].hung_up
+
+
+def settings(stub: Stub, **given: Any) -> Settings:
+    """Those of the provider alone."""
+    told = {
+        "cohere_api_key": KEY,
+        "cohere_base_url": stub.url,
+        "cohere_embed_model": "embed-v4.0",
+        "cohere_rerank_model": "rerank-v3.5",
+        "cohere_chat_model": "command-a-03-2025",
+    }
+    return Settings.model_construct(
+        **{name: _as_setting(name, value) for name, value in {**told, **given}.items()}
+    )
+
+
+def _as_setting(name: str, value: str) -> Any:
+    return SecretStr(value) if name == "cohere_api_key" else value
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"cohere_api_key": "wrong"}, "COHERE_API_KEY or COHERE_EMBED_MODEL"),
+        ({"cohere_embed_model": "unknown-1"}, "COHERE_API_KEY or COHERE_EMBED_MODEL"),
+        ({"cohere_rerank_model": "unknown-1"}, "COHERE_RERANK_MODEL"),
+        ({"cohere_chat_model": "rerank-v3.5"}, "COHERE_CHAT_MODEL"),
+    ],
+)
+async def test_a_start_with_a_wrong_key_or_model_is_refused(
+    place: Place, given: dict[str, str], named: str
+) -> None:
+    """One line that names the setting; a provider that is away does not stop a start."""
+    place.stub.unknown = frozenset({"unknown-1"})
+    good = open_provider(settings(place.stub), place.http)
+    bad = open_provider(settings(place.stub, **given), place.http)
+    assert good
+    assert bad
+    await good.check()
+    with pytest.raises(BadSettings, match=named):
+        await bad.check()
+    place.stub.fault["embed"] = Status(500)
+    with pytest.raises(ModelUnavailable):
+        await good.check()
