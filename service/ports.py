@@ -12,7 +12,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -213,6 +213,14 @@ class CallContext:
     @property
     def workspace(self) -> WorkspaceId:
         return self.keys.workspace
+
+    def within(self, seconds: float) -> "CallContext":
+        """The same for a step that may take so long at most."""
+        return replace(self, deadline=self.deadline.within(seconds))
+
+    def leaving(self, seconds: float) -> "CallContext":
+        """The same for a step that must leave so much of the time to the next one."""
+        return replace(self, deadline=self.deadline.before(seconds))
 
 
 def for_nobody(*, deadline: Deadline = NO_DEADLINE) -> CallContext:

@@ -88,15 +88,20 @@ class RememberingEmbedder:
     ) -> Sequence[Vector]:
         if purpose == "document":
             return await self.inner.embed(texts, purpose=purpose, context=context)
-        return [await self._question(text, context) for text in texts]
+        known = {text: await self._held(text, context) for text in texts}
+        missing = [text for text, vector in known.items() if vector is None]
+        made = await self._made(missing, context) if missing else []
+        vectors = {**known, **dict(zip(missing, made, strict=True))}
+        return [vector for text in texts if (vector := vectors[text]) is not None]
 
-    async def _question(self, text: str, context: CallContext) -> Vector:
-        held = await self.vectors.get(text, model=self.model, context=context)
-        if held is not None:
-            return held
-        [vector] = await self.inner.embed([text], purpose="query", context=context)
-        await self.vectors.put(text, vector, model=self.model, context=context)
-        return vector
+    async def _held(self, text: str, context: CallContext) -> Vector | None:
+        return await self.vectors.get(text, model=self.model, context=context)
+
+    async def _made(self, texts: Sequence[str], context: CallContext) -> Sequence[Vector]:
+        made = await self.inner.embed(texts, purpose="query", context=context)
+        for text, vector in zip(texts, made, strict=True):
+            await self.vectors.put(text, vector, model=self.model, context=context)
+        return made
 
 
 def remembering(provider: Provider, vectors: QueryVectors) -> Provider:

@@ -22,9 +22,11 @@ from service.domain.answers import (
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
 from service.language.sentences import sentences
-from service.ports import NO_VEIL, ChatModel, Veil
+from service.ports import NO_VEIL, CallContext, ChatModel, Veil
 from service.retrieval.enough import judge
 from service.telemetry.metrics import LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
+
+SPARE_SECONDS = 2.0  # Kept back from the model: quoting 15 passages takes a tenth of it, the audit row the rest.
 
 
 async def synthesize(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
@@ -55,12 +57,14 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
     context, verdicts = runtime.context, list[Verdict]()
     model = context.model
     try:
-        await _write(model, question, passages, verdicts, runtime)
+        await _write(
+            model, question, passages, verdicts, runtime, context.calls.leaving(SPARE_SECONDS)
+        )
     except ModelUnavailable as exc:
         # What was shown stays, for each sentence was judged alone; quotes say what may be missing.
         context.calls.meter.lacked("model", exc.reason)
         model = context.spare
-        await _write(model, question, passages, verdicts, runtime)
+        await _write(model, question, passages, verdicts, runtime, context.calls)
     return {"decision": decision, "verdicts": verdicts, "written_by": model.model}
 
 
@@ -70,12 +74,12 @@ async def _write(
     passages: Sequence[Passage],
     verdicts: list[Verdict],
     runtime: Runtime[ChatContext],
+    calls: CallContext,
 ) -> None:
     """Judges and offers each sentence as it comes, and adds it to `verdicts`; none that was shown before.
 
     Raises ModelUnavailable, with the sentences before it in `verdicts`.
     """
-    calls = runtime.context.calls
     shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
     deltas = model.stream(question, passages, context=calls)
     with LLM_SECONDS.labels(model=model.model).time():

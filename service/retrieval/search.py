@@ -1,7 +1,7 @@
 """Finds the passages of a workspace's notes that a question needs."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -20,6 +20,7 @@ from service.ports import (
     IndexState,
     NoteSource,
     Reranker,
+    Vector,
 )
 from service.retrieval.crossing import OTHER
 from service.retrieval.fusion import best_per_note, dense_share, fuse
@@ -32,6 +33,8 @@ from service.retrieval.scope import scope_of
 DENSE_LIMIT = 100  # Chunks: of some forty notes, and fifty are pulled. 200 cost 2 ms of CPU more and moved no figure.
 LEXICAL_LIMIT = 100  # Notes.
 PULL_LIMIT = 50  # Notes: one call to PazPaz.
+# What a question waits for a provider, retries included, before something else stands in: of 45 s, with 10 for PazPaz.
+EMBED_SECONDS, RERANK_SECONDS = 6.0, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,8 @@ class Finder:
         self, looks: Sequence[_Look], index: _Index, arms: Arms
     ) -> list[Candidate]:
         """The best of all looks, a note by its best score."""
-        found = await asyncio.gather(*(self._look(look, index, arms) for look in looks))
+        vectors = await self._vectors({look.text for look in looks}, index) if arms.dense else {}
+        found = await asyncio.gather(*(self._look(look, index, arms, vectors) for look in looks))
         best: dict[NoteRef, Candidate] = {}
         for candidate in chain.from_iterable(found):
             held = best.get(candidate.ref)
@@ -193,9 +197,11 @@ class Finder:
                 best[candidate.ref] = candidate
         return sorted(best.values(), key=lambda candidate: -candidate.score)[:PULL_LIMIT]
 
-    async def _look(self, look: _Look, index: _Index, arms: Arms) -> list[Candidate]:
-        (model, dense), lexical = await asyncio.gather(
-            self._dense(look, index, arms),
+    async def _look(
+        self, look: _Look, index: _Index, arms: Arms, vectors: Mapping[str, Vector]
+    ) -> list[Candidate]:
+        dense, lexical = await asyncio.gather(
+            self._dense(look, index, vectors.get(look.text)),
             self.lexical.search(
                 look.text,
                 key=index.key,
@@ -207,31 +213,39 @@ class Finder:
                 grams=arms.grams,
             ),
         )
-        share = dense_share(model, language_of(look.text))
+        models = index.state.models
+        share = dense_share(models.active if models else "", language_of(look.text))
         return fuse(dense, lexical, limit=PULL_LIMIT, dense_share=share)
 
-    async def _dense(self, look: _Look, index: _Index, arms: Arms) -> tuple[str, list[Candidate]]:
-        """In the space that was active as the question began: vectors of two models are never compared.
+    async def _vectors(self, texts: Collection[str], index: _Index) -> Mapping[str, Vector]:
+        """In the space that was active as the question began; none where nothing was indexed or the embedder is away.
 
-        A switch meanwhile keeps the space that was active; `reindex finish` drops it a minute later at the earliest.
+        One call for all of them. Vectors of two models are never compared: a switch meanwhile keeps the space that was
+        active, and `reindex finish` drops it a minute later at the earliest.
         """
-        models = index.state.models
-        if models is None or not arms.dense:
-            return "", []  # nothing was ever indexed, or nobody asks
+        if index.state.models is None:
+            return {}
+        ordered, context = sorted(texts), index.context.within(EMBED_SECONDS)
         try:
-            embedder = self.embedders.of(models.active)
-            [vector] = await embedder.embed([look.text], purpose="query", context=index.context)
+            embedder = self.embedders.of(index.state.models.active)
+            vectors = await embedder.embed(ordered, purpose="query", context=context)
         except ModelUnavailable as exc:
-            index.context.meter.lacked("embedder", exc.reason)
-            return "", []
+            context.meter.lacked("embedder", exc.reason)
+            return {}
+        return dict(zip(ordered, vectors, strict=True))
+
+    async def _dense(self, look: _Look, index: _Index, vector: Vector | None) -> list[Candidate]:
+        models = index.state.models
+        if vector is None or models is None:
+            return []
         hits = await self.store.search(
             vector,
             workspace=index.workspace,
-            model=embedder.model,
+            model=models.active,
             within=look.within,
             limit=DENSE_LIMIT,
         )
-        return embedder.model, best_per_note(hits)
+        return best_per_note(hits)
 
     async def _pull(
         self, candidates: Sequence[Candidate], *, workspace: WorkspaceId, actor: UserId | None
@@ -275,7 +289,7 @@ class Finder:
         rarity = await self.lexical.rarity(
             key=index.key, workspace=index.workspace, epoch=index.state.epoch
         )
-        context = index.context
+        context = index.context.within(RERANK_SECONDS)
         try:
             scores = await self.reranker.rerank(text, stretches, rarity=rarity, context=context)
         except ModelUnavailable as exc:
