@@ -50,6 +50,7 @@ from service.domain.answers import Answer, Question
 from service.domain.audit import Trail
 from service.domain.deadline import Deadline
 from service.domain.identity import Principal, WorkspaceId
+from service.domain.progress import Tell
 from service.errors import BadSettings, ModelUnavailable, OutOfTime
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
@@ -193,13 +194,21 @@ class Container:
         return build_graph()
 
     async def ask(
-        self, question: Question, *, caller: Principal, earlier: Sequence[str], trail: Trail
+        self,
+        question: Question,
+        *,
+        caller: Principal,
+        earlier: Sequence[str],
+        trail: Trail,
+        tell: Tell | None = None,
     ) -> Answer:
         """Runs the graph once and tells `trail` which notes it touched.
 
+        Steps and verified lines are told on the way; the lines put together are the answer's text.
         Raises what the ports raise, and OutOfTime.
         """
-        from service.chat.state import ChatContext
+        from service.chat.state import ChatContext, ChatState
+        from service.chat.telling import run
 
         deadline = Deadline.after(self.settings.question_seconds)
         calls = await self.contexts.of(workspace=caller.workspace, deadline=deadline)
@@ -214,15 +223,12 @@ class Container:
             clock=now,
             trail=trail,
         )
+        asked: ChatState = {"question": question, "earlier": earlier}
         try:
             async with deadline.timeout():
-                state = await self.graph.ainvoke(
-                    {"question": question, "earlier": earlier}, context=context
-                )
+                return await run(self.graph, asked, context, tell=tell)
         except TimeoutError:
             raise OutOfTime from None
-        answer: Answer = state["answer"]
-        return answer
 
 
 @asynccontextmanager

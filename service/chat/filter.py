@@ -35,20 +35,32 @@ def has_markup(text: str) -> bool:
     return bool(_MARKUP.search(text))
 
 
-async def filter(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
-    """Counts what was withheld, and drops a sentence that only repeats one before it.
+class Repeats:
+    """Tells a sentence that only says again what was said before it.
 
-    Of a course none is dropped: two sessions that say the same are two points.
+    Of a course none does: two sessions that say the same are two points.
     """
-    seen: set[Claim | str] = set()
-    kept = []
+
+    def __init__(self, *, of_course: bool) -> None:
+        self._of_course = of_course
+        self._said: set[Claim | str] = set()
+
+    def __call__(self, verdict: Verdict) -> bool:
+        said = verdict.claim if self._of_course else verdict.claim.text
+        if said in self._said:
+            return True
+        self._said.add(said)
+        return False
+
+
+async def filter(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
+    """Counts what was withheld, and drops a sentence that was shown before."""
+    repeats, kept = Repeats(of_course="course" in state), []
     for verdict in state["verdicts"]:
-        said = verdict.claim if "course" in state else verdict.claim.text
         if verdict.withheld:
             CLAIMS_WITHHELD.labels(reason=verdict.withheld).inc()
-        elif said in seen:
+        elif repeats(verdict):
             continue
-        seen.add(said)
         kept.append(verdict)
     return {"verdicts": kept}
 

@@ -48,6 +48,7 @@ def _timed(name: str, node: Node) -> Any:
     @wraps(node)
     async def timed(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
         started = time.perf_counter()
+        runtime.stream_writer({"type": "step", "name": name})
         try:
             return await node(state, runtime)
         finally:

@@ -5,6 +5,7 @@ from typing import get_args
 
 from langgraph.runtime import Runtime
 
+from service.chat.citing import AnswerText
 from service.chat.other_language import not_crossed
 from service.chat.state import ChatContext, ChatState
 from service.chat.timeline import day_text
@@ -16,7 +17,6 @@ from service.domain.answers import (
     Language,
     Passage,
     SearchStatement,
-    Span,
     Verdict,
 )
 from service.domain.audit import Trail
@@ -105,42 +105,13 @@ def _status(verdicts: Sequence[Verdict], *, sure: bool) -> AnswerStatus:
 def cite(
     verdicts: Sequence[Verdict], passages: Sequence[Passage], *, heading: str = ""
 ) -> tuple[str, tuple[Citation, ...]]:
-    """The answer with `[n]` after each sentence, one line each, and what every marker points to.
-
-    `answer_start` and `answer_end` hold the sentence without its lead and its markers, in code points.
-    """
-    by_id = {passage.id: passage for passage in passages}
-    text, citations = heading, list[Citation]()
+    """The answer with `[n]` after each sentence, one line each, and what every marker points to."""
+    answer = AnswerText(passages)
+    if heading:
+        answer.add_heading(heading)
     for verdict in verdicts:
-        text += ("\n" if text else "") + verdict.claim.lead
-        start, end = len(text), len(text) + len(verdict.claim.text)
-        text += verdict.claim.text
-        for span in verdict.spans:
-            citations.append(
-                _citation(len(citations) + 1, by_id[span.passage_id], span, start, end)
-            )
-            text += f" [{len(citations)}]"
-    return text, tuple(citations)
-
-
-def _citation(marker: int, passage: Passage, span: Span, start: int, end: int) -> Citation:
-    note = passage.note
-    return Citation(
-        marker=marker,
-        note=note.ref,
-        client=note.client,
-        client_name=passage.client_name,
-        session_date=note.session_date,
-        similarity=passage.similarity,
-        field=passage.chunk.field,
-        quote=span.quote,
-        start=span.start,
-        end=span.end,
-        answer_start=start,
-        answer_end=end,
-        note_version=note.version,
-        is_draft=note.is_draft,
-    )
+        answer.add(verdict)
+    return answer.text, tuple(answer.citations)
 
 
 def not_found(search: SearchStatement, language: Language, degraded: Sequence[Lack] = ()) -> str:

@@ -34,6 +34,8 @@ KNOWN = {
     "chat/synthesize.py:citations": "one answer's",
     "adapters/breaker.py:_failed": "nobody's: whether a provider's last calls failed · 20 · time",
     "adapters/provider.py:prices": "nobody's: a provider's price list · its models · the process's end",
+    "chat/citing.py:citations": "one answer's",
+    "chat/filter.py:_said": "one answer's",
     "domain/usage.py:by_model": "one question's or one batch's counts, by model · their end",
     "domain/usage.py:away": "one question's, by part · its end",
     "domain/audit.py:uses": "one question's trail",

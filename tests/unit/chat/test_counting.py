@@ -9,8 +9,10 @@ import pytest
 
 from service.chat.graph import build_graph
 from service.chat.state import ChatContext
+from service.chat.telling import run
 from service.domain.answers import Question
 from service.domain.identity import ClientId, Principal
+from service.domain.progress import Line
 from service.ports import Embedders, IndexedNote, Space
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
@@ -96,7 +98,12 @@ class Practice:
 
     async def ask(self, text, client=None, *earlier):
         state = {"question": Question(text, "en", client), "earlier": earlier}
-        return (await GRAPH.ainvoke(state, context=self.context()))["answer"]
+        news = []
+        answer = await run(GRAPH, state, self.context(), tell=news.append)
+        lines = [one for one in news if isinstance(one, Line)]
+        assert "".join(line.text for line in lines) == answer.text
+        assert [one for line in lines for one in line.citations] == list(answer.citations)
+        return answer
 
 
 @pytest.fixture

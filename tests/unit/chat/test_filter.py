@@ -114,6 +114,12 @@ async def test_a_repeated_sentence_is_shown_once():
     assert [verdict.claim.text for verdict in kept] == ["Rest.", "Walk."]
 
 
+async def test_a_sentence_that_was_only_withheld_is_no_repetition():
+    """What nobody was shown can still be said, once it is proved."""
+    verdicts = [a_verdict("Rest.", "uncited"), a_verdict("Rest."), a_verdict("Rest.")]
+    assert (await filter({"verdicts": verdicts}, None))["verdicts"] == verdicts[:2]
+
+
 async def test_every_withheld_sentence_is_counted_by_its_reason():
     """Operators see what was kept back and why, and the answer still knows how much."""
 

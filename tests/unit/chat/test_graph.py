@@ -125,7 +125,10 @@ async def test_verified_sentences_stream_out_before_the_answer(graph):
     events = [
         event async for event in graph.astream(a_state(), context=context, stream_mode="custom")
     ]
-    assert [event["verdict"].claim.text for event in events] == ["Slept well."]
+    claims = [event["verdict"].claim.text for event in events if event["type"] == "claim"]
+    assert claims == ["Slept well."]
+    steps = [event["name"] for event in events if event["type"] == "step"]
+    assert steps == [node.__name__ for node in NODES]
 
 
 async def test_two_questions_at_once_do_not_meet(graph):

@@ -203,6 +203,7 @@ class Practice:
         return [
             event
             async for event in graph.astream(state, context=self.context(), stream_mode="custom")
+            if event["type"] != "step"
         ]
 
 

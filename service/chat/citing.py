@@ -1,0 +1,62 @@
+"""How verified sentences become the text of an answer: a line each, with markers and what these point to."""
+
+from collections.abc import Sequence
+
+from service.domain.answers import Citation, Passage, Span, Verdict
+from service.domain.progress import Line
+
+
+class AnswerText:
+    """The text and citations so far; each sentence that is added is numbered on from the one before."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._passages = {passage.id: passage for passage in passages}
+        self.text = ""
+        self.citations: list[Citation] = []
+
+    def add_heading(self, heading: str) -> Line:
+        return self._line(heading, ())
+
+    def add(self, verdict: Verdict) -> Line:
+        """An admitted sentence with `[n]` behind it for each of its quotes.
+
+        `answer_start` and `answer_end` of its citations hold it without its lead and its markers.
+        """
+        start = len(self.text) + len(self._break()) + len(verdict.claim.lead)
+        end = start + len(verdict.claim.text)
+        first = len(self.citations) + 1
+        citations = [
+            _citation(marker, self._passages[span.passage_id], span, start, end)
+            for marker, span in enumerate(verdict.spans, first)
+        ]
+        markers = "".join(f" [{citation.marker}]" for citation in citations)
+        return self._line(f"{verdict.claim.lead}{verdict.claim.text}{markers}", citations)
+
+    def _line(self, said: str, citations: Sequence[Citation]) -> Line:
+        line = Line(self._break() + said, len(self.text), citations)
+        self.text += line.text
+        self.citations += citations
+        return line
+
+    def _break(self) -> str:
+        return "\n" if self.text else ""
+
+
+def _citation(marker: int, passage: Passage, span: Span, start: int, end: int) -> Citation:
+    note = passage.note
+    return Citation(
+        marker=marker,
+        note=note.ref,
+        client=note.client,
+        client_name=passage.client_name,
+        session_date=note.session_date,
+        similarity=passage.similarity,
+        field=passage.chunk.field,
+        quote=span.quote,
+        start=span.start,
+        end=span.end,
+        answer_start=start,
+        answer_end=end,
+        note_version=note.version,
+        is_draft=note.is_draft,
+    )
