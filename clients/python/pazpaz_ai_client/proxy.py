@@ -1,7 +1,10 @@
 """The thin proxy in PazPaz: the page talks to PazPaz, PazPaz talks to the AI service."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -16,6 +19,7 @@ MAX_BODY = 64 * 1024
 TIMEOUT = httpx.Timeout(60, connect=2, pool=2)  # the service beats at least every 10 s
 UPSTREAM_PREFIX = "/api/v1/ai/agent"
 EVENT_STREAM = "text/event-stream"
+BROWSER_LEFT = 499  # as nginx writes it into its log; nobody is there to read it
 
 _SENT_ON = ("Content-Type", "Accept", "Accept-Language", "X-Request-ID")
 _SENT_BACK = (
@@ -34,6 +38,8 @@ _TOO_LARGE = {"en": "The request is too large.", "he": "הבקשה גדולה מ
 
 Client = httpx.AsyncClient | Callable[[], httpx.AsyncClient]
 Bearer = Callable[[Request], Awaitable[str]]
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +88,10 @@ class _Proxy:
         token = await self._bearer(request)
         try:
             body = await read_body(request, MAX_BODY)
-            return await self._exchange(self._outgoing(request, path, token, body))
+            exchange = self._exchange(self._outgoing(request, path, token, body))
+            return await _unless_left(exchange, request.receive)
+        except _BrowserLeft:
+            return Response(status_code=BROWSER_LEFT)
         except BodyTooLarge:
             return _refusal(request, 413, _TOO_LARGE)
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
@@ -123,10 +132,41 @@ class _Relay(StreamingResponse):
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not the base's way: it depends on the server whether that notices before the next event.
         try:
-            await super().__call__(scope, receive, send)
+            with suppress(_BrowserLeft):
+                await _unless_left(self.stream_response(send), receive)
         finally:  # a browser that left before the first event never started the iterator
             await self._answer.aclose()
+
+
+class _BrowserLeft(Exception):
+    """Nobody waits for the answer any more."""
+
+
+async def _unless_left(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """What the work returns or raises; once the browser has hung up it is cancelled, and raises _BrowserLeft.
+
+    A server tells a route that its caller left only if it asks, and the service would go on for nobody.
+    """
+    task, leaving = asyncio.create_task(work), asyncio.create_task(_left(receive))
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done() and leaving.result():
+            raise _BrowserLeft
+        return await task
+    finally:
+        task.cancel()
+        leaving.cancel()
+        await asyncio.gather(task, leaving, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> bool:
+    """Waits for the browser to hang up; False where a middleware in between cannot tell."""
+    try:
+        return bool((await receive())["type"] == "http.disconnect")
+    except Exception:  # as from a middleware that gave the body to `request._receive`
+        return False
 
 
 async def _events(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from pazpaz_ai_client import proxy
 from pazpaz_ai_client.proxy import create_proxy_router
@@ -278,6 +279,79 @@ async def test_a_browser_gone_before_the_first_event_stops_the_service():
     await asyncio.wait_for(browser.ask(), 1)
 
     assert events.closed.is_set()
+
+
+class Slow:
+    """A service that is asked and does not answer; it knows when nobody waits any more."""
+
+    def __init__(self):
+        self.asked, self.left = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, request):
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left.set()
+
+
+async def reads_it_whole(request, call_next):
+    await request.body()
+    return await call_next(request)
+
+
+async def hands_it_out_again(request, call_next):
+    body = await request.body()
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    request._receive = receive
+    return await call_next(request)
+
+
+def behind(dispatch, app, layers=9):
+    """The application inside middleware like PazPaz's own."""
+    for _ in range(layers):
+        app.add_middleware(BaseHTTPMiddleware, dispatch=dispatch)
+    return app
+
+
+async def passes_it_on(request, call_next):
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("dispatch", [None, passes_it_on, reads_it_whole])
+async def test_a_browser_that_leaves_while_it_waits_stops_the_service(dispatch):
+    """The call is given up at once, also behind nine layers of middleware."""
+    service = Slow()
+    browser = Browser(behind(dispatch, an_app(service), layers=9 if dispatch else 0))
+    asking = browser.ask()
+    await service.asked.wait()
+    assert not service.left.is_set()
+
+    browser.left.set()
+    await asyncio.wait_for(asking, 5)
+
+    assert service.left.is_set()
+    assert browser.received.get_nowait()["status"] == proxy.BROWSER_LEFT
+
+
+@pytest.mark.parametrize("dispatch", [passes_it_on, reads_it_whole, hands_it_out_again])
+async def test_who_stays_is_answered_behind_any_middleware(dispatch):
+    """A middleware that hides whether somebody left costs nobody the answer, in JSON and as events."""
+    service = Recorder()
+    browser = Browser(behind(dispatch, an_app(service)))
+    await asyncio.wait_for(browser.ask(), 5)
+    assert browser.received.get_nowait()["status"] == 200
+
+    events, upstream = a_stream()
+    for part in (b"data: x\n\n", None):
+        events.parts.put_nowait(part)
+    browser = Browser(behind(dispatch, an_app(upstream)))
+    await asyncio.wait_for(browser.ask(), 5)
+    sent = [browser.received.get_nowait() for _ in range(browser.received.qsize())]
+    assert b"".join(message.get("body", b"") for message in sent) == b"data: x\n\n"
 
 
 async def test_a_stream_that_breaks_just_ends():
