@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from demo_monolith.loader import DemoLoader
 from demo_monolith.resources import Transaction
 from demo_monolith.tables import AiOutbox, Base, Client, Note, User, Workspace
 
@@ -123,10 +124,16 @@ class UndecryptableChange(BaseModel):
     undecryptable: bool
 
 
+class SlowChange(BaseModel):
+    """For how many seconds a practice's notes shall keep an answer of the AI service waiting."""
+
+    seconds: Annotated[float, Field(ge=0, le=60)]
+
+
 T = TypeVar("T", bound=Base)
 
 
-def create_admin_router(token: str) -> APIRouter:
+def create_admin_router(token: str, loader: DemoLoader) -> APIRouter:
     """The levers, for whoever sends the token."""
 
     def require_token(x_demo_admin: Annotated[str, Header()] = "") -> None:
@@ -138,6 +145,13 @@ def create_admin_router(token: str) -> APIRouter:
     )
     router.post("/import")(import_rows)
     router.post("/workspaces/{workspace_id}/status")(set_status)
+
+    @router.post("/workspaces/{workspace_id}/slow")
+    async def set_slow(workspace_id: UUID, body: SlowChange) -> SlowChange:
+        """Let answers wait for a practice's notes, or no longer; forgotten when this program ends."""
+        loader.slow[workspace_id] = body.seconds
+        return body
+
     router.post("/users/{user_id}/active")(set_active)
     router.post("/sessions/{note_id}/undecryptable")(set_undecryptable)
     router.get("/outbox")(outbox_state)

@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _add_routes(app: FastAPI, resources: Resources) -> None:
     settings = resources.settings
+    loader = DemoLoader(resources.sessions, resources.sign_ins)
     for router in (auth.router, people.router, notes.router):
         app.include_router(router)
     app.include_router(
@@ -54,7 +55,7 @@ def _add_routes(app: FastAPI, resources: Resources) -> None:
     )
     app.include_router(
         create_internal_router(
-            DemoLoader(resources.sessions, resources.sign_ins),
+            loader,
             verifier=RequestVerifier(
                 keys=settings.keys,
                 audience=US,
@@ -68,7 +69,7 @@ def _add_routes(app: FastAPI, resources: Resources) -> None:
     if settings.token_keys:
         app.include_router(create_jwks_router(settings.token_keys))
     if settings.admin_token:
-        app.include_router(create_admin_router(settings.admin_token))
+        app.include_router(create_admin_router(settings.admin_token, loader))
     app.get("/healthz")(healthz)
     app.get("/", include_in_schema=False)(page)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")

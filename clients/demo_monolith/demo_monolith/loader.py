@@ -1,5 +1,6 @@
 """What the AI service may ask this backend, answered from its tables."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 from uuid import UUID
@@ -49,9 +50,13 @@ class DemoLoader:
     def __init__(self, sessions: Sessions, sign_ins: SignIns) -> None:
         self._sessions = sessions
         self._sign_ins = sign_ins
+        self.slow: dict[UUID, float] = {}
+        """For how many seconds a practice's notes keep an answer waiting."""
 
     async def records(self, request: RecordsRequest) -> RecordsAnswer:
         """The current rows; reading them, or being refused, leaves a committed audit row."""
+        if request.purpose == "answer":
+            await asyncio.sleep(self.slow.get(request.workspace_id, 0))
         allowed = await self._may_read(request)
         await self._audit_read(request, allowed=allowed)
         if not allowed:
