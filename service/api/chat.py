@@ -1,29 +1,37 @@
-"""POST /ai/agent/chat: token, shape, live principal, scope, allowance; then the graph; then the turn is kept."""
+"""POST /ai/agent/chat: token, shape, live principal, scope, allowance; then the graph; then the turn is kept.
+
+The same answer as JSON and as events.
+"""
 
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import structlog
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from service.api.bulkhead import Bulkhead
 from service.api.context import request_id
 from service.api.dependencies import Caller, Held, Opened, Places, body
-from service.api.document import documents
+from service.api.document import documents, documents_events
+from service.api.leaving import unless_left
 from service.api.schemas import ChatRequest, ChatResponse, CitationOut, answer_fields, problems
-from service.api.trail import recorded_chat
+from service.api.stream import EventStream, wants_events
+from service.api.trail import outcome_of, recorded_chat
 from service.container import Container
 from service.domain.answers import Answer, Citation, Question
 from service.domain.identity import ClientId, Principal
+from service.domain.progress import Tell
 from service.domain.turns import Sentence, Turn
 from service.errors import (
     AllowanceUsed,
     ClientNotFound,
     ConversationNotFound,
     ScopeFixed,
-    ServiceError,
     SwitchedOff,
 )
 from service.language.detect import language_of
@@ -40,67 +48,87 @@ Asked = Annotated[ChatRequest, Depends(body(ChatRequest))]
 
 @router.post(
     "/chat",
-    responses=problems(401, 403, 404, 409, 413, 415, 422, 429, 503),
+    response_model=ChatResponse,
+    responses=documents_events() | problems(401, 403, 404, 409, 413, 415, 422, 429, 503),
     openapi_extra=documents(ChatRequest),
     operation_id="chat",
 )
 async def chat(
-    asked: Asked, caller: Caller, standing: Held, opened: Opened, bulkhead: Places
-) -> ChatResponse:
-    started = time.perf_counter()
-    language = language_of(asked.query)
-    try:
-        with QUERY_SECONDS.labels(language=language).time():
-            response = await _answer(asked, caller, standing, opened, bulkhead, started)
-    except ServiceError as exc:
-        QUERIES.labels(language=language, status=exc.code).inc()
-        raise
-    QUERIES.labels(language=language, status=response.answer_status).inc()
-    return response
+    request: Request,
+    asked: Asked,
+    caller: Caller,
+    standing: Held,
+    opened: Opened,
+    bulkhead: Places,
+) -> ChatResponse | EventStream:
+    asking = _Asking(asked, caller, standing, opened, bulkhead)
+    if wants_events(request):
+        return EventStream(request, asking.answer)
+    with ExitStack() as held:
+        return await unless_left(asking.answer(held), request.receive)
 
 
-async def _answer(
-    asked: ChatRequest,
-    caller: Principal,
-    standing: Standing,
-    opened: Container,
-    bulkhead: Bulkhead,
-    started: float,
-) -> ChatResponse:
-    if not standing.enabled:
-        raise SwitchedOff
-    with bulkhead.place(caller.workspace):
-        return await _answer_within(asked, caller, standing, opened, started)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A question of a caller who was let in."""
 
+    asked: ChatRequest
+    caller: Principal
+    standing: Standing
+    opened: Container
+    bulkhead: Bulkhead
+    started: float = field(default_factory=time.perf_counter)
 
-async def _answer_within(
-    asked: ChatRequest, caller: Principal, standing: Standing, opened: Container, started: float
-) -> ChatResponse:
-    client, earlier = await _scope(asked, caller, opened)
-    await _take_allowance(caller, opened)
-    conversation = asked.conversation_id or uuid4()
-    opening = await _opening(asked, caller, opened, client=client, conversation=conversation)
-    async with recorded_chat(opened, caller, opening) as record:
-        answer = await opened.ask(
-            _question(asked, client, standing), caller=caller, earlier=earlier, trail=record.trail
+    async def answer(self, held: ExitStack, tell: Tell | None = None) -> ChatResponse:
+        """The answer, once its turn and its closing row are kept; `held` takes the place, for its owner to give back.
+
+        Nothing is told before all that can refuse the question has let it pass.
+        """
+        language = language_of(self.asked.query)
+        try:
+            with QUERY_SECONDS.labels(language=language).time():
+                if not self.standing.enabled:
+                    raise SwitchedOff
+                held.enter_context(self.bulkhead.place(self.caller.workspace))
+                response = await self._answer(tell)
+        except BaseException as exc:
+            QUERIES.labels(language=language, status=outcome_of(exc)).inc()
+            raise
+        QUERIES.labels(language=language, status=response.answer_status).inc()
+        return response
+
+    async def _answer(self, tell: Tell | None) -> ChatResponse:
+        asked, caller, opened = self.asked, self.caller, self.opened
+        client, earlier = await _scope(asked, caller, opened)
+        await _take_allowance(caller, opened)
+        conversation = asked.conversation_id or uuid4()
+        opening = await _opening(asked, caller, opened, client=client, conversation=conversation)
+        async with recorded_chat(opened, caller, opening) as record:
+            answer = await opened.ask(
+                _question(asked, client, self.standing),
+                caller=caller,
+                earlier=earlier,
+                trail=record.trail,
+                tell=tell,
+            )
+            record.outcome, record.model = answer.status, answer.model
+            turn = _turn(asked.query, answer)
+            record.keep = partial(
+                opened.conversations.add_turn,
+                conversation=conversation,
+                client=client,
+                user=caller.user,
+                workspace=caller.workspace,
+                turn=turn,
+            )
+        log.info("question.answered", outcome=answer.status, citations=len(answer.citations))
+        return ChatResponse(
+            **answer_fields(answer),
+            processing_time_ms=round((time.perf_counter() - self.started) * 1000),
+            conversation_id=conversation,
+            message_id=turn.id,
+            request_id=request_id(),
         )
-        record.outcome, record.model = answer.status, answer.model
-        turn = _turn(asked.query, answer)
-        await opened.conversations.add_turn(
-            conversation=conversation,
-            client=client,
-            user=caller.user,
-            workspace=caller.workspace,
-            turn=turn,
-        )
-    log.info("question.answered", outcome=answer.status, citations=len(answer.citations))
-    return ChatResponse(
-        **answer_fields(answer),
-        processing_time_ms=round((time.perf_counter() - started) * 1000),
-        conversation_id=conversation,
-        message_id=turn.id,
-        request_id=request_id(),
-    )
 
 
 async def _opening(

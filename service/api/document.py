@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 
-from service.api.schemas import Problem
+from service.api.schemas import EVENTS, Problem, StepOut, StreamProblem, TokenOut
 from service.ingestion.events import EventRow
 
 REFERENCE = "#/components/schemas/{model}"
@@ -21,6 +22,34 @@ def documents(kind: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def documents_events() -> dict[int | str, dict[str, Any]]:
+    """The event stream beside the JSON of a 200, each event with the shape of its data."""
+    return {
+        200: {
+            "description": "The answer; with `Accept: text/event-stream`, as events while it comes.",
+            "content": {
+                EventSourceResponse.media_type: {
+                    "itemSchema": {"oneOf": [_event(*one) for one in EVENTS.items()]}
+                }
+            },
+        }
+    }
+
+
+def _event(name: str, kind: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": REFERENCE.format(model=kind.__name__)}
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {
+        "type": "object",
+        "properties": {"event": {"const": name}, "data": data},
+        "required": ["event", "data"],
+    }
+
+
+SHAPES: tuple[type[BaseModel], ...] = (Problem, EventRow, StepOut, TokenOut, StreamProblem)
+"""What no route is declared to take or give, though it does."""
+
+
 def install_document(app: FastAPI) -> None:
     """Adds the shapes that are only referred to, and who may call what."""
     made: Callable[[], dict[str, Any]] = app.openapi
@@ -28,9 +57,7 @@ def install_document(app: FastAPI) -> None:
     def complete() -> dict[str, Any]:
         document = made()
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update(
-            {kind.__name__: _of(kind) for kind in (Problem, EventRow)}
-        )
+        components.setdefault("schemas", {}).update({kind.__name__: _of(kind) for kind in SHAPES})
         components["securitySchemes"] = {"bearer": BEARER, "operator": OPERATOR}
         for path, ways in document["paths"].items():
             for operation in ways.values():

@@ -1,22 +1,25 @@
 """Errors as problem+json (RFC 9457): a string `detail` in the caller's language, a `request_id`, never an echo."""
 
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service import errors
 from service.api.context import request_id
+from service.api.leaving import CallerLeft
 from service.api.trail import public_error
 from service.errors import ServiceError
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+CALLER_LEFT = 499  # as nginx writes it into its log; nobody is there to read it
 
 STATUS: dict[type[ServiceError], int] = {
     errors.MalformedRequest: 422,
@@ -82,16 +85,21 @@ ENGLISH: dict[str, str] = {
 def problem(
     request: Request, *, status: int, code: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
+    """One problem document as an answer."""
+    body = document(request, status=status, code=code)
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def document(request: Request, *, status: int, code: str) -> dict[str, Any]:
     """One problem document; `code` picks the text."""
     texts = HEBREW if caller_language(request) == "he" else ENGLISH
-    body: dict[str, Any] = {
+    return {
         "type": "about:blank" if code not in ENGLISH else f"urn:pazpaz-ai:{code}",
         "title": ENGLISH.get(code, ENGLISH["internal"]),
         "status": status,
         "detail": texts.get(code, texts["internal"]),
         "request_id": request_id(),
     }
-    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def caller_language(request: Request) -> Literal["he", "en"]:
@@ -110,18 +118,38 @@ def status_of(error: ServiceError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a caller is told of an error; `retry_after` in whole seconds."""
+
+    status: int
+    code: str
+    retry_after: int | None
+
+
+async def refusal_of(request: Request, error: ServiceError) -> Refusal:
+    """After it was recorded, where it is a decision about the caller; which part is away stays our own business."""
+    error = await public_error(request, error)
+    status = status_of(error)
+    log.info("request.refused", code=error.code, status=status)
+    hidden = "unavailable" if status == 503 else "internal"
+    wait = None if error.retry_after is None else max(1, ceil(error.retry_after))
+    return Refusal(status, error.code if error.code in ENGLISH else hidden, wait)
+
+
 async def _service_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, ServiceError)  # noqa: S101 - registered for this class only
-    exc = await public_error(request, exc)
-    status = status_of(exc)
-    log.info("request.refused", code=exc.code, status=status)
+    refusal = await refusal_of(request, exc)
     headers = {}
-    if exc.retry_after is not None:
-        headers["Retry-After"] = str(max(1, ceil(exc.retry_after)))
-    if status == 401:
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    public = exc.code if exc.code in ENGLISH else "unavailable" if status == 503 else "internal"
-    return problem(request, status=status, code=public, headers=headers)
+    return problem(request, status=refusal.status, code=refusal.code, headers=headers)
+
+
+async def _nobody(request: Request, exc: Exception) -> Response:
+    return Response(status_code=CALLER_LEFT)
 
 
 async def _http_error(request: Request, exc: Exception) -> JSONResponse:
@@ -142,5 +170,6 @@ async def _validation_error(request: Request, exc: Exception) -> JSONResponse:
 
 def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(CallerLeft, _nobody)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

@@ -15,6 +15,7 @@ from service.domain.answers import (
     Mode,
     SearchStatement,
 )
+from service.domain.progress import Line
 from service.ports import ConversationHead
 
 
@@ -210,6 +211,47 @@ class Problem(BaseModel):
     status: int
     detail: str
     request_id: str
+
+
+class StepOut(BaseModel):
+    """Event `status`: the answering has come to this step."""
+
+    step: str
+
+
+class TokenOut(BaseModel):
+    """Event `token`: the next line of the answer, verified; the events `citation` of its markers came just before it.
+
+    All texts put together in order are the answer: each has its own markers, and the line break before it. It is
+    `answer[answer_start:answer_end]`, in code points. Should `done` differ, `done` is the answer.
+    """
+
+    text: str
+    answer_start: int
+    answer_end: int
+
+    @classmethod
+    def of(cls, line: Line) -> "TokenOut":
+        return cls(text=line.text, answer_start=line.start, answer_end=line.start + len(line.text))
+
+
+class StreamProblem(Problem):
+    """Event `error`, the last of a stream that failed: what was told before it is no answer."""
+
+    code: str
+    retry_after: int | None = None
+    """Seconds after which to try again."""
+
+
+EventName = Literal["status", "citation", "token", "done", "error"]
+EVENTS: dict[EventName, type[BaseModel]] = {
+    "status": StepOut,
+    "citation": CitationOut,
+    "token": TokenOut,
+    "done": ChatResponse,
+    "error": StreamProblem,
+}
+"""What the data of each event is; a stream has one `done` or one `error`, which is its last."""
 
 
 _RETRY_AFTER = {

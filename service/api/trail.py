@@ -1,7 +1,6 @@
 """The audit rows of a request: before text is read, after it was shown, and when somebody was refused."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from fastapi import Request
 
 from service import errors
 from service.api.context import request_id, route_of
+from service.api.leaving import to_its_end
 from service.container import Container
 from service.domain.audit import Action, AuditEntry, Trail
 from service.domain.identity import Principal, TokenClaims
@@ -39,6 +39,10 @@ class ChatRecord:
     trail: Trail = field(default_factory=Trail)
     outcome: str = "internal"
     model: str | None = None
+    keep: Callable[[], Awaitable[None]] | None = None
+    """Stores the turn, before the closing row; whoever leaves meanwhile stops neither."""
+    open: bool = False
+    """Whether the first row is written and the second was not tried."""
 
     def details(self) -> dict[str, Any]:
         return {"outcome": self.outcome, "model": self.model, "notes": self.trail.details()}
@@ -48,34 +52,53 @@ class ChatRecord:
 async def recorded_chat(
     opened: Container, caller: Principal, opening: Mapping[str, Any]
 ) -> AsyncIterator[ChatRecord]:
-    """A question between its two rows: no text is pulled before the first, none shown before the second.
+    """A question between its two rows: no text is pulled before the first, no whole answer shown before the second.
 
     Raises StoreUnavailable where a row cannot be written: what cannot be recorded is not done.
     """
     record = ChatRecord()
-    await write(opened, caller, "chat.opened", opening, chat=record.chat)
     try:
+        await to_its_end(_open(record, opened, caller, opening))
         yield record
+        await to_its_end(_keep_and_close(record, opened, caller))
     except BaseException as exc:
-        record.outcome = _outcome(exc)
-        await _close_after(exc, record, opened, caller)
+        if record.open:
+            record.outcome = outcome_of(exc)
+            await _close_after(exc, record, opened, caller)
         raise
-    await write(opened, caller, "chat.closed", record.details(), chat=record.chat)
 
 
-def _outcome(exc: BaseException) -> str:
+def outcome_of(exc: BaseException) -> str:
+    """How a question ended that raised this."""
     if isinstance(exc, ServiceError):
         return exc.code
     return "internal" if isinstance(exc, Exception) else "cancelled"
+
+
+async def _open(
+    record: ChatRecord, opened: Container, caller: Principal, opening: Mapping[str, Any]
+) -> None:
+    await write(opened, caller, "chat.opened", opening, chat=record.chat)
+    record.open = True
+
+
+async def _keep_and_close(record: ChatRecord, opened: Container, caller: Principal) -> None:
+    if record.keep:
+        await record.keep()
+    await _close(record, opened, caller)
+
+
+async def _close(record: ChatRecord, opened: Container, caller: Principal) -> None:
+    record.open = False
+    await write(opened, caller, "chat.closed", record.details(), chat=record.chat)
 
 
 async def _close_after(
     exc: BaseException, record: ChatRecord, opened: Container, caller: Principal
 ) -> None:
     """The closing row of a question that failed; if it cannot be written, the sweeper will close it as unknown."""
-    closing = write(opened, caller, "chat.closed", record.details(), chat=record.chat)
     try:
-        await asyncio.shield(closing)  # whoever cancels the question must not cancel its record
+        await to_its_end(_close(record, opened, caller))
     except ServiceError:
         log.warning("audit.left_open")
         return

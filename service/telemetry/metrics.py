@@ -13,6 +13,11 @@ QUERY_SECONDS = Histogram(
     ["language"],
     buckets=QUERY_BUCKETS,
 )
+FIRST_TOKEN_SECONDS = Histogram(
+    "ai_agent_first_token_seconds",
+    "From question to the first verified sentence, where events are sent.",
+    buckets=QUERY_BUCKETS,
+)
 EMBEDDING_SECONDS = Histogram(
     "ai_agent_embedding_duration_seconds", "One embed call.", ["model"], buckets=CALL_BUCKETS
 )

@@ -1,7 +1,7 @@
 """A served app around parts that remember: everything a request meets but the network."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from service.domain.answers import Answer, Question, SearchStatement
 from service.domain.audit import Trail, Use
 from service.domain.identity import ClientId, Principal, WorkspaceId
 from service.domain.notes import Note
+from service.domain.progress import Progress, Tell
 from service.errors import ServiceError
 from service.main import build_app
 from service.security.principals import Principals
@@ -120,6 +121,10 @@ class Parts:
     touches: list[tuple[Note, Use]] = field(default_factory=list)
     bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(3, 2))
     answer: Answer | BaseException = field(default_factory=an_answer)
+    progress: Sequence[Progress] = ()
+    """What is told before the answer, to whoever listens."""
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    """What the answer waits for after that."""
     asked: list[tuple[Question, Principal, Sequence[str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -141,12 +146,22 @@ class Parts:
         return Signer(KEY, audience=OUR_AUDIENCE, clock=self.seconds)
 
     async def ask(
-        self, question: Question, *, caller: Principal, earlier: Sequence[str], trail: Trail
+        self,
+        question: Question,
+        *,
+        caller: Principal,
+        earlier: Sequence[str],
+        trail: Trail,
+        tell: Tell | None = None,
     ) -> Answer:
         self.asked.append((question, caller, earlier))
         for note, use in self.touches:
             trail.saw(note, use)
         self.audit.on_ask = list(self.audit.actions)
+        for one in self.progress if tell else ():
+            tell(one)
+        if self.meanwhile:
+            await self.meanwhile()
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
