@@ -35,9 +35,21 @@ async def _walk_every_path(practice: Practice, stage: Stage) -> list[str]:
     answer = await practice.ask(QUERY, client_id=client)
     assert any(word in answer["answer"] for word in CANARIES), "the canary never sang"
     await practice.ask(f"{QUERY} football", client_id=client)
+    await _stream(practice, client)
     await practice.do("GET", f"/api/v1/ai/agent/history/{answer['conversation_id']}")
     await practice.therapist.edit(session, subjective=f"{NOTE} אחרת")
     return [*await _refusals(practice, stage)]
+
+
+async def _stream(practice: Practice, client: str) -> None:
+    http = practice.therapist.http
+    headers = {
+        "Accept": "text/event-stream",
+        "X-CSRF-Token": http.cookies.get("csrf_token") or "",
+    }
+    body = {"query": QUERY, "client_id": client}
+    streamed = await http.post("/api/v1/ai/agent/chat", json=body, headers=headers)
+    assert any(word in streamed.text for word in CANARIES), "the canary was not streamed"
 
 
 async def _refusals(practice: Practice, stage: Stage) -> Iterable[str]:
