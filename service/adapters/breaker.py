@@ -113,6 +113,7 @@ class Breaker:
     def _change(self, state: State) -> None:
         before, self.state = self.state, state
         self._changes += 1
+        self._probing = False
         self._failed.clear()
         self._counter(before, state).inc()
         BREAKER_OPEN.labels(circuit_breaker=self.name).set(_SHOWN_AS[state])
