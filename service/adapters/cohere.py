@@ -3,11 +3,8 @@
 No retries in the SDK: `guard` has them, with the circuit breakers and the bulkhead.
 """
 
-import base64
 import logging
 import math
-import sys
-from array import array
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +24,7 @@ from cohere.core.http_sse._exceptions import SSEError
 
 from service.adapters.guard import Guards, guards
 from service.adapters.provider import Price, Provider
+from service.adapters.untrusted import batches, failure, floats, in_order, translated, unit
 from service.domain.answers import (
     CitationDelta,
     Delta,
@@ -38,7 +36,7 @@ from service.domain.answers import (
 )
 from service.domain.deadline import Deadline
 from service.domain.usage import Usage
-from service.errors import BadSettings, ModelFailure, ModelUnavailable
+from service.errors import BadSettings, ModelUnavailable
 from service.ports import DIMENSION, CallContext, Vector, for_nobody
 from service.settings import Settings
 from service.telemetry.metrics import EMBEDDING_ERRORS, EMBEDDING_SECONDS, LLM_ERRORS
@@ -130,7 +128,7 @@ class CohereEmbedder:
     ) -> Sequence[Vector]:
         """Unit vectors, comparable between workspaces."""
         vectors: list[Vector] = []
-        for batch in _batches(texts, BATCH):
+        for batch in batches(texts, BATCH):
             with EMBEDDING_SECONDS.labels(model=self.model).time(), self._counted():
                 vectors += await self.cohere.guards.embed.call(
                     partial(self._embed, batch, purpose, context),
@@ -142,7 +140,7 @@ class CohereEmbedder:
     async def _embed(
         self, texts: Sequence[str], purpose: str, context: CallContext
     ) -> list[Vector]:
-        with translated():
+        with _from_sdk():
             answer = await self.cohere.client.embed(
                 model=self.name,
                 input_type=f"search_{purpose}",
@@ -156,7 +154,7 @@ class CohereEmbedder:
             encoded = getattr(answer.embeddings, "base64", None) or []
             if len(encoded) != len(texts):
                 raise ModelUnavailable("garbage")
-            return [_vector(one) for one in encoded]
+            return [unit(floats(one)) for one in encoded]
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -194,7 +192,7 @@ class CohereReranker:
         context: CallContext,
     ) -> Sequence[float]:
         scores: list[float] = []
-        for batch in _batches([stretch.headed for stretch in stretches], MOST_DOCUMENTS):
+        for batch in batches([stretch.headed for stretch in stretches], MOST_DOCUMENTS):
             scores += await self.cohere.guards.rerank.call(
                 partial(self._rerank, query, batch, context),
                 context=context,
@@ -205,16 +203,13 @@ class CohereReranker:
     async def _rerank(
         self, query: str, documents: Sequence[str], context: CallContext
     ) -> list[float]:
-        with translated():
+        with _from_sdk():
             answer = await self.cohere.client.rerank(
                 model=self.model, query=query, documents=list(documents)
             )
             context.meter.add(self.model, _billed(answer.meta))
-            scores = {result.index: _share(result.relevance_score) for result in answer.results}
-            # A place named twice leaves another without a score, though the count is right.
-            if sorted(scores) != [*range(len(documents))]:
-                raise ModelUnavailable("garbage")
-            return [scores[place] for place in range(len(documents))]
+            scores = ((one.index, _share(one.relevance_score)) for one in answer.results)
+            return in_order(scores, len(documents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +240,7 @@ class CohereChat:
     async def _answer(
         self, question: Question, passages: Sequence[Passage], context: CallContext
     ) -> AsyncGenerator[Delta, None]:
-        with translated():
+        with _from_sdk():
             async with aclosing(self._events(question, passages)) as events:
                 async for delta in _deltas(events):
                     if isinstance(delta, Finished):
@@ -334,22 +329,6 @@ def _crosses(model: str) -> bool:
     return "english" not in model
 
 
-def _batches(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(texts), size):
-        yield texts[start : start + size]
-
-
-def _vector(encoded: str) -> Vector:
-    """Little-endian float32, made unit length; raises ModelUnavailable for any other shape."""
-    values = array("f", base64.b64decode(encoded, validate=True))
-    if sys.byteorder == "big":
-        values.byteswap()
-    length = math.sqrt(math.fsum(value * value for value in values))
-    if len(values) != DIMENSION or not math.isfinite(length) or length == 0:
-        raise ModelUnavailable("garbage")
-    return [value / length for value in values]
-
-
 def _share(score: Any) -> float:
     if not isinstance(score, int | float) or not math.isfinite(score):
         raise ModelUnavailable("garbage")
@@ -357,42 +336,15 @@ def _share(score: Any) -> float:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Any failure of the provider as ModelUnavailable, without its message: that may quote what was sent."""
-    try:
-        yield
-    except ApiError as exc:
-        raise ModelUnavailable(
-            _reason(exc.status_code), retry_after=_retry_after(exc.headers)
-        ) from None
-    except (TimeoutError, httpx.TimeoutException):
-        raise ModelUnavailable("timeout") from None
-    except httpx.RemoteProtocolError:
-        raise ModelUnavailable("cut") from None
-    except SSEError:  # what was sent is no event stream; it counts as a broken transport
-        raise ModelUnavailable("garbage") from None
-    except httpx.HTTPError:
-        raise ModelUnavailable("connection") from None
-    except (ValueError, TypeError, AttributeError):
-        raise ModelUnavailable("garbage") from None
-
-
-def _reason(status: int | None) -> ModelFailure:
-    if status == 429:
-        return "rate_limited"
-    if status in {408, 409} or (status or 0) >= 500:
-        return "server_error"
-    # The SDK gives the status of the answer, 200, to a body that it cannot read.
-    return "refused" if status and 400 <= status < 500 else "garbage"
-
-
-def _retry_after(headers: Mapping[str, str] | None) -> float | None:
-    given = {name.lower(): value for name, value in (headers or {}).items()}
-    try:
-        seconds = float(given.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+def _from_sdk() -> Iterator[None]:
+    """`translated`, for what the SDK makes of an answer too."""
+    with translated():
+        try:
+            yield
+        except ApiError as exc:
+            raise failure(exc.status_code, exc.headers) from None
+        except SSEError:  # what was sent is no event stream; it counts as a broken transport
+            raise ModelUnavailable("garbage") from None
 
 
 async def _check(cohere: Cohere, embedder: CohereEmbedder, reranker: str, chat: str) -> None:
@@ -407,7 +359,7 @@ async def _check(cohere: Cohere, embedder: CohereEmbedder, reranker: str, chat: 
 async def _check_name(
     cohere: Cohere, setting: str, name: str, endpoint: str, deadline: Deadline
 ) -> None:
-    with _as_settings(setting), translated():
+    with _as_settings(setting), _from_sdk():
         async with deadline.timeout():
             known = await cohere.client.models.get(name)
         endpoints = known.endpoints or []
