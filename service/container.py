@@ -369,6 +369,10 @@ def _opened_providers(
         from service.adapters import cohere
 
         yield "cohere", cohere.open_provider(settings, http)
+    if settings.openai_base_url is not None:
+        from service.adapters import openai_compatible
+
+        yield "openai", openai_compatible.open_provider(settings, http)
 
 
 def _models(settings: Settings, providers: Mapping[str, Provider]) -> Models:

@@ -34,9 +34,17 @@ def _private_address(value: HttpUrl) -> HttpUrl:
     return value
 
 
+def _bare_address(value: HttpUrl) -> HttpUrl:
+    """A login in an address is shown wherever the address is; a query would end up inside the paths behind it."""
+    if value.username or value.password or value.query or value.fragment:
+        raise ValueError("must have no login, query or fragment; a key has a setting of its own")
+    return value
+
+
 PostgresUrl = Annotated[SecretStr, AfterValidator(_asyncpg_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 KeySetUrl = Annotated[HttpUrl, AfterValidator(_private_address)]
+BareUrl = Annotated[HttpUrl, AfterValidator(_bare_address)]
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -69,7 +77,7 @@ class Settings(BaseSettings):
     key_encryption_keys_old_file: Path | None = None
     """Further ones, a line each, that only unwrap: while the key is being changed."""
 
-    model_provider: Literal["local", "cohere"] = "local"
+    model_provider: Literal["local", "cohere", "openai"] = "local"
     embedding_model: str | None = None
     """The embedder of workspaces that have no index yet; the others keep theirs until `reindex switch`."""
     cohere_api_key: SecretStr | None = None
@@ -77,6 +85,18 @@ class Settings(BaseSettings):
     cohere_embed_model: str = "embed-v4.0"
     cohere_rerank_model: str = "rerank-v3.5"
     cohere_chat_model: str = "command-a-03-2025"
+    openai_base_url: BareUrl | None = None
+    """A server that speaks OpenAI's format, with or without /v1; http is for a network that is your own."""
+    openai_api_key: SecretStr | None = None
+    openai_embed_model: str | None = None
+    """This and the next two: what is unset, the local model does."""
+    openai_rerank_model: str | None = None
+    openai_chat_model: str | None = None
+    openai_embed_query_prefix: str = ""
+    """What the embedding model wants before a question, as "query: "; part of the stored model's name."""
+    openai_embed_document_prefix: str = ""
+    openai_multilingual_models: frozenset[str] = frozenset()
+    """Those of them for which a question in Hebrew comes near a note in English."""
 
     operator_token: SecretStr | None = Field(default=None, min_length=MIN_SECRET_LENGTH)
     """Opens the operators' routes under /internal/v1; unset, nobody may call them."""
@@ -129,7 +149,26 @@ class Settings(BaseSettings):
         self._require_a_token_mode()
         if self.model_provider == "cohere" and self.cohere_api_key is None:
             raise ValueError("MODEL_PROVIDER=cohere needs COHERE_API_KEY")
+        self._require_a_server()
         return self
+
+    def _require_a_server(self) -> None:
+        models = {
+            "OPENAI_EMBED_MODEL": self.openai_embed_model,
+            "OPENAI_RERANK_MODEL": self.openai_rerank_model,
+            "OPENAI_CHAT_MODEL": self.openai_chat_model,
+        }
+        given = [name for name, model in models.items() if model]
+        if self.openai_base_url is None and (given or self.model_provider == "openai"):
+            raise ValueError(
+                f"{given[0] if given else 'MODEL_PROVIDER=openai'} needs OPENAI_BASE_URL"
+            )
+        if self.model_provider == "openai" and not given:
+            raise ValueError(f"MODEL_PROVIDER=openai needs one of {', '.join(models)}")
+        if self.openai_embed_query_prefix and not self.openai_embed_model:
+            raise ValueError("OPENAI_EMBED_QUERY_PREFIX needs OPENAI_EMBED_MODEL")
+        if self.openai_embed_document_prefix and not self.openai_embed_model:
+            raise ValueError("OPENAI_EMBED_DOCUMENT_PREFIX needs OPENAI_EMBED_MODEL")
 
     def _require_a_token_mode(self) -> None:
         asymmetric = self.jwks_url is not None or self.jwks_file is not None

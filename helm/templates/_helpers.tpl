@@ -110,6 +110,9 @@ securityContext:
 {{- if or (eq "cohere" (.Values.config.MODEL_PROVIDER | default "local")) (hasPrefix "cohere/" (.Values.config.EMBEDDING_MODEL | default "")) }}
 {{ include "pazpaz-ai.secret" (list . "COHERE_API_KEY") }}
 {{- end }}
+{{- if .Values.secret.openaiKey }}
+{{ include "pazpaz-ai.secret" (list . "OPENAI_API_KEY") }}
+{{- end }}
 - name: SIGNING_KEYS_DIR
   value: /keys/signing
 - name: MONOLITH_KEYS_FILE

@@ -24,7 +24,7 @@ from cohere.core.http_sse._exceptions import SSEError
 
 from service.adapters.guard import Guards, guards
 from service.adapters.provider import Price, Provider
-from service.adapters.untrusted import batches, failure, floats, in_order, translated, unit
+from service.adapters.untrusted import batches, counted, failure, floats, in_order, translated, unit
 from service.domain.answers import (
     CitationDelta,
     Delta,
@@ -129,7 +129,8 @@ class CohereEmbedder:
         """Unit vectors, comparable between workspaces."""
         vectors: list[Vector] = []
         for batch in batches(texts, BATCH):
-            with EMBEDDING_SECONDS.labels(model=self.model).time(), self._counted():
+            timed = EMBEDDING_SECONDS.labels(model=self.model).time()
+            with timed, counted(EMBEDDING_ERRORS, self.model):
                 vectors += await self.cohere.guards.embed.call(
                     partial(self._embed, batch, purpose, context),
                     context=context,
@@ -155,14 +156,6 @@ class CohereEmbedder:
             if len(encoded) != len(texts):
                 raise ModelUnavailable("garbage")
             return [unit(floats(one)) for one in encoded]
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        try:
-            yield
-        except ModelUnavailable as exc:
-            EMBEDDING_ERRORS.labels(error_type=exc.reason, model=self.model).inc()
-            raise
 
 
 def embedder_named(model: str, cohere: Cohere) -> CohereEmbedder | None:
@@ -229,13 +222,10 @@ class CohereChat:
             first_seconds=FIRST_SECONDS,
             seconds=CHAT_SECONDS,
         )
-        try:
+        with counted(LLM_ERRORS, self.model):
             async with aclosing(deltas):
                 async for delta in deltas:
                     yield delta
-        except ModelUnavailable as exc:
-            LLM_ERRORS.labels(error_type=exc.reason, model=self.model).inc()
-            raise
 
     async def _answer(
         self, question: Question, passages: Sequence[Passage], context: CallContext

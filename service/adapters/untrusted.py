@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import httpx
+from prometheus_client import Counter
 
 from service.errors import ModelFailure, ModelUnavailable
 from service.ports import DIMENSION, Vector
@@ -34,6 +35,16 @@ def translated() -> Iterator[None]:
 def failure(status: int | None, headers: Mapping[str, str] | None) -> ModelUnavailable:
     """What an answer with this status means, with the wait it asks for."""
     return ModelUnavailable(_reason(status), retry_after=_retry_after(headers))
+
+
+@contextmanager
+def counted(errors: Counter, model: str) -> Iterator[None]:
+    """Counts the ModelUnavailable that leaves the block, by its reason."""
+    try:
+        yield
+    except ModelUnavailable as exc:
+        errors.labels(error_type=exc.reason, model=model).inc()
+        raise
 
 
 def batches(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:

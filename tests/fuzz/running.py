@@ -48,7 +48,14 @@ def stores() -> dict[str, type[Any]]:
     first = (LexicalIndex, People, Finder, Principals)
     found: dict[str, type[Any]] = {one.__name__: one for one in first}
     for module in pkgutil.iter_modules(service.adapters.__path__):
-        if module.name in {"cohere", "local_model", "jwks", "schema", "database"}:
+        if module.name in {
+            "cohere",
+            "openai_compatible",
+            "local_model",
+            "jwks",
+            "schema",
+            "database",
+        }:
             continue  # models, public keys and the doors: no state of a practice of their own
         for name, one in vars(import_module(f"service.adapters.{module.name}")).items():
             if inspect.isclass(one) and one.__module__.endswith(f"adapters.{module.name}"):

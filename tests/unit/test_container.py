@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import RING, KeyRing, PrivateKey
+from service.adapters.local_model import ExtractiveModel, LocalReranker
 from service.adapters.query_cache import QueryVectors
 from service.container import Models, _models, _providers, open_container
 from service.errors import BadSettings, ModelUnavailable
@@ -143,6 +144,14 @@ def models(**given: object) -> Models:
         cohere_embed_model="embed-test",
         cohere_rerank_model="rerank-test",
         cohere_chat_model="chat-test",
+        openai_base_url=None,
+        openai_api_key=None,
+        openai_embed_model=None,
+        openai_rerank_model=None,
+        openai_chat_model=None,
+        openai_embed_query_prefix="",
+        openai_embed_document_prefix="",
+        openai_multilingual_models=frozenset(),
     )
     vars(settings).update(given)
     vectors = QueryVectors(Redis.from_url("redis://nowhere.invalid"))
@@ -180,6 +189,28 @@ def test_with_a_key_every_embedder_can_run(provider: str) -> None:
     embedders = models(model_provider=provider, cohere_api_key=KEY).embedders
     for name in ("local-hash-1", "local-hash-2", THEIRS, "cohere/embed-older/1024"):
         assert embedders.of(name).model == name
+
+
+SERVER: dict[str, object] = {
+    "openai_base_url": "http://models.invalid/v1",
+    "openai_embed_model": "e5",
+}
+OWN = "openai/e5/1024"
+
+
+def test_a_server_of_ones_own_does_what_it_has_models_for() -> None:
+    """The local model does the rest; indexes by any model of the server can run, and Cohere's beside them."""
+    chosen = models(model_provider="openai", cohere_api_key=KEY, **SERVER)
+    assert chosen.embedder.model == OWN
+    assert (chosen.reranker.model, chosen.chat.model) == (
+        LocalReranker.model,
+        ExtractiveModel.model,
+    )
+    for name in (THEIRS, OWN, "openai/older/1024?query=query%3A+"):
+        assert chosen.embedders.of(name).model == name
+    assert models(**SERVER).embedder.model == "local-hash-1"
+    assert models(**SERVER, openai_chat_model="c").chat.model == ExtractiveModel.model
+    assert models(model_provider="openai", **SERVER, openai_chat_model="c").chat.model == "c"
 
 
 def test_without_a_key_a_providers_model_is_unavailable() -> None:

@@ -90,6 +90,7 @@ BAD = {
     "REQUEST_TIMEOUT_SECONDS": "0",
     "LEASE_SECONDS": "canary",
     "COHERE_BASE_URL": "canary",
+    "OPENAI_BASE_URL": "http://user:canary@models.example/v1",
     "JWKS_URL": "http://canary.example/jwks.json",
     "JWKS_RETRY_SECONDS": "0",
 }
@@ -158,8 +159,18 @@ def test_roles_are_read_from_json(environment):
         ({"KEY_ENCRYPTION_KEY": None}, "KEY_ENCRYPTION_KEY"),
         ({"KEY_ENCRYPTION_KEY_FILE": "/keys/kek"}, "KEY_ENCRYPTION_KEY_FILE"),
         ({"MODEL_PROVIDER": "cohere"}, "COHERE_API_KEY"),
+        ({"MODEL_PROVIDER": "openai"}, "MODEL_PROVIDER=openai needs OPENAI_BASE_URL"),
+        (
+            {"MODEL_PROVIDER": "openai", "OPENAI_BASE_URL": "http://models/v1"},
+            "needs one of OPENAI_EMBED_MODEL, OPENAI_RERANK_MODEL, OPENAI_CHAT_MODEL",
+        ),
+        ({"OPENAI_CHAT_MODEL": "m"}, "OPENAI_CHAT_MODEL needs OPENAI_BASE_URL"),
+        (
+            {"OPENAI_EMBED_QUERY_PREFIX": "query: "},
+            "OPENAI_EMBED_QUERY_PREFIX needs OPENAI_EMBED_MODEL",
+        ),
     ],
-    ids=["no key", "two keys", "no provider key"],
+    ids=["no key", "two keys", "no provider key", "no server", "no model", "lost model", "prefix"],
 )
 def test_variables_that_belong_together_are_checked_together(environment, changes, names):
     """Exactly one wrapping key; a provider comes with its key."""
@@ -185,12 +196,26 @@ def test_migrating_needs_its_own_login_and_nothing_else(environment):
     assert complaint(MigrationSettings) == "MIGRATION_DATABASE_URL: Field required"
 
 
+def test_a_server_of_ones_own_is_named_with_what_it_serves(environment):
+    """Plain http will do inside a network; what stands before texts keeps its blank; models are listed as JSON."""
+    environment(
+        MODEL_PROVIDER="openai",
+        OPENAI_BASE_URL="http://models.internal:8000/v1",
+        OPENAI_EMBED_MODEL="e5",
+        OPENAI_EMBED_QUERY_PREFIX="query: ",
+        OPENAI_MULTILINGUAL_MODELS='["e5"]',
+    )
+    settings = load(Settings)
+    assert settings.openai_embed_query_prefix == "query: "
+    assert settings.openai_multilingual_models == {"e5"}
+
+
 def test_secrets_do_not_print(environment):
     """Neither the settings nor a field of them shows a secret by accident."""
-    environment(COHERE_API_KEY="cohere-canary-key")
+    environment(COHERE_API_KEY="cohere-canary-key", OPENAI_API_KEY="openai-canary-key")
     settings = load(Settings)
     shown = f"{settings!r} {settings} {settings.model_dump()}"
-    secrets = (GOOD["SECRET_KEY"], GOOD["KEY_ENCRYPTION_KEY"], ":password@", "cohere-canary-key")
+    secrets = (GOOD["SECRET_KEY"], GOOD["KEY_ENCRYPTION_KEY"], ":password@", "-canary-key")
     assert not [secret for secret in secrets if secret in shown]
 
 

@@ -19,7 +19,10 @@ from service.demo.provider_stub.writing import Asked, Document, Written, pieces,
 
 DIMENSION = 1024
 FINISH = {"complete": "stop", "length": "length", "error": "error"}
-DOCUMENT = re.compile(r"^\[(?P<id>[^\]\s]+)\]\s+(?P<text>.+)$", re.MULTILINE)
+DOCUMENT = re.compile(
+    r"^\[(?P<id>[^\]\s]+)\][ \t]+(?:\[[^\]\n]*\]\n)?(?P<text>[^\[]+)", re.MULTILINE
+)
+HEADING = re.compile(r"^\[[^\]\n]*\]$", re.MULTILINE)
 FAILED = Refused(500, "the generation failed")
 
 
@@ -133,15 +136,19 @@ def _marked(written: Written) -> str:
 
 
 def _asked(body: Body) -> Asked:
-    """The documents are the lines `[id] text` of the last user message; the rest of it is the question."""
+    """The documents of the last user message are `[id] text`, up to the next bracket; the rest of it is the question.
+
+    A text may have a heading in brackets of its own, and so may the question.
+    """
     messages = body.get("messages") or []
     if not messages:
         raise Refused(400, "invalid request: messages are missing")
     last = [said(message) for message in messages if message.get("role") == "user"][-1:]
     prompt = "".join(last)
-    documents = [Document(one["id"], one["text"]) for one in DOCUMENT.finditer(prompt)]
+    documents = [Document(one["id"], one["text"].strip()) for one in DOCUMENT.finditer(prompt)]
+    question = HEADING.sub("", DOCUMENT.sub("", prompt)).strip()
     read = sum(len(words(said(message))) for message in messages)
-    return Asked(DOCUMENT.sub("", prompt).strip(), documents, read)
+    return Asked(question, documents, read)
 
 
 def _text(document: Any) -> Any:

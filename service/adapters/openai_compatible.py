@@ -1,0 +1,414 @@
+"""Any server that speaks OpenAI's format, as vLLM, TEI, Ollama or LiteLLM inside a hospital's own network.
+
+Embeddings, reranking as Jina and Cohere first defined it, and streamed chat; citations are marks in its text. Nothing
+a server sends back is used before it was checked.
+"""
+
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+import httpx
+from pydantic import SecretStr
+
+from service.adapters.guard import Guards, guards
+from service.adapters.markers import INSTRUCTIONS, MarkedText, prompt
+from service.adapters.provider import Provider
+from service.adapters.untrusted import batches, counted, failure, floats, in_order, translated, unit
+from service.domain.answers import Delta, Finished, Passage, Question, Stretch
+from service.domain.deadline import Deadline
+from service.domain.usage import Usage
+from service.errors import BadSettings, ModelUnavailable
+from service.ports import DIMENSION, CallContext, Vector, for_nobody
+from service.settings import Settings
+from service.telemetry.metrics import EMBEDDING_ERRORS, EMBEDDING_SECONDS, LLM_ERRORS
+
+PREFIX, SUFFIX = "openai/", f"/{DIMENSION}"
+
+BATCH = 32  # What TEI takes in one call unless told otherwise; nobody takes fewer.
+MOST_DOCUMENTS = 100
+# Of one attempt. A person waits for a question's; a batch of notes may take its time.
+SECONDS = {"query": 4.0, "document": 20.0}
+RERANK_SECONDS = 5.0
+FIRST_SECONDS, CHAT_SECONDS = 10.0, 40.0
+CHECK_SECONDS = 5.0
+MAX_TOKENS = 800
+MOST_LINE = 1_000_000
+"""Bytes of one event; a server that never ends a line must not fill the memory."""
+HAIR = 1e-3
+"""By so much a sum of rounded numbers may miss 0 or 1."""
+NO_LIST = frozenset({404, 405, 501})
+
+FINISH: dict[str, Literal["complete", "length"]] = {"stop": "complete", "length": "length"}
+OPENS = "<think>"
+THOUGHTS = re.compile(r"\s*(?:<think>.*?</think>\s*)*", re.DOTALL)
+# What raw scores would put far apart, one of them below zero.
+PROBES = [Stretch(text, "", None, "") for text in ("a word", "seven boats went out to sea")]
+
+
+def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | None:
+    """None without an address. `http` and its connections are shared by all calls, and closed by whoever opened it."""
+    if settings.openai_base_url is None:
+        return None
+    server = Server(
+        http=http,
+        url=_versioned(str(settings.openai_base_url)),
+        key=settings.openai_api_key,
+        multilingual=settings.openai_multilingual_models,
+    )
+    embedder, reranker, chat = _models(settings, server)
+    return Provider(
+        embedder=embedder,
+        reranker=reranker,
+        chat=chat,
+        family=partial(embedder_named, server=server),
+        check=partial(_check, server, embedder, reranker, chat),
+    )
+
+
+def _models(
+    settings: Settings, server: "Server"
+) -> tuple["OpenAIEmbedder | None", "OpenAIReranker | None", "OpenAIChat | None"]:
+    asks, holds = settings.openai_embed_query_prefix, settings.openai_embed_document_prefix
+    embed, rerank = settings.openai_embed_model, settings.openai_rerank_model
+    chat = settings.openai_chat_model
+    return (
+        OpenAIEmbedder(server, embed, asks, holds) if embed else None,
+        OpenAIReranker(server, rerank) if rerank else None,
+        OpenAIChat(server, chat) if chat else None,
+    )
+
+
+def _versioned(url: str) -> str:
+    """Some write the address with the version that all paths begin with, some without."""
+    return url.rstrip("/").removesuffix("/v1") + "/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An address and how to call it, shared by the three adapters. Its methods raise ModelUnavailable."""
+
+    http: httpx.AsyncClient = field(repr=False)
+    url: str
+    key: SecretStr | None = None
+    multilingual: frozenset[str] = frozenset()
+    """Names of models that cross languages."""
+    guards: Guards = field(default_factory=partial(guards, "openai"), repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key.get_secret_value()}"} if self.key else {}
+
+    async def post(self, path: str, body: dict[str, Any]) -> Any:
+        with translated():
+            response = await self.http.post(f"{self.url}/{path}", json=body, headers=self.headers)
+            if response.status_code != 200:
+                raise failure(response.status_code, response.headers)
+            return response.json()
+
+    @asynccontextmanager
+    async def events(
+        self, path: str, body: dict[str, Any]
+    ) -> AsyncIterator[AsyncGenerator[Any, None]]:
+        """The events of an answer, as long as the block lasts; leaving it closes the connection."""
+        request = self.http.stream("POST", f"{self.url}/{path}", json=body, headers=self.headers)
+        async with request as response:
+            if response.status_code != 200:
+                raise failure(response.status_code, response.headers)
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise ModelUnavailable("garbage")
+            async with aclosing(_events(response)) as events:
+                yield events
+
+    async def models(self) -> Collection[str] | None:
+        """The names it lists; None where it keeps no list."""
+        with translated():
+            response = await self.http.get(f"{self.url}/models", headers=self.headers)
+            if response.status_code in NO_LIST:
+                return None
+            if response.status_code != 200:
+                raise failure(response.status_code, response.headers)
+            return {str(one["id"]) for one in response.json()["data"]}
+
+
+async def _events(response: httpx.Response) -> AsyncGenerator[Any, None]:
+    """The JSON behind each "data:" up to [DONE].
+
+    Lines are cut by hand: httpx also cuts at U+2028 and its like, which may stand inside a JSON string.
+    """
+    rest = b""
+    async for part in response.aiter_bytes():
+        *lines, rest = (rest + part).split(b"\n")
+        if len(rest) > MOST_LINE:
+            raise ModelUnavailable("garbage")
+        for line in lines:
+            data = line[5:].strip() if line.startswith(b"data:") else b""
+            if data == b"[DONE]":
+                return
+            if data:
+                yield json.loads(data)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIEmbedder:
+    """Keeps Embedder. The stored model name carries the dimension and what is put before texts.
+
+    Both make another space of the same model; so an index made with other ones is still asked as it was made.
+    """
+
+    server: Server
+    name: str
+    before_query: str = ""
+    before_document: str = ""
+
+    @property
+    def model(self) -> str:
+        given = {"query": self.before_query, "document": self.before_document}
+        prefixes = urlencode({kind: text for kind, text in given.items() if text})
+        return f"{PREFIX}{self.name}{SUFFIX}" + (f"?{prefixes}" if prefixes else "")
+
+    @property
+    def crosses_languages(self) -> bool:
+        return self.name in self.server.multilingual
+
+    async def embed(
+        self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
+    ) -> Sequence[Vector]:
+        """Unit vectors, comparable between workspaces."""
+        before = self.before_query if purpose == "query" else self.before_document
+        vectors: list[Vector] = []
+        for batch in batches([before + text for text in texts], BATCH):
+            timed = EMBEDDING_SECONDS.labels(model=self.model).time()
+            with timed, counted(EMBEDDING_ERRORS, self.model):
+                vectors += await self.server.guards.embed.call(
+                    partial(self._embed, batch, context),
+                    context=context,
+                    seconds=SECONDS[purpose],
+                )
+        return vectors
+
+    async def _embed(self, texts: Sequence[str], context: CallContext) -> list[Vector]:
+        # A server that knows no base64 sends lists of numbers. None is asked for a dimension: most refuse the word.
+        body = {"model": self.name, "input": list(texts), "encoding_format": "base64"}
+        with translated():
+            answer = await self.server.post("embeddings", body)
+            context.meter.add(self.name, _used(answer))
+            vectors = ((one["index"], _vector(one["embedding"])) for one in answer["data"])
+            return in_order(vectors, len(texts))
+
+
+def embedder_named(model: str, server: Server) -> OpenAIEmbedder | None:
+    """The embedder that stores vectors under this name, None where the name is not of this kind."""
+    name, _, prefixes = model.removeprefix(PREFIX).partition("?")
+    before = dict(parse_qsl(prefixes))
+    embedder = OpenAIEmbedder(
+        server, name.removesuffix(SUFFIX), before.get("query", ""), before.get("document", "")
+    )
+    return embedder if embedder.name and embedder.model == model else None
+
+
+def _vector(said: str | list[float]) -> Vector:
+    return unit(floats(said) if isinstance(said, str) else said)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIReranker:
+    """Keeps Reranker."""
+
+    server: Server
+    model: str
+
+    @property
+    def crosses_languages(self) -> bool:
+        return self.model in self.server.multilingual
+
+    async def rerank(
+        self,
+        query: str,
+        stretches: Sequence[Stretch],
+        *,
+        rarity: Callable[[str], float],
+        context: CallContext,
+    ) -> Sequence[float]:
+        scores: list[float] = []
+        for batch in batches([stretch.headed for stretch in stretches], MOST_DOCUMENTS):
+            scores += await self.server.guards.rerank.call(
+                partial(self._rerank, query, batch, context),
+                context=context,
+                seconds=RERANK_SECONDS,
+            )
+        return scores
+
+    async def _rerank(
+        self, query: str, documents: Sequence[str], context: CallContext
+    ) -> list[float]:
+        body = {"model": self.model, "query": query, "documents": list(documents)}
+        with translated():
+            answer = await self.server.post("rerank", body)
+            context.meter.add(self.model, _used(answer))
+            scores = ((one["index"], _share(one["relevance_score"])) for one in answer["results"])
+            return in_order(scores, len(documents))
+
+
+def _share(score: Any) -> float:
+    """Raises ModelUnavailable for a score outside 0..1.
+
+    A raw score of a model would have to pass a sigmoid first. Which of the two a server sends cannot be told from an
+    answer whose raw scores happen to lie between 0 and 1, and a share that passes a sigmoid is worth nothing.
+    """
+    if not -HAIR <= score <= 1 + HAIR:
+        raise ModelUnavailable("garbage")
+    return min(1.0, max(0.0, float(score)))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIChat:
+    """Keeps ChatModel."""
+
+    server: Server
+    model: str
+
+    async def stream(
+        self, question: Question, passages: Sequence[Passage], *, context: CallContext
+    ) -> AsyncGenerator[Delta, None]:
+        """Text and citations as they come; closing the generator closes the connection."""
+        deltas = self.server.guards.chat.stream(
+            partial(self._answer, question, passages, context),
+            context=context,
+            first_seconds=FIRST_SECONDS,
+            seconds=CHAT_SECONDS,
+        )
+        with counted(LLM_ERRORS, self.model):
+            async with aclosing(deltas):
+                async for delta in deltas:
+                    yield delta
+
+    async def _answer(
+        self, question: Question, passages: Sequence[Passage], context: CallContext
+    ) -> AsyncGenerator[Delta, None]:
+        with translated():
+            async with self.server.events(
+                "chat/completions", self._body(question, passages)
+            ) as events:
+                async for delta in _deltas(events):
+                    if isinstance(delta, Finished):
+                        context.meter.add(self.model, delta.usage)
+                    yield delta
+
+    def _body(self, question: Question, passages: Sequence[Passage]) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "messages": [
+                {"role": "system", "content": INSTRUCTIONS},
+                {"role": "user", "content": prompt(question, passages)},
+            ],
+            "temperature": 0,
+            "max_tokens": MAX_TOKENS,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+
+
+async def _deltas(events: AsyncGenerator[Any, None]) -> AsyncGenerator[Delta, None]:
+    """Raises ModelUnavailable: "cut" where the answer ends before the reason of its end has come."""
+    answer, thoughts = MarkedText(), _Thoughts()
+    finished, usage = None, Usage()
+    async for event in events:
+        usage = _used(event) if event.get("usage") else usage
+        part, reason = _said(event)
+        for delta in answer.add(thoughts.skip(part)):
+            yield delta
+        finished = reason or finished
+    if finished is None:
+        raise ModelUnavailable("cut")
+    for delta in answer.end():
+        yield delta
+    yield Finished(finished, usage)
+
+
+def _said(event: Any) -> tuple[str, Literal["complete", "length"] | None]:
+    """More of the answer, and why it ends, if it does. What a model thinks comes under other names, and is skipped."""
+    if event.get("error"):
+        raise ModelUnavailable("server_error")
+    if not event["choices"]:
+        return "", None  # the usage alone
+    choice = event["choices"][0]
+    part, reason = (choice.get("delta") or {}).get("content") or "", choice.get("finish_reason")
+    if reason and reason not in FINISH:
+        raise ModelUnavailable("server_error")
+    part.encode()  # half of a pair of surrogates could not leave the house
+    return part, FINISH.get(reason)
+
+
+class _Thoughts:
+    """Skips what a model thinks aloud in <think> before its answer, and blanks there."""
+
+    def __init__(self) -> None:
+        self._begun = ""
+        self._over = False
+
+    def skip(self, part: str) -> str:
+        """What of it belongs to the answer."""
+        if self._over:
+            return part
+        self._begun += part
+        thought = THOUGHTS.match(self._begun)
+        said = self._begun[thought.end() if thought else 0 :]
+        still_thinks = OPENS.startswith(said[: len(OPENS)])  # or has said nothing yet
+        self._over = not still_thinks
+        return "" if still_thinks else said
+
+
+def _used(answer: Any) -> Usage:
+    said = answer.get("usage") or {}
+    read, wrote, total = (
+        max(0, int(said.get(f"{kind}_tokens") or 0)) for kind in ("prompt", "completion", "total")
+    )
+    return Usage(read or max(0, total - wrote), wrote)
+
+
+async def _check(
+    server: Server,
+    embedder: OpenAIEmbedder | None,
+    reranker: OpenAIReranker | None,
+    chat: OpenAIChat | None,
+) -> None:
+    """One word embedded and two judged tell whether the models are there and speak as they should."""
+    context = for_nobody(deadline=Deadline.after(CHECK_SECONDS))
+    if embedder:
+        with _as_settings("OPENAI_EMBED_MODEL", f"gives no vectors of {DIMENSION} numbers"):
+            await embedder.embed(["a word"], purpose="query", context=context)
+    if reranker:
+        with _as_settings("OPENAI_RERANK_MODEL", "gives no scores between 0 and 1"):
+            await reranker.rerank("a word", PROBES, rarity=len, context=context)
+    if chat:
+        await _check_listed(server, chat.model, context.deadline)
+
+
+async def _check_listed(server: Server, name: str, deadline: Deadline) -> None:
+    with _as_settings("OPENAI_CHAT_MODEL", "the list of models makes no sense"), translated():
+        async with deadline.timeout():
+            listed = await server.models()
+    # LiteLLM lists patterns, and Ollama lists what has no tag under its usual one.
+    names = (name, f"{name}:latest")
+    if listed is not None and not any(fnmatchcase(one, like) for one in names for like in listed):
+        raise BadSettings(f"OPENAI_CHAT_MODEL: the server does not list {name}")
+
+
+@contextmanager
+def _as_settings(setting: str, nonsense: str) -> Iterator[None]:
+    try:
+        yield
+    except ModelUnavailable as exc:
+        if exc.reason == "refused":
+            said = f"OPENAI_BASE_URL, OPENAI_API_KEY or {setting}: the server refuses it"
+            raise BadSettings(said) from None
+        if exc.reason == "garbage":
+            raise BadSettings(f"OPENAI_BASE_URL or {setting}: {nonsense}") from None
+        raise
