@@ -214,6 +214,7 @@ async def test_rerank_scores_come_back_in_the_order_of_the_texts() -> None:
         scores((0, 0.9)),
         scores((0, 0.9), (7, 0.2)),
         scores((0, 0.9), (0, 0.2)),
+        scores((0, 0.9), (1, 0.2), (1, 0.3)),
         scores((0, 0.9), (1, None)),
         scores((0, 0.9), (1, "0.2")),
         scores((0, 7.74), (1, -2.3)),
@@ -221,7 +222,18 @@ async def test_rerank_scores_come_back_in_the_order_of_the_texts() -> None:
         {"results": {}},
         {},
     ],
-    ids=["one-missing", "foreign", "twice", "none", "text", "raw", "cosine", "no-list", "empty"],
+    ids=[
+        "one-missing",
+        "foreign",
+        "twice",
+        "again",
+        "none",
+        "text",
+        "raw",
+        "cosine",
+        "no-list",
+        "empty",
+    ],
 )
 async def test_an_order_with_a_hole_or_in_raw_scores_is_refused(answer: Any) -> None:
     """Raw scores of a model are no shares: the lines from which on an answer is given would mean nothing."""
