@@ -224,7 +224,7 @@ def settings(stub: Stub, **given: Any) -> Settings:
 async def test_a_start_with_a_wrong_key_or_model_is_refused(
     place: Place, given: dict[str, str], named: str
 ) -> None:
-    """One line that names the setting; a server that is away does not stop a start."""
+    """One line that names the setting."""
     place.stub.unknown = {"unknown-1"}
     good = open_provider(settings(place.stub), place.http)
     bad = open_provider(settings(place.stub, **given), place.http)
@@ -233,6 +233,12 @@ async def test_a_start_with_a_wrong_key_or_model_is_refused(
     await good.check()
     with pytest.raises(BadSettings, match=named):
         await bad.check()
-    place.stub.fault["embed"] = Status(500)
+
+
+async def test_a_server_that_is_away_is_no_wrong_setting(place: Place) -> None:
+    """A start goes on without it."""
+    place.stub.fault["models"] = Status(500)
+    opened = open_provider(settings(place.stub), place.http)
+    assert opened
     with pytest.raises(ModelUnavailable):
-        await good.check()
+        await opened.check()
