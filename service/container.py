@@ -1,5 +1,6 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -255,7 +256,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             deadline=settings.request_timeout_seconds,
         )
         vectors = QueryVectors(redis)
-        outside = await stack.enter_async_context(_provider_http())
+        outside = await stack.enter_async_context(_provider_http(settings))
         providers = _providers(settings, outside, vectors)
         principals = Principals(notes, now)
         store = PgChunkStore(database, keys)
@@ -414,10 +415,20 @@ def _redis(settings: Settings) -> Redis:
     )
 
 
-def _provider_http() -> httpx.AsyncClient:
+def _provider_http(settings: Settings) -> httpx.AsyncClient:
     """The guards time whole calls; here only what no guard sees: how long a connection may take to stand."""
     timeout = httpx.Timeout(PROVIDER_READ_SECONDS, connect=CONNECT_SECONDS)
-    return httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
+    verify = _certificates(settings.provider_ca_file)
+    return httpx.AsyncClient(
+        timeout=timeout, verify=verify, follow_redirects=False, trust_env=False
+    )
+
+
+def _certificates(path: Path | None) -> ssl.SSLContext | bool:
+    try:
+        return True if path is None else ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as exc:
+        raise BadSettings(f"PROVIDER_CA_FILE: cannot be read ({type(exc).__name__})") from None
 
 
 def _http(settings: Settings) -> httpx.AsyncClient:

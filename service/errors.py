@@ -147,13 +147,15 @@ ModelFailure = Literal[
     "cut",
     "garbage",
     "refused",
+    "denied",
     "circuit_open",
     "busy",
     "no_budget",
     "not_runnable",
 ]
 """Why a model gave nothing that can be used. Cut: an answer that broke off. Garbage: an answer that makes no sense.
-Refused: a 4xx, which the same request would meet again. Circuit open, busy, no budget: nothing was sent at all.
+Refused: what was sent is at fault, and would be again. Denied: our key, our account or the model's name is.
+Circuit open, busy, no budget: nothing was sent at all.
 Not runnable: a model that this process has not."""
 
 
@@ -169,6 +171,11 @@ class ModelUnavailable(Unavailable):
         self.reason = reason
         self.asked_wait = retry_after
         """The seconds somebody asked for; None where nobody did, and `retry_after` is only this class's advice."""
+
+    @property
+    def blames_the_text(self) -> bool:
+        """Whether the same text would meet the same answer again, however well the provider is."""
+        return self.reason == "refused"
 
 
 class OutOfTime(Unavailable):

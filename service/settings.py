@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     openai_multilingual_models: frozenset[str] = frozenset()
     """Those of them for which a question in Hebrew comes near a note in English."""
 
+    provider_ca_file: Path | None = None
+    """Certificates that a provider's https address is checked with in place of the well-known ones: a hospital's own."""
+
     operator_token: SecretStr | None = Field(default=None, min_length=MIN_SECRET_LENGTH)
     """Opens the operators' routes under /internal/v1; unset, nobody may call them."""
     ai_agent_enabled: bool = True

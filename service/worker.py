@@ -4,10 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import structlog
 
-from service.errors import NoteUnreadable, ServiceError, StoreUnavailable, Unavailable
+from service.errors import (
+    ModelUnavailable,
+    NoteUnreadable,
+    ServiceError,
+    StoreUnavailable,
+    Unavailable,
+)
 from service.ingestion.indexing import Indexer, Outcome
 from service.ports import Lease, WorkQueue
 from service.telemetry.metrics import INGEST_ERRORS, NOTES_PROCESSED
@@ -124,7 +131,7 @@ class Worker:
             raise
         except Exception as exc:  # the one place where a note must not take its worker along
             await self._give_back(leases, exc)
-            if isinstance(exc, Unavailable):
+            if _is_outage(exc):
                 self.outage.seen(retry_after=exc.retry_after)
             return
         self.outage.over()
@@ -163,8 +170,14 @@ class Worker:
             code=code,
             exc_info=None if isinstance(exc, ServiceError) else exc,
         )
-        retry_after = (exc.retry_after or 1.0) if isinstance(exc, Unavailable) else None
+        retry_after = (exc.retry_after or 1.0) if _is_outage(exc) else None
         await self.queue.failed(lease, code=code, retry_after=retry_after)
+
+
+def _is_outage(exc: BaseException) -> TypeGuard[Unavailable]:
+    """Whether waiting may help. A text that a model refuses is no outage: its note would be tried for ever."""
+    blamed = isinstance(exc, ModelUnavailable) and exc.blames_the_text
+    return isinstance(exc, Unavailable) and not blamed
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -362,7 +362,7 @@ def _as_settings(names: str) -> Iterator[None]:
     try:
         yield
     except ModelUnavailable as exc:
-        if exc.reason in {"refused", "garbage"}:
+        if exc.reason in {"refused", "denied", "garbage"}:
             raise BadSettings(f"{names}: Cohere refuses it") from None
         raise
 

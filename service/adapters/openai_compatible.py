@@ -406,7 +406,7 @@ def _as_settings(setting: str, nonsense: str) -> Iterator[None]:
     try:
         yield
     except ModelUnavailable as exc:
-        if exc.reason == "refused":
+        if exc.reason in {"refused", "denied"}:
             said = f"OPENAI_BASE_URL, OPENAI_API_KEY or {setting}: the server refuses it"
             raise BadSettings(said) from None
         if exc.reason == "garbage":

@@ -86,6 +86,8 @@ def _reason(status: int | None) -> ModelFailure:
         return "rate_limited"
     if status in {408, 409} or (status or 0) >= 500:
         return "server_error"
+    if status in {401, 402, 403, 404, 498}:
+        return "denied"
     # Cohere's SDK gives the status of the answer, 200, to a body that it cannot read.
     return "refused" if status and 400 <= status < 500 else "garbage"
 

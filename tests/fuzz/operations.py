@@ -35,7 +35,7 @@ from service.language.detect import languages_of
 from service.language.features import stem
 from service.language.likeness import idf
 from service.language.topic import Topic
-from service.ports import Event, IndexedNote, Lease, Space
+from service.ports import DIMENSION, Event, IndexedNote, Lease, Space
 from service.retrieval.people import NOBODY
 from service.retrieval.scope import scope_of
 from service.security.chain import Checkpoint
@@ -545,6 +545,33 @@ async def shut_a_practice(run: Run) -> None:
     run.same(await eraser.reopen(workspace=at.id), True)
     after = await run.epochs(at)
     run.same(after, {key: epoch for key, epoch in before.items() if key != at.id})
+
+
+# Questions that are remembered
+
+
+@covers("QueryVectors.get", "QueryVectors.put", "QueryVectors.forget", weight=2)
+async def remember_a_question(run: Run) -> None:
+    """The same words asked in two practices: each has its own vector of them, or none."""
+    vectors, text = run.parts.vectors, run.chance.choice(BAIT)
+    pair = run.chance.sample(run.world.practices, 2)
+    calls = {}
+    for at in pair:
+        await run.key(at)
+        calls[at.number] = await run.parts.contexts.of(workspace=at.id)
+    first, second = pair
+    await vectors.put(text, _vector_of(first), model="m", context=calls[first.number])
+    for at in pair:
+        held = await vectors.get(text, model="m", context=calls[at.number])
+        run.same(held if held is None else list(held), held and _vector_of(at))
+    await vectors.forget(workspace=second.id)
+    run.same(await vectors.get(text, model="m", context=calls[second.number]), None)
+    held = await vectors.get(text, model="m", context=calls[first.number])
+    run.same(list(held or ()), _vector_of(first))
+
+
+def _vector_of(at: Practice) -> list[float]:
+    return [float(at.number + 1), *[0.0] * (DIMENSION - 1)]
 
 
 # The audit trail, switches, allowances

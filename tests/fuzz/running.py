@@ -51,6 +51,12 @@ def stores() -> dict[str, type[Any]]:
         if module.name in {
             "cohere",
             "openai_compatible",
+            "untrusted",
+            "markers",
+            "provider",
+            "guard",
+            "breaker",
+            "veiled",
             "local_model",
             "jwks",
             "schema",

@@ -138,7 +138,7 @@ async def test_an_answer_streams_with_citations(place: Place) -> None:
         ("rerank", WrongCount(), "garbage"),
         ("rerank", NotFinite(), "garbage"),
         ("chat", Status(429), "rate_limited"),
-        ("chat", Status(401), "refused"),
+        ("chat", Status(401), "denied"),
         ("chat", Reset(), "connection"),
         ("chat", NotSse(), "garbage"),
         ("chat", Cut(3), "cut"),

@@ -149,7 +149,7 @@ async def test_what_a_model_makes_up_is_withheld(place: Place) -> None:
         ("rerank", Html(), "garbage"),
         ("rerank", WrongCount(), "garbage"),
         ("rerank", NotFinite(), "garbage"),
-        ("chat", Status(401), "refused"),
+        ("chat", Status(401), "denied"),
         ("chat", Reset(), "connection"),
         ("chat", NotSse(), "garbage"),
         ("chat", Cut(3), "cut"),

@@ -78,11 +78,23 @@ async def test_a_claim_is_a_batch():
         (SourceUnavailable(retry_after=30), "source_away", 30),
         (SourceUnavailable(retry_after=0), "source_away", 1.0),
         (ModelUnavailable(), "model_away", 5.0),
+        (ModelUnavailable("denied"), "model_away", 5.0),
+        (ModelUnavailable("refused"), "model_away", None),
         (KeyUnavailable(), "key_away", 5.0),
         (SealBroken(), "seal_broken", None),
         (ValueError("the patient said zebra"), "internal", None),
     ],
-    ids=["source", "source with a wait", "no wait", "model", "key", "seal", "unforeseen"],
+    ids=[
+        "source",
+        "source with a wait",
+        "no wait",
+        "model",
+        "model, key",
+        "model, text",
+        "key",
+        "seal",
+        "unforeseen",
+    ],
 )
 async def test_an_error_gives_the_whole_batch_back(lines, error, code, retry_after):
     """An outage delays without blame; any other error counts against the note, under a code and no message."""

@@ -25,7 +25,7 @@ from service.adapters.breaker import FAILURES, Breaker
 from service.errors import ModelFailure, ModelUnavailable
 
 NAME = "test.breaker"
-OUR_DOING: tuple[ModelFailure, ...] = ("refused", "busy", "no_budget", "circuit_open")
+OUR_DOING: tuple[ModelFailure, ...] = ("refused", "denied", "busy", "no_budget", "circuit_open")
 
 
 @dataclass
