@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     """Those of them for which a question in Hebrew comes near a note in English."""
 
     provider_ca_file: Path | None = None
-    """Certificates that a provider's https address is checked with in place of the well-known ones: a hospital's own."""
+    """Certificates that a provider's address is checked with in place of the well-known ones: a hospital's own."""
 
     operator_token: SecretStr | None = Field(default=None, min_length=MIN_SECRET_LENGTH)
     """Opens the operators' routes under /internal/v1; unset, nobody may call them."""

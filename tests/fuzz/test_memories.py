@@ -62,6 +62,7 @@ NO_MEMORIES = {
     "Register._parts",
     # The models this process can run.
     "Embedders.known",
+    "Container.providers",
     # Inside an entry of PgKeyStore._open.
     "WorkspaceKeys.older",
 }
@@ -70,6 +71,9 @@ REDIS = {
     "ai_agent_chat": "workspace",
     "ai_agent_chat_user": "user",
     "ai_agent_look": "user",
+    # Vectors of the last ten minutes' questions: sealed, under an HMAC; and a list of them for an erasure.
+    "ai_query_vector": "nobody",
+    "ai_query_vectors": "workspace",
     # Nonces of PazPaz's requests to us.
     "pp": "nobody",
 }
@@ -228,4 +232,6 @@ async def test_every_key_in_redis_has_an_owner_and_an_end(stage: Stage) -> None:
 async def _content(redis: Any, key: str) -> Any:
     if await redis.type(key) == "zset":
         return key, await redis.zrange(key, 0, -1)
+    if await redis.type(key) == "set":
+        return key, await redis.smembers(key)
     return key, await redis.get(key)
