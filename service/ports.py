@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -780,6 +780,8 @@ class Standing:
     require_consent: bool
     pseudonyms: bool = True
     """Whether providers read pseudonyms in place of names, numbers and addresses."""
+    daily_budget: int | None = None
+    """Micro-dollars that questions may cost in a day; None is no limit."""
 
 
 class Standings(Protocol):
@@ -791,6 +793,52 @@ class Standings(Protocol):
 
     async def now(self, workspace: WorkspaceId) -> Standing:
         """Read anew: for work that a switch itself asked for, which must not be done by its old position."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a question may cost at most, counted in its day's spending until it is settled."""
+
+    workspace: WorkspaceId
+    day: date
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A workspace's day, in micro-dollars; `asking` counts against the budget, `indexing` does not."""
+
+    workspace: WorkspaceId
+    day: date
+    questions: int
+    asking: int
+    indexing: int
+
+
+class Spending(Protocol):
+    """What models cost each workspace by the day (UTC), in micro-dollars. Of an erased workspace nothing is kept."""
+
+    async def reserve(
+        self, *, workspace: WorkspaceId, estimate: int, budget: int | None
+    ) -> Reservation | None:
+        """Counts a question at its estimate, if the day's questions stay within the budget with it; else None."""
+        ...
+
+    async def settle(self, reserved: Reservation, *, cost: int) -> None:
+        """Puts what a question cost in place of its reservation, in the day that was made for."""
+        ...
+
+    async def indexed(self, *, workspace: WorkspaceId, cost: int) -> None:
+        """Adds what a batch of notes cost."""
+        ...
+
+    async def days(self, *, workspace: WorkspaceId | None, days: int) -> Sequence[Spent]:
+        """The last so many days, today one of them, of one workspace or all; oldest first."""
+        ...
+
+    async def forget_old(self, *, days: int) -> int:
+        """Drops what is older than so many days; how many rows."""
         ...
 
 
@@ -817,13 +865,16 @@ class CallContexts:
         *,
         workspace: WorkspaceId,
         deadline: Deadline = NO_DEADLINE,
+        meter: Meter | None = None,
         may_spend: bool = True,
     ) -> CallContext:
         """Raises StoreUnavailable, KeyUnavailable, SealBroken."""
         keys = await self.keys.keys(workspace=workspace)
         hides = (await self.standings.of(workspace)).pseudonyms
         veil = await self.veils.of(workspace=workspace) if hides else NO_VEIL
-        return CallContext(keys, veil, deadline=deadline, may_spend=may_spend)
+        return CallContext(
+            keys, veil, deadline=deadline, meter=meter or Meter(), may_spend=may_spend
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ from service.ports import (
     Lease,
     OpenChat,
     OpenWork,
+    Reservation,
     Space,
+    Spent,
     Vector,
     WorkspaceKeys,
 )
@@ -829,6 +831,58 @@ class InMemoryRateLimiter:
         for key, _, _ in windows:
             self.taken[key].append(self.now)
         return Allowance(None)
+
+
+class InMemorySpending:
+    """Keeps Spending; its day stands until a test moves it."""
+
+    def __init__(self) -> None:
+        self.today = NOW.date()
+        self.rows: dict[tuple[date, WorkspaceId], Spent] = {}
+        self.erased: set[WorkspaceId] = set()
+
+    async def reserve(
+        self, *, workspace: WorkspaceId, estimate: int, budget: int | None
+    ) -> Reservation | None:
+        before = self._today_of(workspace)
+        after = replace(before, questions=before.questions + 1, asking=before.asking + estimate)
+        if workspace in self.erased or (budget is not None and after.asking > budget):
+            return None
+        self.rows[self.today, workspace] = after
+        return Reservation(workspace, self.today, estimate)
+
+    async def settle(self, reserved: Reservation, *, cost: int) -> None:
+        row = self.rows.get((reserved.day, reserved.workspace))
+        if row is not None:
+            asking = max(0, row.asking + cost - reserved.micros)
+            self.rows[row.day, row.workspace] = replace(row, asking=asking)
+
+    async def indexed(self, *, workspace: WorkspaceId, cost: int) -> None:
+        before = self._today_of(workspace)
+        if workspace not in self.erased:
+            self.rows[self.today, workspace] = replace(before, indexing=before.indexing + cost)
+
+    async def days(self, *, workspace: WorkspaceId | None, days: int) -> Sequence[Spent]:
+        young = [row for row in self.rows.values() if self._age(row) < days]
+        mine = [row for row in young if workspace in (None, row.workspace)]
+        return sorted(mine, key=lambda row: (row.day, row.workspace))
+
+    async def forget_old(self, *, days: int) -> int:
+        old = [key for key, row in self.rows.items() if self._age(row) >= days]
+        for key in old:
+            del self.rows[key]
+        return len(old)
+
+    def erase(self, workspace: WorkspaceId) -> None:
+        """As an erasure of the workspace does."""
+        self.erased.add(workspace)
+        self.rows = {key: row for key, row in self.rows.items() if row.workspace != workspace}
+
+    def _today_of(self, workspace: WorkspaceId) -> Spent:
+        return self.rows.get((self.today, workspace), Spent(workspace, self.today, 0, 0, 0))
+
+    def _age(self, row: Spent) -> int:
+        return (self.today - row.day).days
 
 
 def _hit(note: Note, chunk: Chunk, cosine: float) -> Hit:

@@ -225,6 +225,14 @@ audit_heads = _table(
 )
 open_chats = _table("open_chats", workspace_id=Uuid, chat_id=Uuid, user_id=Uuid, opened_at=INSTANT)
 switches = _table("switches", workspace_id=Uuid, name=Text, value=JSONB, changed_at=INSTANT)
+spending = _table(
+    "spending",
+    workspace_id=Uuid,
+    day=Date,
+    questions=Integer,
+    asking_micros=BigInteger,
+    indexing_micros=BigInteger,
+)
 
 WORKSPACE_STONES = ("workspaces", SHUT)
 """Tombstones that stop a whole workspace: PazPaz purged it, or we found it suspended or deleted."""
@@ -250,6 +258,7 @@ SYSTEM_TABLES = (
     audit_heads,
     open_chats,
     switches,
+    spending,
     feed_cursor,
     schedules,
     backfills,
@@ -257,7 +266,7 @@ SYSTEM_TABLES = (
     erasures,
     installation,
 )
-"""Ids, kinds and times only; behind grants."""
+"""Ids, kinds, times and amounts only; behind grants."""
 
 _AWAY = (OperationalError, InterfaceError, OSError, TimeoutError, asyncpg.PostgresConnectionError)
 

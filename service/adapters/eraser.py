@@ -25,6 +25,7 @@ from service.adapters.database import (
     event_ids,
     key_rotations,
     note_catalogue,
+    spending,
     switches,
     tombstones,
     work,
@@ -43,7 +44,7 @@ from service.security.receipts import SigningKey, sign
 # Chunks and bags go by cascade with the row they hang on.
 INDEX_ROOTS = (note_catalogue,)
 OF_WORKSPACE = (
-    *(work, event_ids, switches, backfills, key_rotations),
+    *(work, event_ids, switches, spending, backfills, key_rotations),
     *(table for table in CONTENT_TABLES if table not in KEEPING),
 )
 ACTIONS: dict[str, Action] = {

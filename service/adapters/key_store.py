@@ -172,7 +172,7 @@ async def require_current(
 
     Raises KeysRotated when newer ones are there, KeyUnavailable when these were erased; `store` forgets them.
     """
-    await connection.execute(_LOCK_SHARED, {"name": f"keys/{keys.workspace}"})
+    await hold_erasure_off(connection, keys.workspace)
     # A statement of its own: it must see what was committed while we waited.
     newest = select(func.max(workspace_keys.c.epoch)).where(
         workspace_keys.c.workspace_id == keys.workspace
@@ -181,6 +181,14 @@ async def require_current(
     if epoch != keys.epoch:
         store.drop(keys.workspace)
         raise KeyUnavailable if epoch is None else KeysRotated
+
+
+async def hold_erasure_off(connection: AsyncConnection, workspace: WorkspaceId) -> None:
+    """Until this transaction ends the workspace is not erased, and gets no new keys.
+
+    What is looked up afterwards sees what was committed while this waited.
+    """
+    await connection.execute(_LOCK_SHARED, {"name": f"keys/{workspace}"})
 
 
 async def shut_out_writers(connection: AsyncConnection, workspace: WorkspaceId) -> None:
