@@ -1,7 +1,7 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from pazpaz_ai_client.signing import (
     Signer,
     read_folder,
 )
+from service.adapters.accounts import Accounts
 from service.adapters.audit_log import PgAuditLog
 from service.adapters.backfills import PgBackfills
 from service.adapters.chunk_store import PgChunkStore
@@ -37,6 +38,7 @@ from service.adapters.local_model import (
     SecondLocalEmbedder,
 )
 from service.adapters.monolith import Monolith
+from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_of
 from service.adapters.provider import Provider
 from service.adapters.query_cache import QueryVectors, remembering
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
@@ -44,6 +46,7 @@ from service.adapters.receipts import ReceiptFolder
 from service.adapters.reindexer import PgReindexer
 from service.adapters.restoration import PgRestoration
 from service.adapters.schedules import PgSchedules
+from service.adapters.spending import PgSpending
 from service.adapters.standing import PgStandings
 from service.adapters.veiled import veiled
 from service.adapters.work_queue import PgWorkQueue
@@ -56,6 +59,7 @@ from service.errors import BadSettings, ModelUnavailable, OutOfTime
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
+from service.limits import most_of_a_question
 from service.ports import CallContexts, ChatModel, Embedder, Embedders, Reranker, Standing
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
@@ -118,6 +122,7 @@ class Container:
     people: People
     conversations: PgConversations
     audit: PgAuditLog
+    spending: PgSpending
     limiter: RedisRateLimiter
     tokens: TokenVerifier
     principals: Principals
@@ -126,6 +131,9 @@ class Container:
     vectors: QueryVectors
     providers: Mapping[str, Provider]
     models: Models
+    prices: Prices
+    billed: Billed
+    """What providers bill for here."""
 
     @cached_property
     def contexts(self) -> CallContexts:
@@ -158,6 +166,17 @@ class Container:
             erasure=self.erasure,
             standings=self.standings,
             drafts=self.settings.index_drafts,
+            on_embedded=self.accounts.indexed,
+        )
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(
+            prices=self.prices,
+            spending=self.spending,
+            standings=self.standings,
+            estimates=self.billed.estimates(self.prices, most_of_a_question()),
+            has_unpriced=bool(self.prices.missing(self.billed.models)),
         )
 
     @cached_property
@@ -174,18 +193,30 @@ class Container:
     async def check_models(self) -> None:
         """Before anything is served: whether the providers know our keys and models, and our models the stored rows.
 
-        Raises BadSettings when a provider says no. One that is away is no reason not to start.
+        Raises BadSettings when a provider says no. One that is away is no reason not to start, nor is a model whose
+        price nobody knows.
         """
         for name, provider in self.providers.items():
             try:
                 await provider.check()
             except ModelUnavailable as exc:
                 log.warning("provider.unchecked", provider=name, reason=exc.reason)
+        stored = set[str]()
         for workspace in await self.store.workspaces():
             models = await self.store.models(workspace=workspace)
+            stored.update(models.all if models else ())
             for model in models.all if models else ():
                 if self.models.embedders.find(model) is None:
                     log.error("index.not_runnable", workspace=workspace, model=model)
+        self._tell_of_prices(stored - LOCAL.keys())
+
+    def _tell_of_prices(self, stored: Iterable[str]) -> None:
+        """Whose use costs nothing in any figure; and a budget under which no question would ever find a model."""
+        for model in self.prices.missing({*self.billed.models, *map(counted_as, stored)}):
+            log.warning("model.unpriced", model=model)
+        budget, estimate = self.settings.daily_budget, self.accounts.estimate
+        if budget and budget < estimate:
+            log.warning("budget.below_one_question", micros=budget, question_micros=estimate)
 
     @cached_property
     def graph(self) -> "Graph":
@@ -203,7 +234,7 @@ class Container:
         trail: Trail,
         tell: Tell | None = None,
     ) -> Answer:
-        """Runs the graph once and tells `trail` which notes it touched.
+        """Runs the graph once and tells `trail` which notes it touched and what models did for it.
 
         Steps and verified lines are told on the way; the lines put together are the answer's text.
         Raises what the ports raise, and OutOfTime.
@@ -211,25 +242,28 @@ class Container:
         from service.chat.state import ChatContext, ChatState
         from service.chat.telling import run
 
-        deadline = Deadline.after(self.settings.question_seconds)
-        calls = await self.contexts.of(workspace=caller.workspace, deadline=deadline)
-        context = ChatContext(
-            calls=calls,
-            principal=caller,
-            store=self.store,
-            finder=self.finder,
-            model=self.models.chat,
-            spare=ExtractiveModel(),
-            reader=self.reader,
-            clock=now,
-            trail=trail,
-        )
+        deadline, workspace = Deadline.after(self.settings.question_seconds), caller.workspace
         asked: ChatState = {"question": question, "earlier": earlier}
-        try:
-            async with deadline.timeout():
-                return await run(self.graph, asked, context, tell=tell)
-        except TimeoutError:
-            raise OutOfTime from None
+        async with self.accounts.question(trail, workspace=workspace) as may_spend:
+            calls = await self.contexts.of(
+                workspace=workspace, deadline=deadline, meter=trail.meter, may_spend=may_spend
+            )
+            context = ChatContext(
+                calls=calls,
+                principal=caller,
+                store=self.store,
+                finder=self.finder,
+                model=self.models.chat,
+                spare=ExtractiveModel(),
+                reader=self.reader,
+                clock=now,
+                trail=trail,
+            )
+            try:
+                async with deadline.timeout():
+                    return await run(self.graph, asked, context, tell=tell)
+            except TimeoutError:
+                raise OutOfTime from None
 
 
 @asynccontextmanager
@@ -258,6 +292,8 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         vectors = QueryVectors(redis)
         outside = await stack.enter_async_context(_provider_http(settings))
         providers = _providers(settings, outside, vectors)
+        bills = billed(providers, chosen=settings.model_provider)
+        prices = _prices(settings, providers, bills)
         principals = Principals(notes, now)
         store = PgChunkStore(database, keys)
         lexical = LexicalIndex(store)
@@ -295,6 +331,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             backfills=PgBackfills(database),
             conversations=PgConversations(database, keys),
             audit=PgAuditLog(database),
+            spending=PgSpending(database),
             limiter=RedisRateLimiter(
                 redis,
                 per_hour=settings.ai_agent_max_queries_per_hour,
@@ -314,6 +351,8 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             vectors=vectors,
             providers=providers,
             models=_models(settings, providers),
+            prices=prices,
+            billed=bills,
         )
 
 
@@ -330,6 +369,7 @@ def _standing(settings: Settings) -> Standing:
         settings.allowed_roles,
         settings.require_consent,
         settings.pseudonyms,
+        settings.daily_budget,
     )
 
 
@@ -393,6 +433,17 @@ def _models(settings: Settings, providers: Mapping[str, Provider]) -> Models:
         chosen.reranker or LocalReranker(),
         chosen.chat or ExtractiveModel(),
     )
+
+
+def _prices(settings: Settings, providers: Mapping[str, Provider], bills: Billed) -> Prices:
+    """Raises BadSettings where a budget is to be kept over a model whose price nobody knows."""
+    prices = prices_of(providers.values(), settings.model_prices)
+    unpriced = prices.missing(bills.models)
+    if settings.daily_budget is not None and unpriced:
+        raise BadSettings(
+            f"DAILY_BUDGET_USD: MODEL_PRICES must say what {', '.join(unpriced)} costs"
+        )
+    return prices
 
 
 def _of_any(providers: Sequence[Provider], model: str) -> Embedder | None:

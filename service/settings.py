@@ -5,9 +5,19 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from service.domain.usage import MICROS
 from service.errors import BadSettings
 
 MIN_SECRET_LENGTH = 32  # RFC 7518 section 3.2: an HS256 key has at least as many bytes as its hash.
@@ -45,7 +55,18 @@ PostgresUrl = Annotated[SecretStr, AfterValidator(_asyncpg_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 KeySetUrl = Annotated[HttpUrl, AfterValidator(_private_address)]
 BareUrl = Annotated[HttpUrl, AfterValidator(_bare_address)]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 S = TypeVar("S", bound=BaseSettings)
+
+
+class ModelPrice(BaseModel):
+    """US dollars: for a million tokens read and written, for a thousand searches."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Dollars = 0.0
+    output: Dollars = 0.0
+    searches: Dollars = 0.0
 
 
 class Settings(BaseSettings):
@@ -97,6 +118,10 @@ class Settings(BaseSettings):
     openai_embed_document_prefix: str = ""
     openai_multilingual_models: frozenset[str] = frozenset()
     """Those of them for which a question in Hebrew comes near a note in English."""
+    model_prices: dict[str, ModelPrice] = Field(default_factory=dict)
+    """Replaces and adds to what the providers' adapters know of their models' prices."""
+    daily_budget_usd: Dollars | None = None
+    """What a workspace's questions may cost in a day (UTC); beyond it answers are quotes alone. 0: nothing."""
 
     provider_ca_file: Path | None = None
     """Certificates that a provider's address is checked with in place of the well-known ones: a hospital's own."""
@@ -144,6 +169,11 @@ class Settings(BaseSettings):
     """Where a worker serves its own /metrics, if set."""
     request_timeout_seconds: float = Field(default=10.0, gt=0)
     lease_seconds: float = Field(default=60.0, gt=0)
+
+    @property
+    def daily_budget(self) -> int | None:
+        """In micro-dollars."""
+        return None if self.daily_budget_usd is None else round(self.daily_budget_usd * MICROS)
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:

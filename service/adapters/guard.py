@@ -19,6 +19,7 @@ from tenacity import (
 from service.adapters.breaker import Breaker
 from service.domain.answers import Delta, Finished
 from service.domain.deadline import Deadline
+from service.domain.usage import Meter, Part, Usage
 from service.errors import ModelFailure, ModelUnavailable
 from service.ports import CallContext
 from service.telemetry.metrics import PROVIDER_CALLS, PROVIDER_IN_FLIGHT, RETRIES
@@ -81,6 +82,8 @@ class Guard:
     bulkhead: Bulkhead
     breaker: Breaker
     sleep: Sleep = asyncio.sleep
+    part: Part = "model"
+    """What the meter calls it."""
 
     async def call(
         self, send: Callable[[], Awaitable[T]], *, context: CallContext, seconds: float
@@ -126,12 +129,15 @@ class Guard:
         opened, deltas, delta = begun
         async with opened:
             while not isinstance(delta, Finished):
+                context.meter.owed.add(self.part)
                 yield delta
                 if not deadline.left:
                     break  # while the listener was busy, which does not speak against the provider
                 delta = await _next(deltas, deadline)
         if not isinstance(delta, Finished):
             raise ModelUnavailable("timeout")
+        if delta.usage != Usage():  # else it did not say
+            context.meter.owed.discard(self.part)
         yield delta
 
     @asynccontextmanager
@@ -145,7 +151,7 @@ class Guard:
             # Asked twice: nobody should wait for a place in vain, and in the meantime others may have failed.
             self.breaker.check()
             async with self.bulkhead.place(deadline):
-                with self.breaker.watched():
+                with self.breaker.watched(), _owing(self.part, context.meter):
                     yield
 
     def _retrying(self, deadline: Deadline) -> AsyncRetrying:
@@ -190,6 +196,17 @@ class Guard:
 
     def _count(self, exc: BaseException | None) -> None:
         PROVIDER_CALLS.labels(operation=self.name, outcome=_outcome(exc)).inc()
+
+
+@contextmanager
+def _owing(part: Part, meter: Meter) -> Iterator[None]:
+    """What was sent is done and billed, whether or not its sender waits for it. A failure is nobody's bill."""
+    try:
+        yield
+    except BaseException as exc:
+        if _outcome(exc) == "cancelled":
+            meter.owed.add(part)
+        raise
 
 
 def _may_pass(exc: BaseException) -> bool:
@@ -245,9 +262,13 @@ def guards(
     """Guards with closed breakers; one set for each provider and process, shared by whoever calls it."""
     bulkhead = Bulkhead(provider, most)
 
-    def guard(operation: str) -> Guard:
+    def guard(operation: str, part: Part) -> Guard:
         name = f"{provider}.{operation}"
         RETRIES.labels(operation=name)
-        return Guard(name, bulkhead, Breaker(name, clock), sleep)
+        return Guard(name, bulkhead, Breaker(name, clock), sleep, part)
 
-    return Guards(embed=guard("embed"), rerank=guard("rerank"), chat=guard("chat"))
+    return Guards(
+        embed=guard("embed", "embedder"),
+        rerank=guard("rerank", "reranker"),
+        chat=guard("chat", "model"),
+    )

@@ -22,6 +22,8 @@ from service.ports import Standing
 
 EVERYWHERE = SERVICE_CHAIN
 """The workspace id of a switch that holds for all."""
+NO_BUDGET = "none"
+"""The value of a switch that takes a budget away; null in the trail says that a switch was reset."""
 MAX_AGE_SECONDS = 1.0
 WINDOW = timedelta(minutes=2)
 """Longer than a confirmed login can count (75 s) plus the longest statement (30 s): what is older drops nothing."""
@@ -102,7 +104,11 @@ class PgStandings:
             ),
             require_consent=self._value(workspace, "require_consent", self.start.require_consent),
             pseudonyms=self._value(workspace, "pseudonyms", self.start.pseudonyms),
+            daily_budget=None if (budget := self._budget(workspace)) == NO_BUDGET else budget,
         )
+
+    def _budget(self, workspace: WorkspaceId) -> Any:
+        return self._value(workspace, "daily_budget", self.start.daily_budget)
 
     def _value(self, workspace: WorkspaceId, name: str, start: Any) -> Any:
         general = self._rows.get((EVERYWHERE, name), start)

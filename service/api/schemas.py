@@ -7,6 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from service.domain.answers import (
+    LONGEST_QUESTION,
+    MOST_RESULTS,
     Answer,
     AnswerStatus,
     Citation,
@@ -50,12 +52,14 @@ class ChatRequest(BaseModel):
 
     query: Annotated[
         str,
-        Field(min_length=1, max_length=2000, json_schema_extra={"pattern": _READABLE}),
+        Field(min_length=1, max_length=LONGEST_QUESTION, json_schema_extra={"pattern": _READABLE}),
         AfterValidator(_readable),
     ]
     conversation_id: UUID | None = None
     client_id: UUID | None = None
-    max_results: Annotated[int, Field(ge=1, le=10, strict=True), BeforeValidator(_whole)] = 5
+    max_results: Annotated[
+        int, Field(ge=1, le=MOST_RESULTS, strict=True), BeforeValidator(_whole)
+    ] = 5
     min_similarity: float = Field(default=0.3, ge=0, le=1, strict=True)
     mode: Mode = "ask"
 

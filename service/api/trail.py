@@ -45,7 +45,8 @@ class ChatRecord:
     """Whether the first row is written and the second was not tried."""
 
     def details(self) -> dict[str, Any]:
-        return {"outcome": self.outcome, "model": self.model, "notes": self.trail.details()}
+        told = {"outcome": self.outcome, "model": self.model, "notes": self.trail.details()}
+        return told | self.trail.costs()
 
 
 @asynccontextmanager

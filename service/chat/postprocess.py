@@ -1,7 +1,6 @@
 """postprocess: markers, citations with exact offsets, or an honest 'not found'."""
 
 from collections.abc import Sequence
-from typing import get_args
 
 from langgraph.runtime import Runtime
 
@@ -18,9 +17,9 @@ from service.domain.answers import (
     Passage,
     SearchStatement,
     Verdict,
+    lacking,
 )
 from service.domain.audit import Trail
-from service.domain.usage import Meter, Part
 from service.retrieval.exhaustive import Course
 from service.telemetry.metrics import CITATIONS_RETURNED, DEGRADED
 
@@ -32,7 +31,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     admitted = [verdict for verdict in verdicts if verdict.admitted]
     heading = state.get("heading")
     found = _status_of(state)
-    degraded = _lacking(runtime.context.calls.meter)
+    degraded = lacking(runtime.context.calls.meter)
     text, citations = cite(admitted, passages, heading=heading.text if heading else "")
     leave_trail(runtime.context.trail, verdicts, passages)
     CITATIONS_RETURNED.observe(len(citations))
@@ -53,13 +52,6 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             degraded=degraded,
         )
     }
-
-
-def _lacking(meter: Meter) -> tuple[Lack, ...]:
-    """What the answer lacks; where the budget is used up, that is the one reason for all."""
-    if "no_budget" in meter.away.values():
-        return ("budget",)
-    return tuple(part for part in get_args(Part) if part in meter.away)
 
 
 def _status_of(state: ChatState) -> AnswerStatus:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, NoteRef
 from service.domain.scope import When
-from service.domain.usage import Part, Usage
+from service.domain.usage import Meter, Part, Usage
 
 Language = Literal["he", "en"]
 Mode = Literal["ask", "summary", "prepare"]
@@ -16,7 +16,16 @@ Intent = Literal["fact", "count", "list", "change"]
 """What kind of answer is asked for: the best passages; or, out of all notes, how many, which ones, how it went."""
 AnswerStatus = Literal["answered", "partial", "abstained", "degraded"]
 """Degraded: something stood in for a model that was away, or the day's budget is used up."""
+LONGEST_QUESTION, MOST_RESULTS = 2_000, 10
+"""Code points of a question, and sessions that its answer may be made of."""
 Lack = Part | Literal["budget"]
+
+
+def lacking(meter: Meter) -> tuple[Lack, ...]:
+    """What an answer lacks; where the budget is used up, that is the one reason for all."""
+    if "no_budget" in meter.away.values():
+        return ("budget",)
+    return tuple(part for part in get_args(Part) if part in meter.away)
 
 
 @dataclass(frozen=True, slots=True)

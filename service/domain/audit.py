@@ -2,13 +2,15 @@
 
 from calendar import monthrange
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
+from service.domain.answers import lacking
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
+from service.domain.usage import Meter
 
 Action = Literal[
     "chat.opened",
@@ -70,9 +72,14 @@ class NoteUse:
 
 @dataclass(slots=True)
 class Trail:
-    """The notes a question touched, gathered while it is answered: a failure on the way tells them too."""
+    """The notes a question touched and what models did for it, gathered while it is answered: a failure on the way
+    tells them too.
+    """
 
     uses: dict[NoteRef, NoteUse] = field(default_factory=dict)
+    meter: Meter = field(default_factory=Meter)
+    cost: int = 0
+    """In micro-dollars; at most so much, where a call was left before it told what it used."""
 
     def saw(self, note: Note, use: Use) -> None:
         """Keeps a note's strongest use."""
@@ -83,6 +90,15 @@ class Trail:
     def details(self) -> list[dict[str, Any]]:
         """As it stands in a row's details."""
         return [use.details() for use in self.uses.values()]
+
+    def costs(self) -> dict[str, Any]:
+        """What a closing row says of models: what each was used for, the cost, and what stood in for one."""
+        used = sorted(self.meter.by_model.items())
+        return {
+            "usage": [{"model": model, **asdict(usage)} for model, usage in used],
+            "cost_micros": self.cost,
+            "degraded": list(lacking(self.meter)),
+        }
 
 
 _STRENGTH: dict[Use, int] = {use: rank for rank, use in enumerate(get_args(Use))}

@@ -7,6 +7,8 @@ from service.errors import ModelFailure
 
 Part = Literal["embedder", "reranker", "model"]
 """A model by what an answer lacks without it: nearness of meaning, its judgement of the texts, its own words."""
+MICROS = 1_000_000
+"""Micro-dollars in a dollar: what money is counted in, in whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Meter:
     by_model: dict[str, Usage] = field(default_factory=dict)
     away: dict[Part, ModelFailure] = field(default_factory=dict)
     """Parts that something else stood in for, and why."""
+    owed: set[Part] = field(default_factory=set)
+    """Parts that may be billed though nobody was told how much: whoever asked left before the end."""
 
     def add(self, model: str, usage: Usage) -> None:
         self.by_model[model] = self.by_model.get(model, Usage()) + usage

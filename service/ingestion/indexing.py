@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Chunk, Client, Note, NoteRef, Pulled
+from service.domain.usage import Meter
 from service.ingestion.erase import Erasure
 from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note, headed
@@ -32,6 +33,16 @@ from service.telemetry.metrics import RECONCILED
 Outcome = Literal["indexed", "forgotten", "erased", "compared", "fenced", "unreadable"]
 Stones = frozenset[tuple[str, UUID]]
 FAN_OUT_PAGE = 500
+
+
+class OnEmbedded(Protocol):
+    """What wants to know what models did for a batch of notes."""
+
+    async def __call__(self, meter: Meter, *, workspace: WorkspaceId) -> None: ...
+
+
+async def _nobody_asks(meter: Meter, *, workspace: WorkspaceId) -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,8 @@ class Indexer:
     standings: Standings
     drafts: bool = False
     """Whether drafts are indexed too."""
+    on_embedded: OnEmbedded = _nobody_asks
+    """Told what models did for a batch, also for one that failed halfway."""
 
     async def look_again(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outcome]]:
         """Brings the leased entities of one workspace in line with the source.
@@ -159,7 +172,10 @@ class Indexer:
         """The drafts with their vectors; all of them are of one workspace, so they name the same models."""
         by_model = zip(*(draft.spaces for draft in drafts), strict=True)
         notes = [draft.note for draft in drafts]
-        columns = [await self._embed_in(spaces, notes, context) for spaces in by_model]
+        try:
+            columns = [await self._embed_in(spaces, notes, context) for spaces in by_model]
+        finally:
+            await self.on_embedded(context.meter, workspace=context.workspace)
         rows = zip(*columns, strict=True)
         return [replace(draft, spaces=row) for draft, row in zip(drafts, rows, strict=True)]
 

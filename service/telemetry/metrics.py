@@ -59,6 +59,15 @@ LIMITER_FALLBACKS = Counter("ai_agent_limiter_fallbacks", "Questions counted wit
 PROVIDER_CALLS = Counter(
     "ai_provider_calls", "Attempts at a model provider, by outcome.", ["operation", "outcome"]
 )
+PROVIDER_TOKENS = Counter(
+    "ai_provider_tokens",
+    "Tokens read and written, and searches, as providers bill them; notes that are indexed included.",
+    ["model", "kind"],
+)
+COST = Counter("ai_agent_cost_usd", "What models cost, by their prices.", ["model"])
+BUDGET_EXHAUSTED = Counter(
+    "ai_agent_budget_exhausted", "Questions answered without models that cost: the day's budget."
+)
 PROVIDER_IN_FLIGHT = Gauge(
     "ai_provider_in_flight", "Calls under way at a model provider.", ["provider"]
 )

@@ -128,6 +128,7 @@ NO_FILTER = {
     },
     "PgSchedules": {"plan", "claim", "done", "failed", "ages"},
     "PgBackfills": {"open", "moved", "finished", "abandon"},
+    "PgSpending": {"reserve", "settle", "indexed", "days", "forget_old"},
 }
 """Those that only add to content, read it through another method, or touch system tables, which stand behind grants."""
 

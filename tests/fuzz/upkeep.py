@@ -9,6 +9,7 @@ from service.adapters.receipts import ReceiptFolder
 from service.container import now
 from service.domain.erasure import Subject
 from service.domain.notes import ManifestItem
+from service.domain.usage import Meter
 from service.ports import ChangesCursor, Event
 from tests.fakes import NOW
 from tests.fuzz.builds import OPERATOR
@@ -108,6 +109,33 @@ async def forget_what_is_old(run: Run) -> None:
     said = await run.parts.conversations.forget_before(moment, workspace=at.id)
     run.same(said, await at.conversations.forget_before(moment, workspace=at.id))
     run.same(await run.parts.queue.forget_old_events(days=1), 0)
+
+
+@covers(
+    "PgSpending.reserve",
+    "PgSpending.settle",
+    "PgSpending.indexed",
+    "PgSpending.days",
+    "PgSpending.forget_old",
+    "Accounts.indexed",
+    weight=2,
+)
+async def spend_what_another_has_not(run: Run) -> None:
+    """One practice at its budget is no other's limit, and each is told its own spending."""
+    at, other = run.chance.sample(run.world.practices, 2)
+    spending, ids = run.parts.spending, [at.id, other.id]
+    await run.build.owner.execute("DELETE FROM spending WHERE workspace_id = ANY($1)", ids)
+    reserved = await spending.reserve(workspace=at.id, estimate=9, budget=9)
+    assert reserved is not None
+    run.same(await spending.reserve(workspace=at.id, estimate=1, budget=9), None)
+    run.same((await spending.reserve(workspace=other.id, estimate=9, budget=9)) is None, False)
+    await spending.settle(reserved, cost=4)
+    await spending.indexed(workspace=other.id, cost=2)
+    await run.parts.accounts.indexed(Meter(), workspace=other.id)
+    for one, said in ((at, (1, 4, 0)), (other, (1, 9, 2))):
+        [told] = await spending.days(workspace=one.id, days=1)
+        run.same((told.workspace, (told.questions, told.asking, told.indexing)), (one.id, said))
+    run.same(await spending.forget_old(days=1), 0)
 
 
 @covers("PgWorkQueue.cursor", "PgWorkQueue.accept", "Monolith.changes", weight=1)

@@ -173,10 +173,12 @@ async def test_a_stream_is_begun_again_but_never_repeated(place: Place) -> None:
     place.stub.fault["chat"] = Status(429, calls=1)
     assert isinstance((await place.chat("The sleep is good."))[-1], Finished)
     assert len(place.stub.calls) == 2
+    assert place.meter.owed == set()
     place.stub.fault["chat"] = Cut(4, calls=1)
     with pytest.raises(ModelUnavailable):
         await place.chat("The sleep is good.")
     assert len(place.stub.calls) == 3
+    assert place.meter.owed == {"model"}
 
 
 async def test_who_leaves_is_gone_at_the_provider_too(place: Place) -> None:
@@ -190,6 +192,7 @@ async def test_who_leaves_is_gone_at_the_provider_too(place: Place) -> None:
     await stream.aclose()
     await asyncio.wait_for(place.stub.calls[0].over(), 10)
     assert place.stub.calls[0].hung_up
+    assert place.meter.owed == {"model"}
 
 
 def settings(stub: Stub, **given: Any) -> Settings:

@@ -1,6 +1,7 @@
 """Switches and changed logins, as every process of the service learns of them."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -104,6 +105,32 @@ async def test_a_workspaces_own_rule_goes_before_the_general_one(
     assert await switches.remove("allowed_roles")
     assert not await switches.remove("allowed_roles")
     assert await process.later(workspace) == START
+
+
+async def test_a_budget_is_switched_by_workspace_and_taken_away(
+    opened: Container, switches: PgSwitches, workspace: WorkspaceId
+) -> None:
+    """The nearest row holds; "none" is no limit, whatever the setting says, and in the trail it is no reset."""
+    start = replace(START, daily_budget=5)
+    process, other = Process(opened.database, start), WorkspaceId(uuid4())
+    await switches.put("daily_budget", 2_500_000, workspace=workspace)
+    budgets = [(await process.later(one)).daily_budget for one in (workspace, other)]
+    assert budgets == [2_500_000, 5]
+    await switches.put("daily_budget", "none", workspace=workspace)
+    assert (await process.later(workspace)).daily_budget is None
+    assert await switches.remove("daily_budget", workspace=workspace)
+    assert (await process.later(workspace)).daily_budget == 5
+    rows = await opened.audit.rows(workspace=workspace)
+    assert [row.entry.details["value"] for row in rows] == [2_500_000, "none", None]
+
+
+async def test_pseudonyms_are_switched_by_workspace(
+    process: Process, switches: PgSwitches, workspace: WorkspaceId
+) -> None:
+    """Off in one practice is off there only."""
+    await switches.put("pseudonyms", False, workspace=workspace)
+    assert not (await process.later(workspace)).pseudonyms
+    assert (await process.later(WorkspaceId(uuid4()))).pseudonyms
 
 
 async def test_a_changed_login_is_dropped_in_every_process_once(

@@ -20,7 +20,8 @@ from service.domain.identity import (
 from service.domain.notes import Client, ManifestItem, NoteRef
 from service.domain.scope import Within
 from service.domain.turns import Turn
-from service.errors import ReceiptNotWritten, ServiceError
+from service.domain.usage import Usage
+from service.errors import ModelUnavailable, ReceiptNotWritten, ServiceError
 from service.ports import (
     DIMENSION,
     Allowance,
@@ -242,7 +243,10 @@ def a_lease(
 
 
 class RecordingEmbedder:
-    """Keeps Embedder, remembering every text it was given, apart from the line with day and field above it."""
+    """Keeps Embedder, remembering every text it was given, apart from the line with day and field above it.
+
+    `usage` is what each call tells the meter; `away`: it raises.
+    """
 
     crosses_languages = False
 
@@ -250,10 +254,16 @@ class RecordingEmbedder:
         self.model = model
         self.calls: list[list[str]] = []
         self.heads: list[str] = []
+        self.usage: Usage | None = None
+        self.away = False
 
     async def embed(
         self, texts: Sequence[str], *, purpose: str, context: CallContext
     ) -> Sequence[Sequence[float]]:
+        if self.away:
+            raise ModelUnavailable
+        if self.usage:
+            context.meter.add(self.model, self.usage)
         self.calls.append([text.partition("\n")[2] for text in texts])
         self.heads += [text.partition("\n")[0] for text in texts]
         return [[1.0, *[0.0] * (DIMENSION - 1)] for _ in texts]

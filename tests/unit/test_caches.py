@@ -37,6 +37,7 @@ KNOWN = {
     "chat/citing.py:citations": "one answer's",
     "chat/filter.py:_said": "one answer's",
     "domain/usage.py:by_model": "one question's or one batch's counts, by model · their end",
+    "domain/usage.py:owed": "one question's, by part · its end",
     "domain/usage.py:away": "one question's, by part · its end",
     "domain/audit.py:uses": "one question's trail",
     "domain/audit.py:details": "one row's",

@@ -1,8 +1,11 @@
 """Keys are read before anything is opened, and a bad one stops the start in one line."""
 
 import base64
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -18,10 +21,22 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import RING, KeyRing, PrivateKey
+from service.adapters.accounts import Accounts
 from service.adapters.local_model import ExtractiveModel, LocalReranker
+from service.adapters.pricing import Billed, Prices, billed
+from service.adapters.provider import Price, Provider
 from service.adapters.query_cache import QueryVectors
-from service.container import Models, _models, _providers, open_container
-from service.errors import BadSettings, ModelUnavailable
+from service.chat.state import ChatContext
+from service.container import Container, Models, _models, _prices, _providers, open_container
+from service.domain.answers import Question
+from service.domain.audit import Trail
+from service.domain.identity import Principal
+from service.domain.usage import Usage
+from service.errors import BadSettings, ModelUnavailable, SourceUnavailable
+from service.ports import CallContexts
+from service.settings import ModelPrice
+from tests.fakes import WORKSPACE, InMemoryKeyStore, InMemorySpending
+from tests.unit.doubles import USER, RecordingEmbedder, ScriptedModel, SwitchedStandings
 
 KEK = base64.b64encode(bytes(32)).decode()
 
@@ -211,6 +226,97 @@ def test_a_server_of_ones_own_does_what_it_has_models_for() -> None:
     assert models(**SERVER).embedder.model == "local-hash-1"
     assert models(**SERVER, openai_chat_model="c").chat.model == ExtractiveModel.model
     assert models(model_provider="openai", **SERVER, openai_chat_model="c").chat.model == "c"
+
+
+def prices(**given: object) -> Prices:
+    """Of a provider that knows its embedder's and not its chat model's."""
+    embedder, prices = RecordingEmbedder("cohere/e-1/1024"), {"e-1": Price(input=1)}
+    cohere = Provider(embedder, None, ScriptedModel(), prices=prices)
+    settings = SimpleNamespace(model_prices={}, daily_budget=None)
+    vars(settings).update(given)
+    bills = billed({"cohere": cohere}, chosen="cohere")
+    return _prices(settings, {"cohere": cohere}, bills)
+
+
+def test_a_budget_over_a_model_without_a_price_stops_the_start() -> None:
+    """One line names the model and where its price is said; without a budget, or with a price, it starts."""
+    with pytest.raises(BadSettings) as caught:
+        prices(daily_budget=0)
+    assert str(caught.value) == "DAILY_BUDGET_USD: MODEL_PRICES must say what scripted-1 costs"
+    assert prices().missing(["scripted-1"]) == ["scripted-1"]
+    told = {"scripted-1": ModelPrice(output=1)}
+    assert prices(daily_budget=0, model_prices=told).missing(["scripted-1"]) == []
+
+
+class Asked:
+    """What `Container.ask` takes from a container; its graph does what a test says, with one model paid for."""
+
+    def __init__(self, *, budget: int | None, end: BaseException | None = None) -> None:
+        self.settings = SimpleNamespace(question_seconds=45)
+        self.spending, standings = InMemorySpending(), SwitchedStandings(daily_budget=budget)
+        self.contexts = CallContexts(InMemoryKeyStore(), standings)
+        prices = Prices({"m": Price(output=1)})
+        self.accounts = Accounts(prices, self.spending, standings, {"model": 100})
+        self.store = self.finder = self.reader = None
+        self.models = SimpleNamespace(chat=ScriptedModel())
+        self.graph, self.end = self, end
+        self.may_spend: bool | None = None
+
+    async def astream(
+        self, state: object, *, context: ChatContext, stream_mode: Sequence[str]
+    ) -> AsyncIterator[tuple[str, object]]:
+        self.may_spend = context.calls.may_spend
+        if self.may_spend:
+            context.calls.meter.add("m", Usage(output_tokens=7))
+        if self.end:
+            raise self.end
+        yield "values", {"answer": "said"}
+
+    async def ask(self) -> Trail:
+        caller, trail = Principal(USER, WORKSPACE, "owner"), Trail()
+        with suppress(SourceUnavailable):
+            question = Question("How?", "en")
+            await Container.ask(self, question, caller=caller, earlier=(), trail=trail)  # type: ignore[arg-type]
+        return trail
+
+    @property
+    def spent(self) -> list[int]:
+        return [row.asking for row in self.spending.rows.values()]
+
+
+@pytest.mark.parametrize("end", [None, SourceUnavailable()])
+async def test_a_question_is_reserved_metered_and_settled(end: BaseException | None) -> None:
+    """Calls of models may spend; what they did is in the trail and in the day's spending, however it ended."""
+    house = Asked(budget=100, end=end)
+    trail = await house.ask()
+    assert house.may_spend is True
+    assert (trail.cost, trail.meter.by_model, house.spent) == (7, {"m": Usage(0, 7)}, [7])
+
+
+async def test_beyond_the_budget_no_model_that_costs_is_called() -> None:
+    """The question is asked all the same, with calls that may not spend."""
+    house = Asked(budget=99)
+    trail = await house.ask()
+    assert house.may_spend is False
+    assert (trail.cost, house.spent) == (0, [])
+
+
+async def test_what_has_no_price_is_told_at_the_start(lines: Callable[[], list[Any]]) -> None:
+    """Each model once, a stored one's too; and a budget that no question fits into."""
+    bills = Billed({"embedder": frozenset({"e"}), "model": frozenset({"m"})})
+    house = SimpleNamespace(
+        prices=Prices({"m": Price(output=1)}),
+        billed=bills,
+        settings=SimpleNamespace(daily_budget=5),
+        accounts=SimpleNamespace(estimate=100),
+    )
+    Container._tell_of_prices(house, ["cohere/old/1024", "cohere/e/1024"])  # type: ignore[arg-type]
+    told = [(line["event"], line.get("model")) for line in lines()]
+    assert told == [
+        ("model.unpriced", "e"),
+        ("model.unpriced", "old"),
+        ("budget.below_one_question", None),
+    ]
 
 
 def test_without_a_key_a_providers_model_is_unavailable() -> None:

@@ -93,6 +93,8 @@ BAD = {
     "OPENAI_BASE_URL": "http://user:canary@models.example/v1",
     "JWKS_URL": "http://canary.example/jwks.json",
     "JWKS_RETRY_SECONDS": "0",
+    "DAILY_BUDGET_USD": "-1",
+    "MODEL_PRICES": '{"m": {"input": -1}}',
 }
 
 
@@ -145,6 +147,39 @@ def test_a_key_set_is_read_where_nobody_can_change_it(environment, address):
     """Over TLS, or without leaving the machine."""
     environment(SECRET_KEY=None, JWKS_URL=address, TOKEN_ISSUER="https://pazpaz.example")
     assert str(load(Settings).jwks_url) == address
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2.50", '{"m": 2.5}', '{"m": {"inputs": 2.5}}', '{"m": {"output": NaN}}', '["m"]', "{m: 1}"],
+)
+def test_prices_of_another_shape_stop_the_start(environment, value):
+    """A misspelled kind would be a price of nothing, and a budget over it no budget."""
+    environment(MODEL_PRICES=value)
+    said = complaint()
+    assert said.startswith("MODEL_PRICES")
+    assert "\n" not in said
+
+
+def test_prices_and_a_budget_are_read(environment):
+    """Dollars come in, and whole micro-dollars are what everybody counts in."""
+    prices = '{"a": {"input": 2.5, "output": 10}, "b": {"searches": 2}}'
+    environment(MODEL_PRICES=prices, DAILY_BUDGET_USD="1.1")
+    settings = load(Settings)
+    told = settings.model_prices
+    assert [told["a"].output, told["a"].searches, told["b"].searches] == [10, 0, 2]
+    assert settings.daily_budget == 1_100_000
+    environment(DAILY_BUDGET_USD="0")
+    assert load(Settings).daily_budget == 0
+    environment(DAILY_BUDGET_USD="")
+    assert load(Settings).daily_budget is None
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-0.01", "two"])
+def test_a_budget_is_an_amount(environment, value):
+    """What is no amount, or less than nothing, stops the start."""
+    environment(DAILY_BUDGET_USD=value)
+    assert complaint().startswith("DAILY_BUDGET_USD: ")
 
 
 def test_roles_are_read_from_json(environment):

@@ -14,6 +14,7 @@ from service.adapters.breaker import Breaker
 from service.adapters.guard import RETRIED, Bulkhead, Guard, guards
 from service.domain.answers import Delta, Finished, TextDelta
 from service.domain.deadline import Deadline
+from service.domain.usage import Meter, Part, Usage
 from service.errors import ModelFailure, ModelUnavailable
 from service.ports import CallContext, WorkspaceKeys
 from tests.fakes import WORKSPACE
@@ -484,6 +485,30 @@ async def test_a_listener_who_leaves_closes_the_connection(guard: Guard, clock: 
     assert guard.breaker.state == "half_open"
     await heard(stream(guard, provider))
     assert guard.breaker.state == "closed"
+
+
+@pytest.mark.parametrize(
+    ("says", "owed"),
+    [
+        ([WORD, Finished("complete", Usage(5, 1))], set()),
+        ([WORD, DONE], {"model"}),
+        ([WORD, fails("cut")], {"model"}),
+        ([WORD, never], {"model"}),
+        ([never], {"model"}),
+        ([fails("refused")], set()),
+    ],
+    ids=["told", "told nothing", "cut", "left", "left before a word", "refused"],
+)
+async def test_what_may_be_billed_unseen_is_owed(
+    guard: Guard, says: list[Said], owed: set[Part]
+) -> None:
+    """An answer that was begun or left, and whose usage nobody was told, stands in the meter; a refusal does not."""
+    context = replace(CONTEXT, meter=Meter())
+    listening = asyncio.create_task(heard(stream(guard, Provider(says), context)))
+    await a_moment()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert context.meter.owed == owed
 
 
 async def test_a_fault_of_ours_is_neither_hidden_nor_tried_again(guard: Guard) -> None:

@@ -26,6 +26,7 @@ from service.domain.audit import Trail, Use
 from service.domain.identity import ClientId, Principal, WorkspaceId
 from service.domain.notes import Note
 from service.domain.progress import Progress, Tell
+from service.domain.usage import Usage
 from service.errors import ServiceError
 from service.main import build_app
 from service.security.principals import Principals
@@ -119,6 +120,8 @@ class Parts:
     keys: InMemoryKeyStore = field(default_factory=InMemoryKeyStore)
     audit: RecordingAudit = field(default_factory=RecordingAudit)
     touches: list[tuple[Note, Use]] = field(default_factory=list)
+    spent: dict[str, Usage] = field(default_factory=dict)
+    """What models did for the question; where they did something, one was away too."""
     bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(3, 2))
     answer: Answer | BaseException = field(default_factory=an_answer)
     progress: Sequence[Progress] = ()
@@ -157,6 +160,10 @@ class Parts:
         self.asked.append((question, caller, earlier))
         for note, use in self.touches:
             trail.saw(note, use)
+        if self.spent:
+            trail.meter.by_model.update(self.spent)
+            trail.meter.lacked("reranker", "timeout")
+            trail.cost = 77
         self.audit.on_ask = list(self.audit.actions)
         for one in self.progress if tell else ():
             tell(one)

@@ -1,12 +1,14 @@
 """The audit rows around requests: one before text is read, one before it is shown, one for a refusal."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
 from service.domain.turns import Sentence
+from service.domain.usage import Usage
 from service.errors import ModelUnavailable, StoreUnavailable
 from service.security.keys import digest
 from tests.fakes import CLIENT, WORKSPACE, a_client, a_note
@@ -49,6 +51,9 @@ async def test_a_question_has_one_row_before_and_one_after(http, parts):
         "outcome": "abstained",
         "model": "scripted-1",
         "notes": [{**used, "use": "cited"}],
+        "usage": [],
+        "cost_micros": 0,
+        "degraded": [],
         "request_id": answered["request_id"],
     }
     assert opening.chat == closing.chat is not None
@@ -84,6 +89,20 @@ async def test_a_question_that_fails_is_closed_with_what_it_read(http, parts, er
     assert parts.audit.actions == ["chat.opened", "chat.closed"]
     closing = parts.audit.entries[1].details
     assert (closing["outcome"], closing["notes"][0]["use"]) == (outcome, "read")
+
+
+@pytest.mark.parametrize("end", [an_answer(), ModelUnavailable(), asyncio.CancelledError()])
+async def test_the_closing_row_tells_what_models_did_for_a_question(http, parts, end):
+    """Its usage by model, its cost and what was away, in whole numbers, however it ended."""
+    parts.answer, parts.spent = end, {"b-1": Usage(20, 3), "a-1": Usage(searches=1)}
+    with suppress(asyncio.CancelledError):
+        await ask(http)
+    closing = parts.audit.entries[-1].details
+    assert closing["usage"] == [
+        {"model": "a-1", "input_tokens": 0, "output_tokens": 0, "searches": 1},
+        {"model": "b-1", "input_tokens": 20, "output_tokens": 3, "searches": 0},
+    ]
+    assert (closing["cost_micros"], closing["degraded"]) == (77, ["reranker"])
 
 
 async def test_a_question_cut_off_is_closed_as_cancelled(http, parts):

@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.domain.erasure import Subject
-from service.domain.identity import ClientId
+from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Client, NoteRef
+from service.domain.usage import Meter, Usage
 from service.errors import ModelUnavailable, SourceUnavailable
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
@@ -66,8 +67,13 @@ class Practice:
             embedders=embedders_of(self.embedder, self.second),
             standings=self.standings,
             drafts=drafts,
+            on_embedded=self.embedded,
         )
+        self.told: list[tuple[WorkspaceId, dict[str, Usage]]] = []
         self.source.take(a_client())
+
+    async def embedded(self, meter: Meter, *, workspace: WorkspaceId) -> None:
+        self.told.append((workspace, meter.by_model))
 
     async def look(self, *keys: UUID, kind: str = "sessions") -> list[str]:
         """What became of each, in the order of the keys."""
@@ -98,6 +104,22 @@ async def test_a_note_is_indexed_whole():
     assert (kept.model, kept.kept) == ("recording-1", frozenset())
     bag = practice.store.indexed[note.ref].bag
     assert bag.features == tuple(sorted(set(bag.features))) != ()
+
+
+async def test_what_embedding_cost_is_told_once_a_batch():
+    """Of two notes together, and of a batch whose second model was away after the first was paid for."""
+    practice = Practice()
+    practice.store.held = IndexModels("recording-1", beside="recording-2")
+    for embedder in (practice.embedder, practice.second):
+        embedder.usage = Usage(input_tokens=7)
+    assert await practice.indexed(a_note("One."), a_note("Two.")) == ["indexed", "indexed"]
+    both = {"recording-1": Usage(7), "recording-2": Usage(7)}
+    assert practice.told == [(WORKSPACE, both)]
+
+    practice.second.away = True
+    with pytest.raises(ModelUnavailable):
+        await practice.indexed(a_note("Three."))
+    assert practice.told[1:] == [(WORKSPACE, {"recording-1": Usage(7)})]
 
 
 async def test_only_the_edited_field_is_embedded_again():

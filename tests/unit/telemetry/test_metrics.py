@@ -15,6 +15,7 @@ CLOSED = {
     "model",
     "error_type",
     "token_type",
+    "kind",
     "action",
     "reason",
     "stage",
