@@ -16,6 +16,7 @@ from service.commands.keys import keys_app
 from service.commands.reconcile import reconcile
 from service.commands.reindex import app as reindex_app
 from service.commands.signals import interruptible, stop_on_signals
+from service.commands.spending import spending
 from service.commands.switch import app as switch_app
 from service.errors import BadSettings, ServiceError
 
@@ -35,6 +36,7 @@ app.add_typer(erase_app, name="erase")
 app.add_typer(reindex_app, name="reindex")
 app.command()(reconcile)
 app.command()(backfill)
+app.command()(spending)
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 

@@ -1,14 +1,18 @@
-"""pazpaz-agent switch: the assistant off and on, who may use it, whether consent is asked for; within two seconds."""
+"""pazpaz-agent switch: the assistant off and on, for whom, on which terms, at what cost; within two seconds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import typer
 
+from service.commands.work import dollars
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import WorkspaceId
+from service.domain.usage import MICROS
 from service.errors import BadSettings
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
@@ -24,8 +28,10 @@ NAMES = {
     "roles": "allowed_roles",
     "consent": "require_consent",
     "pseudonyms": "pseudonyms",
+    "budget": "daily_budget",
 }
 ROLES = ("owner", "assistant")
+MOST_DOLLARS = 1_000_000
 
 
 @app.command()
@@ -53,6 +59,15 @@ def pseudonyms(rule: Literal["on", "off"], workspace: Workspace = None) -> None:
 
 
 @app.command()
+def budget(
+    amount: Annotated[str, typer.Argument(help="US dollars, as 2.50; or none.")],
+    workspace: Workspace = None,
+) -> None:
+    """What each workspace's questions may cost in a day (UTC). Beyond it answers are quotes alone."""
+    _put("daily_budget", "none" if amount == "none" else _micros(amount), workspace)
+
+
+@app.command()
 def roles(
     allowed: Annotated[str, typer.Argument(help="owner, assistant, or both with a comma.")],
     workspace: Workspace = None,
@@ -66,7 +81,8 @@ def roles(
 
 @app.command()
 def reset(
-    name: Literal["assistant", "roles", "consent", "pseudonyms"], workspace: Workspace = None
+    name: Literal["assistant", "roles", "consent", "pseudonyms", "budget"],
+    workspace: Workspace = None,
 ) -> None:
     """Back to the setting, or to what holds everywhere."""
 
@@ -87,6 +103,7 @@ def show() -> None:
     typer.echo(f"setting  everywhere  allowed_roles = {_said(sorted(settings.allowed_roles))}")
     typer.echo(f"setting  everywhere  require_consent = {_said(settings.require_consent)}")
     typer.echo(f"setting  everywhere  pseudonyms = {_said(settings.pseudonyms)}")
+    typer.echo(f"setting  everywhere  daily_budget = {_said(settings.daily_budget)}")
     for switch in _with_switches(lambda switches: switches.all()):
         typer.echo(_line(switch))
 
@@ -118,6 +135,13 @@ def _with_switches(work: "Callable[[PgSwitches], Awaitable[Any]]") -> Any:
     return asyncio.run(run())
 
 
+def _micros(amount: str) -> int:
+    with suppress(InvalidOperation):  # of what is no number, and of comparing with NaN
+        if 0 <= Decimal(amount) <= MOST_DOLLARS:
+            return round(Decimal(amount) * MICROS)
+    raise BadSettings(f"a budget is none, or from 0 to {MOST_DOLLARS:,} US dollars")
+
+
 def _scope(workspace: UUID | None) -> WorkspaceId:
     return SERVICE_CHAIN if workspace is None else WorkspaceId(workspace)
 
@@ -129,4 +153,8 @@ def _where(workspace: UUID | None) -> str:
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{dollars(value)} dollars"
+    if value is None or isinstance(value, str):
+        return value or "none"
     return ", ".join(value)

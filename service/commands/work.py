@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import typer
 
 from service.commands.signals import interruptible
 from service.domain.identity import WorkspaceId
+from service.domain.usage import MICROS
 from service.errors import BadSettings
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
@@ -52,6 +54,12 @@ def scope(workspace: UUID | None) -> WorkspaceId | None:
 
 def moment(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def dollars(micros: int) -> str:
+    """Down to the cent, or as far as there is anything: 2.50, 0.0345."""
+    whole, _, rest = f"{Decimal(micros) / MICROS:f}".partition(".")
+    return f"{whole}.{rest:0<2}"
 
 
 async def pause(seconds: float) -> None:

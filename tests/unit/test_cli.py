@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import cli
+from service.commands.work import dollars
 from service.errors import BadSettings, SourceUnavailable
 from service.settings import Settings
 from tests.unit.test_settings import GOOD
@@ -75,6 +76,8 @@ def run(capsys, monkeypatch):
         ("audit", "export", "--workspace", "x"),
         ("audit", "prune", "--months", "23"),
         ("bench", "audit", "--appenders", "0"),
+        ("switch", "budget"),
+        ("spending", "--days", "61"),
     ],
     ids=" ".join,
 )
@@ -123,6 +126,23 @@ def test_a_bad_setting_is_one_line_that_does_not_show_it(run, name, value, monke
     assert (outcome.code, outcome.is_one_line) == (2, True)
     assert name in outcome.err
     assert "canary" not in outcome.err
+
+
+@pytest.mark.parametrize("amount", ["much", "nan", "inf", "1000001", "0x1", "None", "1,5"])
+def test_a_budget_that_is_no_amount_is_one_line_and_exit_code_2(run, amount):
+    """Told before the database is asked for anything."""
+    outcome = run("switch", "budget", amount, **GOOD)
+    assert (outcome.code, outcome.is_one_line, outcome.out) == (2, True, "")
+    assert "a budget is none, or from 0 to 1,000,000 US dollars" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("micros", "said"),
+    [(0, "0.00"), (2_500_000, "2.50"), (34_500, "0.0345"), (1, "0.000001"), (10**8, "100.00")],
+)
+def test_money_is_told_to_the_last_digit(micros, said):
+    """Cents at least, and whatever is below them."""
+    assert dollars(micros) == said
 
 
 @pytest.mark.parametrize("command", ["retrieval", "abstention"])
