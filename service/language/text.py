@@ -5,21 +5,23 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-# Niqqud and cantillation (the maqaf, U+05BE, parts words and stays), and the controls that only steer display.
-_MARKS = "\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad"
+# Insides of character classes. Marks are niqqud and cantillation (the maqaf, U+05BE, parts words and stays), and the
+# controls that only steer display.
+CONTROLS = "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad"
+MARKS = f"\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7{CONTROLS}"
 _QUOTES = "\"'`\u00b4\u05f3\u05f4\u2018\u2019\u201a-\u201f\u2032\u2033"
 _FINALS = str.maketrans("ךםןףץ", "כמנפצ")
 
-_DROP = re.compile(f"[{_MARKS}{_QUOTES}]")
+_DROP = re.compile(f"[{MARKS}{_QUOTES}]")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 
-_HEBREW = "\u05d0-\u05ea\u05ef-\u05f2\ufb1d-\ufb4f"
-_ACCENTS = "\u0300-\u036f"  # Decomposed: NFKC joins them to their letter.
+HEBREW = "\u05d0-\u05ea\u05ef-\u05f2\ufb1d-\ufb4f"
+ACCENTS = "\u0300-\u036f"  # Decomposed: NFKC joins them to their letter.
 
 
 def _word(letter: str) -> str:
     """Letters of one script; quotes inside a word belong to it: ד"ר, don't."""
-    run = rf"{letter}(?:{letter}|[{_MARKS}{_ACCENTS}])*"
+    run = rf"{letter}(?:{letter}|[{MARKS}{ACCENTS}])*"
     return rf"{run}(?:[{_QUOTES}]+{run})*"
 
 
@@ -27,7 +29,7 @@ def _word(letter: str) -> str:
 # and so is a Hebrew prefix with what it stands before: "לMRI" as "ה-MRI".
 _NUMBER = r"\d+(?:[.,/:]\d+)+(?!\w)"
 _DOSE = r"\d+(?:[.,/:]\d+)*(?=[^\W\d_]+(?!\w))(?!(?i:st|nd|rd|th|s)\b)"
-_WORD = re.compile("|".join((_NUMBER, _DOSE, _word(f"[{_HEBREW}]"), _word(rf"[^\W{_HEBREW}]"))))
+_WORD = re.compile("|".join((_NUMBER, _DOSE, _word(f"[{HEBREW}]"), _word(rf"[^\W{HEBREW}]"))))
 
 # Marks with a blank behind them, so that "7.5" and "6/10" stay whole.
 _CLAUSE = re.compile(
