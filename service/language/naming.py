@@ -7,7 +7,22 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from service.language.everyday import AND, CALLED, EVERYDAY, OF, OWNED, OWNERS, RELATIVES, SOMEBODYS
+from service.language.everyday import (
+    AND,
+    CALLED,
+    DID,
+    EVERYDAY,
+    MEETINGS,
+    MEETINGS_OF,
+    OF,
+    OWNED,
+    OWNERS,
+    RELATIVES,
+    SOMEBODYS,
+    TELL,
+    TOLD,
+    TOLD_ABOUT,
+)
 from service.language.stopwords import STOPWORDS
 from service.language.text import tokens, words
 
@@ -100,6 +115,21 @@ def name_words(name: str) -> tuple[str, ...]:
     return tuple(tokens(unicodedata.normalize("NFKC", name)))
 
 
+def tells(earlier: str, before: str, after: str) -> bool:
+    """Whether who stands there tells or meets: "תמר סיפרה", "סיפרה תמר על", "did Hope say", "הפגישות עם שירה"."""
+    return (
+        after in TOLD
+        or (before in TOLD and after in TOLD_ABOUT)
+        or (before in DID and after in TELL)
+        or (before in MEETINGS_OF and earlier in MEETINGS)
+    )
+
+
+def begins_sentence(text: str, end: int, start: int, before: str) -> bool:
+    """Whether a sentence begins at `start`; the word before it (its normal form, "" for none) ended at `end`."""
+    return not before or (_ENDS.search(text, end, start) is not None and before not in _ABBREVIATED)
+
+
 def said(text: str) -> Said:
     """A question, read."""
     found = tuple(_words(unicodedata.normalize("NFKC", text)))
@@ -115,8 +145,7 @@ def _words(text: str) -> Iterator[Word]:
     shouts = all(one.isupper() or not one.isalpha() for one in (text[w.start] for w in found))
     end, before = 0, ""
     for one in found:
-        ended = _ENDS.search(text, end, one.start) is not None and before not in _ABBREVIATED
-        begins = ended or not before
+        begins = begins_sentence(text, end, one.start, before)
         bare = _bare(one.text, text[one.start : one.end])
         # "Mark's" is a name wherever it stands, and "Mark" may be a verb where a sentence begins.
         says_nothing = shouts or (begins and len(bare) == 1)

@@ -11,21 +11,15 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Person
 from service.language.everyday import (
     ALWAYS_CAPITAL,
-    DID,
     EVERYDAY,
     LOOKALIKES,
-    MEETINGS,
-    MEETINGS_OF,
     NICKNAMES,
     PARTICLES,
     RELATIVES,
-    TELL,
     TITLES,
-    TOLD,
-    TOLD_ABOUT,
     UNCLE,
 )
-from service.language.naming import Said, Word, name_words, said
+from service.language.naming import Said, Word, name_words, said, tells
 from service.language.stopwords import STOPWORDS
 from service.ports import ChunkStore
 from service.retrieval.held import EpochCache
@@ -330,12 +324,6 @@ def _has_sign(mention: _Mention, read: Said) -> bool:
 
 
 def _does(mention: _Mention, read: Said) -> bool:
-    """Whether it tells or meets: "תמר סיפרה", "סיפרה תמר על", "did Hope say", "הפגישות עם שירה"."""
     earlier, before = ["", "", *(word.text for word in read.words[: mention.start])][-2:]
     after = read.words[mention.end].text if mention.end < len(read.words) else ""
-    return (
-        after in TOLD
-        or (before in TOLD and after in TOLD_ABOUT)
-        or (before in DID and after in TELL)
-        or (before in MEETINGS_OF and earlier in MEETINGS)
-    )
+    return tells(earlier, before, after)
