@@ -60,6 +60,10 @@ class EpochCache(Generic[T]):
         async with lock:
             return await self._current(workspace) or await self._make(workspace, lock)
 
+    def stale(self, workspace: WorkspaceId) -> T | None:
+        """What is open of it, of whatever epoch, for a builder that can go on from there."""
+        return self._open.get(workspace)
+
     def drop(self, workspace: WorkspaceId) -> None:
         """Forgets what is open of it, as when something of it is erased; what is being built is not kept."""
         self._open.pop(workspace, None)
