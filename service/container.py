@@ -60,11 +60,12 @@ from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
 from service.limits import most_of_a_question
-from service.ports import CallContexts, ChatModel, Embedder, Embedders, Reranker, Standing
+from service.ports import NO_VEILS, CallContexts, ChatModel, Embedder, Embedders, Reranker, Standing
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import Finder
+from service.retrieval.veils import NameVeils
 from service.security.keys import KeyEncryptionKey
 from service.security.principals import Principals
 from service.security.tokens import AccessTokens, TokenVerifier
@@ -120,6 +121,7 @@ class Container:
     restoration: PgRestoration
     lexical: LexicalIndex
     people: People
+    veils: NameVeils
     conversations: PgConversations
     audit: PgAuditLog
     spending: PgSpending
@@ -137,7 +139,8 @@ class Container:
 
     @cached_property
     def contexts(self) -> CallContexts:
-        return CallContexts(self.keys, self.standings)
+        """What goes along with a call; where every model runs here, nothing need be hidden."""
+        return CallContexts(self.keys, self.standings, self.veils if self.providers else NO_VEILS)
 
     @cached_property
     def finder(self) -> Finder:
@@ -298,6 +301,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         store = PgChunkStore(database, keys)
         lexical = LexicalIndex(store)
         people = People(store)
+        veils = NameVeils(store, keys)
         receipts = _receipts(settings)
 
         def forget(workspace: WorkspaceId) -> None:
@@ -305,6 +309,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             keys.drop(workspace)
             lexical.drop(workspace)
             people.drop(workspace)
+            veils.drop(workspace)
             forget_words()
 
         yield Container(
@@ -317,6 +322,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             store=store,
             lexical=lexical,
             people=people,
+            veils=veils,
             eraser=PgEraser(database, keys, lambda: signing_keys.at(now())),
             receipts=receipts,
             restoration=PgRestoration(database, receipts),

@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
+    Iterable,
     Mapping,
     Sequence,
 )
@@ -171,6 +172,10 @@ class Veil(Protocol):
     One veil is one question's or one batch's: it restores what it hid itself and nothing else.
     """
 
+    def know(self, people: Iterable[Person]) -> None:
+        """Hides these clients' names too: those just read may be ones that the index does not have yet."""
+        ...
+
     def hide(self, text: str) -> str: ...
 
     def restore(self, text: str) -> str:
@@ -180,6 +185,9 @@ class Veil(Protocol):
 
 class _NoVeil:
     """Hides nothing: for models that call nobody."""
+
+    def know(self, people: Iterable[Person]) -> None:
+        return
 
     def hide(self, text: str) -> str:
         return text

@@ -65,6 +65,10 @@ class Client:
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
 
+    @property
+    def person(self) -> "Person":
+        return Person(self.id, self.first_name, self.last_name)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

@@ -113,6 +113,7 @@ class Indexer:
         stones = await self.queue.buried(workspace=workspace, ids=ids)
         rules = await self._rules(workspace)
         context = await self.contexts.of(workspace=workspace)
+        context.veil.know(client.person for client in theirs.clients.values())
         models = await self._models(workspace)
         outcomes: list[tuple[Lease, Outcome]] = []
         drafts: list[tuple[Lease, IndexedNote]] = []
@@ -227,6 +228,7 @@ class Indexer:
 
     async def _profile(self, lease: Lease, client: Client) -> IndexedNote:
         context = await self.contexts.of(workspace=lease.workspace)
+        context.veil.know([client.person])
         models = await self._models(lease.workspace)
         draft = await self._draft(client.profile, models, context.keys)
         [indexed] = await self._embed([draft], context)

@@ -57,9 +57,12 @@ class Pseudonyms:
         return same
 
     def knowing(self, people: Iterable[Person]) -> "Pseudonyms":
-        """These clients too: what is there stays as it is."""
+        """These clients too: what is there stays as it is; nothing new, and it is the same."""
+        names = self._names.knowing(people)
+        if names.forms == self._names.forms:
+            return self
         more = copy(self)
-        more._names = self._names.knowing(people)
+        more._names = names
         more._own, more._taken = dict(self._own), set(self._taken)
         for form in sorted(more._names.forms - self._own.keys()):
             name = more.of(form, taken=more._taken.__contains__)
@@ -116,6 +119,10 @@ class PseudonymVeil:
         self._given: dict[str, str] = {}
         self._written: dict[str, str] = {}
         self._read: list[str] = []
+
+    def know(self, people: Iterable[Person]) -> None:
+        """From here on these clients' names are hidden too."""
+        self._pseudonyms = self._pseudonyms.knowing(people)
 
     def hide(self, text: str) -> str:
         """Twice is as once: its own pseudonyms stay as they are."""

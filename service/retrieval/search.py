@@ -136,6 +136,7 @@ class Finder:
         within = await scope_of(question, named, workspace=workspace, store=self.store)
         candidates = await self._candidates(_looks(question, within, named), index, arms)
         pulled = await self._pull(candidates, workspace=workspace, actor=actor)
+        context.veil.know(client.person for client in pulled.clients.values())
         readable = _readable(candidates, pulled, within, consent=question.require_consent)
         for _, note, _ in readable:
             trail.saw(note, "read")

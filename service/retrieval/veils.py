@@ -1,10 +1,8 @@
 """Veils that know who a workspace's clients are."""
 
 import asyncio
-from collections.abc import Sequence
 
 from service.domain.identity import WorkspaceId
-from service.domain.notes import Person
 from service.language.pseudonyms import Pseudonyms, PseudonymVeil
 from service.ports import ChunkStore, KeyStore
 from service.retrieval.held import EpochCache
@@ -25,13 +23,9 @@ class NameVeils:
         """Forgets who is there, as when somebody is erased."""
         self._held.drop(workspace)
 
-    async def of(self, *, workspace: WorkspaceId, also: Sequence[Person] = ()) -> PseudonymVeil:
-        """A new one; `also` are clients whose names the index does not have yet, as while it takes them in.
-
-        Raises StoreUnavailable, KeyUnavailable, SealBroken.
-        """
-        known = await self._held.get(workspace)
-        return PseudonymVeil(known.knowing(also) if also else known)
+    async def of(self, *, workspace: WorkspaceId) -> PseudonymVeil:
+        """A new one. Raises StoreUnavailable, KeyUnavailable, SealBroken."""
+        return PseudonymVeil(await self._held.get(workspace))
 
     async def _build(self, workspace: WorkspaceId) -> Pseudonyms:
         """A note written changes the epoch and hardly ever the names: then what was made of them stands."""

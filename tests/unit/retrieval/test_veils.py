@@ -87,7 +87,9 @@ async def test_who_is_taken_in_is_hidden_before_the_index_knows_them():
     """And keeps the pseudonym that they have afterwards; nothing of it is remembered for others."""
     store, veils = await a_practice()
     noa = Person(ClientId(UUID(int=77)), "Noa", "Katz")
-    early = (await veils.of(workspace=WORKSPACE, also=[noa])).hide(TEXT)
+    veil = await veils.of(workspace=WORKSPACE)
+    veil.know([noa])
+    early = veil.hide(TEXT)
     assert "Noa" in await hidden(veils)
     await put(store, a_client(noa.client, name=("Noa", "Katz")))
     assert await hidden(veils) == early
