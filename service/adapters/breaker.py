@@ -47,6 +47,7 @@ class Breaker:
 
     name: str
     clock: Callable[[], float] = time.monotonic
+    open_seconds: float = OPEN_SECONDS
     state: State = field(default="closed", init=False)
     _failed: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW), init=False)
     _open_until: float = field(default=0.0, init=False)
@@ -106,7 +107,7 @@ class Breaker:
         self._failed.append(True)
         calls, failures = len(self._failed), sum(self._failed)
         if self.state == "half_open" or (calls >= FEWEST_CALLS and 2 * failures >= calls):
-            wait = min(max(OPEN_SECONDS, asked_wait), MOST_OPEN_SECONDS)
+            wait = min(max(self.open_seconds, asked_wait), MOST_OPEN_SECONDS)
             self._open_until = self.clock() + wait
             self._change("open")
 

@@ -22,6 +22,7 @@ from cohere import (
 from cohere.core.api_error import ApiError
 from cohere.core.http_sse._exceptions import SSEError
 
+from service.adapters.breaker import OPEN_SECONDS
 from service.adapters.guard import Guards, guards
 from service.adapters.provider import Price, Provider
 from service.adapters.untrusted import batches, counted, failure, floats, in_order, translated, unit
@@ -78,7 +79,10 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
         return None
     url = str(settings.cohere_base_url) if settings.cohere_base_url else None
     cohere = Cohere.open(
-        api_key=settings.cohere_api_key.get_secret_value(), base_url=url, http=http
+        api_key=settings.cohere_api_key.get_secret_value(),
+        base_url=url,
+        http=http,
+        breaker_open_seconds=settings.breaker_open_seconds,
     )
     names = (settings.cohere_rerank_model, settings.cohere_chat_model)
     embedder = CohereEmbedder(cohere, settings.cohere_embed_model)
@@ -100,11 +104,19 @@ class Cohere:
     guards: Guards = field(default_factory=partial(guards, "cohere"))
 
     @classmethod
-    def open(cls, *, api_key: str, base_url: str | None, http: httpx.AsyncClient) -> "Cohere":
+    def open(
+        cls,
+        *,
+        api_key: str,
+        base_url: str | None,
+        http: httpx.AsyncClient,
+        breaker_open_seconds: float = OPEN_SECONDS,
+    ) -> "Cohere":
         for name in LEAKING_LOGGERS:
             logging.getLogger(name).addFilter(_silence)
         return cls(
-            AsyncClientV2(api_key=api_key, base_url=base_url, httpx_client=http, max_retries=0)
+            AsyncClientV2(api_key=api_key, base_url=base_url, httpx_client=http, max_retries=0),
+            guards("cohere", open_seconds=breaker_open_seconds),
         )
 
 

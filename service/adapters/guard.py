@@ -16,7 +16,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from service.adapters.breaker import Breaker
+from service.adapters.breaker import OPEN_SECONDS, Breaker
 from service.domain.answers import Delta, Finished
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter, Part, Usage
@@ -256,6 +256,7 @@ def guards(
     provider: Provider,
     *,
     most: int = MOST_CALLS,
+    open_seconds: float = OPEN_SECONDS,
     clock: Callable[[], float] = time.monotonic,
     sleep: Sleep = asyncio.sleep,
 ) -> Guards:
@@ -265,7 +266,7 @@ def guards(
     def guard(operation: str, part: Part) -> Guard:
         name = f"{provider}.{operation}"
         RETRIES.labels(operation=name)
-        return Guard(name, bulkhead, Breaker(name, clock), sleep, part)
+        return Guard(name, bulkhead, Breaker(name, clock, open_seconds), sleep, part)
 
     return Guards(
         embed=guard("embed", "embedder"),

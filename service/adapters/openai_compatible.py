@@ -61,6 +61,7 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
         url=_versioned(str(settings.openai_base_url)),
         key=settings.openai_api_key,
         multilingual=settings.openai_multilingual_models,
+        guards=guards("openai", open_seconds=settings.breaker_open_seconds),
     )
     embedder, reranker, chat = _models(settings, server)
     return Provider(

@@ -167,6 +167,7 @@ def models(**given: object) -> Models:
         openai_embed_query_prefix="",
         openai_embed_document_prefix="",
         openai_multilingual_models=frozenset(),
+        breaker_open_seconds=30.0,
     )
     vars(settings).update(given)
     vectors = QueryVectors(Redis.from_url("redis://nowhere.invalid"))
