@@ -222,9 +222,9 @@ class CallContext:
     def workspace(self) -> WorkspaceId:
         return self.keys.workspace
 
-    def within(self, seconds: float) -> "CallContext":
-        """The same for a step that may take so long at most."""
-        return replace(self, deadline=self.deadline.within(seconds))
+    def taking(self, share: float) -> "CallContext":
+        """The same for a step that may take this share of the time that is left at most."""
+        return replace(self, deadline=self.deadline.part(share))
 
     def leaving(self, seconds: float) -> "CallContext":
         """The same for a step that must leave so much of the time to the next one."""

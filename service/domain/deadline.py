@@ -25,6 +25,10 @@ class Deadline:
         """This one, or one so many seconds from now if that is earlier."""
         return Deadline(min(self.at, time.monotonic() + seconds))
 
+    def part(self, share: float) -> "Deadline":
+        """The moment when this share of the time that is left now will have passed."""
+        return self.within(self.left * share)
+
     def before(self, seconds: float) -> "Deadline":
         """So many seconds earlier: what is kept back for whatever comes after the next step."""
         return Deadline(self.at - seconds)

@@ -33,8 +33,9 @@ from service.retrieval.scope import scope_of
 DENSE_LIMIT = 100  # Chunks: of some forty notes, and fifty are pulled. 200 cost 2 ms of CPU more and moved no figure.
 LEXICAL_LIMIT = 100  # Notes.
 PULL_LIMIT = 50  # Notes: one call to PazPaz.
-# What a question waits for a provider, retries included, before something else stands in: of 45 s, with 10 for PazPaz.
-EMBED_SECONDS, RERANK_SECONDS = 6.0, 8.0
+# What of its time a question waits for a provider, retries included, before something else stands in: of 45 s six, and
+# of those left eight, with 10 for PazPaz.
+EMBED_SHARE, RERANK_SHARE = 0.14, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ class Finder:
         """
         if index.state.models is None:
             return {}
-        ordered, context = sorted(texts), index.context.within(EMBED_SECONDS)
+        ordered, context = sorted(texts), index.context.taking(EMBED_SHARE)
         try:
             embedder = self.embedders.of(index.state.models.active)
             vectors = await embedder.embed(ordered, purpose="query", context=context)
@@ -290,7 +291,7 @@ class Finder:
         rarity = await self.lexical.rarity(
             key=index.key, workspace=index.workspace, epoch=index.state.epoch
         )
-        context = index.context.within(RERANK_SECONDS)
+        context = index.context.taking(RERANK_SHARE)
         try:
             scores = await self.reranker.rerank(text, stretches, rarity=rarity, context=context)
         except ModelUnavailable as exc:

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from service.domain.answers import Claim, Verdict
+from service.domain.deadline import NO_DEADLINE, Deadline
 from service.domain.identity import Principal
 from service.ports import WorkspaceKeys
 from tests.fakes import WORKSPACE, a_client, a_note
@@ -61,3 +62,9 @@ def test_keys_do_not_print():
     """An opened key never stands in a log line or a traceback."""
     keys = WorkspaceKeys(WORKSPACE, 1, seal=b"seal-canary", index=b"index-canary")
     assert "canary" not in f"{keys} {keys!r}"
+
+
+def test_a_step_may_take_its_share_of_the_time_that_is_left():
+    """However long a question may take; work that nobody waits for has all the time there is."""
+    assert 15 < Deadline.after(100).part(0.2).left <= 20
+    assert NO_DEADLINE.part(0.2) == NO_DEADLINE
