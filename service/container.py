@@ -270,14 +270,19 @@ class Container:
 
 
 @asynccontextmanager
-async def open_container(settings: Settings) -> AsyncIterator[Container]:
-    """Opens everything in order and closes it in reverse; raises BadSettings before anything is served."""
+async def open_container(
+    settings: Settings, *, transaction_seconds: float | None = None
+) -> AsyncIterator[Container]:
+    """Opens everything in order and closes it in reverse; raises BadSettings before anything is served.
+
+    A process whose callers wait says how long a transaction may take.
+    """
     kek = _key_encryption_key(settings)
     old_keks = _old_key_encryption_keys(settings)
     signing_keys = _signing_keys(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            open_database(settings.database_url.get_secret_value())
+            open_database(settings.database_url.get_secret_value(), seconds=transaction_seconds)
         )
         await database.refuse_powerful_login()
         redis = _redis(settings)

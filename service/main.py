@@ -22,7 +22,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with open_container(settings) as container:
+        seconds = settings.transaction_seconds
+        async with open_container(settings, transaction_seconds=seconds) as container:
             _warm(container)
             await container.check_models()
             yield {"container": container, "bulkhead": bulkhead}

@@ -1,8 +1,10 @@
 """Postgres: the tables, and the only two ways to a connection."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 from pgvector.sqlalchemy import HALFVEC
@@ -19,10 +21,17 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.domain.erasure import SHUT
@@ -285,6 +294,8 @@ class Database:
     """One engine, two doors. A transaction sees one workspace's content, or none."""
 
     engine: AsyncEngine
+    seconds: float | None = None
+    """The longest that a transaction may take, waiting for its connection included; None where nobody waits for it."""
 
     @asynccontextmanager
     async def tenant_tx(self, workspace: WorkspaceId) -> AsyncIterator[AsyncConnection]:
@@ -307,7 +318,11 @@ class Database:
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[AsyncConnection]:
         try:
-            async with self._connect() as connection, connection.begin():
+            async with (
+                asyncio.timeout(self.seconds),
+                self._connect() as connection,
+                connection.begin(),
+            ):
                 yield connection
         except _AWAY as exc:
             raise StoreUnavailable from exc
@@ -354,22 +369,71 @@ STALLED_SECONDS = 60.0
 every later delivery of them for as long as TCP waits, two hours by default."""
 
 
+GOODBYE_SECONDS = 0.2
+PING_SECONDS = 2.0
+"""At most; where a transaction must be quick, a quarter of its time: then there is enough for a new connection."""
+
+
 @asynccontextmanager
 async def open_database(
-    url: str, *, pool_size: int = 10, stalled_seconds: float = STALLED_SECONDS
+    url: str,
+    *,
+    pool_size: int = 10,
+    seconds: float | None = None,
+    stalled_seconds: float = STALLED_SECONDS,
 ) -> AsyncIterator[Database]:
-    """The engine, disposed of at the end. No statement's parameters reach a log or an error."""
-    stalled = {"idle_in_transaction_session_timeout": str(int(stalled_seconds * 1000))}
+    """The engine, disposed of at the end; a transaction may take `seconds`, and each of its statements 30.
+
+    No statement's parameters reach a log or an error.
+    """
+    limits = {"idle_in_transaction_session_timeout": _milliseconds(stalled_seconds)}
+    if seconds:
+        limits["statement_timeout"] = _milliseconds(seconds)  # nobody waits for it any longer
     engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"timeout": 5, "command_timeout": 30, "server_settings": stalled},
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 30,
+            "server_settings": limits,
+            "connection_class": _QuickToLeave,
+        },
     )
+    _ping_at_checkout(engine, min(PING_SECONDS, seconds / 4) if seconds else PING_SECONDS)
     try:
-        yield Database(engine)
+        yield Database(engine, seconds)
     finally:
         await engine.dispose()
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
+
+
+class _QuickToLeave(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """SQLAlchemy gives a connection that it drops two seconds to say goodbye: a silent server used up all of them."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's own
+        """`timeout` is None where a connection is well and the process ends."""
+        await super().close(timeout=None if timeout is None else min(timeout, GOODBYE_SECONDS))
+
+
+def _ping_at_checkout(engine: AsyncEngine, seconds: float) -> None:
+    """SQLAlchemy's own ping waits as long as a statement may take, and then doubts that one connection only.
+
+    A server that moved, or a router that forgot us, leaves all of them dead without a word.
+    """
+
+    async def ping(connection: Any) -> None:
+        try:
+            await connection.fetchval("SELECT 1", timeout=seconds)
+        except Exception:  # whatever is wrong with it, a new one is tried
+            connection.terminate()
+            raise InvalidatePoolError from None
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def at_checkout(connection: Any, record: Any, fairy: Any) -> None:
+        connection.run_async(ping)

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
-ToxicName = Literal["latency", "timeout", "reset_peer", "limit_data", "slow_close"]
+ToxicName = Literal["latency", "timeout", "reset_peer", "limit_data", "slow_close", "garbage"]
 RESET = struct.pack("ii", 1, 0)
 """Linger on, for no time: closing sends RST instead of FIN."""
 PIECE = 65536
+NONSENSE = b":nonsense\r\n"
+"""Of no protocol that is spoken here, though Redis's clients read a number's beginning in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class TcpProxy:
     toxic: Toxic | None = None
     connections: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _forgotten: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def instead_of(self, url: str) -> str:
         """The same address, by way of this proxy."""
@@ -44,6 +47,10 @@ class TcpProxy:
         self.toxic = None
         if silenced:
             self.cut()
+
+    def forget(self) -> None:
+        """As a router that lost its table: on every connection there is nothing passes any more; new ones are fine."""
+        self._forgotten |= self._open
 
     def cut(self) -> None:
         """Resets every open connection."""
@@ -68,12 +75,15 @@ class TcpProxy:
         finally:
             for one in (writer, there_writer):
                 self._open.discard(one)
+                self._forgotten.discard(one)
                 one.close()
 
     async def _ask(self, client: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
         """The questions' way. Its end leaves the other one open, as TCP does; a reset ends both."""
         try:
             while data := await client.read(PIECE):
+                if server in self._forgotten:
+                    continue
                 await _write(server, data)
             server.write_eof()
         except OSError:
@@ -88,6 +98,8 @@ class TcpProxy:
         """The answers' way, as toxiproxy has it: what was asked arrives and is done, and nobody hears of it."""
         try:
             while data := await source.read(PIECE):
+                if client in self._forgotten:
+                    continue
                 if not await self._passes(data, client):
                     client.close()
                     server.close()
@@ -103,6 +115,8 @@ class TcpProxy:
         toxic = self.toxic
         if toxic is None or toxic.name == "slow_close":
             return await _write(client, data)
+        if toxic.name == "garbage":
+            return await _write(client, (NONSENSE * len(data))[: len(data)])
         if toxic.name == "limit_data":
             await _write(client, data[: int(toxic.amount)])
             return False

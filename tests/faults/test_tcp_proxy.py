@@ -57,6 +57,25 @@ async def test_limit_data_ends_a_connection_in_the_middle(proxy: TcpProxy) -> No
     assert await _say(proxy, b"hello") == b"he"
 
 
+async def test_garbage_replaces_every_byte(proxy: TcpProxy) -> None:
+    """As many bytes come back, and none of those that were said."""
+    proxy.toxic = Toxic("garbage", 0)
+    assert await _say(proxy, b"hello") == b":nons"
+
+
+async def test_a_forgotten_connection_is_silent_and_a_new_one_is_not(proxy: TcpProxy) -> None:
+    """Neither end is told."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.listening)
+    writer.write(b"a")
+    assert await reader.read(1) == b"a"
+    proxy.forget()
+    writer.write(b"b")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), 0.1)
+    assert await _say(proxy, b"hello") == b"hello"
+    writer.close()
+
+
 async def test_timeout_swallows_and_closes(proxy: TcpProxy) -> None:
     """Nothing comes back."""
     proxy.toxic = Toxic("timeout", 0.01)

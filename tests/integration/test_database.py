@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from service.adapters.database import Database, open_database
 from service.demo.databases import Databases
 from service.errors import StoreUnavailable
+from tests.faults.tcp_proxy import tcp_proxy
 from tests.integration.conftest import Owner
 
 
@@ -70,6 +71,33 @@ async def _sleep_in(vanishing: Database, lock: TextClause, *, while_asleep: Data
         async with while_asleep.system_tx() as connection:
             await asyncio.wait_for(connection.execute(lock), 5)
         await asleep.execute(text("SELECT 1"))
+
+
+async def test_a_transaction_ends_when_its_time_is_up(databases_apart: Databases) -> None:
+    """Whoever waits for it is told that the store is away; the statement is given up, and the next one is served."""
+    held = text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(4711)%'")
+    async with open_database(databases_apart.worker, pool_size=2, seconds=0.3) as database:
+        with pytest.raises(StoreUnavailable):
+            async with database.system_tx() as connection:
+                await connection.execute(text("SELECT pg_sleep(4711)"))
+        async with database.system_tx() as connection:
+            assert await connection.scalar(held) == 0
+
+
+async def test_forgotten_connections_are_all_replaced_at_once(databases_apart: Databases) -> None:
+    """A router that lost its table costs the first transaction a moment, and no other one anything."""
+    url = databases_apart.worker
+    async with (
+        tcp_proxy(url) as link,
+        open_database(link.instead_of(url), pool_size=2, seconds=6) as database,
+    ):
+        async with database.system_tx(), database.system_tx():
+            pass
+        link.forget()
+        await database.ping()
+        async with asyncio.timeout(1.4):  # a ping that waits takes 1.5
+            async with database.system_tx(), database.system_tx():
+                pass
 
 
 @pytest.mark.parametrize("wrong", ["password", "database", "port"])
