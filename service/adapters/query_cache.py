@@ -12,9 +12,9 @@ from typing import Literal
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from service.adapters.provider import Provider
+from service.adapters.rate_limiter import AWAY
 from service.domain.identity import WorkspaceId
 from service.errors import SealBroken
 from service.language.text import normalise
@@ -26,7 +26,6 @@ from service.telemetry.metrics import QUERY_CACHE
 log = structlog.get_logger()
 
 KEEP_SECONDS = 600
-AWAY = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)

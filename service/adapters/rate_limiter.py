@@ -21,6 +21,8 @@ LOOKS_PER_HOUR = 30
 """Client ids unknown here: each look costs PazPaz a call, and guessing ids should cost the guesser."""
 MOST_LOCAL = 10_000
 TIMEOUT_SECONDS = 0.25
+AWAY = (RedisError, OSError, TimeoutError, ValueError)
+"""ValueError: what the client raises where an answer is no Redis's."""
 
 # Atomic, so a burst cannot slip between counting and adding. Every window is looked at before any is added to:
 # a request that one of them refuses costs none of them.
@@ -79,7 +81,7 @@ class RedisRateLimiter:
         self._local.pop(key, None)
         try:
             await self.redis.delete(key)
-        except (RedisError, OSError, TimeoutError) as exc:
+        except AWAY as exc:
             log.warning("rate_limiter.away", error=type(exc).__name__)
 
     async def _take(self, *windows: Window) -> Allowance:
@@ -87,11 +89,11 @@ class RedisRateLimiter:
         try:
             script = self.redis.register_script(SLIDING_WINDOWS)
             wait = await script(keys=[one.key for one in windows], args=[str(uuid4()), *limits])
-        except (RedisError, OSError, TimeoutError) as exc:
+            return Allowance(float(wait) if wait else None)
+        except AWAY as exc:
             log.warning("rate_limiter.away", error=type(exc).__name__)
             LIMITER_FALLBACKS.inc()
             return self._take_locally(windows)
-        return Allowance(float(wait) if wait else None)
 
     def _take_locally(self, windows: Sequence[Window]) -> Allowance:
         now = self.clock()
