@@ -15,6 +15,7 @@ from service.api.context import request_id
 from service.api.leaving import CallerLeft
 from service.api.trail import public_error
 from service.errors import ServiceError
+from service.telemetry.metrics import REFUSALS
 
 log = structlog.get_logger()
 
@@ -132,6 +133,7 @@ async def refusal_of(request: Request, error: ServiceError) -> Refusal:
     error = await public_error(request, error)
     status = status_of(error)
     log.info("request.refused", code=error.code, status=status)
+    REFUSALS.labels(code=error.code).inc()
     hidden = "unavailable" if status == 503 else "internal"
     wait = None if error.retry_after is None else max(1, ceil(error.retry_after))
     return Refusal(status, error.code if error.code in ENGLISH else hidden, wait)

@@ -40,6 +40,7 @@ LLM_ERRORS = Counter("ai_agent_llm_errors", "Failed chat calls.", ["error_type",
 LLM_TOKENS = Counter(
     "ai_agent_llm_tokens", "Tokens, as counted by the model.", ["model", "token_type"]
 )
+REFUSALS = Counter("ai_refusals", "Requests that were told no, by what was wrong.", ["code"])
 RATE_LIMIT_HITS = Counter("ai_agent_rate_limit_hits", "Questions beyond the allowance.")
 CHATS_SHED = Counter("ai_agent_chats_shed", "Questions refused at the bulkhead.", ["reason"])
 DEGRADED = Counter(

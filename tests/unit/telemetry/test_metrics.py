@@ -29,6 +29,7 @@ CLOSED = {
     "circuit_breaker",
     "from_state",
     "to_state",
+    "code",
 }
 
 CONTRACT = {
