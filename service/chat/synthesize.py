@@ -1,8 +1,9 @@
 """synthesize: the model writes; each finished sentence is judged before anything else may see it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import takewhile
 
 from langgraph.runtime import Runtime
 
@@ -100,7 +101,7 @@ def _offer(verdict: Verdict, runtime: Runtime[ChatContext]) -> None:
 async def claims(
     deltas: AsyncGenerator[Delta, None], *, model: str, veil: Veil = NO_VEIL
 ) -> AsyncGenerator[Claim, None]:
-    """The model's sentences, each once the next has begun, so that its citations have come; the veil taken off.
+    """The model's sentences, each once it is whole and cited, or nothing can come of it any more; the veil taken off.
 
     Raises ModelUnavailable when the stream ends without `Finished`.
     """
@@ -112,14 +113,14 @@ async def claims(
                 finished = delta
                 break
             writing.add(delta)
-            for claim in writing.complete(last=False):
+            for claim in writing.ready():
                 yield _unveiled(claim, veil)
     if finished is None:
         LLM_ERRORS.labels(error_type="cut", model=model).inc()
         raise ModelUnavailable("cut")
     _count(finished.usage, model)
     # At the length limit the sentence in hand is cut in the middle: it is dropped, the others stand.
-    for claim in writing.complete(last=finished.reason != "length"):
+    for claim in writing.rest(whole=finished.reason != "length"):
         yield _unveiled(claim, veil)
 
 
@@ -142,11 +143,26 @@ class _Writing:
         else:
             self.citations.append(delta)
 
-    def complete(self, *, last: bool) -> Sequence[Claim]:
-        spans = sentences(self.text)
-        ready = spans[self.handed_out : len(spans) if last else max(len(spans) - 1, 0)]
-        self.handed_out += len(ready)
-        return [self._claim(start, end) for start, end in ready]
+    def ready(self) -> Sequence[Claim]:
+        """What is whole: the next sentence has begun, and a citation has come of this one or of a later one.
+
+        Text may run ahead of its citations; a sentence that waits for one in vain comes with the rest, uncited.
+        """
+        cited_up_to = max((citation.end for citation in self.citations), default=0)
+        return self._hand_out(takewhile(lambda span: span[0] < cited_up_to, self._left[:-1]))
+
+    def rest(self, *, whole: bool) -> Sequence[Claim]:
+        """All that is left at the end; not `whole`, the last sentence is cut in the middle and dropped."""
+        return self._hand_out(self._left if whole else self._left[:-1])
+
+    @property
+    def _left(self) -> Sequence[tuple[int, int]]:
+        return sentences(self.text)[self.handed_out :]
+
+    def _hand_out(self, spans: Iterable[tuple[int, int]]) -> Sequence[Claim]:
+        claims = [self._claim(start, end) for start, end in spans]
+        self.handed_out += len(claims)
+        return claims
 
     def _claim(self, start: int, end: int) -> Claim:
         cited = (

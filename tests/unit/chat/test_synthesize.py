@@ -86,10 +86,12 @@ async def test_citations_count_code_points():
     assert (one.passage_ids, two.passage_ids) == (("p1",), ("p2",))
 
 
-async def test_a_citation_after_its_sentence_was_judged_does_not_save_it():
-    """Text that ran ahead of its citations stays uncited: it is withheld, never shown unproved."""
-    [one, two] = await told(TextDelta("Slept. Ate."), CitationDelta(0, 11, ("p1",)), DONE)
-    assert (one.passage_ids, two.passage_ids) == ((), ("p1",))
+async def test_text_may_run_ahead_of_its_citations():
+    """A sentence waits for its citation; one of a later sentence says that none will come for it."""
+    late = await told(TextDelta("Slept. Ate. He"), CitationDelta(0, 5, ("p1",)), DONE)
+    assert [one.passage_ids for one in late] == [("p1",), (), ()]
+    passed_over = await told(TextDelta("Slept. Ate. He"), CitationDelta(7, 11, ("p1",)), DONE)
+    assert [one.passage_ids for one in passed_over] == [(), ("p1",), ()]
 
 
 async def test_a_stream_without_an_end_is_not_trusted():
