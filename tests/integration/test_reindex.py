@@ -25,6 +25,7 @@ from service.retrieval.search import Finder
 from service.worker import Worker
 from tests.fakes import InMemoryNoteSource, a_client, a_context, a_note, embedders_of
 from tests.integration.conftest import Owner, rows
+from tests.journeys.practice import eventually
 from tests.unit.doubles import SwitchedStandings
 
 OLD, NEW = "old-model", "new-model"
@@ -282,14 +283,19 @@ async def test_a_sweep_waits_for_a_note_that_somebody_writes(
     await practice.begin()
     await practice.work()
     await practice.reindexer.finish(workspace=practice.id, abandon=True)
+
+    async def one_is_left() -> bool:
+        return await _vectors(owner, practice) == {OLD: NOTES, NEW: 1}
+
     async with owner.transaction():
         await owner.execute(
             "SELECT 1 FROM note_catalogue WHERE entity_id = $1 FOR UPDATE",
             practice.notes[0].ref.id,
         )
         sweeping = asyncio.create_task(practice.reindexer.sweep(workspace=practice.id))
-        await asyncio.sleep(0.4)
-        assert await _vectors(owner, practice) == {OLD: NOTES, NEW: 1}
+        await eventually(one_is_left)
+        await asyncio.sleep(0.2)
+        assert await one_is_left()
         assert not sweeping.done()
     assert await sweeping == NOTES
 
@@ -315,6 +321,10 @@ async def test_no_search_mixes_two_spaces(practice: Practice, owner: Owner) -> N
     await practice.work()
     practice.old.pause = practice.new.pause = 0.003
     stop = asyncio.Event()
+
+    async def searched(times: int) -> bool:
+        return len(practice.store.seen) > times
+
     async with asyncio.TaskGroup() as load:
         for _ in range(4):
             load.create_task(_ask_until(stop, practice))
@@ -322,6 +332,7 @@ async def test_no_search_mixes_two_spaces(practice: Practice, owner: Owner) -> N
         for number in range(SWITCHES):
             assert await practice.switch(back=bool(number % 2)) == "switched"
             await asyncio.sleep(0.02)
+            await eventually(partial(searched, number + 1))
         stop.set()
 
     seen = practice.store.seen

@@ -16,6 +16,7 @@ import pytest
 from service.container import open_container
 from service.demo.stage import Stage, open_stage
 from service.security.keys import KeyEncryptionKey, new_key
+from tests.journeys.command_line import PATIENCE_SECONDS
 from tests.journeys.practice import Practice, eventually, open_practice
 
 QUESTION = "מתי התחילה לרוץ שוב?"
@@ -95,10 +96,9 @@ async def test_keys_are_changed_while_therapists_ask(house: Stage, fresh: Path) 
                 await practice.ask(QUESTION)
         stop = asyncio.Event()
         asking = [asyncio.ensure_future(_ask_on(practice, stop)) for practice in (one, two)]
-        await _reseal_with_a_kill(house, owner)
-        await _rewrap_with_a_kill(
-            house, owner, fresh, last=max(UUID(one.workspace), UUID(two.workspace))
-        )
+        last = max(UUID(one.workspace), UUID(two.workspace))
+        await _reseal_with_a_kill(house, owner, last=last)
+        await _rewrap_with_a_kill(house, owner, fresh, last=last)
         stop.set()
         asked = await asyncio.gather(*asking)
         assert min(asked) > 3
@@ -130,7 +130,9 @@ async def _read_all(practice: Practice) -> int:
         before = f"&cursor={page['next']}"
 
 
-async def _reseal_with_a_kill(house: Stage, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def _reseal_with_a_kill(
+    house: Stage, owner: "asyncpg.Connection[asyncpg.Record]", *, last: UUID
+) -> None:
     old = [row[0] for row in await owner.fetch("SELECT epoch FROM workspace_keys")]
     assert len(old) == 2
 
@@ -143,9 +145,10 @@ async def _reseal_with_a_kill(house: Stage, owner: "asyncpg.Connection[asyncpg.R
         return left == 1
 
     async with an_owner(house) as holder, holder.transaction():
-        await holder.execute("SELECT FROM turns LIMIT 1 FOR UPDATE")
+        # In the workspace that comes last: in the first, all others would wait until the row is given up.
+        await holder.execute("SELECT FROM turns WHERE workspace_id = $1 LIMIT 1 FOR UPDATE", last)
         child = await command(house, "rotate", "--data")
-        await eventually(all_but_the_held_one)
+        await eventually(all_but_the_held_one, patience=PATIENCE_SECONDS)
         await killed(child)
     assert await owner.fetchval("SELECT count(*) FROM workspace_keys") > 2
     said = await ended(await command(house, "rotate", "--data"))
@@ -179,7 +182,7 @@ async def _rewrap_with_a_kill(
         query = "SELECT FROM workspace_keys WHERE workspace_id = $1 FOR UPDATE"
         await holder.execute(query, last)
         child = await command(house, "rotate", "--wrapping", **swapped)
-        await eventually(the_other_is_done)
+        await eventually(the_other_is_done, patience=PATIENCE_SECONDS)
         await killed(child)
     assert await owner.fetchval("SELECT count(DISTINCT kek_id) FROM workspace_keys") == 2
     said = await ended(await command(house, "rotate", "--wrapping", **swapped))
