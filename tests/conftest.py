@@ -14,12 +14,16 @@ DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture(scope="session")
-async def stage() -> AsyncIterator[Stage]:
-    """Servers, databases and keys of this run; no part is started."""
-    async with (
-        passing_folder() as folder,
-        open_stage(folder, name=f"pazpaz_test_{os.getpid()}") as opened,
-    ):
+async def stages() -> AsyncIterator[Path]:
+    """Where this process keeps the stages it opens; it goes when all of them have ended."""
+    async with passing_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+async def stage(stages: Path) -> AsyncIterator[Stage]:
+    """Servers, databases and keys of this process; no part is started."""
+    async with open_stage(stages, name=f"pazpaz_test_{os.getpid()}") as opened:
         yield opened
 
 

@@ -9,13 +9,13 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 import pytest
 
 from service.container import open_container
-from service.demo.stage import passing_folder
 from tests.faults.house import House, open_house
 from tests.faults.practices import Practice, open_practice
 from tests.faults.trouble import make_trouble
@@ -27,6 +27,8 @@ PRACTICES = 4
 AT_LEAST_SECONDS = 10
 """Few events are spread over so long, or they would be over before the trouble begins."""
 SETTLING_SECONDS = 60 + EVENTS / 20
+PATIENT = {"REQUEST_TIMEOUT_SECONDS": "10"}
+"""After the trouble, a slow machine is no broken wire."""
 
 OPEN = """
 SELECT count(*) FROM work w WHERE wanted > done AND parked_at IS NULL AND (kind = 'workspaces' OR NOT EXISTS (
@@ -40,11 +42,10 @@ async def chance() -> random.Random:
 
 
 @pytest.fixture
-async def house(chance: random.Random) -> AsyncIterator[House]:
-    async with passing_folder() as folder:
-        name = f"pazpaz_faults_{os.getpid()}"
-        async with open_house(folder / "faults", name=name, chance=chance) as opened:
-            yield opened
+async def house(stages: Path, chance: random.Random) -> AsyncIterator[House]:
+    name = f"pazpaz_faults_{os.getpid()}"
+    async with open_house(stages / "faults", name=name, chance=chance) as opened:
+        yield opened
 
 
 async def test_the_index_equals_the_source_after_the_trouble(
@@ -147,7 +148,7 @@ async def _reconciled(house: House) -> str:
     """One run of the command; what it found."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "service.cli", "reconcile", "--ids", "0"),
-        env={**os.environ, **house.stage.worker_environment},
+        env={**os.environ, **house.stage.worker_environment, **PATIENT},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
