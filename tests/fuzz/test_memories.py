@@ -63,6 +63,11 @@ NO_MEMORIES = {
     # The models this process can run.
     "Embedders.known",
     "Container.providers",
+    # What they cost, by model; nobody's.
+    "Settings.model_prices",
+    "Prices.by_model",
+    "Billed.by_part",
+    "Accounts.estimates",
     # Inside an entry of PgKeyStore._open.
     "WorkspaceKeys.older",
 }
