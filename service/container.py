@@ -1,11 +1,10 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
-import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,14 +32,10 @@ from service.adapters.jwks import FileSource, Jwks, KeySetSource, UrlSource
 from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import (
     ExtractiveModel,
-    LocalEmbedder,
     LocalReranker,
-    SecondLocalEmbedder,
 )
 from service.adapters.monolith import Monolith
-from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_of
-from service.adapters.provider import Provider
-from service.adapters.query_cache import QueryVectors, remembering
+from service.adapters.query_cache import QueryVectors
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
 from service.adapters.receipts import ReceiptFolder
 from service.adapters.reindexer import PgReindexer
@@ -48,19 +43,18 @@ from service.adapters.restoration import PgRestoration
 from service.adapters.schedules import PgSchedules
 from service.adapters.spending import PgSpending
 from service.adapters.standing import PgStandings
-from service.adapters.veiled import veiled
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.answers import Answer, Question
 from service.domain.audit import Trail
 from service.domain.deadline import Deadline
 from service.domain.identity import Principal, WorkspaceId
 from service.domain.progress import Tell
-from service.errors import BadSettings, ModelUnavailable, OutOfTime
+from service.errors import BadSettings, OutOfTime
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
-from service.limits import most_of_a_question
-from service.ports import NO_VEILS, CallContexts, ChatModel, Embedder, Embedders, Reranker, Standing
+from service.models import Models, open_models
+from service.ports import NO_VEILS, CallContexts, Standing
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -79,25 +73,10 @@ log = structlog.get_logger()
 OUR_AUDIENCE = "pazpaz-ai"
 THEIR_AUDIENCE = "pazpaz-monolith"
 CONNECT_SECONDS = 2.0
-PROVIDER_READ_SECONDS = 60.0
 
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Models:
-    """What judges and writes, one of each; and what embeds, as many as this process can run."""
-
-    embedders: Embedders
-    reranker: Reranker
-    chat: ChatModel
-
-    @property
-    def embedder(self) -> Embedder:
-        """A new workspace's."""
-        return self.embedders.of(self.embedders.default)
 
 
 @dataclass(frozen=True)
@@ -131,16 +110,14 @@ class Container:
     standings: PgStandings
     events_verifier: RequestVerifier
     vectors: QueryVectors
-    providers: Mapping[str, Provider]
     models: Models
-    prices: Prices
-    billed: Billed
-    """What providers bill for here."""
 
     @cached_property
     def contexts(self) -> CallContexts:
         """What goes along with a call; where every model runs here, nothing need be hidden."""
-        return CallContexts(self.keys, self.standings, self.veils if self.providers else NO_VEILS)
+        return CallContexts(
+            self.keys, self.standings, self.veils if self.models.providers else NO_VEILS
+        )
 
     @cached_property
     def finder(self) -> Finder:
@@ -175,11 +152,11 @@ class Container:
     @cached_property
     def accounts(self) -> Accounts:
         return Accounts(
-            prices=self.prices,
+            prices=self.models.prices,
             spending=self.spending,
             standings=self.standings,
-            estimates=self.billed.estimates(self.prices, most_of_a_question()),
-            has_unpriced=bool(self.prices.missing(self.billed.models)),
+            estimates=self.models.estimates,
+            has_unpriced=self.models.has_unpriced,
         )
 
     @cached_property
@@ -194,32 +171,8 @@ class Container:
         )
 
     async def check_models(self) -> None:
-        """Before anything is served: whether the providers know our keys and models, and our models the stored rows.
-
-        Raises BadSettings when a provider says no. One that is away is no reason not to start, nor is a model whose
-        price nobody knows.
-        """
-        for name, provider in self.providers.items():
-            try:
-                await provider.check()
-            except ModelUnavailable as exc:
-                log.warning("provider.unchecked", provider=name, reason=exc.reason)
-        stored = set[str]()
-        for workspace in await self.store.workspaces():
-            models = await self.store.models(workspace=workspace)
-            stored.update(models.all if models else ())
-            for model in models.all if models else ():
-                if self.models.embedders.find(model) is None:
-                    log.error("index.not_runnable", workspace=workspace, model=model)
-        self._tell_of_prices(stored - LOCAL.keys())
-
-    def _tell_of_prices(self, stored: Iterable[str]) -> None:
-        """Whose use costs nothing in any figure; and a budget under which no question would ever find a model."""
-        for model in self.prices.missing({*self.billed.models, *map(counted_as, stored)}):
-            log.warning("model.unpriced", model=model)
-        budget, estimate = self.settings.daily_budget, self.accounts.estimate
-        if budget and budget < estimate:
-            log.warning("budget.below_one_question", micros=budget, question_micros=estimate)
+        """Before anything is served. Raises BadSettings."""
+        await self.models.check(self.store, budget=self.settings.daily_budget)
 
     @cached_property
     def graph(self) -> "Graph":
@@ -298,10 +251,7 @@ async def open_container(
             deadline=settings.request_timeout_seconds,
         )
         vectors = QueryVectors(redis)
-        outside = await stack.enter_async_context(_provider_http(settings))
-        providers = _providers(settings, outside, vectors)
-        bills = billed(providers, chosen=settings.model_provider)
-        prices = _prices(settings, providers, bills)
+        models = await stack.enter_async_context(open_models(settings, vectors))
         principals = Principals(notes, now)
         store = PgChunkStore(database, keys)
         lexical = LexicalIndex(store)
@@ -360,10 +310,7 @@ async def open_container(
                 accept_without_nonce_store=True,
             ),
             vectors=vectors,
-            providers=providers,
-            models=_models(settings, providers),
-            prices=prices,
-            billed=bills,
+            models=models,
         )
 
 
@@ -402,71 +349,6 @@ def _access_tokens(settings: Settings, http: httpx.AsyncClient) -> AccessTokens 
     return AccessTokens(keys, settings.token_issuer, settings.token_audience)
 
 
-LOCAL = {one.model: one for one in (LocalEmbedder(), SecondLocalEmbedder())}
-
-
-def _providers(
-    settings: Settings, http: httpx.AsyncClient, vectors: QueryVectors
-) -> dict[str, Provider]:
-    """Those that the settings say enough of; each behind the veil, its questions' vectors remembered."""
-    opened = _opened_providers(settings, http)
-    return {name: veiled(remembering(one, vectors)) for name, one in opened if one is not None}
-
-
-def _opened_providers(
-    settings: Settings, http: httpx.AsyncClient
-) -> Iterator[tuple[str, Provider | None]]:
-    """Imported here: a provider's SDK costs half a second that the local default need not pay."""
-    if settings.cohere_api_key is not None:
-        from service.adapters import cohere
-
-        yield "cohere", cohere.open_provider(settings, http)
-    if settings.openai_base_url is not None:
-        from service.adapters import openai_compatible
-
-        yield "openai", openai_compatible.open_provider(settings, http)
-
-
-def _models(settings: Settings, providers: Mapping[str, Provider]) -> Models:
-    """The chosen provider's, and this process's own for what it has not. A workspace may be re-embedded by another
-    provider while these still answer.
-    """
-    chosen = providers.get(settings.model_provider, Provider(None, None, None))
-    usual = chosen.embedder or LocalEmbedder()
-    theirs = [one.embedder for one in providers.values() if one.embedder]
-    embedders = Embedders(
-        default=settings.embedding_model or usual.model,
-        known={**LOCAL, **{one.model: one for one in theirs}},
-        family=partial(_of_any, list(providers.values())),
-    )
-    return Models(
-        _runnable(embedders),
-        chosen.reranker or LocalReranker(),
-        chosen.chat or ExtractiveModel(),
-    )
-
-
-def _prices(settings: Settings, providers: Mapping[str, Provider], bills: Billed) -> Prices:
-    """Raises BadSettings where a budget is to be kept over a model whose price nobody knows."""
-    prices = prices_of(providers.values(), settings.model_prices)
-    unpriced = prices.missing(bills.models)
-    if settings.daily_budget is not None and unpriced:
-        raise BadSettings(
-            f"DAILY_BUDGET_USD: MODEL_PRICES must say what {', '.join(unpriced)} costs"
-        )
-    return prices
-
-
-def _of_any(providers: Sequence[Provider], model: str) -> Embedder | None:
-    return next((found for one in providers if (found := one.family(model))), None)
-
-
-def _runnable(embedders: Embedders) -> Embedders:
-    if embedders.find(embedders.default) is None:
-        raise BadSettings(f"EMBEDDING_MODEL: must be one of {', '.join(embedders.known)}")
-    return embedders
-
-
 def _redis(settings: Settings) -> Redis:
     """Short timeouts everywhere: a stalled Redis must cost a quarter of a second, not five."""
     return Redis.from_url(
@@ -475,22 +357,6 @@ def _redis(settings: Settings) -> Redis:
         socket_connect_timeout=TIMEOUT_SECONDS,
         decode_responses=True,
     )
-
-
-def _provider_http(settings: Settings) -> httpx.AsyncClient:
-    """The guards time whole calls; here only what no guard sees: how long a connection may take to stand."""
-    timeout = httpx.Timeout(PROVIDER_READ_SECONDS, connect=CONNECT_SECONDS)
-    verify = _certificates(settings.provider_ca_file)
-    return httpx.AsyncClient(
-        timeout=timeout, verify=verify, follow_redirects=False, trust_env=False
-    )
-
-
-def _certificates(path: Path | None) -> ssl.SSLContext | bool:
-    try:
-        return True if path is None else ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as exc:
-        raise BadSettings(f"PROVIDER_CA_FILE: cannot be read ({type(exc).__name__})") from None
 
 
 def _http(settings: Settings) -> httpx.AsyncClient:

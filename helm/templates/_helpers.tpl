@@ -103,6 +103,10 @@ securityContext:
 - name: ERASURE_RECEIPTS_DIR
   value: /receipts
 {{- end }}
+{{- with .Values.secret.providerCa }}
+- name: PROVIDER_CA_FILE
+  value: /keys/monolith/{{ . }}
+{{- end }}
 {{- with .Values.secret.oldKeys }}
 - name: KEY_ENCRYPTION_KEYS_OLD_FILE
   value: /keys/monolith/{{ . }}
@@ -153,7 +157,7 @@ securityContext:
     items:
       - key: {{ .Values.secret.monolithKeys | quote }}
         path: {{ .Values.secret.monolithKeys | quote }}
-      {{- range compact (list .Values.secret.jwks .Values.secret.oldKeys) }}
+      {{- range compact (list .Values.secret.jwks .Values.secret.oldKeys .Values.secret.providerCa) }}
       - key: {{ . | quote }}
         path: {{ . | quote }}
       {{- end }}

@@ -62,12 +62,13 @@ NO_MEMORIES = {
     "Register._parts",
     # The models this process can run.
     "Embedders.known",
-    "Container.providers",
+    "Models.providers",
     # What they cost, by model; nobody's.
     "Settings.model_prices",
     "Prices.by_model",
     "Billed.by_part",
     "Accounts.estimates",
+    "Models.estimates",
     # Inside an entry of PgKeyStore._open.
     "WorkspaceKeys.older",
 }

@@ -1,6 +1,9 @@
 """The environment is read once, and a bad value stops the start in one line."""
 
 import base64
+import json
+import re
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -267,3 +270,15 @@ def test_what_is_given_wins_over_the_environment(environment):
     environment(PORT="8811")
     assert load(Settings).port == 8811
     assert load(Settings, port=8812).port == 8812
+
+
+def test_the_chart_knows_every_setting():
+    """One that values.schema.json does not know is refused there; what is no value of it, the templates set."""
+    helm = Path(__file__).parents[2] / "helm"
+    schema = json.loads((helm / "values.schema.json").read_text())
+    values = set(schema["properties"]["config"]["properties"])
+    templates = "".join(one.read_text() for one in sorted((helm / "templates").glob("*")))
+    set_there = set(re.findall(r"\b[A-Z][A-Z_]+\b", templates))
+    settings = {name.upper() for name in Settings.model_fields}
+    assert values <= settings
+    assert settings - values - set_there == {"KEY_ENCRYPTION_KEY_FILE"}
