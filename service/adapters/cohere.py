@@ -25,7 +25,16 @@ from cohere.core.http_sse._exceptions import SSEError
 from service.adapters.breaker import OPEN_SECONDS
 from service.adapters.guard import Guards, guards
 from service.adapters.provider import Price, Provider
-from service.adapters.untrusted import batches, counted, failure, floats, in_order, translated, unit
+from service.adapters.untrusted import (
+    batches,
+    counted,
+    failure,
+    floats,
+    in_order,
+    translated,
+    unit,
+    whole,
+)
 from service.domain.answers import (
     CitationDelta,
     Delta,
@@ -279,7 +288,7 @@ async def _deltas(events: AsyncGenerator[Any, None]) -> AsyncGenerator[Delta, No
             begins[event.index or 0] = len(text)
         elif kind == "content-delta":
             # A reasoning model also streams thoughts, as `thinking`; those are nobody's answer.
-            part = getattr(delta.message.content, "text", None) or ""
+            part = whole(getattr(delta.message.content, "text", None) or "")
             text += part
             if part:
                 yield TextDelta(part)

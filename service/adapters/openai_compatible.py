@@ -20,7 +20,16 @@ from pydantic import SecretStr
 from service.adapters.guard import Guards, guards
 from service.adapters.markers import INSTRUCTIONS, MarkedText, prompt
 from service.adapters.provider import Provider
-from service.adapters.untrusted import batches, counted, failure, floats, in_order, translated, unit
+from service.adapters.untrusted import (
+    batches,
+    counted,
+    failure,
+    floats,
+    in_order,
+    translated,
+    unit,
+    whole,
+)
 from service.domain.answers import Delta, Finished, Passage, Question, Stretch
 from service.domain.deadline import Deadline
 from service.domain.usage import Usage
@@ -343,8 +352,7 @@ def _said(event: Any) -> tuple[str, Literal["complete", "length"] | None]:
     part, reason = (choice.get("delta") or {}).get("content") or "", choice.get("finish_reason")
     if reason and reason not in FINISH:
         raise ModelUnavailable("server_error")
-    part.encode()  # half of a pair of surrogates could not leave the house
-    return part, FINISH.get(reason)
+    return whole(part), FINISH.get(reason)
 
 
 class _Thoughts:

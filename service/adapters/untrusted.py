@@ -65,6 +65,12 @@ def in_order(found: Iterable[tuple[int, T]], count: int) -> list[T]:
     return [by_place[place] for place in range(count)]
 
 
+def whole(text: str) -> str:
+    """The text. Raises ValueError where half of a pair of surrogates stands in it: that could not leave the house."""
+    text.encode()
+    return text
+
+
 def unit(values: Sequence[float]) -> Vector:
     """The vector at unit length. Raises ModelUnavailable for another dimension, no direction, or what is no number."""
     length = math.sqrt(math.fsum(value * value for value in values))

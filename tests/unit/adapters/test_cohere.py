@@ -290,6 +290,14 @@ async def test_an_unreadable_event_ends_the_answer(caplog: pytest.LogCaptureFixt
     assert SECRET not in caplog.text
 
 
+async def test_half_a_sign_ends_the_answer() -> None:
+    """A lone surrogate is no text: an answer that held one was verified, and then could not be sent."""
+    events = [text("He slept \ud83d well."), end()]
+    with pytest.raises(ModelUnavailable) as caught:
+        await written(lambda _: frames(*events))
+    assert caught.value.reason == "garbage"
+
+
 async def test_a_first_word_that_does_not_come_is_an_absent_model() -> None:
     """Pings keep a socket alive but are no answer."""
 
