@@ -200,11 +200,11 @@ class Guard:
 
 @contextmanager
 def _owing(part: Part, meter: Meter) -> Iterator[None]:
-    """What was sent is done and billed, whether or not its sender waits for it. A failure is nobody's bill."""
+    """What was sent is done and billed, whether or not its sender waits for it. Another failure is nobody's bill."""
     try:
         yield
     except BaseException as exc:
-        if _outcome(exc) == "cancelled":
+        if _outcome(exc) in {"cancelled", "timeout"}:
             meter.owed.add(part)
         raise
 

@@ -22,6 +22,8 @@ def translated() -> Iterator[None]:
     """Any failure of transport or content as ModelUnavailable, without its message: that may quote what was sent."""
     try:
         yield
+    except (httpx.ConnectTimeout, httpx.PoolTimeout):  # nothing was sent, so nothing is billed
+        raise ModelUnavailable("connection") from None
     except (TimeoutError, httpx.TimeoutException):
         raise ModelUnavailable("timeout") from None
     except httpx.RemoteProtocolError:

@@ -35,7 +35,7 @@ class Meter:
     away: dict[Part, ModelFailure] = field(default_factory=dict)
     """Parts that something else stood in for, and why."""
     owed: set[Part] = field(default_factory=set)
-    """Parts that may be billed though nobody was told how much: whoever asked left before the end."""
+    """Parts that may be billed though nobody was told how much: whoever asked left, or waited no longer."""
 
     def add(self, model: str, usage: Usage) -> None:
         self.by_model[model] = self.by_model.get(model, Usage()) + usage

@@ -176,6 +176,21 @@ async def test_a_timeout_is_an_absent_model() -> None:
         )
 
 
+@pytest.mark.parametrize("error", [httpx.ConnectTimeout, httpx.PoolTimeout])
+async def test_who_never_got_through_was_sent_nothing(error: type[httpx.TimeoutException]) -> None:
+    """A connection that does not come to stand is no answer that took too long, and nobody's bill."""
+    context = a_context()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error("hung", request=request)
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await CohereReranker(cohere(answer), "rerank-test").rerank(
+            "q", stretches("a"), rarity=float, context=context
+        )
+    assert (caught.value.reason, context.meter.owed) == ("connection", set())
+
+
 async def test_rerank_scores_come_back_in_the_order_of_the_texts() -> None:
     """Cohere sorts by relevance; callers get one score a text, in order, within 0..1. It reads whose and when too."""
     results = [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}]

@@ -511,6 +511,15 @@ async def test_what_may_be_billed_unseen_is_owed(
     assert context.meter.owed == owed
 
 
+@both
+async def test_what_was_not_waited_for_is_owed(guard: Guard, ask: Way) -> None:
+    """A provider does, and bills, what took longer than we wait; another failure is nobody's bill."""
+    for says, owed in [(fails("timeout"), {"model"}), (fails("connection"), set())]:
+        context = replace(CONTEXT, meter=Meter())
+        await failure(ask(guard, Provider([says]), context))
+        assert context.meter.owed == owed
+
+
 async def test_a_fault_of_ours_is_neither_hidden_nor_tried_again(guard: Guard) -> None:
     """An error nobody translated goes through as it is, and leaves nothing behind."""
     before = outcomes("internal")
