@@ -44,10 +44,14 @@ async def running(work: Work[T]) -> AsyncIterator[asyncio.Task[T]]:
 
 
 async def to_its_end(work: Work[T]) -> T:
-    """The same, but nobody's leaving stops it: a cancellation is felt after it."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+    """The same, but nobody's leaving stops it: a cancellation is felt after it, and so is a second one."""
+    task, left = asyncio.create_task(work), None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as exc:
+            left = exc
+    if left is not None:
+        task.exception()  # nobody is there to hear of it
+        raise left
+    return task.result()
