@@ -178,8 +178,8 @@ class Veil(Protocol):
 
     def hide(self, text: str) -> str: ...
 
-    def restore(self, text: str) -> str:
-        """The text with the words that stood where the pseudonyms are, as they were written."""
+    def restore(self, text: str, *, as_in: str = "") -> str:
+        """The text with the words that stood where the pseudonyms are, written as in that text if it has them."""
         ...
 
 
@@ -192,7 +192,7 @@ class _NoVeil:
     def hide(self, text: str) -> str:
         return text
 
-    def restore(self, text: str) -> str:
+    def restore(self, text: str, *, as_in: str = "") -> str:
         return text
 
 

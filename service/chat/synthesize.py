@@ -1,6 +1,6 @@
 """synthesize: the model writes; each finished sentence is judged before anything else may see it."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import takewhile
@@ -83,8 +83,9 @@ async def _write(
     """
     shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
     deltas = model.stream(question, passages, context=calls)
+    whole = claims(deltas, model=model.model, veil=calls.veil, passages=passages)
     with LLM_SECONDS.labels(model=model.model).time():
-        async with aclosing(claims(deltas, model=model.model, veil=calls.veil)) as said:
+        async with aclosing(whole) as said:
             async for claim in said:
                 if claim.text not in shown_before:
                     verdict = admit(claim, passages)
@@ -99,13 +100,18 @@ def _offer(verdict: Verdict, runtime: Runtime[ChatContext]) -> None:
 
 
 async def claims(
-    deltas: AsyncGenerator[Delta, None], *, model: str, veil: Veil = NO_VEIL
+    deltas: AsyncGenerator[Delta, None],
+    *,
+    model: str,
+    veil: Veil = NO_VEIL,
+    passages: Sequence[Passage] = (),
 ) -> AsyncGenerator[Claim, None]:
     """The model's sentences, each once it is whole and cited, or nothing can come of it any more; the veil taken off.
 
-    Raises ModelUnavailable when the stream ends without `Finished`.
+    What the veil hid is written as in the passages that a sentence cites: names are judged by what they are, but a
+    telephone number by how it is written. Raises ModelUnavailable when the stream ends without `Finished`.
     """
-    writing = _Writing()
+    writing, texts = _Writing(), {passage.id: passage.chunk.text for passage in passages}
     finished: Finished | None = None
     async with aclosing(deltas):  # left early, by us or by whoever listens, the model stops too
         async for delta in deltas:
@@ -114,19 +120,20 @@ async def claims(
                 break
             writing.add(delta)
             for claim in writing.ready():
-                yield _unveiled(claim, veil)
+                yield _unveiled(claim, veil, texts)
     if finished is None:
         LLM_ERRORS.labels(error_type="cut", model=model).inc()
         raise ModelUnavailable("cut")
     _count(finished.usage, model)
     # At the length limit the sentence in hand is cut in the middle: it is dropped, the others stand.
     for claim in writing.rest(whole=finished.reason != "length"):
-        yield _unveiled(claim, veil)
+        yield _unveiled(claim, veil, texts)
 
 
-def _unveiled(claim: Claim, veil: Veil) -> Claim:
+def _unveiled(claim: Claim, veil: Veil, texts: Mapping[str, str]) -> Claim:
     """A pseudonym may be cut between two deltas, never between two sentences."""
-    return replace(claim, text=veil.restore(claim.text))
+    cited = "\n".join(texts.get(name, "") for name in claim.passage_ids)
+    return replace(claim, text=veil.restore(claim.text, as_in=cited))
 
 
 class _Writing:

@@ -112,12 +112,12 @@ class Pseudonyms:
 
 
 class PseudonymVeil:
-    """Keeps Veil: hides what `Pseudonyms` finds, and remembers the words that stood there, as first written."""
+    """Keeps Veil: hides what `Pseudonyms` finds, and remembers the words that stood there, as they were written."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
         self._given: dict[str, str] = {}
-        self._written: dict[str, str] = {}
+        self._written: dict[str, list[str]] = {}
         self._read: list[str] = []
 
     def know(self, people: Iterable[Person]) -> None:
@@ -135,26 +135,36 @@ class PseudonymVeil:
                 end = one.end
         return "".join((*pieces, text[end:]))
 
-    def restore(self, text: str) -> str:
-        """A pseudonym it has not given stays; so do a prefix before and an ending behind."""
-        return _LETTERS.sub(self._restored, text) if self._written else text
+    def restore(self, text: str, *, as_in: str = "") -> str:
+        """A pseudonym it has not given stays; so do a prefix before and an ending behind.
+
+        A word is written as in `as_in` where it has one of the writings seen, else as in the first.
+        """
+        if not self._written:
+            return text
+        return _LETTERS.sub(lambda letters: self._restored(letters, as_in), text)
 
     def _pseudonym(self, hidden: Hidden, text: str) -> str:
         """What it has once given it gives again; it gives nothing that stands in what it has read."""
         if hidden.same not in self._given:
             name = self._pseudonyms.of(hidden.same, taken=self._is_taken)
             self._given[hidden.same] = name
-            self._written[name.casefold()] = text[hidden.start : hidden.end]
-        return self._given[hidden.same]
+            self._written[name.casefold()] = []
+        name = self._given[hidden.same]
+        written, writings = text[hidden.start : hidden.end], self._written[name.casefold()]
+        if written not in writings:
+            writings.append(written)
+        return name
 
     def _is_taken(self, name: str) -> bool:
         return name in self._written or any(name in text for text in self._read)
 
-    def _restored(self, letters: re.Match[str]) -> str:
+    def _restored(self, letters: re.Match[str], as_in: str) -> str:
         form = letters.group().casefold()
         bare = _bare(form)
-        written = self._written.get(bare)
-        return letters.group() if written is None else form[: -len(bare)] + written
+        if (writings := self._written.get(bare)) is None:
+            return letters.group()
+        return form[: -len(bare)] + next((one for one in writings if one in as_in), writings[0])
 
 
 def _bare(form: str) -> str:

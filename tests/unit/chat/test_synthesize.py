@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.adapters.local_model import ExtractiveModel
+from service.chat.filter import admit
 from service.chat.synthesize import claims, synthesize
 from service.domain.answers import (
     CitationDelta,
@@ -17,9 +18,10 @@ from service.domain.answers import (
     Usage,
 )
 from service.errors import ModelUnavailable
+from service.language.pseudonyms import Pseudonyms, PseudonymVeil
 from service.language.sentences import sentences
 from service.retrieval.search import Found
-from tests.fakes import a_context, a_passage
+from tests.fakes import a_client, a_context, a_passage
 from tests.unit.doubles import ScriptedModel
 
 DONE = Finished("complete")
@@ -119,6 +121,19 @@ async def test_an_empty_answer_has_no_sentences():
     """A model that says nothing claims nothing."""
     assert await texts(DONE) == []
     assert await texts(TextDelta(" \n "), Finished("abstained")) == []
+
+
+async def test_what_a_question_writes_otherwise_is_cited_as_the_note_has_it():
+    """A number's dashes are the note's, or its quote would not prove it; and a name has its capital."""
+    veil = PseudonymVeil(Pseudonyms([a_client(name=("Dana", "Levi")).person], key=bytes(32)))
+    veil.hide("is 0521234567 of dana's mother?")
+    note = "Dana's mother answers at 052-123-4567."
+    model = ScriptedModel(TextDelta(veil.hide(note)), CitationDelta(0, 9, ("p1",)), DONE)
+    passages, context = [a_passage("Slept.", id="p2"), a_passage(note)], a_context()
+    stream = model.stream(QUESTION, passages, context=context)
+    [claim] = [one async for one in claims(stream, model="m", veil=veil, passages=passages)]
+    assert claim.text == note
+    assert admit(claim, passages).admitted
 
 
 PIECES = [

@@ -288,6 +288,16 @@ def test_the_spelling_first_seen_comes_back():
     assert veil.restore(said) == "ולדָּנָה ל-דָּנָה הדָּנָה, dana's dana לdana"
 
 
+def test_a_spelling_comes_back_as_the_text_has_it_that_is_cited():
+    """Where that has the name or number in any of the spellings seen; the first one seen elsewhere."""
+    veil = a_veil("Dana/Levi")
+    asked, noted = "dana, 0521234567", "Dana, 052-123-4567"
+    hidden = veil.hide(asked)
+    assert veil.hide(noted) == hidden
+    assert veil.restore(hidden, as_in=f"{noted}.") == noted
+    assert veil.restore(hidden, as_in="DANA") == veil.restore(hidden) == asked
+
+
 def test_a_veil_restores_only_what_it_hid():
     """The pseudonym of another question stays as it is, and so does what only begins like one."""
     one, other = a_veil("דנה/לוי"), a_veil("דנה/לוי")
