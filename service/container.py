@@ -201,22 +201,25 @@ class Container:
         deadline, workspace = Deadline.after(self.settings.question_seconds), caller.workspace
         asked: ChatState = {"question": question, "earlier": earlier}
         async with self.accounts.question(trail, workspace=workspace) as may_spend:
-            calls = await self.contexts.of(
-                workspace=workspace, deadline=deadline, meter=trail.meter, may_spend=may_spend
-            )
-            context = ChatContext(
-                calls=calls,
-                principal=caller,
-                store=self.store,
-                finder=self.finder,
-                model=self.models.chat,
-                spare=ExtractiveModel(),
-                reader=self.reader,
-                clock=now,
-                trail=trail,
-            )
             try:
                 async with deadline.timeout():
+                    calls = await self.contexts.of(
+                        workspace=workspace,
+                        deadline=deadline,
+                        meter=trail.meter,
+                        may_spend=may_spend,
+                    )
+                    context = ChatContext(
+                        calls=calls,
+                        principal=caller,
+                        store=self.store,
+                        finder=self.finder,
+                        model=self.models.chat,
+                        spare=ExtractiveModel(),
+                        reader=self.reader,
+                        clock=now,
+                        trail=trail,
+                    )
                     return await run(self.graph, asked, context, tell=tell)
             except TimeoutError:
                 raise OutOfTime from None

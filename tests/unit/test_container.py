@@ -1,5 +1,6 @@
 """Keys are read before anything is opened, and a bad one stops the start in one line."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -27,7 +28,7 @@ from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import Principal
 from service.domain.usage import Usage
-from service.errors import BadSettings, SourceUnavailable
+from service.errors import BadSettings, OutOfTime, SourceUnavailable
 from service.ports import CallContexts
 from tests.fakes import WORKSPACE, InMemoryKeyStore, InMemorySpending
 from tests.unit.doubles import USER, ScriptedModel, SwitchedStandings
@@ -187,6 +188,20 @@ async def test_a_question_is_reserved_metered_and_settled(end: BaseException | N
     trail = await house.ask()
     assert house.may_spend is True
     assert (trail.cost, trail.meter.by_model, house.spent) == (7, {"m": Usage(0, 7)}, [7])
+
+
+async def test_a_question_is_out_of_time_before_its_first_step_too() -> None:
+    """Names are opened under the same limit as all the rest, and what was reserved for it comes back."""
+    house, hung = Asked(budget=100), asyncio.Event()
+    house.settings.question_seconds = 0.01
+
+    async def never(**_: object) -> None:
+        await hung.wait()
+
+    house.contexts = SimpleNamespace(of=never)  # type: ignore[assignment]
+    with pytest.raises(OutOfTime):
+        await asyncio.wait_for(house.ask(), 5)
+    assert house.spent == [0]
 
 
 async def test_beyond_the_budget_no_model_that_costs_is_called() -> None:
