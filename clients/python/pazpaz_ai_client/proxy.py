@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -88,8 +88,11 @@ class _Proxy:
         token = await self._bearer(request)
         try:
             body = await read_body(request, MAX_BODY)
-            exchange = self._exchange(self._outgoing(request, path, token, body))
-            return await _unless_left(exchange, request.receive)
+            async with AsyncExitStack() as held:
+                exchange = self._exchange(self._outgoing(request, path, token, body), held)
+                response = await _unless_left(exchange, request.receive)
+                held.pop_all()  # from here on the relay closes it
+                return response
         except _BrowserLeft:
             return Response(status_code=BROWSER_LEFT)
         except BodyTooLarge:
@@ -111,9 +114,10 @@ class _Proxy:
             extensions={"timeout": TIMEOUT.as_dict()},
         )
 
-    async def _exchange(self, outgoing: httpx.Request) -> Response:
+    async def _exchange(self, outgoing: httpx.Request, held: AsyncExitStack) -> Response:
         client = self._client if isinstance(self._client, httpx.AsyncClient) else self._client()
         answer = await client.send(outgoing, stream=True, auth=None, follow_redirects=False)
+        held.push_async_callback(answer.aclose)
         if _is_stream(answer):
             return _Relay(answer)
         try:

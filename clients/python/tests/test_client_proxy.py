@@ -281,6 +281,22 @@ async def test_a_browser_gone_before_the_first_event_stops_the_service():
     assert events.closed.is_set()
 
 
+async def test_a_server_that_goes_down_leaves_no_stream_open():
+    """Whenever a request is cancelled, what the service answered by then is closed."""
+    asked = 0
+    for turns in range(40):
+        events, upstream = a_stream()
+        service = Recorder(upstream(None))
+        asking = Browser(behind(passes_it_on, an_app(service), layers=1)).ask()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        asked += bool(service.requests)
+        assert events.closed.is_set() or not service.requests
+    assert asked > 20
+
+
 class Slow:
     """A service that is asked and does not answer; it knows when nobody waits any more."""
 
