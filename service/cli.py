@@ -51,14 +51,15 @@ def serve() -> None:
     """Serves the API until SIGTERM."""
     import uvicorn
 
-    from service.main import create_app
+    from service.main import create_app, why_not_started
     from service.settings import Settings, load
     from service.telemetry.logs import configure_logs
 
     settings = load(Settings)
     configure_logs(settings.log_level)
+    served = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        served,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -69,7 +70,12 @@ def serve() -> None:
         h11_max_incomplete_event_size=16 * 1024,  # all header lines of a request together
         http="h11",
     )
-    uvicorn.Server(config).run(sockets=_sockets(settings))
+    try:
+        uvicorn.Server(config).run(sockets=_sockets(settings))
+    except SystemExit:
+        if error := why_not_started(served):
+            raise error from None
+        raise
 
 
 def _sockets(settings: Any) -> Any:

@@ -1,7 +1,7 @@
 """create_app(settings): routers, problem documents, request ids; the lifespan opens the container."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,14 +21,23 @@ def create_app(settings: Settings) -> FastAPI:
     bulkhead = Bulkhead(settings.max_concurrent_chats, settings.max_concurrent_chats_per_workspace)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        seconds = settings.transaction_seconds
-        async with open_container(settings, transaction_seconds=seconds) as container:
-            _warm(container)
-            await container.check_models()
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as opened:
+            with _remembering_why_not(app):
+                container = await opened.enter_async_context(
+                    open_container(settings, transaction_seconds=settings.transaction_seconds)
+                )
+                _warm(container)
+                await container.check_models()
             yield {"container": container, "bulkhead": bulkhead}
 
     return build_app(lifespan, internal_port=settings.internal_port)
+
+
+def why_not_started(app: FastAPI) -> Exception | None:
+    """What kept the app from starting. A server says only that something did."""
+    error: Exception | None = getattr(app.state, "why_not_started", None)
+    return error
 
 
 def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> FastAPI:
@@ -51,6 +60,15 @@ def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> Fast
         app.add_middleware(Doors, internal_port=internal_port)
     app.add_middleware(RequestContext)  # added last, so it surrounds the doors and their 404s
     return app
+
+
+@contextmanager
+def _remembering_why_not(app: FastAPI) -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:
+        app.state.why_not_started = exc
+        raise
 
 
 def _warm(container: Container) -> None:

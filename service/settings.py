@@ -247,6 +247,7 @@ def load(kind: type[S], **given: Any) -> S:
 
 
 def _line(loc: tuple[int | str, ...], message: str) -> str:
-    name = ".".join(str(part) for part in loc).upper()
+    variable, *inside = (str(part) for part in loc or ("",))
+    name = ".".join((variable.upper(), *inside))
     said = message.removeprefix("Value error, ")
     return f"{name}: {said}" if name else said

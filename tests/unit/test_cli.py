@@ -128,6 +128,15 @@ def test_a_bad_setting_is_one_line_that_does_not_show_it(run, name, value, monke
     assert "canary" not in outcome.err
 
 
+def test_what_keeps_the_api_from_starting_is_told_as_the_worker_tells_it(run, monkeypatch):
+    """The server in between knows only that the start failed."""
+    monkeypatch.setattr(cli, "_sockets", lambda settings: [])
+    outcome = run("serve", **{**GOOD, "SIGNING_KEYS_DIR": "/no/such/folder"})
+    last = outcome.err.splitlines()[-1]
+    assert (outcome.code, outcome.out) == (2, "")
+    assert last.startswith("pazpaz-agent: SIGNING_KEYS_DIR: ")
+
+
 @pytest.mark.parametrize("amount", ["much", "nan", "inf", "1000001", "0x1", "None", "1,5"])
 def test_a_budget_that_is_no_amount_is_one_line_and_exit_code_2(run, amount):
     """Told before the database is asked for anything."""
