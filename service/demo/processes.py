@@ -62,6 +62,13 @@ class Child:
     def ended(self) -> bool:
         return self.process.poll() is not None
 
+    @property
+    def last_words(self) -> str:
+        """The end of its log: the log itself goes with its stage before anybody could open it."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+        return last.removeprefix("pazpaz-agent: ")
+
 
 def spawn(
     name: str,

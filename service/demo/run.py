@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import typer
@@ -13,7 +14,7 @@ from service.commands.progress import progress
 from service.container import open_container
 from service.demo.check import check_answers
 from service.demo.notes import DemoAdmin, read_practice, until_searchable
-from service.demo.stage import Stage, open_stage, passing_folder, stage_home
+from service.demo.stage import Stage, models_chosen, open_stage, passing_folder, stage_home
 from service.errors import BadSettings
 
 WATCH_SECONDS = 1.0
@@ -23,7 +24,10 @@ async def run_demo(data: Path, *, port: int, check: bool) -> int:
     """Serves the chat page until it is cancelled; with `check`, asks, compares and returns 0 or 1."""
     async with passing_folder() as folder:
         name = f"pazpaz_demo_{os.getpid()}"
-        async with open_stage(folder, name=name, monolith_port=port) as stage:
+        chosen: dict[str, Any] = models_chosen(os.environ)
+        if chosen:
+            typer.echo(f"From the environment: {', '.join(chosen)}")
+        async with open_stage(folder, name=name, monolith_port=port, **chosen) as stage:
             await _fill(stage, data)
             if check:
                 return await check_answers(stage, data)
@@ -67,11 +71,11 @@ async def demo_admin(stage: Stage) -> AsyncIterator[DemoAdmin]:
 
 
 async def _watch(stage: Stage) -> None:
-    """Until Ctrl-C; a part that ends by itself ends the demo, and says where its log is."""
+    """Until Ctrl-C; a part that ends by itself ends the demo, which repeats its last words."""
     while True:
         for child in stage.children.values():
             if child.ended:
-                raise BadSettings(f"{child.name} ended by itself; its log is {child.log}")
+                raise BadSettings(f"{child.name} ended by itself, and said: {child.last_words}")
         try:
             await asyncio.sleep(WATCH_SECONDS)
         except asyncio.CancelledError:

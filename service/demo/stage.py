@@ -24,6 +24,16 @@ START_SECONDS = 60
 ISSUER = "pazpaz-stage"
 OPERATOR_TOKEN = "an-operators-token-with-more-than-32-bytes"  # noqa: S105 - of a stage on loopback, known to all
 
+MODEL_SETTINGS = (
+    "MODEL_PROVIDER",
+    "EMBEDDING_MODEL",
+    "PROVIDER_CA_FILE",
+    "PSEUDONYMS",
+    "MODEL_PRICES",
+    "DAILY_BUDGET_USD",
+)
+"""Beside each provider's own: what a stage takes over from its surroundings where it is told to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Servers:
@@ -95,7 +105,7 @@ class Stage:
             self.children.pop(name).stop()
 
     async def until_up(self, *urls: str) -> None:
-        """Waits for each health page; raises BadSettings naming the log of a part that ended."""
+        """Waits for each health page; raises BadSettings with the last words of a part that ended."""
         async with httpx.AsyncClient(trust_env=False, timeout=1) as http:
             for url in urls:
                 await self._until(http, f"{url}/healthz")
@@ -116,7 +126,7 @@ class Stage:
     def _check_alive(self) -> None:
         for child in self.children.values():
             if child.ended:
-                raise BadSettings(f"{child.name} ended; its log is {child.log}")
+                raise BadSettings(f"{child.name} ended, and said: {child.last_words}")
 
     def _part(self, name: str) -> tuple[list[str], Mapping[str, str]]:
         python = sys.executable
@@ -248,6 +258,16 @@ def _judging_short_tokens(monolith_url: str) -> dict[str, str]:
         "JWKS_URL": f"{monolith_url}/.well-known/jwks.json",
         "JWKS_RETRY_SECONDS": "1",
         "TOKEN_ISSUER": ISSUER,
+    }
+
+
+def models_chosen(surroundings: Mapping[str, str]) -> dict[str, str]:
+    """What is set in these surroundings of models and their cost: for a stage that a person tries out."""
+    named = (
+        name.upper() for name in Settings.model_fields if name.startswith(("cohere_", "openai_"))
+    )
+    return {
+        name: surroundings[name] for name in (*MODEL_SETTINGS, *named) if surroundings.get(name)
     }
 
 
