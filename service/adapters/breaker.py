@@ -94,7 +94,7 @@ class Breaker:
 
     def _ended_by(self, exc: BaseException) -> None:
         if isinstance(exc, ModelUnavailable) and exc.reason in FAILURES:
-            self._has_failed(exc.asked_wait or 0.0)
+            self._has_failed(exc)
         else:
             self._probing = False
 
@@ -103,22 +103,22 @@ class Breaker:
         if self.state == "half_open":
             self._change("closed")
 
-    def _has_failed(self, asked_wait: float) -> None:
+    def _has_failed(self, exc: ModelUnavailable) -> None:
         self._failed.append(True)
         calls, failures = len(self._failed), sum(self._failed)
         if self.state == "half_open" or (calls >= FEWEST_CALLS and 2 * failures >= calls):
-            wait = min(max(self.open_seconds, asked_wait), MOST_OPEN_SECONDS)
+            wait = min(max(self.open_seconds, exc.asked_wait or 0.0), MOST_OPEN_SECONDS)
             self._open_until = self.clock() + wait
-            self._change("open")
+            self._change("open", reason=exc.reason, seconds=wait)
 
-    def _change(self, state: State) -> None:
+    def _change(self, state: State, **why: str | float) -> None:
         before, self.state = self.state, state
         self._changes += 1
         self._probing = False
         self._failed.clear()
         self._counter(before, state).inc()
         BREAKER_OPEN.labels(circuit_breaker=self.name).set(_SHOWN_AS[state])
-        log.warning("breaker.changed", circuit_breaker=self.name, state=state)
+        log.warning("breaker.changed", circuit_breaker=self.name, state=state, **why)
 
     def _counter(self, before: State, after: State) -> Counter:
         return BREAKER_CHANGES.labels(circuit_breaker=self.name, from_state=before, to_state=after)

@@ -121,7 +121,12 @@ class _Asking:
                 workspace=caller.workspace,
                 turn=turn,
             )
-        log.info("question.answered", outcome=answer.status, citations=len(answer.citations))
+        log.info(
+            "question.answered",
+            outcome=answer.status,
+            citations=len(answer.citations),
+            lacks=",".join(answer.degraded) or None,
+        )
         return ChatResponse(
             **answer_fields(answer),
             processing_time_ms=round((time.perf_counter() - self.started) * 1000),

@@ -202,8 +202,11 @@ def test_operators_see_its_state_and_its_changes(
     with breaker.watched():
         assert (shown(), changes("open", "half_open")) == (0.5, 1)
     assert (shown(), changes("half_open", "closed")) == (0, 1)
-    told = [(line["event"], line["circuit_breaker"], line["state"]) for line in lines()]
-    assert told == [("breaker.changed", name, state) for state in ("open", "half_open", "closed")]
+    told = lines()
+    assert [(line["event"], line["circuit_breaker"], line["state"]) for line in told] == [
+        ("breaker.changed", name, state) for state in ("open", "half_open", "closed")
+    ]
+    assert (told[0]["reason"], told[0]["seconds"]) == ("timeout", 30)
 
 
 @dataclass(eq=False)
