@@ -109,13 +109,22 @@ def cite(
 def not_found(search: SearchStatement, language: Language, degraded: Sequence[Lack] = ()) -> str:
     """What was searched, in the asker's language, with exact counts, and whether it was searched in full."""
     told = _not_found_he(search) if language == "he" else _not_found_en(search)
-    less = _SEARCHED_LESS[language] if degraded else ""
+    less = _searched_less(degraded)[language] if degraded else ""
     return " ".join(filter(None, (told, less, not_crossed(search, language))))
 
 
-_SEARCHED_LESS: dict[Language, str] = {
+def _searched_less(degraded: Sequence[Lack]) -> dict[Language, str]:
+    """Why, and when it is worth asking again: a budget does not come back in a minute."""
+    return _NO_BUDGET if "budget" in degraded else _AWAY
+
+
+_AWAY: dict[Language, str] = {
     "he": "החיפוש היה חלקי, כי שירות השפה אינו זמין כרגע; כדאי לשאול שוב מאוחר יותר.",
     "en": "The search was limited, because the language service is away; ask again later.",
+}
+_NO_BUDGET: dict[Language, str] = {
+    "he": "החיפוש היה חלקי, כי התקציב היומי של שירות השפה נוצל; כדאי לשאול שוב מחר.",
+    "en": "The search was limited, because the day's budget for the language service is used up; ask again tomorrow.",
 }
 
 

@@ -15,6 +15,8 @@ from service.retrieval.enough import Decision
 from service.retrieval.search import Found
 from tests.fakes import a_context, a_passage
 
+AWAY = "the language service is away; ask again later"
+NO_BUDGET = "the day's budget for the language service is used up; ask again tomorrow"
 SEARCH = SearchStatement(12, date(2025, 1, 31), date(2026, 11, 1), 2, complete=True)
 NOTHING_READ = SearchStatement(0, None, None, 0, complete=True)
 
@@ -105,23 +107,21 @@ async def test_without_an_admitted_sentence_the_answer_is_an_honest_not_found(la
 
 
 @pytest.mark.parametrize(
-    ("away", "lacking"),
+    ("away", "lacking", "why"),
     [
-        ({"model": "timeout"}, ("model",)),
-        ({"model": "cut", "embedder": "circuit_open"}, ("embedder", "model")),
-        ({"reranker": "no_budget", "model": "no_budget"}, ("budget",)),
+        ({"model": "timeout"}, ("model",), AWAY),
+        ({"model": "cut", "embedder": "circuit_open"}, ("embedder", "model"), AWAY),
+        ({"reranker": "no_budget", "model": "no_budget"}, ("budget",), NO_BUDGET),
     ],
 )
-async def test_what_stood_in_for_a_model_is_told(away, lacking):
-    """Whether sentences were found or not, the answer is degraded and says what was away."""
+async def test_what_stood_in_for_a_model_is_told(away, lacking, why):
+    """Whether sentences were found or not, the answer is degraded and says what was away; a budget is back tomorrow."""
     passage = a_passage("Slept well.")
     said = await answer(verdicts_of(("Slept well.", [passage])), [passage], away=away)
     nothing = await answer([], [], away=away)
     assert (said.status, said.degraded, said.text) == ("degraded", lacking, "Slept well. [1]")
     assert (nothing.status, nothing.degraded) == ("degraded", lacking)
-    assert nothing.text.endswith(
-        "The search was limited, because the language service is away; ask again later."
-    )
+    assert nothing.text.endswith(f"The search was limited, because {why}.")
 
 
 async def test_notes_are_counted_once_however_many_chunks_they_gave():
