@@ -3,7 +3,7 @@
 
 import { call, Offline, Refused } from "/page/api.js";
 import { announce, button, byId, direction, el, focusWithKeys } from "/page/dom.js";
-import { clock, day, fieldLabel, inLanguage, spoken, t } from "/page/texts.js";
+import { clock, day, fieldLabel, inLanguage, limitText, spoken, t } from "/page/texts.js";
 
 const WHOLE_PRACTICE = "";
 
@@ -131,7 +131,8 @@ const motion = () =>
   matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
 
 function spokenResult(turn) {
-  return turn.state === "answered" ? `${t("answer")}: ${turn.answer.answer}` : problemText(turn);
+  if (turn.state !== "answered") return problemText(turn);
+  return [`${t("answer")}: ${turn.answer.answer}`, limitOf(turn.answer)].filter(Boolean).join(" ");
 }
 
 const problemText = (turn) =>
@@ -226,9 +227,15 @@ function badgeNodes(answer) {
   const nodes = ["partial", "degraded"].includes(status)
     ? [el("span", { class: "badge" }, t(status))]
     : [];
+  const limit = limitOf(answer);
+  if (limit) nodes.push(el("p", { class: "notice" }, limit));
   if (answer.risk?.length) nodes.push(el("p", { class: "notice" }, t("risk")));
   return nodes;
 }
+
+// An answer that found nothing says in its own words that the search was limited.
+const limitOf = (answer) =>
+  answer.degraded?.length && answer.citations?.length ? limitText(answer.degraded) : null;
 
 // Paragraphs, simple lists and the lines of a course; anything else stays the text it is.
 function blocks(answer, cards, openCard) {
@@ -311,7 +318,7 @@ function cardNode(marker, citation) {
 }
 
 function captionNode(answer) {
-  const parts = [searchText(answer.search), modelText(answer.model)].filter(Boolean);
+  const parts = [searchText(answer.search), modelText(answer)].filter(Boolean);
   return el("p", { class: "caption" }, parts.map((part) => el("span", {}, part)));
 }
 
@@ -324,8 +331,12 @@ function searchText(search) {
   return t("searchedBetween", { n, from: day(search.from), to: day(search.to) });
 }
 
-const modelText = (model) =>
-  model === "none" ? t("noModel") : model === "local" ? t("localModel") : model ? t("model", { name: inLanguage(model) }) : null;
+// The built-in model writes nothing of its own: it picks sentences of the notes.
+function modelText({ model, citations }) {
+  if (!model || !citations?.length) return null;
+  const quotes = model === "none" || model.startsWith("local-");
+  return quotes ? t("noModel") : t("model", { name: inLanguage(model) });
+}
 
 function suggestionNodes(answer) {
   const texts = (answer.suggestions ?? []).filter((one) => typeof one === "string");

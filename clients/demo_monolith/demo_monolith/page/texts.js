@@ -36,12 +36,17 @@ const WORDS = {
     draft: "טיוטה",
     deleted: "נמחק",
     partial: "תשובה חלקית",
-    degraded: "ציטוטים בלבד",
+    degraded: "תשובה מוגבלת",
+    limits: {
+      model: "מודל השפה אינו זמין כרגע, ולכן הסיכומים מצוטטים כלשונם. כדאי לשאול שוב מאוחר יותר.",
+      search: "חלק משירות השפה אינו זמין כרגע. החיפוש היה מוגבל, וייתכן שלא נמצא הכול. כדאי לשאול שוב מאוחר יותר.",
+      all: "שירות השפה אינו זמין כרגע. החיפוש היה מוגבל, והסיכומים מצוטטים כלשונם. כדאי לשאול שוב מאוחר יותר.",
+      budget: "התקציב היומי של שירות השפה נוצל. החיפוש היה מוגבל, והסיכומים מצוטטים כלשונם. מחר יחזרו תשובות מלאות.",
+    },
     searched: "נקראו {n} סיכומים",
     searchedBetween: "נקראו {n} סיכומים, {from} עד {to}",
     searchedOf: "נקראו {n} סיכומים מתוך {total}",
     noModel: "ציטוטים כלשונם, ללא מודל",
-    localModel: "נכתב במודל מקומי קטן",
     model: "מודל: {name}",
     risk: "הנושא רגיש. חשוב לקרוא את הסיכומים עצמם.",
     you: "השאלה",
@@ -106,12 +111,17 @@ const WORDS = {
     draft: "Draft",
     deleted: "Deleted",
     partial: "Partial answer",
-    degraded: "Quotes only",
+    degraded: "Limited answer",
+    limits: {
+      model: "The language model is away right now, so your notes are quoted as they stand. Ask again later.",
+      search: "Part of the language service is away right now. The search was limited and may have missed something. Ask again later.",
+      all: "The language service is away right now. The search was limited, and your notes are quoted as they stand. Ask again later.",
+      budget: "Today's budget for the language service is used up. The search was limited, and your notes are quoted as they stand. Full answers are back tomorrow.",
+    },
     searched: "{n} notes read",
     searchedBetween: "{n} notes read, {from} to {to}",
     searchedOf: "{n} of {total} notes read",
     noModel: "Quotes as they stand, no model",
-    localModel: "Written by a small local model",
     model: "Model: {name}",
     risk: "A sensitive matter. Please read the notes themselves.",
     you: "Question",
@@ -162,6 +172,14 @@ export function t(key, values = {}) {
 }
 
 export const fieldLabel = (name) => WORDS[language].fields[name] ?? name;
+
+// What an answer lacks, as a sentence. `lacks`: embedder, reranker, model; or budget alone.
+export function limitText(lacks) {
+  const { limits } = WORDS[language];
+  if (lacks.includes("budget")) return limits.budget;
+  if (!lacks.includes("model")) return limits.search;
+  return lacks.length > 1 ? limits.all : limits.model;
+}
 
 // A name may be given in both scripts, "Noa Bar / נועה בר"; the page shows the one it speaks.
 export function inLanguage(name) {
