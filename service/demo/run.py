@@ -27,6 +27,7 @@ async def run_demo(data: Path, *, port: int, check: bool) -> int:
         chosen: dict[str, Any] = models_chosen(os.environ)
         if chosen:
             typer.echo(f"From the environment: {', '.join(chosen)}")
+        typer.echo(f"Logs, while it runs: {folder}")
         async with open_stage(folder, name=name, monolith_port=port, **chosen) as stage:
             await _fill(stage, data)
             if check:
