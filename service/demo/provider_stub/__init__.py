@@ -5,6 +5,17 @@ as a process. Cohere's base URL is `stub.url`, that of the OpenAI format `stub.u
 """
 
 from service.demo.provider_stub.server import KEY, Call, Pace, Stub, provider_stub
-from service.demo.provider_stub.writing import Asked, Cited, Written, citing
+from service.demo.provider_stub.writing import Asked, Cited, Written, citing, quoting
 
-__all__ = ["KEY", "Asked", "Call", "Cited", "Pace", "Stub", "Written", "citing", "provider_stub"]
+__all__ = [
+    "KEY",
+    "Asked",
+    "Call",
+    "Cited",
+    "Pace",
+    "Stub",
+    "Written",
+    "citing",
+    "provider_stub",
+    "quoting",
+]

@@ -127,7 +127,7 @@ class _Message:
         """The text, and each citation as soon as its stretch is said; in the accurate mode all of them at the end."""
         waiting = sorted(enumerate(self._cited), key=lambda one: one[1].end)
         said = 0
-        for part in pieces(self._written.text):
+        for part in pieces(self._written.text, self._written.step):
             yield _delta(self._place, text=part)
             said += len(part)
             while waiting and waiting[0][1].end <= said and self._mode != "ACCURATE":
@@ -165,7 +165,8 @@ def _event(kind: str, **fields: Any) -> Frame:
 
 
 def _delta(index: int, **content: str) -> Frame:
-    return _event("content-delta", index=index, delta={"message": {"content": content}})
+    said = {"type": "content-delta", "index": index, "delta": {"message": {"content": content}}}
+    return Frame.of(said, event="content-delta", text=content.get("text", ""))
 
 
 def _asked(body: Body) -> Asked:

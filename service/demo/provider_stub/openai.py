@@ -101,7 +101,7 @@ class _Completion:
         """With `counted` every chunk has a usage, which is null but in the last one; that one has no choices."""
         usage: dict[str, Any] = {"usage": None} if counted else {}
         for delta in self._deltas():
-            yield Frame.of(self._chunk(delta) | usage)
+            yield Frame.of(self._chunk(delta) | usage, text=delta.get("content", ""))
         if self._written.finish == "error":
             yield Frame.of(_error(FAILED), closing=True)
         else:
@@ -115,7 +115,7 @@ class _Completion:
         yield {"role": "assistant", "content": ""}
         for part in pieces(self._written.thinking):
             yield {"reasoning_content": part}
-        for part in pieces(self._text):
+        for part in pieces(self._text, self._written.step):
             yield {"content": part}
 
     def _chunk(self, delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from service.demo.provider_stub.cohere import Cohere
 from service.demo.provider_stub.faults import Fault, Faults, Operation
 from service.demo.provider_stub.formats import Format, Models, Refused
+from service.demo.provider_stub.journal import Journal
 from service.demo.provider_stub.openai import OpenAI
 from service.demo.provider_stub.wire import (
     Answer,
@@ -81,6 +82,7 @@ class Stub:
     names: Sequence[str] = NAMES
     unknown: set[str] = field(default_factory=set)
     keeps_calls: bool = True
+    journal: Journal | None = None
     writer: Writer = answer_from_documents
     url: str = ""
     calls: list[Call] = field(default_factory=list)
@@ -138,6 +140,8 @@ class Stub:
             call.hung_up = not await connection.unless_left(answer.send(connection))
         finally:
             call._over.set()
+        if self.journal is not None and not call.hung_up:
+            self.journal.write(request.body, operation, answer, connection.moments)
         return not call.hung_up and connection.next_cycle()
 
     def _keep(self, call: Call) -> None:
@@ -197,12 +201,13 @@ async def provider_stub(
     names: Sequence[str] = NAMES,
     unknown: Collection[str] = (),
     keeps_calls: bool = True,
+    journal: Journal | None = None,
 ) -> AsyncIterator[Stub]:
     """A stub on a loopback port, in the running event loop; at its end it raises what broke inside it, as Misused.
 
     `unknown` are names of models that do not exist, `names` those a list shows; without a `key` all are let in.
     """
-    stub = Stub(key, pace or Pace(), names, {*unknown}, keeps_calls)
+    stub = Stub(key, pace or Pace(), names, {*unknown}, keeps_calls, journal)
     serving: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class Connection:
         self._http = h11.Connection(h11.SERVER)
         self._news, self._gone = asyncio.Event(), asyncio.Event()
         self._reading = asyncio.create_task(self._read())
+        self.moments: list[float] = []
+        """When the last request was there whole, and when each part of its answer was out; of the monotonic clock."""
 
     async def request(self) -> Request:
         """The next request; raises Left when none comes any more."""
@@ -52,6 +55,7 @@ class Connection:
         parts = []
         while isinstance(event := await self._event(), h11.Data):
             parts.append(event.data)
+        self.moments = [time.monotonic()]
         return Request(
             head.method.decode(),
             head.target.decode().partition("?")[0],
@@ -65,6 +69,7 @@ class Connection:
             if data := self._http.send(event):
                 self._writer.write(data)
         await self._writer.drain()
+        self.moments.append(time.monotonic())
 
     async def unless_left(self, work: Coroutine[Any, Any, None]) -> bool:
         """Whether the work came to its end; it is stopped when the client hangs up."""
@@ -152,10 +157,14 @@ class Frame:
     data: str
     event: str | None = None
     closing: bool = False
+    text: str = ""
+    """What it adds to the answer's text."""
 
     @classmethod
-    def of(cls, value: object, *, event: str | None = None, closing: bool = False) -> Self:
-        return cls(json.dumps(value, ensure_ascii=False), event, closing)
+    def of(
+        cls, value: object, *, event: str | None = None, closing: bool = False, text: str = ""
+    ) -> Self:
+        return cls(json.dumps(value, ensure_ascii=False), event, closing, text)
 
     @property
     def encoded(self) -> bytes:

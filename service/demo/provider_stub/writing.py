@@ -33,6 +33,8 @@ class Written:
     citations: Sequence[Cited] = ()
     thinking: str = ""
     finish: Literal["complete", "length", "error"] = "complete"
+    step: int = 3
+    """How many words an event of a stream brings, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,22 @@ def answer_from_documents(asked: Asked) -> Written:
     return citing(*((_first_sentence(one.text), one.id) for one in found[:MOST_CITED]))
 
 
+def quoting(most: int) -> Writer:
+    """A writer of so many sentences of those documents, a word an event: about as a model writes."""
+
+    def write(asked: Asked) -> Written:
+        wanted = set(words(asked.question))
+        said = [
+            (one.text[start:end], one.id)
+            for one in asked.documents
+            if wanted & set(words(one.text))
+            for start, end in sentences(one.text)
+        ]
+        return replace(citing(*said[:most]), step=1)
+
+    return write
+
+
 def _first_sentence(text: str) -> str:
     return next((text[start:end] for start, end in sentences(text)), "")
 
@@ -118,6 +136,6 @@ def invented(written: Written) -> Written:
     return replace(written, text=text, citations=cited)
 
 
-def pieces(text: str) -> list[str]:
-    """A few words each; together they are the text."""
-    return re.findall(r"(?:\s*\S+){1,3}|\s+$", text)
+def pieces(text: str, step: int = 3) -> list[str]:
+    """So many words each, at most; together they are the text."""
+    return re.findall(rf"(?:\s*\S+){{1,{step}}}|\s+$", text)
