@@ -8,6 +8,7 @@ import typer
 
 BACKLOGS = (500, 2000, 8000)
 SIZES = "400,4000,20000"
+CONCURRENCY = "1,10,50"
 app = typer.Typer(help="Measures what a part costs.")
 
 
@@ -21,6 +22,33 @@ def audit(
     from service.demo.bench_audit import run_bench
 
     asyncio.run(run_bench(appenders=appenders, seconds=seconds, rounds=rounds))
+
+
+@app.command()
+def chat(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("tests/data"),
+    concurrency: Annotated[
+        str, typer.Option(help="Questions at once, with commas between.")
+    ] = CONCURRENCY,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each of the two, in turn.")] = 5,
+    answers: Annotated[int, typer.Option(min=1, help="Of a round, at least.")] = 10,
+    seconds: Annotated[float, typer.Option(min=0, help="The provider takes to write.")] = 1.5,
+    embed_seconds: Annotated[float, typer.Option(min=0, help="It takes to embed.")] = 0.05,
+    rerank_seconds: Annotated[float, typer.Option(min=0, help="It takes to rerank.")] = 0.1,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
+) -> None:
+    """What an answer costs beside its provider's time, as JSON and as events, and a bare service that does no more
+    than call the provider.
+    """
+    from service.commands.signals import interruptible
+    from service.demo.bench_chat.run import Plan, run_bench
+    from service.demo.provider_stub import Pace
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    plan = Plan(_counts(concurrency, "--concurrency"), rounds, answers)
+    pace = Pace(chat=seconds, embed=embed_seconds, rerank=rerank_seconds)
+    interruptible(run_bench(data, plan=plan, pace=pace, save=json))
 
 
 @app.command()
@@ -55,14 +83,14 @@ def search(
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")
-    interruptible(run_bench(sizes=_counts(sizes), questions=questions, save=json))
+    interruptible(run_bench(sizes=_counts(sizes, "--sizes"), questions=questions, save=json))
 
 
-def _counts(text: str) -> list[int]:
+def _counts(text: str, option: str) -> list[int]:
     try:
         counts = [int(part) for part in text.split(",")]
     except ValueError:
         counts = []
     if not counts or min(counts) < 1:
-        raise typer.BadParameter("must be whole numbers with commas between", param_hint="--sizes")
+        raise typer.BadParameter("must be whole numbers with commas between", param_hint=option)
     return counts

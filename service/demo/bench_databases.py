@@ -1,12 +1,13 @@
 """Databases that a bench measures on and takes away again."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 
 from service.demo.databases import Databases, drop_databases, make_databases
-from service.demo.embedded import start_postgres
-from service.demo.stage import passing_folder
+from service.demo.embedded import start_postgres, start_redis
+from service.demo.stage import Servers, passing_folder
 
 
 @asynccontextmanager
@@ -32,3 +33,17 @@ async def _server(durable: bool) -> AsyncIterator[str]:
             yield url
         finally:
             postgres.stop()
+
+
+@contextmanager
+def durable_servers(folder: Path) -> Iterator[Servers | None]:
+    """Embedded servers of which Postgres waits for its disk; None where DATABASE_URL names a real one."""
+    if os.environ.get("DATABASE_URL"):
+        yield None
+        return
+    with ExitStack() as stack:
+        postgres, admin_url = start_postgres(folder, durable=True)
+        stack.callback(postgres.stop)
+        redis, redis_url = start_redis(folder)
+        stack.callback(redis.stop)
+        yield Servers(admin_url, redis_url)

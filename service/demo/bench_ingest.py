@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,10 +18,10 @@ from sqlalchemy.dialects.postgresql import insert
 from service.adapters.database import event_ids
 from service.commands.progress import progress
 from service.container import Container, now, open_container
-from service.demo.embedded import start_postgres, start_redis
+from service.demo.bench_databases import durable_servers
 from service.demo.notes import Practice, read_practice
 from service.demo.run import demo_admin
-from service.demo.stage import Servers, Stage, open_stage, passing_folder
+from service.demo.stage import Stage, open_stage, passing_folder
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem
 from service.ports import Event
@@ -144,7 +144,7 @@ async def _house(data: Path, most: int) -> AsyncIterator[House]:
     async with passing_folder() as folder:
         folder.mkdir(parents=True, exist_ok=True)
         name = f"pazpaz_bench_{os.getpid()}"
-        with _durable(folder) as servers:
+        with durable_servers(folder) as servers:
             stage = open_stage(folder, name=name, servers=servers, DEBOUNCE_SECONDS="0")
             async with stage as opened, _filled(opened, data, most) as house:
                 yield house
@@ -166,20 +166,6 @@ async def _filled(stage: Stage, data: Path, most: int) -> AsyncIterator[House]:
             [_item(row) for row in sessions],
             [WorkspaceId(UUID(row["workspace_id"])) for row in sessions],
         )
-
-
-@contextmanager
-def _durable(folder: Path) -> Iterator[Servers | None]:
-    """Embedded servers of which Postgres waits for its disk; None where DATABASE_URL names a real one."""
-    if os.environ.get("DATABASE_URL"):
-        yield None
-        return
-    with ExitStack() as stack:
-        postgres, admin_url = start_postgres(folder, durable=True)
-        stack.callback(postgres.stop)
-        redis, redis_url = start_redis(folder)
-        stack.callback(redis.stop)
-        yield Servers(admin_url, redis_url)
 
 
 async def _until_delivered(pending: Callable[[], Awaitable[int]], total: int) -> None:

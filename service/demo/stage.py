@@ -177,10 +177,10 @@ async def open_stage(
 
 
 @asynccontextmanager
-async def passing_folder() -> AsyncIterator[Path]:
-    """A folder that goes at the end; those of stages that were killed go now."""
+async def passing_folder(part: str = "") -> AsyncIterator[Path]:
+    """A folder that goes at the end, one a process and `part`; those of stages that were killed go now."""
     _sweep()
-    folder = stage_home() / f"stage-{os.getpid()}"
+    folder = stage_home() / f"stage{part}-{os.getpid()}"
     try:
         yield folder
     finally:
@@ -189,7 +189,7 @@ async def passing_folder() -> AsyncIterator[Path]:
 
 def _sweep() -> None:
     for left in stage_home().glob("stage-*"):
-        if Path("/proc").exists() and not Path("/proc", left.name.removeprefix("stage-")).exists():
+        if Path("/proc").exists() and not Path("/proc", left.name.rpartition("-")[2]).exists():
             shutil.rmtree(left, ignore_errors=True)
 
 
