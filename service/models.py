@@ -20,6 +20,7 @@ from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_
 from service.adapters.provider import Provider
 from service.adapters.query_cache import QueryVectors, remembering
 from service.adapters.veiled import veiled
+from service.adapters.whole_streams import read_to_the_end
 from service.domain.usage import Part
 from service.errors import BadSettings, ModelUnavailable
 from service.limits import most_of_a_question
@@ -170,7 +171,11 @@ def _http(settings: Settings) -> httpx.AsyncClient:
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     verify = _certificates(settings.provider_ca_file)
     return httpx.AsyncClient(
-        timeout=timeout, verify=verify, follow_redirects=False, trust_env=False
+        timeout=timeout,
+        verify=verify,
+        follow_redirects=False,
+        trust_env=False,
+        event_hooks={"response": [read_to_the_end]},
     )
 
 

@@ -3,10 +3,11 @@
 No retries in the SDK: `guard` has them, with the circuit breakers and the bulkhead.
 """
 
+import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, cast
@@ -23,7 +24,7 @@ from cohere.core.api_error import ApiError
 from cohere.core.http_sse._exceptions import SSEError
 
 from service.adapters.breaker import OPEN_SECONDS
-from service.adapters.guard import Guards, guards
+from service.adapters.guard import MOST_CALLS, Guards, guards
 from service.adapters.provider import Price, Provider
 from service.adapters.untrusted import (
     batches,
@@ -35,6 +36,7 @@ from service.adapters.untrusted import (
     unit,
     whole,
 )
+from service.adapters.whole_streams import REST_SECONDS
 from service.domain.answers import (
     CitationDelta,
     Delta,
@@ -92,6 +94,8 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
         base_url=url,
         http=http,
         breaker_open_seconds=settings.breaker_open_seconds,
+        # Whoever was let in with a question finds a place for its calls: it makes them one after the other.
+        most=max(MOST_CALLS, settings.max_concurrent_chats),
     )
     names = (settings.cohere_rerank_model, settings.cohere_chat_model)
     embedder = CohereEmbedder(cohere, settings.cohere_embed_model)
@@ -120,12 +124,13 @@ class Cohere:
         base_url: str | None,
         http: httpx.AsyncClient,
         breaker_open_seconds: float = OPEN_SECONDS,
+        most: int = MOST_CALLS,
     ) -> "Cohere":
         for name in LEAKING_LOGGERS:
             logging.getLogger(name).addFilter(_silence)
         return cls(
             AsyncClientV2(api_key=api_key, base_url=base_url, httpx_client=http, max_retries=0),
-            guards("cohere", open_seconds=breaker_open_seconds),
+            guards("cohere", most=most, open_seconds=breaker_open_seconds),
         )
 
 
@@ -296,8 +301,18 @@ async def _deltas(events: AsyncGenerator[Any, None]) -> AsyncGenerator[Delta, No
             if (citation := _citation(delta.message.citations, text, begins)) is not None:
                 yield citation
         elif kind == "message-end":
-            yield _finished(delta)
+            finished = _finished(delta)
+            await _read_on(events)
+            yield finished
             return
+
+
+async def _read_on(events: AsyncGenerator[Any, None]) -> None:
+    """To `[DONE]`, after which the connection can be used again; nothing of the answer is missing without it."""
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(REST_SECONDS):
+            async for _ in events:
+                pass
 
 
 def _citation(said: Any, text: str, begins: Mapping[int, int]) -> CitationDelta | None:

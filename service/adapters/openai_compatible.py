@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 import httpx
 from pydantic import SecretStr
 
-from service.adapters.guard import Guards, guards
+from service.adapters.guard import MOST_CALLS, Guards, guards
 from service.adapters.markers import INSTRUCTIONS, MarkedText, prompt
 from service.adapters.provider import Provider
 from service.adapters.untrusted import (
@@ -70,7 +70,12 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
         url=_versioned(str(settings.openai_base_url)),
         key=settings.openai_api_key,
         multilingual=settings.openai_multilingual_models,
-        guards=guards("openai", open_seconds=settings.breaker_open_seconds),
+        guards=guards(
+            "openai",
+            # Whoever was let in with a question finds a place for its calls: it makes them one after the other.
+            most=max(MOST_CALLS, settings.max_concurrent_chats),
+            open_seconds=settings.breaker_open_seconds,
+        ),
     )
     embedder, reranker, chat = _models(settings, server)
     return Provider(
