@@ -26,7 +26,7 @@ MAX_CHAT_BODY = 64 * 1024
 M = TypeVar("M", bound=BaseModel)
 
 
-def container(request: Request) -> Container:
+async def container(request: Request) -> Container:
     opened: Container = request.state.container
     return opened
 
@@ -79,7 +79,7 @@ async def principal(request: Request, claims: Claims, standing: Held, opened: Op
 Caller = Annotated[Principal, Depends(principal)]
 
 
-def places(request: Request) -> Bulkhead:
+async def places(request: Request) -> Bulkhead:
     bulkhead: Bulkhead = request.state.bulkhead
     return bulkhead
 
