@@ -30,6 +30,8 @@ from service.settings import Settings
 log = structlog.get_logger()
 
 CONNECT_SECONDS, READ_SECONDS = 2.0, 60.0
+# httpx drops idle connections after 5 s: a therapist who asks once a minute would pay a TLS handshake each time.
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=60)
 LOCAL = {one.model: one for one in (LocalEmbedder(), SecondLocalEmbedder())}
 
 
@@ -173,6 +175,7 @@ def _http(settings: Settings) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         timeout=timeout,
         verify=verify,
+        limits=LIMITS,
         follow_redirects=False,
         trust_env=False,
         event_hooks={"response": [read_to_the_end]},

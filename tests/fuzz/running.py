@@ -57,6 +57,7 @@ def stores() -> dict[str, type[Any]]:
             "guard",
             "breaker",
             "veiled",
+            "whole_streams",
             "local_model",
             "jwks",
             "schema",

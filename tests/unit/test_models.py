@@ -41,6 +41,7 @@ def models(**given: object) -> Models:
         model_prices={},
         daily_budget=None,
         breaker_open_seconds=30.0,
+        max_concurrent_chats=16,
     )
     vars(settings).update(given)
     vectors = QueryVectors(Redis.from_url("redis://nowhere.invalid"))
