@@ -903,6 +903,10 @@ def a_context(
     return CallContext(WorkspaceKeys(workspace, 1, bytes(32), key), **more)
 
 
+async def at_once(seconds: float) -> None:
+    """Nobody waits between two attempts."""
+
+
 def embedders_of(*embedders: Embedder) -> Embedders:
     """The first one is a new workspace's."""
     return Embedders(embedders[0].model, {one.model: one for one in embedders})

@@ -8,7 +8,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -23,12 +23,16 @@ from cohere import (
 from cohere.core.api_error import ApiError
 from cohere.core.http_sse._exceptions import SSEError
 
-from service.adapters.breaker import OPEN_SECONDS
-from service.adapters.guard import MOST_CALLS, Guards, guards
+from service.adapters.calling import (
+    CHECK_SECONDS,
+    MAX_TOKENS,
+    embedded,
+    judged,
+    written,
+)
+from service.adapters.guard import Guards, guards_of
 from service.adapters.provider import Price, Provider
 from service.adapters.untrusted import (
-    batches,
-    counted,
     failure,
     floats,
     in_order,
@@ -51,18 +55,11 @@ from service.domain.usage import Usage
 from service.errors import BadSettings, ModelUnavailable
 from service.ports import DIMENSION, CallContext, Vector, for_nobody
 from service.settings import Settings
-from service.telemetry.metrics import EMBEDDING_ERRORS, EMBEDDING_SECONDS, LLM_ERRORS
 
 PREFIX, SUFFIX = "cohere/", f"/{DIMENSION}"
 
 BATCH = 96  # Cohere refuses more texts in one embed call.
 MOST_DOCUMENTS = 1000  # Cohere's advice for one rerank call.
-# Of one attempt. A person waits for a question's; a batch of notes may take its time.
-SECONDS = {"query": 4.0, "document": 20.0}
-RERANK_SECONDS = 5.0
-FIRST_SECONDS, CHAT_SECONDS = 10.0, 40.0
-CHECK_SECONDS = 5.0
-MAX_TOKENS = 800
 LEAKING_LOGGERS = ("root", "cohere.core.pydantic_utilities")  # both quote events they cannot read
 
 # https://cohere.com/pricing, read in November 2026; MODEL_PRICES replaces and adds.
@@ -93,9 +90,7 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
         api_key=settings.cohere_api_key.get_secret_value(),
         base_url=url,
         http=http,
-        breaker_open_seconds=settings.breaker_open_seconds,
-        # Whoever was let in with a question finds a place for its calls: it makes them one after the other.
-        most=max(MOST_CALLS, settings.max_concurrent_chats),
+        guards=guards_of("cohere", settings),
     )
     names = (settings.cohere_rerank_model, settings.cohere_chat_model)
     embedder = CohereEmbedder(cohere, settings.cohere_embed_model)
@@ -114,7 +109,7 @@ class Cohere:
     """One client, its connection pool and its guards, shared by the three adapters."""
 
     client: AsyncClientV2
-    guards: Guards = field(default_factory=partial(guards, "cohere"))
+    guards: Guards
 
     @classmethod
     def open(
@@ -123,14 +118,13 @@ class Cohere:
         api_key: str,
         base_url: str | None,
         http: httpx.AsyncClient,
-        breaker_open_seconds: float = OPEN_SECONDS,
-        most: int = MOST_CALLS,
+        guards: Guards,
     ) -> "Cohere":
         for name in LEAKING_LOGGERS:
             logging.getLogger(name).addFilter(_silence)
         return cls(
             AsyncClientV2(api_key=api_key, base_url=base_url, httpx_client=http, max_retries=0),
-            guards("cohere", most=most, open_seconds=breaker_open_seconds),
+            guards,
         )
 
 
@@ -153,16 +147,15 @@ class CohereEmbedder:
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
     ) -> Sequence[Vector]:
         """Unit vectors, comparable between workspaces."""
-        vectors: list[Vector] = []
-        for batch in batches(texts, BATCH):
-            timed = EMBEDDING_SECONDS.labels(model=self.model).time()
-            with timed, counted(EMBEDDING_ERRORS, self.model):
-                vectors += await self.cohere.guards.embed.call(
-                    partial(self._embed, batch, purpose, context),
-                    context=context,
-                    seconds=SECONDS[purpose],
-                )
-        return vectors
+        return await embedded(
+            texts,
+            partial(self._embed, purpose=purpose, context=context),
+            size=BATCH,
+            purpose=purpose,
+            model=self.model,
+            guard=self.cohere.guards.embed,
+            context=context,
+        )
 
     async def _embed(
         self, texts: Sequence[str], purpose: str, context: CallContext
@@ -210,14 +203,13 @@ class CohereReranker:
         rarity: Callable[[str], float],
         context: CallContext,
     ) -> Sequence[float]:
-        scores: list[float] = []
-        for batch in batches([stretch.headed for stretch in stretches], MOST_DOCUMENTS):
-            scores += await self.cohere.guards.rerank.call(
-                partial(self._rerank, query, batch, context),
-                context=context,
-                seconds=RERANK_SECONDS,
-            )
-        return scores
+        return await judged(
+            stretches,
+            partial(self._rerank, query, context=context),
+            size=MOST_DOCUMENTS,
+            guard=self.cohere.guards.rerank,
+            context=context,
+        )
 
     async def _rerank(
         self, query: str, documents: Sequence[str], context: CallContext
@@ -238,20 +230,15 @@ class CohereChat:
     cohere: Cohere
     model: str
 
-    async def stream(
+    def stream(
         self, question: Question, passages: Sequence[Passage], *, context: CallContext
     ) -> AsyncGenerator[Delta, None]:
-        """Text and citations as they come; closing the generator closes the connection."""
-        deltas = self.cohere.guards.chat.stream(
+        return written(
             partial(self._answer, question, passages, context),
+            model=self.model,
+            guard=self.cohere.guards.chat,
             context=context,
-            first_seconds=FIRST_SECONDS,
-            seconds=CHAT_SECONDS,
         )
-        with counted(LLM_ERRORS, self.model):
-            async with aclosing(deltas):
-                async for delta in deltas:
-                    yield delta
 
     async def _answer(
         self, question: Question, passages: Sequence[Passage], context: CallContext

@@ -22,6 +22,7 @@ from service.domain.deadline import Deadline
 from service.domain.usage import Meter, Part, Usage
 from service.errors import ModelFailure, ModelUnavailable
 from service.ports import CallContext
+from service.settings import Settings
 from service.telemetry.metrics import PROVIDER_CALLS, PROVIDER_IN_FLIGHT, RETRIES
 
 log = structlog.get_logger()
@@ -272,4 +273,14 @@ def guards(
         embed=guard("embed", "embedder"),
         rerank=guard("rerank", "reranker"),
         chat=guard("chat", "model"),
+    )
+
+
+def guards_of(provider: Provider, settings: Settings) -> Guards:
+    """As the settings want them."""
+    return guards(
+        provider,
+        # Whoever was let in with a question finds a place for its calls: it makes them one after the other.
+        most=max(MOST_CALLS, settings.max_concurrent_chats),
+        open_seconds=settings.breaker_open_seconds,
     )

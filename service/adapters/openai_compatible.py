@@ -17,12 +17,17 @@ from urllib.parse import parse_qsl, urlencode
 import httpx
 from pydantic import SecretStr
 
-from service.adapters.guard import MOST_CALLS, Guards, guards
+from service.adapters.calling import (
+    CHECK_SECONDS,
+    MAX_TOKENS,
+    embedded,
+    judged,
+    written,
+)
+from service.adapters.guard import Guards, guards, guards_of
 from service.adapters.markers import INSTRUCTIONS, MarkedText, prompt
 from service.adapters.provider import Provider
 from service.adapters.untrusted import (
-    batches,
-    counted,
     failure,
     floats,
     in_order,
@@ -36,18 +41,11 @@ from service.domain.usage import Usage
 from service.errors import BadSettings, ModelUnavailable
 from service.ports import DIMENSION, CallContext, Vector, for_nobody
 from service.settings import Settings
-from service.telemetry.metrics import EMBEDDING_ERRORS, EMBEDDING_SECONDS, LLM_ERRORS
 
 PREFIX, SUFFIX = "openai/", f"/{DIMENSION}"
 
 BATCH = 32  # What TEI takes in one call unless told otherwise; nobody takes fewer.
 MOST_DOCUMENTS = 100
-# Of one attempt. A person waits for a question's; a batch of notes may take its time.
-SECONDS = {"query": 4.0, "document": 20.0}
-RERANK_SECONDS = 5.0
-FIRST_SECONDS, CHAT_SECONDS = 10.0, 40.0
-CHECK_SECONDS = 5.0
-MAX_TOKENS = 800
 MOST_LINE = 1_000_000
 """Bytes of one event; a server that never ends a line must not fill the memory."""
 HAIR = 1e-3
@@ -70,12 +68,7 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
         url=_versioned(str(settings.openai_base_url)),
         key=settings.openai_api_key,
         multilingual=settings.openai_multilingual_models,
-        guards=guards(
-            "openai",
-            # Whoever was let in with a question finds a place for its calls: it makes them one after the other.
-            most=max(MOST_CALLS, settings.max_concurrent_chats),
-            open_seconds=settings.breaker_open_seconds,
-        ),
+        guards=guards_of("openai", settings),
     )
     embedder, reranker, chat = _models(settings, server)
     return Provider(
@@ -197,16 +190,15 @@ class OpenAIEmbedder:
     ) -> Sequence[Vector]:
         """Unit vectors, comparable between workspaces."""
         before = self.before_query if purpose == "query" else self.before_document
-        vectors: list[Vector] = []
-        for batch in batches([before + text for text in texts], BATCH):
-            timed = EMBEDDING_SECONDS.labels(model=self.model).time()
-            with timed, counted(EMBEDDING_ERRORS, self.model):
-                vectors += await self.server.guards.embed.call(
-                    partial(self._embed, batch, context),
-                    context=context,
-                    seconds=SECONDS[purpose],
-                )
-        return vectors
+        return await embedded(
+            [before + text for text in texts],
+            partial(self._embed, context=context),
+            size=BATCH,
+            purpose=purpose,
+            model=self.model,
+            guard=self.server.guards.embed,
+            context=context,
+        )
 
     async def _embed(self, texts: Sequence[str], context: CallContext) -> list[Vector]:
         # A server that knows no base64 sends lists of numbers. None is asked for a dimension: most refuse the word.
@@ -251,14 +243,13 @@ class OpenAIReranker:
         rarity: Callable[[str], float],
         context: CallContext,
     ) -> Sequence[float]:
-        scores: list[float] = []
-        for batch in batches([stretch.headed for stretch in stretches], MOST_DOCUMENTS):
-            scores += await self.server.guards.rerank.call(
-                partial(self._rerank, query, batch, context),
-                context=context,
-                seconds=RERANK_SECONDS,
-            )
-        return scores
+        return await judged(
+            stretches,
+            partial(self._rerank, query, context=context),
+            size=MOST_DOCUMENTS,
+            guard=self.server.guards.rerank,
+            context=context,
+        )
 
     async def _rerank(
         self, query: str, documents: Sequence[str], context: CallContext
@@ -289,20 +280,15 @@ class OpenAIChat:
     server: Server
     model: str
 
-    async def stream(
+    def stream(
         self, question: Question, passages: Sequence[Passage], *, context: CallContext
     ) -> AsyncGenerator[Delta, None]:
-        """Text and citations as they come; closing the generator closes the connection."""
-        deltas = self.server.guards.chat.stream(
+        return written(
             partial(self._answer, question, passages, context),
+            model=self.model,
+            guard=self.server.guards.chat,
             context=context,
-            first_seconds=FIRST_SECONDS,
-            seconds=CHAT_SECONDS,
         )
-        with counted(LLM_ERRORS, self.model):
-            async with aclosing(deltas):
-                async for delta in deltas:
-                    yield delta
 
     async def _answer(
         self, question: Question, passages: Sequence[Passage], context: CallContext

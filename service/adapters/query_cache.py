@@ -7,14 +7,16 @@ import base64
 import sys
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import structlog
 from redis.asyncio import Redis
 
-from service.adapters.provider import Provider
+from service.adapters.provider import Around, Provider
 from service.adapters.rate_limiter import AWAY
+from service.adapters.untrusted import float32
 from service.domain.identity import WorkspaceId
 from service.errors import SealBroken
 from service.language.text import normalise
@@ -68,19 +70,10 @@ class QueryVectors:
 
 
 @dataclass(frozen=True, slots=True)
-class RememberingEmbedder:
+class RememberingEmbedder(Around[Embedder]):
     """Keeps Embedder, and asks the inner one for a question's vector once in ten minutes."""
 
-    inner: Embedder
     vectors: QueryVectors
-
-    @property
-    def model(self) -> str:
-        return self.inner.model
-
-    @property
-    def crosses_languages(self) -> bool:
-        return self.inner.crosses_languages
 
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
@@ -105,14 +98,7 @@ class RememberingEmbedder:
 
 def remembering(provider: Provider, vectors: QueryVectors) -> Provider:
     """The same provider, whose embedders remember questions."""
-
-    def family(model: str) -> Embedder | None:
-        embedder = provider.family(model)
-        return RememberingEmbedder(embedder, vectors) if embedder else None
-
-    embedder = provider.embedder
-    own = RememberingEmbedder(embedder, vectors) if embedder else None
-    return replace(provider, embedder=own, family=family)
+    return provider.with_embedders(partial(RememberingEmbedder, vectors=vectors))
 
 
 def _name(text: str, model: str, context: CallContext) -> str:
@@ -145,12 +131,10 @@ def _opened(held: str | bytes, name: str, context: CallContext) -> Vector | None
     """What does not open, as after a change of keys, was never there."""
     try:
         blob = base64.b64decode(held, validate=True)
-        values = array("f", unseal(blob, key=context.keys.seal, place=_place(name, context)))
+        values = float32(unseal(blob, key=context.keys.seal, place=_place(name, context)))
     except (SealBroken, ValueError):
         return None
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values.tolist() if len(values) == DIMENSION else None
+    return list(values) if len(values) == DIMENSION else None
 
 
 def _missed(exc: BaseException) -> None:

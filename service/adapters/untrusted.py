@@ -83,7 +83,12 @@ def unit(values: Sequence[float]) -> Vector:
 
 def floats(encoded: str) -> Sequence[float]:
     """Little-endian float32 in base64; raises ValueError for anything else."""
-    values = array("f", base64.b64decode(encoded, validate=True))
+    return float32(base64.b64decode(encoded, validate=True))
+
+
+def float32(raw: bytes) -> Sequence[float]:
+    """Little-endian; raises ValueError for half a number."""
+    values = array("f", raw)
     if sys.byteorder == "big":
         values.byteswap()
     return values

@@ -7,40 +7,23 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from service.adapters.provider import Provider
+from service.adapters.provider import Around, Provider
 from service.domain.answers import Delta, Passage, Question, Stretch
 from service.ports import CallContext, ChatModel, Embedder, Reranker, Vector, Veil
 
 
 def veiled(provider: Provider) -> Provider:
     """The same provider, which reads no text but through the veil of each call."""
-
-    def family(model: str) -> Embedder | None:
-        embedder = provider.family(model)
-        return VeiledEmbedder(embedder) if embedder else None
-
     return replace(
-        provider,
-        embedder=VeiledEmbedder(provider.embedder) if provider.embedder else None,
+        provider.with_embedders(VeiledEmbedder),
         reranker=VeiledReranker(provider.reranker) if provider.reranker else None,
         chat=VeiledChat(provider.chat) if provider.chat else None,
-        family=family,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class VeiledEmbedder:
+class VeiledEmbedder(Around[Embedder]):
     """Keeps Embedder."""
-
-    inner: Embedder
-
-    @property
-    def model(self) -> str:
-        return self.inner.model
-
-    @property
-    def crosses_languages(self) -> bool:
-        return self.inner.crosses_languages
 
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
@@ -50,18 +33,8 @@ class VeiledEmbedder:
 
 
 @dataclass(frozen=True, slots=True)
-class VeiledReranker:
+class VeiledReranker(Around[Reranker]):
     """Keeps Reranker."""
-
-    inner: Reranker
-
-    @property
-    def model(self) -> str:
-        return self.inner.model
-
-    @property
-    def crosses_languages(self) -> bool:
-        return self.inner.crosses_languages
 
     async def rerank(
         self,

@@ -3,13 +3,10 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
-from pydantic import SecretStr
 
 from service.adapters.cohere import (
     Cohere,
@@ -19,7 +16,7 @@ from service.adapters.cohere import (
     open_provider,
 )
 from service.adapters.guard import guards
-from service.demo.provider_stub import KEY, Stub, provider_stub
+from service.demo.provider_stub import KEY
 from service.demo.provider_stub.faults import (
     BadEvent,
     BadJson,
@@ -38,57 +35,35 @@ from service.demo.provider_stub.faults import (
     WrongCount,
     WrongDimension,
 )
-from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta
-from service.domain.deadline import Deadline
-from service.domain.usage import Meter
+from service.domain.answers import CitationDelta, Finished, TextDelta
 from service.errors import BadSettings, ModelUnavailable
-from service.ports import CallContext
-from service.settings import Settings
-from tests.fakes import a_context, a_passage
-
-SECRET = "she said that nobody may know"
-
-
-async def at_once(seconds: float) -> None:
-    """Nobody waits between two attempts."""
+from tests.fakes import at_once
+from tests.integration.providers import (
+    QUESTION,
+    SECRET,
+    Place,
+    a_provider,
+    cohere_settings,
+    passages,
+)
 
 
 @dataclass
-class Place:
-    """A stub and the adapters in front of it, with breakers of their own."""
-
-    stub: Stub
-    http: httpx.AsyncClient
+class Cohered(Place):
+    """Cohere's."""
 
     def __post_init__(self) -> None:
-        opened = Cohere.open(api_key=KEY, base_url=self.stub.url, http=self.http)
-        self.cohere = replace(opened, guards=guards("cohere", sleep=at_once))
-        self.meter = Meter()
-
-    def context(self, seconds: float = 5) -> CallContext:
-        return a_context(deadline=Deadline.after(seconds), meter=self.meter)
-
-    async def embed(self, *texts: str) -> Any:
-        embedder = CohereEmbedder(self.cohere, "embed-v4.0")
-        return await embedder.embed(texts, purpose="query", context=self.context())
-
-    async def rerank(self, *texts: str) -> Any:
-        stretches = [Stretch(text, "Dana", date(2026, 3, 1), "plan") for text in texts]
-        reranker = CohereReranker(self.cohere, "rerank-v3.5")
-        return await reranker.rerank("sleep", stretches, rarity=float, context=self.context())
-
-    async def chat(self, *texts: str, seconds: float = 5) -> list[Any]:
-        passages = [a_passage(text, id=f"p{n}") for n, text in enumerate(texts, 1)]
-        model = CohereChat(self.cohere, "command-a-03-2025")
-        asked = Question("how is the sleep?", "en")
-        return [one async for one in model.stream(asked, passages, context=self.context(seconds))]
+        own = guards("cohere", sleep=at_once)
+        cohere = Cohere.open(api_key=KEY, base_url=self.stub.url, http=self.http, guards=own)
+        self.embedder = CohereEmbedder(cohere, "embed-v4.0")
+        self.reranker = CohereReranker(cohere, "rerank-v3.5")
+        self.model = CohereChat(cohere, "command-a-03-2025")
 
 
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
-    # Without TLS there are no certificates to load, which would take longer than the test.
-    async with provider_stub() as stub, httpx.AsyncClient(verify=False, trust_env=False) as http:  # noqa: S501
-        yield Place(stub, http)
+    async with a_provider() as (stub, http):
+        yield Cohered(stub, http)
 
 
 async def test_texts_become_vectors_and_usage_is_counted(place: Place) -> None:
@@ -184,33 +159,13 @@ async def test_a_stream_is_begun_again_but_never_repeated(place: Place) -> None:
 async def test_who_leaves_is_gone_at_the_provider_too(place: Place) -> None:
     """A closed generator closes its connection while the model still writes."""
     place.stub.fault["chat"] = Stall(5)
-    model = CohereChat(place.cohere, "command-a-03-2025")
-    passages = [a_passage("The sleep is good. " * 40)]
-    context = place.context(30)
-    stream = model.stream(Question("how is the sleep?", "en"), passages, context=context)
+    long = passages("The sleep is good. " * 40)
+    stream = place.model.stream(QUESTION, long, context=place.context(30))
     await anext(stream)
     await stream.aclose()
     await asyncio.wait_for(place.stub.calls[0].over(), 10)
     assert place.stub.calls[0].hung_up
     assert place.meter.owed == {"model"}
-
-
-def settings(stub: Stub, **given: Any) -> Settings:
-    """Those of the provider alone."""
-    told = {
-        "cohere_api_key": KEY,
-        "cohere_base_url": stub.url,
-        "cohere_embed_model": "embed-v4.0",
-        "cohere_rerank_model": "rerank-v3.5",
-        "cohere_chat_model": "command-a-03-2025",
-    }
-    return Settings.model_construct(
-        **{name: _as_setting(name, value) for name, value in {**told, **given}.items()}
-    )
-
-
-def _as_setting(name: str, value: str) -> Any:
-    return SecretStr(value) if name == "cohere_api_key" else value
 
 
 @pytest.mark.parametrize(
@@ -227,8 +182,8 @@ async def test_a_start_with_a_wrong_key_or_model_is_refused(
 ) -> None:
     """One line that names the setting; a provider that is away does not stop a start."""
     place.stub.unknown = frozenset({"unknown-1"})
-    good = open_provider(settings(place.stub), place.http)
-    bad = open_provider(settings(place.stub, **given), place.http)
+    good = open_provider(cohere_settings(place.stub), place.http)
+    bad = open_provider(cohere_settings(place.stub, **given), place.http)
     assert good
     assert bad
     await good.check()

@@ -3,11 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -21,7 +19,7 @@ from service.adapters.openai_compatible import (
 )
 from service.chat.filter import admit
 from service.chat.synthesize import claims
-from service.demo.provider_stub import KEY, Stub, provider_stub
+from service.demo.provider_stub import KEY, Stub
 from service.demo.provider_stub.faults import (
     BadEvent,
     BadJson,
@@ -40,82 +38,50 @@ from service.demo.provider_stub.faults import (
     WrongCount,
     WrongDimension,
 )
-from service.domain.answers import Claim, Finished, Passage, Question, Stretch
-from service.domain.deadline import Deadline
-from service.domain.usage import Meter
+from service.domain.answers import Claim, Finished
 from service.errors import BadSettings, ModelUnavailable
-from service.ports import CallContext
 from service.settings import Settings
-from tests.fakes import a_context, a_passage
-
-SECRET = "she said that nobody may know"
-QUESTION = Question("how is the sleep?", "en")
-
-
-async def at_once(seconds: float) -> None:
-    """Nobody waits between two attempts."""
+from tests.fakes import at_once
+from tests.integration.providers import QUESTION, SECRET, Place, a_provider, passages
 
 
 @dataclass
-class Place:
-    """A stub and the adapters in front of it, with breakers of their own."""
-
-    stub: Stub
-    http: httpx.AsyncClient
-    meter: Meter = field(default_factory=Meter)
+class Served(Place):
+    """A server's that speaks OpenAI's format."""
 
     def __post_init__(self) -> None:
         own = guards("openai", sleep=at_once)
         self.server = Server(self.http, f"{self.stub.url}/v1", SecretStr(KEY), guards=own)
+        self.embedder = OpenAIEmbedder(self.server, "stub-embed")
+        self.reranker = OpenAIReranker(self.server, "stub-rerank")
         self.model = OpenAIChat(self.server, "stub-chat")
-
-    def context(self, seconds: float = 5) -> CallContext:
-        return a_context(deadline=Deadline.after(seconds), meter=self.meter)
-
-    async def embed(self, *texts: str) -> Any:
-        embedder = OpenAIEmbedder(self.server, "stub-embed")
-        return await embedder.embed(texts, purpose="query", context=self.context())
-
-    async def rerank(self, *texts: str) -> Any:
-        stretches = [Stretch(text, "Dana", date(2026, 3, 1), "plan") for text in texts]
-        reranker = OpenAIReranker(self.server, "stub-rerank")
-        return await reranker.rerank("sleep", stretches, rarity=float, context=self.context())
-
-    async def chat(self, *texts: str) -> list[Any]:
-        deltas = self.model.stream(QUESTION, passages(*texts), context=self.context())
-        return [one async for one in deltas]
 
     async def claims(self, *texts: str) -> list[Claim]:
         deltas = self.model.stream(QUESTION, passages(*texts), context=self.context())
         return [one async for one in claims(deltas, model=self.model.model)]
 
 
-def passages(*texts: str) -> list[Passage]:
-    return [a_passage(text, id=f"p{number}") for number, text in enumerate(texts, 1)]
-
-
 @pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    # Without TLS there are no certificates to load, which would take longer than the test.
-    async with provider_stub() as stub, httpx.AsyncClient(verify=False, trust_env=False) as http:  # noqa: S501
-        yield Place(stub, http)
+async def place() -> AsyncIterator[Served]:
+    async with a_provider() as (stub, http):
+        yield Served(stub, http)
 
 
-async def test_texts_become_vectors_and_usage_is_counted(place: Place) -> None:
+async def test_texts_become_vectors_and_usage_is_counted(place: Served) -> None:
     """33 texts take two calls; tokens are told to the meter under the model's name."""
     vectors = await place.embed(*(f"text {n}" for n in range(33)))
     assert [len(vectors), len(vectors[0]), len(place.stub.calls)] == [33, 1024, 2]
     assert place.meter.by_model["stub-embed"].input_tokens == 66
 
 
-async def test_rerank_scores_the_texts(place: Place) -> None:
+async def test_rerank_scores_the_texts(place: Served) -> None:
     """The text that says it scores higher."""
     said, silent = await place.rerank("the sleep is good", "went to the sea")
     assert said > silent
     assert place.meter.by_model["stub-rerank"].input_tokens > 0
 
 
-async def test_an_answer_streams_with_citations(place: Place) -> None:
+async def test_an_answer_streams_with_citations(place: Served) -> None:
     """Each sentence with its document, in time to be judged with it, from notes of many lines and with brackets."""
     first = "The sleep is good.\n[p2] is what nobody said."
     assert await place.claims(first, "It is late.\nMore.", "No word.") == [
@@ -125,7 +91,7 @@ async def test_an_answer_streams_with_citations(place: Place) -> None:
     assert place.meter.by_model["stub-chat"].output_tokens > 0
 
 
-async def test_what_a_model_makes_up_is_withheld(place: Place) -> None:
+async def test_what_a_model_makes_up_is_withheld(place: Served) -> None:
     """Whatever documents it names, sent or not, an invention reaches nobody."""
     place.stub.fault["chat"] = GarbageText()
     said = await place.claims("The sleep is good.")
@@ -160,7 +126,7 @@ async def test_what_a_model_makes_up_is_withheld(place: Place) -> None:
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 async def test_each_fault_has_its_reason_and_quotes_nothing(
-    place: Place, operation: str, fault: Any, reason: str, caplog: pytest.LogCaptureFixture
+    place: Served, operation: str, fault: Any, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An absent model with the reason that metrics and retries go by; no word of text in error or log."""
     place.stub.fault[operation] = fault  # type: ignore[index]
@@ -173,7 +139,7 @@ async def test_each_fault_has_its_reason_and_quotes_nothing(
     assert KEY not in caplog.text + repr(place.server)
 
 
-async def test_a_stream_is_begun_again_but_never_repeated(place: Place) -> None:
+async def test_a_stream_is_begun_again_but_never_repeated(place: Served) -> None:
     """Before its first word an answer may be asked for once more; after it, what was read must not come twice."""
     place.stub.fault["chat"] = Status(503, calls=2)
     assert isinstance((await place.chat("The sleep is good."))[-1], Finished)
@@ -184,7 +150,7 @@ async def test_a_stream_is_begun_again_but_never_repeated(place: Place) -> None:
     assert len(place.stub.calls) == 4
 
 
-async def test_who_leaves_is_gone_at_the_server_too(place: Place) -> None:
+async def test_who_leaves_is_gone_at_the_server_too(place: Served) -> None:
     """A closed generator closes its connection while the model still writes."""
     place.stub.script("The sleep is good, as far as anybody can tell. [p1] More.")
     place.stub.fault["chat"] = Stall(5)
@@ -222,7 +188,7 @@ def settings(stub: Stub, **given: Any) -> Settings:
     ],
 )
 async def test_a_start_with_a_wrong_key_or_model_is_refused(
-    place: Place, given: dict[str, str], named: str
+    place: Served, given: dict[str, str], named: str
 ) -> None:
     """One line that names the setting."""
     place.stub.unknown = {"unknown-1"}
@@ -235,7 +201,7 @@ async def test_a_start_with_a_wrong_key_or_model_is_refused(
         await bad.check()
 
 
-async def test_a_server_that_is_away_is_no_wrong_setting(place: Place) -> None:
+async def test_a_server_that_is_away_is_no_wrong_setting(place: Served) -> None:
     """A start goes on without it."""
     place.stub.fault["models"] = Status(500)
     opened = open_provider(settings(place.stub), place.http)

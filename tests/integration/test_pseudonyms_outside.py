@@ -15,7 +15,7 @@ from service.adapters.local_model import ExtractiveModel, LocalReranker
 from service.adapters.veiled import veiled
 from service.chat.graph import build_graph
 from service.chat.state import ChatContext
-from service.demo.provider_stub import Stub, citing, provider_stub
+from service.demo.provider_stub import Stub, citing
 from service.domain.answers import Answer, Question
 from service.domain.identity import ClientId, Principal
 from service.domain.notes import Client, Note
@@ -37,7 +37,7 @@ from tests.fakes import (
     a_note,
     embedders_of,
 )
-from tests.integration.test_cohere import settings
+from tests.integration.providers import a_provider, cohere_settings
 from tests.unit.doubles import USER, SwitchedStandings
 
 DANA = a_client(ClientId(UUID(int=31)), name=("דנה", "כהן"))
@@ -61,7 +61,7 @@ class Practice:
     pseudonyms: bool = True
 
     def __post_init__(self) -> None:
-        opened = open_provider(settings(self.stub), self.http)
+        opened = open_provider(cohere_settings(self.stub), self.http)
         assert opened
         self.provider = veiled(opened)
         self.store, self.source, self.keys = (
@@ -125,8 +125,8 @@ class Practice:
 
 @pytest.fixture
 async def outside() -> AsyncIterator[tuple[Stub, httpx.AsyncClient]]:
-    async with provider_stub() as stub, httpx.AsyncClient(verify=False, trust_env=False) as http:  # noqa: S501
-        yield stub, http
+    async with a_provider() as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(

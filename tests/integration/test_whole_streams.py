@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.adapters.cohere import Cohere, CohereChat
+from service.adapters.guard import guards
 from service.adapters.openai_compatible import OpenAIChat, Server
 from service.adapters.whole_streams import read_to_the_end
 from service.demo.provider_stub import KEY, Stub, provider_stub
@@ -32,7 +33,10 @@ async def model(request: pytest.FixtureRequest, stub: Stub) -> AsyncIterator[Cha
     # Without TLS there are no certificates to load, which would take longer than the test.
     async with httpx.AsyncClient(verify=False, trust_env=False, event_hooks=hooks) as http:  # noqa: S501
         if request.param == "cohere":
-            yield CohereChat(Cohere.open(api_key=KEY, base_url=stub.url, http=http), "stub-chat")
+            yield CohereChat(
+                Cohere.open(api_key=KEY, base_url=stub.url, http=http, guards=guards("cohere")),
+                "stub-chat",
+            )
         else:
             yield OpenAIChat(Server(http, f"{stub.url}/v1", SecretStr(KEY)), "stub-chat")
 

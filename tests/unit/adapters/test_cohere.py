@@ -5,7 +5,6 @@ import base64
 import json
 from array import array
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -24,7 +23,7 @@ from service.domain.answers import CitationDelta, Finished, Question, Stretch, T
 from service.domain.deadline import Deadline
 from service.errors import ModelUnavailable
 from service.ports import DIMENSION
-from tests.fakes import a_context, a_passage
+from tests.fakes import a_context, a_passage, at_once
 
 SECRET = "סוד שאסור שיופיע"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -32,12 +31,8 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 def cohere(answer: Answer) -> Cohere:
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    opened = Cohere.open(api_key="k", base_url="https://cohere.invalid", http=http)
-    return replace(opened, guards=guards("cohere", sleep=at_once))
-
-
-async def at_once(seconds: float) -> None:
-    """Nobody waits between two attempts."""
+    own = guards("cohere", sleep=at_once)
+    return Cohere.open(api_key="k", base_url="https://cohere.invalid", http=http, guards=own)
 
 
 def vectors(count: int, dimension: int = DIMENSION) -> dict[str, Any]:

@@ -27,14 +27,10 @@ from service.domain.usage import Meter, Usage
 from service.errors import BadSettings, ModelUnavailable
 from service.ports import DIMENSION
 from service.settings import Settings
-from tests.fakes import a_context, a_passage
+from tests.fakes import a_context, a_passage, at_once
 
 SECRET = "סוד שאסור שיופיע"
 Answer = Callable[[httpx.Request], httpx.Response]
-
-
-async def at_once(seconds: float) -> None:
-    """Nobody waits between two attempts."""
 
 
 def server(answer: Answer, **more: Any) -> Server:
