@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement, Stretch
-from service.domain.audit import AuditEntry, AuditRow
+from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
 from service.domain.deadline import NO_DEADLINE, Deadline
 from service.domain.erasure import AskedBy, SignedReceipt, Subject
 from service.domain.identity import (
@@ -37,7 +37,6 @@ from service.domain.usage import Meter
 from service.errors import KeyUnavailable, ModelUnavailable
 
 Vector = Sequence[float]
-NO_WORKSPACE = WorkspaceId(UUID(int=0))
 DIMENSION = 1024  # The column is halfvec(1024); every embedder is asked for this many.
 
 
@@ -233,7 +232,7 @@ class CallContext:
 
 def for_nobody(*, deadline: Deadline = NO_DEADLINE) -> CallContext:
     """A call for no workspace, as at a start: nothing that is anybody's may be in it."""
-    return CallContext(WorkspaceKeys(NO_WORKSPACE, 0, bytes(32), bytes(32)), deadline=deadline)
+    return CallContext(WorkspaceKeys(SERVICE_CHAIN, 0, bytes(32), bytes(32)), deadline=deadline)
 
 
 class Embedder(Protocol):
