@@ -319,6 +319,22 @@ class ChatModel(Protocol):
     ) -> AsyncGenerator[Delta, None]: ...
 
 
+Entailment = Literal["supported", "contradicted", "not_stated"]
+
+
+class EntailmentModel(Protocol):
+    """Judges whether sources say what a sentence says. A provider reads both through the veil."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def entails(
+        self, claim: str, sources: Sequence[Stretch], *, context: CallContext
+    ) -> Entailment:
+        """By all sources together, whatever language each is in. Raises ModelUnavailable."""
+        ...
+
+
 WorkKind = Literal["sessions", "clients", "workspaces", "reconcile"]
 """What is looked at again; `reconcile` compares a whole workspace (its key) with PazPaz's list."""
 

@@ -71,6 +71,8 @@ note_catalogue = _table(
     version=Integer,
     updated_at=INSTANT,
     digests=JSONB,
+    texts=JSONB,
+    is_searched=Boolean,
     key_epoch=Integer,
     sealed=LargeBinary,
 )
@@ -124,6 +126,18 @@ turn_sources = _table(
     entity=Text,
     entity_id=Uuid,
     client_id=Uuid,
+    version=Integer,
+    updated_at=INSTANT,
+    texts=JSONB,
+)
+feedback = _table(
+    "feedback",
+    workspace_id=Uuid,
+    turn_id=Uuid,
+    user_id=Uuid,
+    rating=Text,
+    reason=Text,
+    at=INSTANT,
 )
 work = _table(
     "work",
@@ -256,6 +270,7 @@ CONTENT_TABLES = (
     conversations,
     turns,
     turn_sources,
+    feedback,
     audit,
     audit_checkpoints,
 )

@@ -18,6 +18,7 @@ from service.domain.answers import (
     SearchStatement,
 )
 from service.domain.progress import Line
+from service.domain.risk import Polarity, Risk, RiskKind
 from service.ports import ConversationHead
 
 
@@ -82,6 +83,10 @@ class CitationOut(BaseModel):
     answer_end: int
     note_version: int | None
     is_draft: bool
+    repaired: bool = False
+    """The sentence is the note's own words, in place of what a model wrote."""
+    instruction_like: bool = False
+    """The quote reads like an order to a model; it is only what the note says."""
 
     @classmethod
     def of(cls, citation: Citation) -> "CitationOut":
@@ -102,6 +107,42 @@ class CitationOut(BaseModel):
             answer_end=citation.answer_end,
             note_version=citation.note_version,
             is_draft=citation.is_draft,
+            repaired=citation.repaired,
+            instruction_like=citation.instruction_like,
+        )
+
+
+class RiskOut(BaseModel):
+    """A sentence of a note that speaks of danger: found by rules, pinned above the answer, never a diagnosis."""
+
+    kind: RiskKind
+    polarity: Polarity
+    session_id: UUID | None = None
+    client_id: UUID
+    client_name: str
+    session_date: Instant | None = None
+    field_name: str
+    quote: str
+    start: int
+    end: int
+    note_version: int | None
+    is_draft: bool
+
+    @classmethod
+    def of(cls, risk: Risk) -> "RiskOut":
+        return cls(
+            kind=risk.kind,
+            polarity=risk.polarity,
+            session_id=risk.note.id if risk.note.entity == "sessions" else None,
+            client_id=risk.client,
+            client_name=risk.client_name,
+            session_date=risk.session_date,
+            field_name=risk.field,
+            quote=risk.quote,
+            start=risk.start,
+            end=risk.end,
+            note_version=risk.note_version,
+            is_draft=risk.is_draft,
         )
 
 
@@ -152,7 +193,7 @@ class ChatResponse(BaseModel):
     request_id: str
     answer_status: AnswerStatus
     model: str
-    risk: list[Any] = []
+    risk: list[RiskOut] = []
     search: SearchOut
     withheld: int
     suggestions: list[str] = []
@@ -305,4 +346,6 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "search": SearchOut.of(answer.search),
         "withheld": answer.withheld,
         "degraded": answer.degraded,
+        "risk": [RiskOut.of(one) for one in answer.risk],
+        "suggestions": list(answer.suggestions),
     }

@@ -26,7 +26,14 @@ class AnswerText:
         end = start + len(verdict.claim.text)
         first = len(self.citations) + 1
         citations = [
-            _citation(marker, self._passages[span.passage_id], span, start, end)
+            _citation(
+                marker,
+                self._passages[span.passage_id],
+                span,
+                start=start,
+                end=end,
+                repaired=verdict.repaired is not None,
+            )
             for marker, span in enumerate(verdict.spans, first)
         ]
         markers = "".join(f" [{citation.marker}]" for citation in citations)
@@ -42,7 +49,9 @@ class AnswerText:
         return "\n" if self.text else ""
 
 
-def _citation(marker: int, passage: Passage, span: Span, start: int, end: int) -> Citation:
+def _citation(
+    marker: int, passage: Passage, span: Span, *, start: int, end: int, repaired: bool
+) -> Citation:
     note = passage.note
     return Citation(
         marker=marker,
@@ -59,4 +68,5 @@ def _citation(marker: int, passage: Passage, span: Span, start: int, end: int) -
         answer_end=end,
         note_version=note.version,
         is_draft=note.is_draft,
+        repaired=repaired,
     )

@@ -26,8 +26,8 @@ def admit(claim: Claim, passages: Sequence[Passage]) -> Verdict:
         return _withhold(claim, "unknown_passage")
     if has_markup(claim.text):
         return _withhold(claim, "markup")
-    spans, reason = support(claim.text, [by_id[name] for name in claim.passage_ids])
-    return _withhold(claim, reason) if reason else Verdict(claim, spans)
+    found = support(claim.text, [by_id[name] for name in claim.passage_ids])
+    return _withhold(claim, found.reason) if found.reason else Verdict(claim, found.spans)
 
 
 def has_markup(text: str) -> bool:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from service.domain.answers import Passage, Span, WithheldReason
 from service.language.features import stem
@@ -26,20 +28,30 @@ _UNITS = frozenset(normalise(word) for word in _MEASURES.split())
 _NEGATIONS = frozenset(normalise(word) for word in _DENIALS.split())
 
 
-def support(
-    text: str, passages: Sequence[Passage]
-) -> tuple[tuple[Span, ...], WithheldReason | None]:
-    """The supporting span of each passage that has one; a reason instead when none has.
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How far passages bear out a sentence: `spans` is empty exactly when `reason` says why they do not."""
+
+    how: Literal["verbatim", "stated", "likely", "none"]
+    """A note's own words; said in other words that rules can follow; nothing speaks against it, yet only a model
+    could confirm it; not supported."""
+    spans: tuple[Span, ...] = ()
+    reason: WithheldReason | None = None
+
+
+def support(text: str, passages: Sequence[Passage]) -> Support:
+    """The supporting span of each passage that has one.
 
     Every number of the sentence must stand, with its unit, in the words quoted for it.
     """
     spans = tuple(span for passage in passages if (span := _best_span(text, passage)))
     if not spans:
-        return (), "unsupported"
+        return Support("none", reason="unsupported")
     quoted = {amount for span in spans for amount in _amounts(span.quote)}
     if not _amounts(text) <= quoted:
-        return (), "number_differs"
-    return spans, None
+        return Support("none", reason="number_differs")
+    verbatim = any(text in span.quote for span in spans)
+    return Support("verbatim" if verbatim else "stated", spans)
 
 
 def _best_span(text: str, passage: Passage) -> Span | None:

@@ -50,6 +50,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             # "Not found" leans on no note, as in any other answer.
             heading=heading if found != "abstained" else None,
             degraded=degraded,
+            risk=state.get("risk", ()),
         )
     }
 

@@ -7,7 +7,8 @@ from typing import TypedDict
 from service.domain.answers import Answer, Heading, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.identity import Principal
-from service.ports import CallContext, ChatModel, ChunkStore, Clock
+from service.domain.risk import Risk
+from service.ports import CallContext, ChatModel, ChunkStore, Clock, EntailmentModel
 from service.retrieval.enough import Decision
 from service.retrieval.exhaustive import Course, Reader
 from service.retrieval.search import Finder, Found
@@ -24,6 +25,8 @@ class ChatContext:
     spare: ChatModel
     """Quotes where the model is away; it calls nobody."""
     reader: Reader
+    entailment: EntailmentModel | None = None
+    """Confirms what rules alone cannot; where there is none, that is withheld."""
     calls: CallContext = field(kw_only=True)
     """What goes along with every call of a model."""
     clock: Clock = field(kw_only=True)
@@ -40,6 +43,8 @@ class ChatState(TypedDict, total=False):
     course: Course
     """In place of a search, for a question that counts, lists or follows a course; then it is all there is."""
     search: SearchStatement
+    risk: Sequence[Risk]
+    """What is pinned above the answer."""
     decision: Decision
     verdicts: Sequence[Verdict]
     heading: Heading

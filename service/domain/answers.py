@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, NoteRef
+from service.domain.risk import Risk
 from service.domain.scope import When
 from service.domain.usage import Meter, Part, Usage
 
@@ -122,7 +123,26 @@ class Claim:
     """What stands before it on its line and is ours, as the day of a session; not part of what is cited."""
 
 
-WithheldReason = Literal["uncited", "unknown_passage", "unsupported", "number_differs", "markup"]
+WithheldReason = Literal[
+    "uncited",
+    "unknown_passage",
+    "unsupported",
+    "number_differs",
+    "date_differs",
+    "side_differs",
+    "negation_differs",
+    "direction_differs",
+    "subject_differs",
+    "time_differs",
+    "name_differs",
+    "quote_differs",
+    "not_entailed",
+    "other_client",
+    "instruction",
+    "prompt_text",
+    "markup",
+]
+"""`instruction`: its only source is a sentence that reads like an order to a model. `not_entailed`: a model said no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +152,8 @@ class Verdict:
     claim: Claim
     spans: tuple[Span, ...]
     withheld: WithheldReason | None = None
+    repaired: WithheldReason | None = None
+    """What was wrong with the sentence that the model wrote, where `claim` is the note's own words in its place."""
 
     @property
     def admitted(self) -> bool:
@@ -183,6 +205,10 @@ class Citation:
     answer_end: int
     note_version: int | None
     is_draft: bool
+    repaired: bool = False
+    """The sentence is the note's own words in place of what a model wrote, which these did not support."""
+    instruction_like: bool = False
+    """The quote reads like an order to a model: shown as what a note says, and labelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +250,7 @@ class Answer:
     heading: Heading | None = None
     degraded: tuple[Lack, ...] = ()
     """What was away; empty unless the status says so."""
+    risk: Sequence[Risk] = ()
+    """What the notes of the client asked about say of danger, newest first; none of it is left out."""
+    suggestions: Sequence[str] = ()
+    """Further questions that the notes can answer, in the asker's language."""

@@ -7,7 +7,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import insert
 
+from service.adapters.database import feedback
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage
@@ -113,6 +115,9 @@ async def _say(opened: Container, note: Note) -> None:
         workspace=note.ref.workspace,
         turn=turn,
     )
+    row = {"workspace_id": note.ref.workspace, "turn_id": turn.id, "user_id": uuid4()}
+    async with opened.database.tenant_tx(note.ref.workspace) as connection:
+        await connection.execute(insert(feedback).values(row | {"rating": "up", "at": NOW}))
 
 
 async def _record(opened: Container, workspace: WorkspaceId) -> None:

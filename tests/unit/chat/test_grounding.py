@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.chat.grounding import support
+from service.chat.grounding import Support, support
 from service.domain.answers import Passage
 from service.language.chunking import chunk_note
 from service.language.sentences import sentences
@@ -18,12 +18,12 @@ PRACTICE = Path(__file__).parents[2] / "data" / "sessions.jsonl"
 
 def reason(text: str, *notes: str) -> str | None:
     passages = [a_passage(note, id=f"p{number}") for number, note in enumerate(notes, 1)]
-    return support(text, passages)[1]
+    return support(text, passages).reason
 
 
 def quotes(text: str, *notes: str) -> list[str]:
     passages = [a_passage(note, id=f"p{number}") for number, note in enumerate(notes, 1)]
-    return [span.quote for span in support(text, passages)[0]]
+    return [span.quote for span in support(text, passages).spans]
 
 
 def passages_of(**fields: str) -> list[Passage]:
@@ -47,7 +47,7 @@ def test_offsets_count_code_points_of_the_whole_field(before):
     text = before + "הכאב ירד ל-3 🙂 היום."
     passages = passages_of(subjective=text)
     found = [
-        span for passage in passages for span in support("הכאב ירד ל-3 🙂 היום.", [passage])[0]
+        span for passage in passages for span in support("הכאב ירד ל-3 🙂 היום.", [passage]).spans
     ]
     assert found
     for span in found:
@@ -76,9 +76,9 @@ def test_every_sentence_of_a_note_is_supported_by_just_itself(parts):
     for passage in passages_of(plan=text):
         for start, end in sentences(passage.chunk.text):
             said = passage.chunk.text[start:end]
-            spans, why = support(said, [passage])
-            assert why is None, said
-            assert [text[span.start : span.end] for span in spans] == [said]
+            found = support(said, [passage])
+            assert found.reason is None, said
+            assert [text[span.start : span.end] for span in found.spans] == [said]
 
 
 def test_every_sentence_of_the_practice_data_is_supported():
@@ -90,7 +90,7 @@ def test_every_sentence_of_the_practice_data_is_supported():
         for passage in passages_of(**fields):
             for start, end in sentences(passage.chunk.text):
                 said = passage.chunk.text[start:end]
-                assert [span.quote for span in support(said, [passage])[0]] == [said]
+                assert [span.quote for span in support(said, [passage]).spans] == [said]
                 checked += 1
     assert checked > 500
 
@@ -159,7 +159,7 @@ def test_an_affirmation_elsewhere_in_the_note_is_found():
     """The same words denied first and affirmed later are quoted from where they are affirmed."""
     note = "In May no pain at night. In June pain at night."
     assert quotes("pain at night.", note) == ["pain at night."]
-    [span] = support("pain at night.", [a_passage(note)])[0]
+    [span] = support("pain at night.", [a_passage(note)]).spans
     assert span.start == note.rindex("pain at night.")
 
 
@@ -200,7 +200,7 @@ def test_numbers_of_a_sentence_may_stand_in_different_notes():
 
 def test_no_passage_supports_nothing():
     """Without a note there is nothing to quote."""
-    assert support("Slept well.", []) == ((), "unsupported")
+    assert support("Slept well.", []) == Support("none", reason="unsupported")
 
 
 @pytest.mark.parametrize(
