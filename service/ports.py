@@ -395,6 +395,8 @@ class IndexedNote:
     bag: Bag
     spaces: Sequence[Space]
     """The active model's first."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """`text_digest` of each field, by field: tells whether what was cited still stands there."""
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -502,6 +502,7 @@ async def _catalogue(
         "version": note.version,
         "updated_at": note.updated_at,
         "digests": indexed.digests,
+        "texts": indexed.texts,
     }
     await connection.execute(
         insert(note_catalogue)

@@ -27,7 +27,7 @@ from service.ports import (
     WorkQueue,
     WorkspaceKeys,
 )
-from service.security.keys import digest
+from service.security.keys import digest, text_digest
 from service.telemetry.metrics import RECONCILED
 
 Outcome = Literal["indexed", "forgotten", "erased", "compared", "fenced", "unreadable"]
@@ -154,7 +154,8 @@ class Indexer:
             _space(model, note, chunks, stored=stored.get(model, {}), key=keys.index)
             for model in models.all
         ]
-        return IndexedNote(note, bag_of(note, key=keys.index), spaces)
+        bag, texts = bag_of(note, key=keys.index), texts_of(note, key=keys.index)
+        return IndexedNote(note, bag, spaces, texts)
 
     async def _write(
         self, drafts: Sequence[tuple[Lease, IndexedNote]], context: CallContext
@@ -273,6 +274,11 @@ def digests_of(note: Note, *, model: str, key: bytes) -> dict[str, str]:
         field: digest(key, model, CHUNKER, str(note.day), field, text)
         for field, text in note.fields.items()
     }
+
+
+def texts_of(note: Note, *, key: bytes) -> dict[str, str]:
+    """By field; one changes with its text alone."""
+    return {field: text_digest(key, field, text) for field, text in note.fields.items()}
 
 
 def bag_of(note: Note, *, key: bytes) -> Bag:

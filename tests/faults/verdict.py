@@ -13,7 +13,7 @@ import numpy as np
 from service.container import Container
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import PROFILE_FIELDS, SOAP_FIELDS, Bag, Note, NoteRef
-from service.ingestion.indexing import bag_of, digests_of
+from service.ingestion.indexing import bag_of, digests_of, texts_of
 from service.language.chunking import chunk_note, headed
 from tests.fakes import a_context
 
@@ -137,6 +137,7 @@ class Judge:
         key = await self._index_key(row["workspace_id"])
         wanted = digests_of(note, model=self.model, key=key)
         assert stored_digests(row["digests"], self.model) == wanted, place
+        assert json.loads(row["texts"]) == texts_of(note, key=key), place
 
     async def _same_chunks(self, truth: Truth, workspace: UUID) -> None:
         rows = [

@@ -1,6 +1,7 @@
 """The index follows the source: embedded, kept, forgotten, reported."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -160,6 +161,21 @@ async def test_equal_texts_of_two_fields_have_two_digests():
     await practice.indexed(note)
     [space] = practice.store.indexed[note.ref].spaces
     assert len(set(space.digests.values())) == 2
+
+
+async def test_a_text_is_the_same_until_its_words_change():
+    """Another day makes other chunks, and leaves what was cited where it stood; an edit moves its own field only."""
+    practice = Practice()
+    note = a_note("Slept well.", plan="Rest.")
+    await practice.indexed(note)
+    before = practice.store.indexed[note.ref]
+
+    await practice.indexed(replace(note, session_date=NOW + timedelta(days=1)))
+    assert practice.store.indexed[note.ref].texts == before.texts
+    assert practice.store.indexed[note.ref].digests != before.digests
+    await practice.indexed(replace(note, fields={**note.fields, "plan": "Walk."}))
+    after = practice.store.indexed[note.ref].texts
+    assert [name for name in after if after[name] != before.texts[name]] == ["plan"]
 
 
 async def test_a_look_writes_in_both_models():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import BadSettings, SealBroken
-from service.security.keys import KeyEncryptionKey, digest, new_key
+from service.security.keys import KeyEncryptionKey, digest, new_key, text_digest
 
 SECRET = bytes(range(32))
 KEK = KeyEncryptionKey(SECRET)
@@ -88,6 +88,18 @@ def test_a_digest_is_bound_to_its_key():
     """Two workspaces never share a digest, so neither can test the other's text."""
     assert digest(SECRET, "text") != digest(SECRET[::-1], "text")
     assert len(digest(SECRET, "text")) == 32
+
+
+def test_a_text_digest_is_of_one_field_and_no_more():
+    """The same words in another field have another one, and no digest of chunks can be taken for it."""
+    said = text_digest(SECRET, "plan", "rest")
+    assert said == text_digest(SECRET, "plan", "rest")
+    others = [text_digest(SECRET, "notes", "rest"), text_digest(SECRET, "plan", "rest.")]
+    assert said not in [
+        *others,
+        digest(SECRET, "plan", "rest"),
+        text_digest(SECRET[::-1], "plan", "rest"),
+    ]
 
 
 def test_a_lone_surrogate_has_a_digest_of_its_own():
