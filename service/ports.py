@@ -31,6 +31,7 @@ from service.domain.identity import (
     WorkspaceStatus,
 )
 from service.domain.notes import Bag, Chunk, Client, ManifestItem, Note, NoteRef, Person, Pulled
+from service.domain.risk import RiskNote, RiskSpan
 from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Turn
 from service.domain.usage import Meter
@@ -397,6 +398,8 @@ class IndexedNote:
     """The active model's first."""
     texts: dict[str, str] = field(default_factory=dict)
     """`text_digest` of each field, by field: tells whether what was cited still stands there."""
+    risk: tuple[RiskSpan, ...] = ()
+    """Where the text speaks of danger to somebody."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -480,6 +483,15 @@ class ChunkStore(Protocol):
         """The clients whose names the index has, with the epoch they belong to; nobody who is archived.
 
         A client indexed before names were kept is missing until they are looked at again.
+        """
+        ...
+
+    async def risks(
+        self, *, workspace: WorkspaceId, clients: Collection[ClientId]
+    ) -> Sequence[RiskNote]:
+        """The clients' notes that speak of danger, newest first, and last the profiles, which have no day.
+
+        A note indexed before this was kept is missing until it is looked at again.
         """
         ...
 

@@ -26,6 +26,7 @@ from service.domain.notes import (
     Pulled,
     UnreadableReason,
 )
+from service.domain.risk import RiskNote
 from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Sentence, Turn
 from service.errors import ChatAlreadyClosed, ConversationNotFound
@@ -599,6 +600,14 @@ class InMemoryChunkStore:
         self.people_reads += 1
         held = (i.note.ref for i in self._of(workspace))
         return self.epochs[workspace], [self.names[ref] for ref in held if ref in self.names]
+
+    async def risks(
+        self, *, workspace: WorkspaceId, clients: Collection[ClientId]
+    ) -> Sequence[RiskNote]:
+        theirs = [i for i in self._of(workspace) if i.note.client in clients and i.risk]
+        theirs.sort(key=lambda i: (i.note.ref.entity, i.note.ref.id))
+        theirs.sort(key=lambda i: i.note.day or date.min, reverse=True)
+        return [RiskNote(i.note.ref, i.note.client, i.note.day, i.risk) for i in theirs]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         return any(indexed.note.client == client for indexed in self._of(workspace))

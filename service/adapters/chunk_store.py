@@ -1,9 +1,8 @@
 """Chunks, bags and the catalogue in Postgres: exact search inside a workspace, one short transaction a write."""
 
-import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -43,11 +42,13 @@ from service.adapters.database import (
 )
 from service.adapters.index_models import covers, models_in, models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
+from service.adapters.sealed_rows import names_in, risk_in, seal_row
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, NoteRef, Person
+from service.domain.risk import RiskNote
 from service.domain.scope import IndexedSession, Period, Within
 from service.ports import (
     ClientChange,
@@ -60,9 +61,6 @@ from service.ports import (
     WorkspaceKeys,
 )
 from service.security.sealing import seal, unseal
-
-SEALED_BYTES = 256
-"""What is sealed of a row is filled up to a multiple of this: two names of 19 Hebrew letters each fit once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +199,19 @@ class PgChunkStore:
         async with self.database.tenant_tx(keys.workspace) as connection:
             epoch = await _epoch(connection, keys.workspace)  # first, as for bags
             rows = (await connection.execute(_named(keys.workspace))).all()
-        return epoch, [_open_names(row, keys) for row in rows]
+        return epoch, [names_in(row, keys) for row in rows]
+
+    async def risks(
+        self, *, workspace: WorkspaceId, clients: Collection[ClientId]
+    ) -> Sequence[RiskNote]:
+        return await with_living_keys(self.keys, workspace, lambda keys: self._risks(clients, keys))
+
+    async def _risks(
+        self, clients: Collection[ClientId], keys: WorkspaceKeys
+    ) -> Sequence[RiskNote]:
+        async with self.database.tenant_tx(keys.workspace) as connection:
+            rows = (await connection.execute(_sealed_of(clients, keys.workspace))).all()
+        return [note for row in rows if (note := risk_in(row, keys)).spans]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         known = select(note_catalogue.c.entity_id).where(
@@ -469,7 +479,8 @@ async def _write(
     covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
     if not covered or not await _stands(connection, indexed):
         return False
-    await _catalogue(connection, indexed, _seal_names(of, keys) if of else {})
+    sealed = seal_row(indexed.note.ref, indexed.risk, keys, of=of)
+    await _catalogue(connection, indexed, sealed)
     await _swap_chunks(connection, indexed)
     await _swap_bag(connection, indexed.bag, keys)
     return True
@@ -567,39 +578,22 @@ def _bag_place(ref: NoteRef) -> tuple[str, ...]:
 
 
 def _named(workspace: WorkspaceId) -> Any:
+    return _sealed(workspace, note_catalogue.c.entity == "clients")
+
+
+def _sealed_of(clients: Collection[ClientId], workspace: WorkspaceId) -> Any:
     table = note_catalogue
-    named = and_(table.c.entity == "clients", table.c.sealed.is_not(None))
+    newest = table.c.day.desc().nulls_last(), table.c.entity, table.c.entity_id
+    return _sealed(workspace, table.c.client_id.in_(clients)).order_by(*newest)
+
+
+def _sealed(workspace: WorkspaceId, chosen: ColumnElement[bool]) -> Any:
+    """What it takes to open a row; one that nobody has looked at since something is sealed of it is not there."""
+    table = note_catalogue
     return select(
-        table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.key_epoch, table.c.sealed
-    ).where(table.c.workspace_id == workspace, named)
-
-
-def _seal_names(client: Client, keys: WorkspaceKeys) -> dict[str, object]:
-    """The columns that hold a client's names: an object, for a note will have more to seal than a client has."""
-    plain = json.dumps({"names": [client.first_name, client.last_name]}).encode()
-    # A seal is as long as what is in it, and the length of a name tells something of it; blanks are no part of JSON.
-    padded = plain.ljust(-len(plain) % SEALED_BYTES + len(plain))
-    sealed = seal(padded, key=keys.seal, place=_row_place(client.profile.ref))
-    return {"key_epoch": keys.epoch, "sealed": sealed}
-
-
-def _open_names(row: Row[Any], keys: WorkspaceKeys) -> Person:
-    first, last = json.loads(_open_row(row, keys))["names"]
-    return Person(ClientId(row.entity_id), first, last)
-
-
-def reseal_row(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
-    """The sealed part of a catalogue row, as `reseal_bag` does it."""
-    sealed = seal(_open_row(row, keys), key=keys.seal, place=_row_place(_ref(row)))
-    return {"key_epoch": keys.epoch, "sealed": sealed}
-
-
-def _open_row(row: Row[Any], keys: WorkspaceKeys) -> bytes:
-    return unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_row_place(_ref(row)))
-
-
-def _row_place(ref: NoteRef) -> tuple[str, ...]:
-    return ("note_catalogue", str(ref.workspace), ref.entity, str(ref.id))
+        *(table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.client_id, table.c.day),
+        *(table.c.key_epoch, table.c.sealed),
+    ).where(table.c.workspace_id == workspace, table.c.sealed.is_not(None), chosen)
 
 
 def _ref(row: Row[Any]) -> NoteRef:

@@ -1,7 +1,7 @@
 """What notes say of danger to somebody: found by rules, shown as it was written, never diagnosed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from service.domain.identity import ClientId
@@ -21,6 +21,16 @@ class RiskSpan:
     field: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RiskNote:
+    """A note that speaks of danger, and where, as its text was when it was indexed."""
+
+    ref: NoteRef
+    client: ClientId
+    day: date | None
+    spans: tuple[RiskSpan, ...]
 
 
 @dataclass(frozen=True, slots=True)

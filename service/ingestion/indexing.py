@@ -13,6 +13,7 @@ from service.ingestion.erase import Erasure
 from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note, headed
 from service.language.features import hashed
+from service.language.risk import risk_spans
 from service.ports import (
     CallContext,
     CallContexts,
@@ -155,7 +156,7 @@ class Indexer:
             for model in models.all
         ]
         bag, texts = bag_of(note, key=keys.index), texts_of(note, key=keys.index)
-        return IndexedNote(note, bag, spaces, texts)
+        return IndexedNote(note, bag, spaces, texts, risk_spans(note.fields))
 
     async def _write(
         self, drafts: Sequence[tuple[Lease, IndexedNote]], context: CallContext

@@ -16,6 +16,7 @@ from service.adapters.work_queue import PgWorkQueue
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, Note, NoteRef
+from service.domain.risk import RiskSpan
 from service.domain.scope import ANYWHERE
 from service.language.chunking import chunk_note
 from service.ports import (
@@ -140,10 +141,13 @@ class Bench:
         subject = Subject(ref.workspace, ref.entity, ref.id)
         assert await self.eraser.erase(subject, asked_by="event", lease=lease)
 
-    async def put(self, client: Client, *, vector: Vector | None = None) -> ClientChange:
+    async def put(
+        self, client: Client, *, vector: Vector | None = None, risk: tuple[RiskSpan, ...] = ()
+    ) -> ClientChange:
         ref = client.profile.ref
-        profile = indexed(client.profile, vector=vector) if client.is_active else None
-        change = await self.store.put_client(client, profile, lease=await self.lease(ref))
+        profile = replace(indexed(client.profile, vector=vector), risk=risk)
+        made = profile if client.is_active else None
+        change = await self.store.put_client(client, made, lease=await self.lease(ref))
         assert change is not None
         return change
 

@@ -10,6 +10,7 @@ import pytest
 
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Note, NoteRef, Person
+from service.domain.risk import RiskNote, RiskSpan
 from service.domain.scope import ANYWHERE, Period, Within
 from service.ports import DIMENSION, ClientChange, IndexedNote, IndexModels, IndexState
 from tests.contracts.bench import (
@@ -326,6 +327,62 @@ async def test_only_an_indexed_client_has_a_name(bench: Bench) -> None:
     assert await names(bench) == {noa}
     await bench.erase(NoteRef(WORKSPACE, "clients", OTHER_CLIENT))
     assert await names(bench) == set()
+
+
+A_STRETCH = RiskSpan("suicide", "denied", "subjective", 3, 40)
+ANOTHER = RiskSpan("violence", "past", "notes", 0, 7)
+
+
+async def risks(bench: Bench, *clients: ClientId) -> list[RiskNote]:
+    return list(await bench.store.risks(workspace=WORKSPACE, clients=clients))
+
+
+async def test_what_notes_say_of_danger_comes_newest_first(bench: Bench) -> None:
+    """Of the clients asked for, profiles last; a note without any is left out, and another practice's is."""
+    days = [datetime(2026, month, 1, 9, tzinfo=UTC) for month in (1, 3, 2)]
+    notes = [replace(a_note("text"), session_date=day) for day in days]
+    other, foreign = a_note("text", client=OTHER_CLIENT), a_note("text", workspace=OTHER_WORKSPACE)
+    for note in (*notes, other, foreign):
+        await bench.index(replace(indexed(note), risk=(A_STRETCH,)))
+    await bench.index(a_note("text"))
+    await bench.put(a_client(notes="profile"), risk=(ANOTHER,))
+    await bench.put(a_client(OTHER_CLIENT, notes="profile"))
+
+    told = [RiskNote(n.ref, CLIENT, n.day, (A_STRETCH,)) for n in (notes[1], notes[2], notes[0])]
+    told.append(RiskNote(PROFILE, CLIENT, None, (ANOTHER,)))
+    assert await risks(bench, CLIENT) == told
+    assert [one.ref for one in await risks(bench, OTHER_CLIENT)] == [other.ref]
+    assert len(await risks(bench, CLIENT, OTHER_CLIENT)) == 5
+    assert await risks(bench) == []
+    assert await names(bench) == {Person(CLIENT, "דנה", "לוי"), Person(OTHER_CLIENT, "דנה", "לוי")}
+
+
+async def test_what_a_note_said_of_danger_goes_with_its_text(bench: Bench) -> None:
+    """Edited, it says what the new text does; forgotten, archived with its client or erased, nothing."""
+    note = a_note("text", plan="more")
+    await bench.index(replace(indexed(note), risk=(A_STRETCH,)))
+    moved = replace(A_STRETCH, start=20, polarity="possible")
+    await bench.index(replace(indexed(note), risk=(moved, ANOTHER)))
+    assert [one.spans for one in await risks(bench, CLIENT)] == [(moved, ANOTHER)]
+    await bench.index(note)
+    assert await risks(bench, CLIENT) == []
+
+    for gone in (bench.forget, bench.erase):
+        again = replace(note, ref=replace(note.ref, id=uuid4()))
+        await bench.index(replace(indexed(again), risk=(A_STRETCH,)))
+        await gone(again.ref)
+        assert await risks(bench, CLIENT) == []
+    await bench.index(replace(indexed(note), risk=(A_STRETCH,)))
+    await bench.put(a_client(notes="profile"), risk=(ANOTHER,))
+    await bench.put(a_client(is_active=False))
+    assert await risks(bench, CLIENT) == []
+
+
+async def test_more_stretches_than_one_filling_holds_come_back_whole(bench: Bench) -> None:
+    """Whatever its length: a note may speak of nothing else."""
+    many = tuple(replace(A_STRETCH, start=place, end=place + 9) for place in range(0, 5000, 10))
+    await bench.index(replace(indexed(a_note("text")), risk=many))
+    assert [one.spans for one in await risks(bench, CLIENT)] == [many]
 
 
 async def test_archiving_a_client_forgets_their_notes(bench: Bench) -> None:

@@ -21,6 +21,7 @@ from service.domain.audit import AuditEntry, Trail
 from service.domain.erasure import Subject
 from service.domain.identity import TokenClaims, UserId, WorkspaceId
 from service.domain.notes import ManifestItem, NoteRef
+from service.domain.risk import RiskSpan
 from service.domain.scope import Place, Within
 from service.domain.turns import Sentence, Turn
 from service.errors import (
@@ -133,6 +134,10 @@ class Run:
                     ),
                 )
             ],
+            risk=tuple(
+                RiskSpan("violence", "past", name, 0, len(text))
+                for name, text in note.fields.items()
+            ),
         )
 
     async def epochs(self, *but: Practice) -> dict[UUID, int]:
@@ -270,6 +275,14 @@ async def read_bags(run: Run) -> None:
     state = await run.parts.store.state(workspace=at.id)
     run.same((state.epoch, state.models), (epoch, await run.parts.store.models(workspace=at.id)))
     run.same((await run.epochs()).get(at.id, 0), epoch)
+
+
+@covers("PgChunkStore.risks", weight=4)
+async def read_where_notes_speak_of_danger(run: Run) -> None:
+    at, clients = run.world.any(), run.chance.sample(CLIENTS, 2)
+    await run.key(at)
+    said = await run.parts.store.risks(workspace=at.id, clients=clients)
+    run.same(said, await at.store.risks(workspace=at.id, clients=clients))
 
 
 @covers("PgChunkStore.people", "People.named", weight=8)

@@ -29,6 +29,7 @@ from service.demo.stage import Stage
 from service.domain.erasure import Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
+from service.domain.risk import RiskSpan
 from service.domain.turns import Sentence, Turn
 from service.errors import BadSettings, KeyUnavailable, SealBroken
 from service.ports import Event, IndexedNote, Space
@@ -75,16 +76,24 @@ class Process:
     def twin(self) -> "Process":
         return Process(self.database, self.kek, self.others)
 
-    async def index(self, workspace: WorkspaceId, session: UUID | None = None) -> UUID:
-        """A note's bag, as a worker writes it."""
-        note = a_note("היא ישנה טוב יותר", workspace=workspace, client=ClientId(uuid4()))
+    async def index(
+        self,
+        workspace: WorkspaceId,
+        session: UUID | None = None,
+        *,
+        client: ClientId | None = None,
+        risk: tuple[RiskSpan, ...] = (),
+    ) -> UUID:
+        """A note's bag and what is sealed of its row, as a worker writes them."""
+        of = client or ClientId(uuid4())
+        note = a_note("היא ישנה טוב יותר", workspace=workspace, client=of)
         ref = NoteRef(workspace, "sessions", session or uuid4())
         note = replace(note, ref=ref)
         await self.queue.accept([Event(uuid4(), workspace, "sessions", ref.id, "upserted")])
         (lease,) = await self.queue.claim(limit=1)
         index = (await self.keys.keys(workspace=workspace)).index
         bag = a_bag(note, key=index)
-        written = IndexedNote(note, bag, [Space("model", {}, frozenset(), [])])
+        written = IndexedNote(note, bag, [Space("model", {}, frozenset(), [])], risk=risk)
         assert await self.store.replace(written, lease=lease)
         return ref.id
 
@@ -137,7 +146,7 @@ async def rotate(process: Process, workspace: WorkspaceId) -> Resealed:
 
 
 async def furnished(process: Process) -> tuple[WorkspaceId, UUID]:
-    """A practice with three bags and three turns."""
+    """A practice with three notes, each a bag and a sealed row of the catalogue, and three turns."""
     workspace, conversation = WorkspaceId(uuid4()), uuid4()
     for number in range(3):
         await process.index(workspace)
@@ -164,7 +173,7 @@ async def test_a_rotation_leaves_nothing_under_the_old_key(process: Process, own
     _, bags = await process.store.bags(workspace=workspace)
     old = await process.keys.keys(workspace=workspace)
 
-    assert await rotate(process.twin(), workspace) == Resealed(rows=6, left=0)
+    assert await rotate(process.twin(), workspace) == Resealed(rows=9, left=0)
     reader = process.twin()
     reader.user = process.user
     assert await reader.reads(workspace, conversation) == before
@@ -189,15 +198,29 @@ async def test_names_outlive_a_rotation(process: Process, owner: Owner) -> None:
     )
     remembered = await process.keys.keys(workspace=workspace)
     await process.rotation.renew(workspace=workspace, older_than=now() + LATER)
-    assert await process.rotation.stale(workspace=workspace) == 6 + len(met)
+    assert await process.rotation.stale(workspace=workspace) == 9 + len(met)
 
-    assert await process.twin().rotation.reseal(workspace=workspace) == Resealed(6 + len(met), 0)
+    assert await process.twin().rotation.reseal(workspace=workspace) == Resealed(9 + len(met), 0)
     process.keys._remember(remembered)
     people = (await process.store.people(workspace=workspace))[1]
     assert set(people) == set(before)
     assert {(one.client, one.first) for one in people} == set(zip(met, ("דנה", "Noa"), strict=True))
     assert None in (new := await epochs(owner, CATALOGUE))
     assert new & old == {None}
+
+
+async def test_what_notes_say_of_danger_outlives_a_rotation(process: Process) -> None:
+    """It opens to the same under the new key, and while an old key is remembered."""
+    workspace, client = WorkspaceId(uuid4()), ClientId(uuid4())
+    span = RiskSpan("abuse", "past", "subjective", 0, 17)
+    await process.index(workspace, client=client, risk=(span,))
+    before = await process.store.risks(workspace=workspace, clients=[client])
+    remembered = await process.keys.keys(workspace=workspace)
+
+    assert await rotate(process.twin(), workspace) == Resealed(rows=2, left=0)
+    process.keys._remember(remembered)
+    assert await process.store.risks(workspace=workspace, clients=[client]) == before
+    assert [one.spans for one in before] == [(span,)]
 
 
 async def test_names_from_before_are_filled_by_the_next_look(
@@ -262,7 +285,7 @@ async def test_a_second_run_goes_on_and_does_not_begin_again(process: Process) -
     again = await process.twin().rotation.begin(workspace=None)
     assert again == began
     assert not await process.rotation.renew(workspace=workspace, older_than=again)
-    assert await process.rotation.reseal(workspace=workspace) == Resealed(6, 0)
+    assert await process.rotation.reseal(workspace=workspace) == Resealed(9, 0)
     await process.rotation.finish(workspace=None)
     assert await process.rotation.begin(workspace=None) > began
 
@@ -358,7 +381,7 @@ async def test_a_row_that_does_not_open_keeps_its_key(process: Process, owner: O
     whole = await owner.fetchrow("SELECT entity_id, sealed FROM bags LIMIT 1")
     await owner.execute("UPDATE bags SET sealed = '\\x01ff' WHERE entity_id = $1", whole[0])
 
-    assert await rotate(process, workspace) == Resealed(rows=5, left=1)
+    assert await rotate(process, workspace) == Resealed(rows=8, left=1)
     assert len(await process.keys.living(workspace=workspace)) == 2
     await owner.execute(
         "UPDATE bags SET sealed = $2 WHERE entity_id = $1", whole["entity_id"], whole["sealed"]
@@ -383,7 +406,7 @@ async def test_a_row_that_somebody_holds_is_waited_for(
             assert len(await process.keys.living(workspace=workspace)) == 2
     finally:
         await holder.close()
-    assert rotation.result() == Resealed(rows=6, left=0)
+    assert rotation.result() == Resealed(rows=9, left=0)
     assert len(await process.keys.living(workspace=workspace)) == 1
 
 
@@ -426,7 +449,7 @@ async def test_no_key_goes_while_a_turn_is_being_stored(process: Process) -> Non
     assert len(await process.keys.living(workspace=workspace)) == 1
     await storing.done()
 
-    assert await rotation == Resealed(rows=7, left=0)
+    assert await rotation == Resealed(rows=10, left=0)
     assert len(await process.reads(workspace, conversation)) == 4
 
 
@@ -604,7 +627,7 @@ async def test_the_command_counts_what_it_had_to_leave(
     await owner.execute(f"UPDATE turns SET question = '\\x01ff' WHERE id = {one}", workspace)
 
     code, out, err = await command(stage, databases_apart.worker, "rotate", "--data")
-    said = "1 of 2 workspaces have new keys: 5 rows sealed anew, 1 rows left under an older key.\n"
+    said = "1 of 2 workspaces have new keys: 8 rows sealed anew, 1 rows left under an older key.\n"
     assert (code, out) == (1, said)
     assert f"workspace {shut}: its keys do not open (key_away)\n" in err
     assert f"workspace {workspace}: 1 rows stay under an older key\n" in err

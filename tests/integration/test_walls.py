@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from service.adapters.chunk_store import _seal_names
 from service.adapters.database import (
     CONTENT_TABLES,
     SYSTEM_TABLES,
@@ -20,10 +19,12 @@ from service.adapters.database import (
     metadata,
     open_database,
 )
+from service.adapters.sealed_rows import seal_row
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
+from service.domain.risk import RiskSpan
 from service.errors import BadSettings, SealBroken
 from service.ports import DIMENSION
 from tests.fakes import a_bag, a_client, a_note
@@ -351,16 +352,16 @@ async def _tables(owner: Owner) -> list[str]:
 async def test_sealed_columns_are_sealed(
     owner: Owner, practices: tuple[WorkspaceId, WorkspaceId]
 ) -> None:
-    """Every bag, name, question and sentence is a sealed blob, and equal texts are not equal at rest."""
+    """Every bag, name, stretch, question and sentence is a sealed blob, and equal texts are not equal at rest."""
     mine, _ = practices
     bag = await _column(owner, "SELECT sealed FROM bags WHERE workspace_id = $1", mine)
     said = await owner.fetchrow(
         "SELECT question, sentences FROM turns WHERE workspace_id = $1", mine
     )
-    names = "SELECT sealed FROM note_catalogue WHERE workspace_id = $1 AND entity = 'clients'"
-    blobs = [*bag, *await _column(owner, names, mine), said["question"], *said["sentences"]]
+    rows = "SELECT sealed FROM note_catalogue WHERE workspace_id = $1"
+    blobs = [*bag, *await _column(owner, rows, mine), said["question"], *said["sentences"]]
 
-    assert len(blobs) == 5
+    assert len(blobs) == 6
     assert {blob[:1] for blob in blobs} == {b"\x01"}
     assert len(set(blobs)) == len(blobs)
     assert said["sentences"][0] != said["sentences"][1]
@@ -418,17 +419,19 @@ async def test_names_open_at_their_own_client_only(
     assert "canary" not in repr(person)
 
 
-async def test_the_length_of_a_name_is_not_told(
+async def test_the_length_of_a_seal_tells_nothing(
     owner: Owner, opened: Container, practices: tuple[WorkspaceId, WorkspaceId]
 ) -> None:
-    """A short name and a long one are sealed to the same length."""
+    """A short name and a long one are sealed to the same length, and so is a note that speaks of danger or does not."""
     mine, _ = practices
-    (held,) = await _column(
-        owner,
-        "SELECT length(sealed) FROM note_catalogue WHERE sealed IS NOT NULL AND workspace_id = $1",
-        mine,
+    held = await _column(
+        owner, "SELECT length(sealed) FROM note_catalogue WHERE workspace_id = $1", mine
     )
-    keys = await opened.keys.keys(workspace=mine)
-    short = _seal_names(a_client(name=("א", "")), keys)["sealed"]
-    assert isinstance(short, bytes)
-    assert len(short) == held
+    keys, client = await opened.keys.keys(workspace=mine), a_client(name=("א", ""))
+    risk = [RiskSpan("self_harm", "possible", "subjective", 4000 + i, 4999) for i in range(9)]
+    made = [
+        seal_row(client.profile.ref, [], keys, of=client),
+        seal_row(a_note().ref, [], keys),
+        seal_row(a_note().ref, risk, keys),
+    ]
+    assert {*held} == {len(one["sealed"]) for one in made}  # type: ignore[arg-type]

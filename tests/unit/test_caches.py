@@ -56,6 +56,7 @@ KNOWN = {
     "retrieval/evaluation.py:_memories": "by workspace: one evaluation's · the command's end",
     "retrieval/evaluation.py:_days": "by workspace; days only · one evaluation's · the command's end",
     "retrieval/evaluation.py:arms": "one question's; ids only",
+    "ports.py:texts": "one note's, while it is indexed; digests only",
     "worker.py:stranded": "leases in hand: ids only · one batch · the next round",
 }
 

@@ -1,5 +1,6 @@
 """The index follows the source: embedded, kept, forgotten, reported."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ import pytest
 from service.domain.erasure import Subject
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Client, NoteRef
+from service.domain.risk import RiskSpan
 from service.domain.usage import Meter, Usage
 from service.errors import ModelUnavailable, SourceUnavailable
 from service.ingestion.erase import Erasure
@@ -176,6 +178,24 @@ async def test_a_text_is_the_same_until_its_words_change():
     await practice.indexed(replace(note, fields={**note.fields, "plan": "Walk."}))
     after = practice.store.indexed[note.ref].texts
     assert [name for name in after if after[name] != before.texts[name]] == ["plan"]
+
+
+async def test_where_a_note_speaks_of_danger_is_written_with_it(monkeypatch):
+    """By the rules' word on the text as it was pulled: a session's, and a client's profile."""
+    monkeypatch.setattr("service.ingestion.indexing.risk_spans", _all_of_it)
+    practice = Practice()
+    note, client = a_note("Slept badly."), a_client(notes="Was hit at home.")
+    await practice.indexed(note)
+    practice.source.take(client)
+    await practice.look(CLIENT, kind="clients")
+
+    held = practice.store.indexed
+    assert held[note.ref].risk == _all_of_it(note.fields) != ()
+    assert held[PROFILE].risk == _all_of_it(client.profile.fields) != ()
+
+
+def _all_of_it(fields: Mapping[str, str]) -> tuple[RiskSpan, ...]:
+    return tuple(RiskSpan("abuse", "past", name, 0, len(text)) for name, text in fields.items())
 
 
 async def test_a_look_writes_in_both_models():
