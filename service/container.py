@@ -217,6 +217,7 @@ class Container:
                         model=self.models.chat,
                         spare=ExtractiveModel(),
                         reader=self.reader,
+                        entailment=self.models.entailment,
                         clock=now,
                         trail=trail,
                     )

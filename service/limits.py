@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
-from service.domain.answers import LONGEST_QUESTION, MOST_RESULTS
+from service.domain.answers import (
+    LONGEST_QUESTION,
+    MOST_CONFIRMED,
+    MOST_RESULTS,
+    MOST_SOURCES,
+)
 from service.domain.usage import Part, Usage
 from service.language.chunking import LIMIT
 from service.retrieval.passages import PASSAGES_PER_NOTE
@@ -13,18 +18,27 @@ STRETCHES_PER_NOTE = 8  # The fifty longest of 1,156 notes in the practice data 
 TEXTS_PER_SEARCH = 100
 INSTRUCTIONS = 2_000  # Characters: what a chat model is told, and the frame of its documents.
 ANSWER_TOKENS = 800  # What every adapter asks a chat model for at most.
+CHECKING = 1_200  # Characters: what a model is told that confirms a sentence.
+HEADING = 200  # Characters over a source: a name, a day, a field and the mark of it.
+VERDICT_TOKENS = 32  # What every adapter asks for at most of a model that confirms a sentence.
 LOOKS = 5 * LONGEST_QUESTION
 """Characters: a follow-up as it was asked; joined to the question before it; and that among clients it may name."""
 
 
 def most_of_a_question() -> Mapping[Part, Usage]:
-    """One embedding of each look, one judgement of all that is pulled, one answer from all that may be shown."""
+    """One embedding of each look, one judgement of all that is pulled, one answer from all that may be shown, and a
+    second look at as many of its sentences as are confirmed: these share the answer's length.
+    """
     stretches = PULL_LIMIT * STRETCHES_PER_NOTE
     shown = MOST_RESULTS * PASSAGES_PER_NOTE * LIMIT
     return {
         "embedder": Usage(_tokens(LOOKS)),
         "reranker": Usage(_tokens(stretches * LIMIT), searches=-(-stretches // TEXTS_PER_SEARCH)),
         "model": Usage(_tokens(shown + 2 * LONGEST_QUESTION + INSTRUCTIONS), ANSWER_TOKENS),
+        "entailment": Usage(
+            MOST_CONFIRMED * _tokens(MOST_SOURCES * (LIMIT + HEADING) + CHECKING) + ANSWER_TOKENS,
+            MOST_CONFIRMED * VERDICT_TOKENS,
+        ),
     }
 
 

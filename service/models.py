@@ -24,7 +24,14 @@ from service.adapters.whole_streams import read_to_the_end
 from service.domain.usage import Part
 from service.errors import BadSettings, ModelUnavailable
 from service.limits import most_of_a_question
-from service.ports import ChatModel, ChunkStore, Embedder, Embedders, Reranker
+from service.ports import (
+    ChatModel,
+    ChunkStore,
+    Embedder,
+    Embedders,
+    EntailmentModel,
+    Reranker,
+)
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -37,7 +44,7 @@ LOCAL = {one.model: one for one in (LocalEmbedder(), SecondLocalEmbedder())}
 
 @dataclass(frozen=True)
 class Models:
-    """What judges and writes, one of each; what embeds, as many as this process can run; and what they cost."""
+    """What judges, writes and confirms, one of each; what embeds, as many as can run here; and what they cost."""
 
     embedders: Embedders
     reranker: Reranker
@@ -45,6 +52,8 @@ class Models:
     providers: Mapping[str, Provider]
     prices: Prices
     billed: Billed
+    entailment: EntailmentModel | None = None
+    """Of the chosen provider: this process has none of its own."""
 
     @property
     def embedder(self) -> Embedder:
@@ -115,6 +124,7 @@ def models_of(settings: Settings, http: httpx.AsyncClient, vectors: QueryVectors
         providers=providers,
         prices=prices_kept(settings, providers, bills),
         billed=bills,
+        entailment=chosen.entailment,
     )
 
 

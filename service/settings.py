@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     cohere_embed_model: str = "embed-v4.0"
     cohere_rerank_model: str = "rerank-v3.5"
     cohere_chat_model: str = "command-a-03-2025"
+    cohere_entailment_model: str | None = None
+    """Confirms sentences of answers; unset, the chat model does. One that thinks before it speaks cannot."""
     openai_base_url: BareUrl | None = None
     """A server that speaks OpenAI's format, with or without /v1; http is for a network that is your own."""
     openai_api_key: SecretStr | None = None
@@ -113,11 +115,16 @@ class Settings(BaseSettings):
     """This and the next two: what is unset, the local model does."""
     openai_rerank_model: str | None = None
     openai_chat_model: str | None = None
+    openai_entailment_model: str | None = None
+    """Confirms what the chat model writes; unset, that model itself."""
     openai_embed_query_prefix: str = ""
     """What the embedding model wants before a question, as "query: "; part of the stored model's name."""
     openai_embed_document_prefix: str = ""
     openai_multilingual_models: frozenset[str] = frozenset()
     """Those of them for which a question in Hebrew comes near a note in English."""
+    entailment_check: bool = True
+    """Whether the provider confirms each sentence that is not a note's own words. False: rules alone judge, and what
+    only a model could confirm is withheld."""
     model_prices: dict[str, ModelPrice] = Field(default_factory=dict)
     """Replaces and adds to what the providers' adapters know of their models' prices."""
     daily_budget_usd: Dollars | None = None
@@ -206,6 +213,8 @@ class Settings(BaseSettings):
             raise ValueError("OPENAI_EMBED_QUERY_PREFIX needs OPENAI_EMBED_MODEL")
         if self.openai_embed_document_prefix and not self.openai_embed_model:
             raise ValueError("OPENAI_EMBED_DOCUMENT_PREFIX needs OPENAI_EMBED_MODEL")
+        if self.openai_entailment_model and not self.openai_chat_model:
+            raise ValueError("OPENAI_ENTAILMENT_MODEL needs OPENAI_CHAT_MODEL")
 
     def _require_a_token_mode(self) -> None:
         asymmetric = self.jwks_url is not None or self.jwks_file is not None

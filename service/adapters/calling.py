@@ -8,13 +8,19 @@ from typing import Literal
 from service.adapters.guard import Guard
 from service.adapters.untrusted import batches, counted
 from service.domain.answers import Delta, Stretch
-from service.ports import CallContext, Vector
-from service.telemetry.metrics import EMBEDDING_ERRORS, EMBEDDING_SECONDS, LLM_ERRORS
+from service.ports import CallContext, Entailment, Vector
+from service.telemetry.metrics import (
+    EMBEDDING_ERRORS,
+    EMBEDDING_SECONDS,
+    ENTAILMENT_SECONDS,
+    LLM_ERRORS,
+)
 
 # Of one attempt. A person waits for a question's; a batch of notes may take its time.
 SECONDS = {"query": 4.0, "document": 20.0}
 RERANK_SECONDS = 5.0
 FIRST_SECONDS, CHAT_SECONDS = 10.0, 40.0
+ENTAIL_SECONDS = 5.0
 CHECK_SECONDS = 5.0
 MAX_TOKENS = 800
 
@@ -70,3 +76,11 @@ async def written(
         async with aclosing(deltas):
             async for delta in deltas:
                 yield delta
+
+
+async def confirmed(
+    send: Callable[[], Awaitable[Entailment]], *, model: str, guard: Guard, context: CallContext
+) -> Entailment:
+    """One sentence's verdict. Raises ModelUnavailable."""
+    with ENTAILMENT_SECONDS.labels(model=model).time(), counted(LLM_ERRORS, model):
+        return await guard.call(send, context=context, seconds=ENTAIL_SECONDS)

@@ -17,6 +17,7 @@ from cohere import (
     AsyncClientV2,
     CitationOptions,
     Document,
+    JsonObjectResponseFormatV2,
     SystemChatMessageV2,
     UserChatMessageV2,
 )
@@ -26,10 +27,20 @@ from cohere.core.http_sse._exceptions import SSEError
 from service.adapters.calling import (
     CHECK_SECONDS,
     MAX_TOKENS,
+    confirmed,
     embedded,
     judged,
     written,
 )
+from service.adapters.entailment import (
+    IN_JSON,
+    PROBE,
+    SCHEMA,
+    VERDICT_TOKENS,
+    asked,
+    verdict_of,
+)
+from service.adapters.entailment import INSTRUCTIONS as CHECKING
 from service.adapters.guard import Guards, guards_of
 from service.adapters.provider import Price, Provider
 from service.adapters.untrusted import (
@@ -53,7 +64,7 @@ from service.domain.answers import (
 from service.domain.deadline import Deadline
 from service.domain.usage import Usage
 from service.errors import BadSettings, ModelUnavailable
-from service.ports import DIMENSION, CallContext, Vector, for_nobody
+from service.ports import DIMENSION, CallContext, Entailment, Vector, for_nobody
 from service.settings import Settings
 
 PREFIX, SUFFIX = "cohere/", f"/{DIMENSION}"
@@ -94,19 +105,22 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
     )
     names = (settings.cohere_rerank_model, settings.cohere_chat_model)
     embedder = CohereEmbedder(cohere, settings.cohere_embed_model)
+    judge = CohereEntailment(cohere, settings.cohere_entailment_model or names[1])
+    entailment = judge if settings.entailment_check else None
     return Provider(
         embedder=embedder,
         reranker=CohereReranker(cohere, names[0]),
         chat=CohereChat(cohere, names[1]),
+        entailment=entailment,
         family=partial(embedder_named, cohere=cohere),
         prices=PRICES,
-        check=partial(_check, cohere, embedder, *names),
+        check=partial(_check, cohere, embedder, *names, entailment),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Cohere:
-    """One client, its connection pool and its guards, shared by the three adapters."""
+    """One client, its connection pool and its guards, shared by the four adapters."""
 
     client: AsyncClientV2
     guards: Guards
@@ -268,6 +282,43 @@ class CohereChat:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CohereEntailment:
+    """Keeps EntailmentModel. The sources stand in the prompt: with documents Cohere takes no format for the answer."""
+
+    cohere: Cohere
+    model: str
+
+    async def entails(
+        self, claim: str, sources: Sequence[Stretch], *, context: CallContext
+    ) -> Entailment:
+        return await confirmed(
+            partial(self._entails, asked(claim, sources), context),
+            model=self.model,
+            guard=self.cohere.guards.entail,
+            context=context,
+        )
+
+    async def _entails(self, prompt: str, context: CallContext) -> Entailment:
+        with _from_sdk():
+            answer = await self.cohere.client.chat(
+                model=self.model,
+                messages=[
+                    SystemChatMessageV2(content=CHECKING + IN_JSON),
+                    UserChatMessageV2(content=prompt),
+                ],
+                response_format=JsonObjectResponseFormatV2(json_schema=SCHEMA),
+                temperature=0,
+                max_tokens=VERDICT_TOKENS,
+            )
+            finished = _finished(answer)
+            context.meter.add(self.model, finished.usage)
+            if finished.reason == "length":
+                raise ModelUnavailable("garbage")
+            blocks = answer.message.content or []
+            return verdict_of("".join(getattr(one, "text", None) or "" for one in blocks))
+
+
 async def _deltas(events: AsyncGenerator[Any, None]) -> AsyncGenerator[Delta, None]:
     text, begins = "", dict[int, int]()
     async for event in events:
@@ -360,13 +411,24 @@ def _from_sdk() -> Iterator[None]:
             raise ModelUnavailable("garbage") from None
 
 
-async def _check(cohere: Cohere, embedder: CohereEmbedder, reranker: str, chat: str) -> None:
-    """One word embedded tells whether the key holds, the model is known and makes vectors of our dimension."""
+async def _check(
+    cohere: Cohere,
+    embedder: CohereEmbedder,
+    reranker: str,
+    chat: str,
+    entailment: CohereEntailment | None,
+) -> None:
+    """One word embedded tells whether the key holds, the model is known and makes vectors of our dimension; one
+    sentence judged, whether a model gives a verdict and no thoughts.
+    """
     context = for_nobody(deadline=Deadline.after(CHECK_SECONDS))
     with _as_settings("COHERE_API_KEY or COHERE_EMBED_MODEL"):
         await embedder.embed(["a word"], purpose="query", context=context)
     await _check_name(cohere, "COHERE_RERANK_MODEL", reranker, "rerank", context.deadline)
     await _check_name(cohere, "COHERE_CHAT_MODEL", chat, "chat", context.deadline)
+    if entailment:
+        with _as_settings("COHERE_ENTAILMENT_MODEL", "it gives no verdict"):
+            await entailment.entails(*PROBE, context=context)
 
 
 async def _check_name(
@@ -381,12 +443,14 @@ async def _check_name(
 
 
 @contextmanager
-def _as_settings(names: str) -> Iterator[None]:
+def _as_settings(names: str, nonsense: str = "Cohere refuses it") -> Iterator[None]:
     try:
         yield
     except ModelUnavailable as exc:
-        if exc.reason in {"refused", "denied", "garbage"}:
+        if exc.reason in {"refused", "denied"}:
             raise BadSettings(f"{names}: Cohere refuses it") from None
+        if exc.reason == "garbage":
+            raise BadSettings(f"{names}: {nonsense}") from None
         raise
 
 

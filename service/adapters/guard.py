@@ -17,7 +17,7 @@ from tenacity import (
 )
 
 from service.adapters.breaker import OPEN_SECONDS, Breaker
-from service.domain.answers import Delta, Finished
+from service.domain.answers import CONFIRMED_AT_ONCE, Delta, Finished
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter, Part, Usage
 from service.errors import ModelFailure, ModelUnavailable
@@ -251,6 +251,7 @@ class Guards:
     embed: Guard
     rerank: Guard
     chat: Guard
+    entail: Guard
 
 
 def guards(
@@ -273,6 +274,7 @@ def guards(
         embed=guard("embed", "embedder"),
         rerank=guard("rerank", "reranker"),
         chat=guard("chat", "model"),
+        entail=guard("entail", "entailment"),
     )
 
 
@@ -280,7 +282,8 @@ def guards_of(provider: Provider, settings: Settings) -> Guards:
     """As the settings want them."""
     return guards(
         provider,
-        # Whoever was let in with a question finds a place for its calls: it makes them one after the other.
-        most=max(MOST_CALLS, settings.max_concurrent_chats),
+        # Whoever was let in with a question finds a place for its calls: one, and while it is being answered those
+        # that confirm what was said so far.
+        most=max(MOST_CALLS, settings.max_concurrent_chats * (1 + CONFIRMED_AT_ONCE)),
         open_seconds=settings.breaker_open_seconds,
     )

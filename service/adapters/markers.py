@@ -39,17 +39,18 @@ _LINE_ENDS = "\n\r\u2028\u2029"
 def prompt(question: Question, passages: Sequence[Passage]) -> str:
     """What the user says: the documents, then the question. No line of a note has square brackets in it."""
     blocks = [_block(passage) for passage in passages]
-    return "\n\n".join([*blocks, f"{END}\n{_plain(question.text)}"])
+    return "\n\n".join([*blocks, f"{END}\n{plain(question.text)}"])
 
 
 def _block(passage: Passage) -> str:
     day = passage.note.day
     known = (passage.client_name, day.isoformat() if day else "", passage.chunk.field)
     about = " ".join(" · ".join(filter(None, known)).split())
-    return f"[{passage.id}] [{_plain(about)}]\n{_plain(passage.chunk.text)}"
+    return f"[{passage.id}] [{plain(about)}]\n{plain(passage.chunk.text)}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text with round brackets in place of square ones."""
     return text.translate(_ROUND)
 
 

@@ -20,10 +20,21 @@ from pydantic import SecretStr
 from service.adapters.calling import (
     CHECK_SECONDS,
     MAX_TOKENS,
+    confirmed,
     embedded,
     judged,
     written,
 )
+from service.adapters.entailment import (
+    IN_A_WORD,
+    IN_JSON,
+    PROBE,
+    SCHEMA,
+    VERDICT_TOKENS,
+    asked,
+    verdict_of,
+)
+from service.adapters.entailment import INSTRUCTIONS as CHECKING
 from service.adapters.guard import Guards, guards, guards_of
 from service.adapters.markers import INSTRUCTIONS, MarkedText, prompt
 from service.adapters.provider import Provider
@@ -39,7 +50,7 @@ from service.domain.answers import Delta, Finished, Passage, Question, Stretch
 from service.domain.deadline import Deadline
 from service.domain.usage import Usage
 from service.errors import BadSettings, ModelUnavailable
-from service.ports import DIMENSION, CallContext, Vector, for_nobody
+from service.ports import DIMENSION, CallContext, Entailment, Vector, for_nobody
 from service.settings import Settings
 
 PREFIX, SUFFIX = "openai/", f"/{DIMENSION}"
@@ -53,6 +64,14 @@ HAIR = 1e-3
 NO_LIST = frozenset({404, 405, 501})
 
 FINISH: dict[str, Literal["complete", "length"]] = {"stop": "complete", "length": "length"}
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "verdict",
+        "strict": True,
+        "schema": SCHEMA | {"additionalProperties": False},
+    },
+}
 OPENS = "<think>"
 THOUGHTS = re.compile(r"\s*(?:<think>.*?</think>\s*)*", re.DOTALL)
 # What raw scores would put far apart, one of them below zero.
@@ -71,12 +90,14 @@ def open_provider(settings: Settings, http: httpx.AsyncClient) -> Provider | Non
         guards=guards_of("openai", settings),
     )
     embedder, reranker, chat = _models(settings, server)
+    entailment = _entailment(settings, server)
     return Provider(
         embedder=embedder,
         reranker=reranker,
         chat=chat,
+        entailment=entailment,
         family=partial(embedder_named, server=server),
-        check=partial(_check, server, embedder, reranker, chat),
+        check=partial(_check, server, embedder, reranker, chat, entailment),
     )
 
 
@@ -93,6 +114,14 @@ def _models(
     )
 
 
+def _entailment(settings: Settings, server: "Server") -> "OpenAIEntailment | None":
+    """None also without a chat model: the local one quotes, and quotes need nobody's confirmation."""
+    chat = settings.openai_chat_model
+    if not chat or not settings.entailment_check:
+        return None
+    return OpenAIEntailment(server, settings.openai_entailment_model or chat)
+
+
 def _versioned(url: str) -> str:
     """Some write the address with the version that all paths begin with, some without."""
     return url.rstrip("/").removesuffix("/v1") + "/v1"
@@ -100,7 +129,7 @@ def _versioned(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An address and how to call it, shared by the three adapters. Its methods raise ModelUnavailable."""
+    """An address and how to call it, shared by the four adapters. Its methods raise ModelUnavailable."""
 
     http: httpx.AsyncClient = field(repr=False)
     url: str
@@ -316,6 +345,59 @@ class OpenAIChat:
         }
 
 
+@dataclass(slots=True)
+class OpenAIEntailment:
+    """Keeps EntailmentModel. A server that takes no schema for its answer is asked for a plain word, from then on."""
+
+    server: Server
+    model: str
+    takes_schema: bool = True
+
+    async def entails(
+        self, claim: str, sources: Sequence[Stretch], *, context: CallContext
+    ) -> Entailment:
+        return await confirmed(
+            partial(self._entails, asked(claim, sources), context),
+            model=self.model,
+            guard=self.server.guards.entail,
+            context=context,
+        )
+
+    async def _entails(self, prompt: str, context: CallContext) -> Entailment:
+        if self.takes_schema:
+            try:
+                return await self._said(prompt, context, schema=True)
+            except ModelUnavailable as exc:
+                if not exc.blames_the_text:
+                    raise
+        verdict = await self._said(prompt, context, schema=False)
+        self.takes_schema = False  # now it is certain that the text was not to blame
+        return verdict
+
+    async def _said(self, prompt: str, context: CallContext, *, schema: bool) -> Entailment:
+        with translated():
+            answer = await self.server.post("chat/completions", self._body(prompt, schema=schema))
+            context.meter.add(self.model, _used(answer))
+            choice = answer["choices"][0]
+            if choice.get("finish_reason") != "stop":
+                raise ModelUnavailable("garbage")
+            said = choice["message"]["content"]
+            thought = THOUGHTS.match(said)
+            return verdict_of(said[thought.end() if thought else 0 :])
+
+    def _body(self, prompt: str, *, schema: bool) -> dict[str, Any]:
+        body = {
+            "model": self.model,
+            "messages": [
+                {"role": "system", "content": CHECKING + (IN_JSON if schema else IN_A_WORD)},
+                {"role": "user", "content": prompt},
+            ],
+            "temperature": 0,
+            "max_tokens": VERDICT_TOKENS,
+        }
+        return body | ({"response_format": FORMAT} if schema else {})
+
+
 async def _deltas(events: AsyncGenerator[Any, None]) -> AsyncGenerator[Delta, None]:
     """Raises ModelUnavailable: "cut" where the answer ends before the reason of its end has come."""
     answer, thoughts = MarkedText(), _Thoughts()
@@ -378,8 +460,9 @@ async def _check(
     embedder: OpenAIEmbedder | None,
     reranker: OpenAIReranker | None,
     chat: OpenAIChat | None,
+    entailment: OpenAIEntailment | None,
 ) -> None:
-    """One word embedded and two judged tell whether the models are there and speak as they should."""
+    """One word embedded, two and a sentence judged tell whether the models are there and speak as they should."""
     context = for_nobody(deadline=Deadline.after(CHECK_SECONDS))
     if embedder:
         with _as_settings("OPENAI_EMBED_MODEL", f"gives no vectors of {DIMENSION} numbers"):
@@ -389,6 +472,9 @@ async def _check(
             await reranker.rerank("a word", PROBES, rarity=len, context=context)
     if chat:
         await _check_listed(server, chat.model, context.deadline)
+    if entailment:
+        with _as_settings("OPENAI_ENTAILMENT_MODEL", "gives no verdict"):
+            await entailment.entails(*PROBE, context=context)
 
 
 async def _check_listed(server: Server, name: str, deadline: Deadline) -> None:

@@ -73,6 +73,7 @@ def billed(providers: Mapping[str, Provider], *, chosen: str) -> Billed:
             "embedder": frozenset(counted_as(embedder.model) for embedder in embedders),
             "reranker": frozenset({one.reranker.model} if one.reranker else ()),
             "model": frozenset({one.chat.model} if one.chat else ()),
+            "entailment": frozenset({one.entailment.model} if one.entailment else ()),
         }
     )
 

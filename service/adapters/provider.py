@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from service.ports import ChatModel, Embedder, Reranker
+from service.ports import ChatModel, Embedder, EntailmentModel, Reranker
 
 MILLION, THOUSAND = 1_000_000, 1_000
 
@@ -29,6 +29,8 @@ class Provider:
     embedder: Embedder | None
     reranker: Reranker | None
     chat: ChatModel | None
+    entailment: EntailmentModel | None = None
+    """None: no sentence is confirmed by a model."""
     family: Callable[[str], Embedder | None] = lambda model: None
     """The embedder of a stored model name that is this provider's, whatever the settings say now."""
     prices: Mapping[str, Price] = field(default_factory=dict)

@@ -9,7 +9,16 @@ from typing import Literal
 
 from service.adapters.provider import Around, Provider
 from service.domain.answers import Delta, Passage, Question, Stretch
-from service.ports import CallContext, ChatModel, Embedder, Reranker, Vector, Veil
+from service.ports import (
+    CallContext,
+    ChatModel,
+    Embedder,
+    Entailment,
+    EntailmentModel,
+    Reranker,
+    Vector,
+    Veil,
+)
 
 
 def veiled(provider: Provider) -> Provider:
@@ -18,6 +27,7 @@ def veiled(provider: Provider) -> Provider:
         provider.with_embedders(VeiledEmbedder),
         reranker=VeiledReranker(provider.reranker) if provider.reranker else None,
         chat=VeiledChat(provider.chat) if provider.chat else None,
+        entailment=VeiledEntailment(provider.entailment) if provider.entailment else None,
     )
 
 
@@ -45,11 +55,13 @@ class VeiledReranker(Around[Reranker]):
         context: CallContext,
     ) -> Sequence[float]:
         veil = context.veil
-        hidden = [
-            replace(one, text=veil.hide(one.text), client_name=veil.hide(one.client_name))
-            for one in stretches
-        ]
+        hidden = [_hidden_stretch(one, veil) for one in stretches]
         return await self.inner.rerank(veil.hide(query), hidden, rarity=rarity, context=context)
+
+
+def _hidden_stretch(stretch: Stretch, veil: Veil) -> Stretch:
+    text, client_name = veil.hide(stretch.text), veil.hide(stretch.client_name)
+    return replace(stretch, text=text, client_name=client_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +88,21 @@ def _hidden(passage: Passage, veil: Veil) -> Passage:
     chunk = replace(passage.chunk, text=veil.hide(passage.chunk.text))
     note = replace(passage.note, fields={})
     return replace(passage, note=note, chunk=chunk, client_name=veil.hide(passage.client_name))
+
+
+@dataclass(frozen=True, slots=True)
+class VeiledEntailment:
+    """Keeps EntailmentModel; the sentence has its names back by then, and gets the same pseudonyms again."""
+
+    inner: EntailmentModel
+
+    @property
+    def model(self) -> str:
+        return self.inner.model
+
+    async def entails(
+        self, claim: str, sources: Sequence[Stretch], *, context: CallContext
+    ) -> Entailment:
+        veil = context.veil
+        hidden = [_hidden_stretch(one, veil) for one in sources]
+        return await self.inner.entails(veil.hide(claim), hidden, context=context)

@@ -2,13 +2,27 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from service.chat.grounding import support
+from service.chat.grounding import Support, support
 from service.chat.state import ChatContext, ChatState
-from service.domain.answers import Claim, Passage, Verdict, WithheldReason
-from service.telemetry.metrics import CLAIMS_WITHHELD
+from service.domain.answers import (
+    MOST_SOURCES,
+    Claim,
+    Passage,
+    Span,
+    Stretch,
+    Verdict,
+    WithheldReason,
+)
+from service.errors import ModelUnavailable
+from service.language.sentences import sentences
+from service.ports import CallContext, Entailment, EntailmentModel
+from service.telemetry.metrics import CLAIMS_REPAIRED, CLAIMS_WITHHELD
+
+ENTAIL_SHARE = 0.2  # Of the time that is left: a sentence may wait as long as the reranker may.
 
 # A link or an image in an answer can carry data out or lure a reader; notes are quoted on their cards instead.
 _MARKUP = re.compile(
@@ -16,23 +30,125 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 
+_WRONG_FACT: frozenset[WithheldReason] = frozenset(
+    {
+        "unsupported",
+        "number_differs",
+        "date_differs",
+        "side_differs",
+        "negation_differs",
+        "direction_differs",
+        "subject_differs",
+        "time_differs",
+        "name_differs",
+        "quote_differs",
+        "not_entailed",
+    }
+)
+"""What the note's own words can put right. A sentence without a source, or one that somebody else may have dictated,
+is withheld and no more."""
+
 
 def admit(claim: Claim, passages: Sequence[Passage]) -> Verdict:
-    """Admitted with the spans that support it, or withheld with the first reason found. Pure."""
-    by_id = {passage.id: passage for passage in passages}
-    if not claim.passage_ids:
-        return _withhold(claim, "uncited")
-    if any(name not in by_id for name in claim.passage_ids):
-        return _withhold(claim, "unknown_passage")
-    if has_markup(claim.text):
-        return _withhold(claim, "markup")
-    found = support(claim.text, [by_id[name] for name in claim.passage_ids])
-    return _withhold(claim, found.reason) if found.reason else Verdict(claim, found.spans)
+    """By rules alone: admitted with the spans that support it, or withheld with the first reason found. Pure."""
+    found = _supported(claim, passages)
+    if found.how in ("verbatim", "stated"):
+        return Verdict(claim, found.spans)
+    return _withhold(claim, found.reason or "unsupported")
+
+
+async def judged(
+    claim: Claim,
+    passages: Sequence[Passage],
+    *,
+    entailment: EntailmentModel | None,
+    context: CallContext,
+) -> Verdict:
+    """By rules, then by a model where there is one; what they do not let pass is repaired once, or withheld.
+
+    A note's own words need no model. What rules can follow is shown unless a model says no; what they cannot, only if
+    it says yes. A model that is away leaves it to the rules, and the meter tells.
+    """
+    found = _supported(claim, passages)
+    if found.how == "verbatim":
+        return Verdict(claim, found.spans)
+    said = await _confirmed(claim, found.spans, passages, entailment, context)
+    if said == "supported" or (said is None and found.how == "stated"):
+        return Verdict(claim, found.spans)
+    reason = found.reason or ("not_entailed" if said else "unsupported")
+    return _repaired(claim, passages, reason) or _withhold(claim, reason)
 
 
 def has_markup(text: str) -> bool:
     """Whether a text holds what may act as a link, an image or a tag."""
     return bool(_MARKUP.search(text))
+
+
+def _supported(claim: Claim, passages: Sequence[Passage]) -> Support:
+    """What rules make of it; for what must not be shown at all, whatever the notes say, no support."""
+    by_id = {passage.id: passage for passage in passages}
+    if not claim.passage_ids:
+        return Support("none", reason="uncited")
+    if any(name not in by_id for name in claim.passage_ids):
+        return Support("none", reason="unknown_passage")
+    if has_markup(claim.text):
+        return Support("none", reason="markup")
+    return support(claim.text, [by_id[name] for name in claim.passage_ids])
+
+
+async def _confirmed(
+    claim: Claim,
+    spans: Sequence[Span],
+    passages: Sequence[Passage],
+    model: EntailmentModel | None,
+    context: CallContext,
+) -> Entailment | None:
+    """What a model says of it by the quotes that rules found; None where there is none to ask.
+
+    One that was away once is not asked again for the same question: nobody waits for it a second time.
+    """
+    if model is None or not spans or "entailment" in context.meter.away:
+        return None
+    by_id = {passage.id: passage for passage in passages}
+    sources = [_source(span, by_id[span.passage_id]) for span in spans[:MOST_SOURCES]]
+    try:
+        return await model.entails(claim.text, sources, context=context.taking(ENTAIL_SHARE))
+    except ModelUnavailable as exc:
+        context.meter.lacked("entailment", exc.reason)
+        return None
+
+
+def _source(span: Span, passage: Passage) -> Stretch:
+    """The quote between its neighbours: the sentence before it says who "she" is, the one behind may take it back.
+
+    No more of the passage: then the quote that is shown would not be what the sentence was judged by.
+    """
+    chunk = passage.chunk
+    start, end = span.start - chunk.start, span.end - chunk.start
+    places = sentences(chunk.text)
+    touched = [n for n, (s, e) in enumerate(places) if s < end and e > start]
+    if touched:
+        near = places[max(0, touched[0] - 1) : touched[-1] + 2]
+        start, end = near[0][0], near[-1][1]
+    text = chunk.text[start:end]
+    return Stretch(text, passage.client_name, passage.note.day, chunk.field)
+
+
+def _repaired(claim: Claim, passages: Sequence[Passage], reason: WithheldReason) -> Verdict | None:
+    """The note's own sentence in its place, where one must have been meant, and rules agree that it stands there."""
+    cited = [passage for passage in passages if passage.id in claim.passage_ids]
+    found = repair(claim.text, cited) if reason in _WRONG_FACT else None
+    if found is None:
+        return None
+    text, span = found
+    own = replace(claim, text=text, passage_ids=(span.passage_id,))
+    again = _supported(own, passages)
+    return Verdict(own, again.spans, repaired=reason) if again.how == "verbatim" else None
+
+
+def repair(text: str, passages: Sequence[Passage]) -> tuple[str, Span] | None:
+    """The sentence of the passages that a claim is about; None when unsure."""
+    return None
 
 
 class Repeats:
@@ -54,15 +170,20 @@ class Repeats:
 
 
 async def filter(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
-    """Counts what was withheld, and drops a sentence that was shown before."""
+    """Counts what was withheld and what was repaired, and drops a sentence that was shown before."""
     repeats, kept = Repeats(of_course="course" in state), []
     for verdict in state["verdicts"]:
-        if verdict.withheld:
-            CLAIMS_WITHHELD.labels(reason=verdict.withheld).inc()
-        elif repeats(verdict):
-            continue
-        kept.append(verdict)
+        _count(verdict)
+        if verdict.withheld or not repeats(verdict):
+            kept.append(verdict)
     return {"verdicts": kept}
+
+
+def _count(verdict: Verdict) -> None:
+    if verdict.withheld:
+        CLAIMS_WITHHELD.labels(reason=verdict.withheld).inc()
+    if verdict.repaired:
+        CLAIMS_REPAIRED.labels(reason=verdict.repaired).inc()
 
 
 def _withhold(claim: Claim, reason: WithheldReason) -> Verdict:

@@ -1,16 +1,19 @@
 """synthesize: the model writes; each finished sentence is judged before anything else may see it."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import replace
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from langgraph.runtime import Runtime
 
-from service.chat.filter import admit
+from service.chat.filter import admit, judged
 from service.chat.state import ChatContext, ChatState
 from service.chat.timeline import heading, lines
 from service.domain.answers import (
+    CONFIRMED_AT_ONCE,
+    MOST_CONFIRMED,
     CitationDelta,
     Claim,
     Delta,
@@ -84,13 +87,65 @@ async def _write(
     shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
     deltas = model.stream(question, passages, context=calls)
     whole = claims(deltas, model=model.model, veil=calls.veil, passages=passages)
-    with LLM_SECONDS.labels(model=model.model).time():
-        async with aclosing(whole) as said:
-            async for claim in said:
-                if claim.text not in shown_before:
-                    verdict = admit(claim, passages)
-                    verdicts.append(verdict)
-                    _offer(verdict, runtime)
+    async with _judging(passages, verdicts, runtime, calls) as turns:
+        with LLM_SECONDS.labels(model=model.model).time():
+            async with aclosing(whole) as said:
+                async for claim in said:
+                    if claim.text not in shown_before:
+                        await turns.judge(claim)
+
+
+@asynccontextmanager
+async def _judging(
+    passages: Sequence[Passage],
+    verdicts: list[Verdict],
+    runtime: Runtime[ChatContext],
+    calls: CallContext,
+) -> AsyncIterator["_Turns"]:
+    """At its end every sentence is judged that was handed in: also where the model broke off, for they are whole.
+
+    Whoever cancels the block cancels what is still judged.
+    """
+    broke_off = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            try:
+                yield _Turns(group, passages, verdicts, runtime, calls)
+            except ModelUnavailable as exc:
+                broke_off = exc
+    except BaseExceptionGroup as exc:
+        raise exc.exceptions[0] from None  # a fault of ours, under its own name
+    if broke_off is not None:
+        raise broke_off
+
+
+@dataclass(slots=True)
+class _Turns:
+    """Judges sentences a few at once, while the next is still being written, and offers them as they were written."""
+
+    group: asyncio.TaskGroup
+    passages: Sequence[Passage]
+    verdicts: list[Verdict]
+    runtime: Runtime[ChatContext]
+    calls: CallContext
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONFIRMED_AT_ONCE))
+    _last: asyncio.Task[None] | None = None
+    _count: int = 0
+
+    async def judge(self, claim: Claim) -> None:
+        """Returns at once; what needs no model is offered by then, if nothing before it waits for one."""
+        self._count += 1
+        self._last = self.group.create_task(self._turn(claim, self._count, self._last))
+        await asyncio.sleep(0)
+
+    async def _turn(self, claim: Claim, number: int, before: asyncio.Task[None] | None) -> None:
+        model = self.runtime.context.entailment if number <= MOST_CONFIRMED else None
+        async with self._places:
+            verdict = await judged(claim, self.passages, entailment=model, context=self.calls)
+        if before is not None:
+            await before
+        self.verdicts.append(verdict)
+        _offer(verdict, self.runtime)
 
 
 def _offer(verdict: Verdict, runtime: Runtime[ChatContext]) -> None:

@@ -19,6 +19,10 @@ AnswerStatus = Literal["answered", "partial", "abstained", "degraded"]
 """Degraded: something stood in for a model that was away, or the day's budget is used up."""
 LONGEST_QUESTION, MOST_RESULTS = 2_000, 10
 """Code points of a question, and sessions that its answer may be made of."""
+MOST_CONFIRMED, CONFIRMED_AT_ONCE = 12, 3
+"""Sentences of an answer that a model is asked to confirm; instructions ask for four. Beyond them rules alone judge."""
+MOST_SOURCES = 4
+"""Quotes that a sentence is confirmed by at most; more of them are a list, whose items are sentences of their own."""
 Lack = Part | Literal["budget"]
 
 

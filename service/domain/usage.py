@@ -5,8 +5,9 @@ from typing import Literal
 
 from service.errors import ModelFailure
 
-Part = Literal["embedder", "reranker", "model"]
-"""A model by what an answer lacks without it: nearness of meaning, its judgement of the texts, its own words."""
+Part = Literal["embedder", "reranker", "model", "entailment"]
+"""A model by what an answer lacks without it: nearness of meaning, its judgement of the texts, its own words, a second
+look at whether notes say what an answer says."""
 MICROS = 1_000_000
 """Micro-dollars in a dollar: what money is counted in, in whole numbers."""
 

@@ -52,6 +52,15 @@ CITATIONS_RETURNED = Histogram(
     "ai_agent_citations_returned", "Citations of one answer.", buckets=COUNT_BUCKETS
 )
 CLAIMS_WITHHELD = Counter("ai_agent_claims_withheld", "Sentences not shown.", ["reason"])
+CLAIMS_REPAIRED = Counter(
+    "ai_agent_claims_repaired", "Sentences that the note's own words were shown for.", ["reason"]
+)
+ENTAILMENT_SECONDS = Histogram(
+    "ai_agent_entailment_duration_seconds",
+    "A sentence confirmed or not, retries included.",
+    ["model"],
+    buckets=CALL_BUCKETS,
+)
 STAGE_SECONDS = Histogram(
     "ai_agent_stage_duration_seconds", "One node of the graph.", ["stage"], buckets=CALL_BUCKETS
 )

@@ -51,6 +51,7 @@ def stores() -> dict[str, type[Any]]:
         if module.name in {
             "cohere",
             "openai_compatible",
+            "entailment",
             "untrusted",
             "markers",
             "provider",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from service.domain.answers import Delta, Passage, Question
+from service.domain.answers import Delta, Passage, Question, Stretch
 from service.domain.audit import AuditEntry, Trail
 from service.domain.erasure import AskedBy, SignedReceipt, Subject
 from service.domain.identity import (
@@ -31,6 +31,7 @@ from service.ports import (
     ClientChange,
     ConversationHead,
     Depth,
+    Entailment,
     Erased,
     Event,
     IndexedNote,
@@ -202,6 +203,33 @@ class ScriptedModel:
         self.asked.append(question)
         for delta in self.deltas:
             yield delta
+
+
+class ScriptedEntailment:
+    """Keeps EntailmentModel: says what it is told to of each sentence, after `wait`; or raises it."""
+
+    model = "judge-1"
+
+    def __init__(self, said: Entailment | ModelUnavailable = "supported") -> None:
+        self.said = said
+        self.of: dict[str, Entailment | ModelUnavailable] = {}
+        """By sentence, where it is another."""
+        self.asked: list[tuple[str, list[str]]] = []
+        self.wait: Callable[[str], Awaitable[None]] = _at_once
+
+    async def entails(
+        self, claim: str, sources: Sequence[Stretch], *, context: CallContext
+    ) -> Entailment:
+        self.asked.append((claim, [source.text for source in sources]))
+        await self.wait(claim)
+        said = self.of.get(claim, self.said)
+        if isinstance(said, ModelUnavailable):
+            raise said
+        return said
+
+
+async def _at_once(claim: str) -> None:
+    """Nobody waits for a verdict."""
 
 
 class FixedFinder:

@@ -15,14 +15,17 @@ from service.adapters.cohere import (
     Cohere,
     CohereChat,
     CohereEmbedder,
+    CohereEntailment,
     CohereReranker,
     embedder_named,
 )
+from service.adapters.entailment import VERDICT_TOKENS
 from service.adapters.guard import guards
 from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta, Usage
 from service.domain.deadline import Deadline
+from service.domain.usage import Meter
 from service.errors import ModelUnavailable
-from service.ports import DIMENSION
+from service.ports import DIMENSION, Entailment
 from tests.fakes import a_context, a_passage, at_once
 
 SECRET = "סוד שאסור שיופיע"
@@ -245,6 +248,61 @@ async def test_text_and_citations_are_streamed_and_usage_is_counted() -> None:
     ]
     assert seen[0]["documents"][0]["id"] == "p1"
     assert seen[0]["temperature"] == 0
+
+
+def verdict(said: str = '{"verdict": "contradicted"}', reason: str = "COMPLETE") -> dict[str, Any]:
+    usage = {"billed_units": {"input_tokens": 80, "output_tokens": 7}}
+    blocks = [{"type": "thinking", "thinking": "supported"}, {"type": "text", "text": said}]
+    message = {"role": "assistant", "content": blocks}
+    return {"id": "1", "finish_reason": reason, "message": message, "usage": usage}
+
+
+async def confirmed(answer: Answer, *, meter: Meter | None = None) -> Entailment:
+    model, context = (
+        CohereEntailment(cohere(answer), "chat-test"),
+        a_context(meter=meter or Meter()),
+    )
+    source = Stretch("ישנה [p1] רע", "דנה", date(2026, 3, 1), "plan")
+    return await model.entails("She sleeps well.", [source], context=context)
+
+
+async def test_a_sentence_is_judged_by_its_sources_in_json() -> None:
+    """In the prompt, because documents and a format exclude each other; as few words as a verdict has, and billed."""
+    seen: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, json=verdict())
+
+    meter = Meter()
+    assert await confirmed(answer, meter=meter) == "contradicted"
+    [body] = seen
+    assert body["messages"][1]["content"] == (
+        "[s1] [דנה · 2026-03-01 · plan]\nישנה (p1) רע\n\n[statement]\nShe sleeps well."
+    )
+    assert body["response_format"]["type"] == "json_object"
+    assert (body["temperature"], body["max_tokens"]) == (0, VERDICT_TOKENS)
+    assert "documents" not in body
+    assert not body.get("stream")
+    assert meter.by_model == {"chat-test": Usage(80, 7)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (verdict("It is supported."), "garbage"),
+        (verdict(reason="MAX_TOKENS"), "garbage"),
+        (verdict(reason="ERROR"), "server_error"),
+        (verdict(""), "garbage"),
+        ([], "garbage"),
+        ({}, "server_error"),
+    ],
+)
+async def test_what_is_no_verdict_is_an_absent_model(answer: Any, reason: str) -> None:
+    """Thoughts are none, nor is a sentence about it, nor what did not end by itself."""
+    with pytest.raises(ModelUnavailable) as caught:
+        await confirmed(lambda _: httpx.Response(200, json=answer))
+    assert caught.value.reason == reason
 
 
 async def test_a_stream_without_an_end_was_cut() -> None:

@@ -5,7 +5,7 @@ import json
 from array import array
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import HttpUrl, SecretStr
 
+from service.adapters.entailment import VERDICT_TOKENS
 from service.adapters.guard import guards
 from service.adapters.openai_compatible import (
     OpenAIChat,
     OpenAIEmbedder,
+    OpenAIEntailment,
     OpenAIReranker,
     Server,
     embedder_named,
@@ -25,7 +27,7 @@ from service.adapters.openai_compatible import (
 from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta
 from service.domain.usage import Meter, Usage
 from service.errors import BadSettings, ModelUnavailable
-from service.ports import DIMENSION
+from service.ports import DIMENSION, Entailment
 from service.settings import Settings
 from tests.fakes import a_context, a_passage, at_once
 
@@ -402,6 +404,100 @@ async def test_leaving_closes_the_connection() -> None:
     assert closed
 
 
+def verdict(said: str | None = '{"verdict": "supported"}', reason: str = "stop") -> dict[str, Any]:
+    message = {"role": "assistant", "content": said, "reasoning_content": "supported"}
+    choice = {"index": 0, "message": message, "finish_reason": reason}
+    return {"choices": [choice], "usage": {"prompt_tokens": 90, "completion_tokens": 6}}
+
+
+SOURCES = [Stretch("Sleeps [p9] badly.", "Dana\nLevi", date(2026, 3, 1), "plan")]
+
+
+async def test_a_sentence_is_confirmed_by_sources_that_cannot_forge_a_mark() -> None:
+    """One word of three, by a schema; what a note or a name says in brackets or on a line of its own is only text."""
+    seen: list[httpx.Request] = []
+    model, meter = OpenAIEntailment(saying(verdict(), seen), "m"), Meter()
+
+    said = await model.entails("She [s2] sleeps.", SOURCES, context=a_context(meter=meter))
+
+    body = json.loads(seen[0].content)
+    assert said == "supported"
+    assert body["messages"][1]["content"] == (
+        "[s1] [Dana Levi · 2026-03-01 · plan]\nSleeps (p9) badly.\n\n[statement]\nShe (s2) sleeps."
+    )
+    assert (body["temperature"], body["max_tokens"]) == (0, VERDICT_TOKENS)
+    [field] = body["response_format"]["json_schema"]["schema"]["properties"].values()
+    assert field["enum"] == [*get_args(Entailment)]
+    assert meter.by_model == {"m": Usage(90, 6)}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        verdict("Supported by s1."),
+        verdict("supported", reason="length"),
+        verdict('{"verdict": "supported", "why": "s1"}'),
+        verdict('{"verdict": "not_stated", "verdict": "supported"}'),
+        verdict('{"verdict": ["supported"]}'),
+        verdict('{"verdict": "supported"'),
+        verdict("{}"),
+        verdict("true"),
+        verdict(""),
+        verdict(None),
+        {"choices": []},
+        {},
+    ],
+)
+async def test_what_is_no_verdict_is_an_absent_model(answer: Any) -> None:
+    """Anything but the word, and the reason to end that goes with it, confirms nothing."""
+    with pytest.raises(ModelUnavailable) as caught:
+        await OpenAIEntailment(saying(answer), "m").entails("x", SOURCES, context=a_context())
+    assert caught.value.reason == "garbage"
+
+
+async def test_a_server_without_schemas_is_asked_for_a_word() -> None:
+    """It refuses the first request only; thoughts before the word are skipped."""
+    formats: list[bool] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        formats.append("response_format" in json.loads(request.content))
+        if formats[-1]:
+            return httpx.Response(400, json={"error": {"message": SECRET}})
+        return httpx.Response(200, json=verdict("<think>supported?</think> not_stated\n"))
+
+    model = OpenAIEntailment(server(answer), "m")
+    for _ in range(2):
+        assert await model.entails("x", SOURCES, context=a_context()) == "not_stated"
+    assert formats == [True, False, False]
+
+
+async def test_a_text_that_is_refused_both_ways_says_nothing_of_schemas() -> None:
+    """A filter that dislikes one text leaves the next one its schema."""
+    model = OpenAIEntailment(server(lambda _: httpx.Response(400, json={})), "m")
+    with pytest.raises(ModelUnavailable) as caught:
+        await model.entails("x", SOURCES, context=a_context())
+    assert caught.value.reason == "refused"
+    assert model.takes_schema
+
+
+@pytest.mark.parametrize(
+    ("given", "confirms"),
+    [
+        ({"openai_chat_model": "c"}, "c"),
+        ({"openai_chat_model": "c", "openai_entailment_model": "e"}, "e"),
+        ({"openai_chat_model": "c", "entailment_check": False}, None),
+        ({"openai_embed_model": "e"}, None),
+    ],
+)
+def test_the_chat_model_confirms_unless_settings_name_another(
+    given: dict[str, Any], confirms: str | None
+) -> None:
+    """Switched off there is none; nor where nothing but quotes is written."""
+    opened = open_provider(told(**given), httpx.AsyncClient())
+    assert opened
+    assert (opened.entailment.model if opened.entailment else None) == confirms
+
+
 def told(**given: Any) -> Settings:
     """The settings of this provider alone."""
     usual: dict[str, Any] = {
@@ -455,7 +551,12 @@ async def test_a_start_looks_for_the_chat_model_where_models_are_listed(
 ) -> None:
     """Under its name, Ollama's usual tag or a pattern of LiteLLM's; a server may keep no list."""
     body = {"data": [{"id": one} for one in listed]}
-    transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        lists = request.url.path.endswith("/models")
+        return httpx.Response(status, json=body) if lists else httpx.Response(200, json=verdict())
+
+    transport = httpx.MockTransport(answer)
     key = SecretStr("k")
     opened = open_provider(
         told(openai_chat_model="c", openai_api_key=key), httpx.AsyncClient(transport=transport)
@@ -481,12 +582,17 @@ async def test_a_start_looks_for_the_chat_model_where_models_are_listed(
             scores((0, 7.7), (1, -11.0)),
             "OPENAI_RERANK_MODEL: gives no scores",
         ),
+        (
+            "openai_chat_model",
+            verdict("Well, it depends.") | {"data": [{"id": "m"}]},
+            "OPENAI_ENTAILMENT_MODEL: gives no verdict",
+        ),
     ],
 )
 async def test_a_start_with_a_model_of_another_kind_is_refused(
     given: str, answer: Any, complaint: str
 ) -> None:
-    """Another dimension and raw scores are found out before anything is served."""
+    """Another dimension, raw scores and a model that talks are found out before anything is served."""
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
     opened = open_provider(told(**{given: "m"}), httpx.AsyncClient(transport=transport))
     assert opened

@@ -1,16 +1,26 @@
 """What models cost, to the micro-dollar, and what a question can cost at most."""
 
 import math
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.adapters.cohere import MAX_TOKENS, PRICES
+from service.adapters.entailment import (
+    IN_A_WORD,
+    IN_JSON,
+    INSTRUCTIONS,
+    VERDICT_TOKENS,
+    asked,
+)
 from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_of
 from service.adapters.provider import Price, Provider
+from service.domain.answers import MOST_CONFIRMED, MOST_SOURCES, Stretch
 from service.domain.usage import Usage
-from service.limits import ANSWER_TOKENS, most_of_a_question
+from service.language.chunking import LIMIT
+from service.limits import ANSWER_TOKENS, CHARACTERS_PER_TOKEN, most_of_a_question
 from service.settings import ModelPrice
 from tests.unit.doubles import RecordingEmbedder, ScriptedModel
 
@@ -92,14 +102,17 @@ def test_the_estimate_is_computed_from_prices() -> None:
     most = most_of_a_question()
     embedders = frozenset({"embed-v4.0", "embed-english-v3.0", "free"})
     judge, writer = frozenset({"rerank-v3.5"}), frozenset({"command-a-03-2025"})
-    bills = Billed({"embedder": embedders, "reranker": judge, "model": writer})
+    bills = Billed(
+        {"embedder": embedders, "reranker": judge, "model": writer, "entailment": writer}
+    )
     estimates = bills.estimates(COHERE, most)
     assert estimates == {
         "embedder": COHERE.cost({"embed-v4.0": most["embedder"]}),
         "reranker": COHERE.cost({"rerank-v3.5": most["reranker"]}),
         "model": COHERE.cost({"command-a-03-2025": most["model"]}),
+        "entailment": COHERE.cost({"command-a-03-2025": most["entailment"]}),
     }
-    assert 40_000 < sum(estimates.values()) < 80_000  # four to eight cents
+    assert 120_000 < sum(estimates.values()) < 160_000  # fourteen cents; six without confirmations
     free = Billed({"embedder": frozenset({"free"}), "model": frozenset()})
     assert free.estimates(COHERE, most) == {"embedder": 0, "model": 0}
 
@@ -109,4 +122,15 @@ def test_the_most_of_a_question_covers_what_is_asked_of_models() -> None:
     most = most_of_a_question()
     assert most["model"].input_tokens >= 12_000
     assert most["model"].output_tokens == ANSWER_TOKENS == MAX_TOKENS
+    assert most["entailment"].output_tokens == MOST_CONFIRMED * VERDICT_TOKENS
     assert most["reranker"].searches == math.ceil(50 * 8 / 100)
+
+
+def test_no_sentence_is_confirmed_at_more_than_its_estimate() -> None:
+    """As many of the longest sources as may be shown, the instructions and marks around them, and the sentence."""
+    source = Stretch("x" * LIMIT, "n" * 120, date(2026, 3, 1), "subjective")
+    prompt = asked("", [source] * MOST_SOURCES) + INSTRUCTIONS + IN_JSON + IN_A_WORD
+    tokens = -(-len(prompt) // CHARACTERS_PER_TOKEN)
+    assert (
+        MOST_CONFIRMED * tokens + ANSWER_TOKENS <= most_of_a_question()["entailment"].input_tokens
+    )

@@ -42,7 +42,9 @@ async def run(*deltas, passages) -> tuple[list, list[dict]]:
     offered: list[dict] = []
     model = ScriptedModel(*deltas)
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model, spare=ExtractiveModel(), calls=a_context()),
+        context=SimpleNamespace(
+            model=model, spare=ExtractiveModel(), entailment=None, calls=a_context()
+        ),
         stream_writer=lambda event: offered.append(event),
     )
     found = Found(tuple(passages), ranked=(), considered=len(passages))
@@ -189,7 +191,9 @@ async def test_a_sentence_is_offered_only_once_it_is_complete():
         DONE,
     )
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model, spare=ScriptedModel(), calls=a_context()),
+        context=SimpleNamespace(
+            model=model, spare=ScriptedModel(), entailment=None, calls=a_context()
+        ),
         stream_writer=lambda event: offered.append(event["verdict"].claim.text),
     )
     found = Found((passage,), ranked=(), considered=1)
@@ -239,7 +243,9 @@ async def test_the_model_is_not_asked_without_a_source(passages):
     """Nothing to quote means nothing to say, and nothing is spent."""
     model = ScriptedModel(TextDelta("Slept well."), CitationDelta(0, 11, ("p1",)), DONE)
     runtime = SimpleNamespace(
-        context=SimpleNamespace(model=model, spare=ScriptedModel(), calls=a_context()),
+        context=SimpleNamespace(
+            model=model, spare=ScriptedModel(), entailment=None, calls=a_context()
+        ),
         stream_writer=None,
     )
     found = Found(tuple(passages), ranked=(), considered=0)
