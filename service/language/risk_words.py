@@ -1,0 +1,141 @@
+"""How notes speak of danger, and what only sounds like it, from `risk.txt`; read by `service.language.risk` alone."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import cast, get_args
+
+from service.domain.risk import Polarity, RiskKind
+from service.language.text import normalise
+
+# "And", "that", "when", "the", "in", "to", "from", as many as stand before one word: "ושבהתעללות".
+_PREFIX = "[ושהכלבמ]{0,4}"
+_GAP = r"(?:\w+ ){0,4}?"
+_HEBREW_FIRST = re.compile(r"^(\(?(?:\?[:=!])?\(?)(?=[א-ת])")
+_HEBREW = re.compile("[א-ת]")
+_LATIN = re.compile("[a-z]")
+# Letters of a term that may have a slip: "suicde"; of a shorter one too much else is a letter away.
+_LEAST_LETTERS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Ways to say something, each a pattern of whole words; a text of one alphabet is asked for its own only."""
+
+    hebrew: re.Pattern[str] | None
+    other: re.Pattern[str] | None
+
+    def found(self, text: str, end: int | None = None) -> Iterator[tuple[int, int]]:
+        """Where a text says one of them, before `end`."""
+        for pattern, letters in ((self.hebrew, _HEBREW), (self.other, _LATIN)):
+            if pattern and letters.search(text):
+                yield from (one.span() for one in pattern.finditer(text, 0, end or len(text)))
+
+    def said(self, text: str) -> bool:
+        """Whether a text says one of them."""
+        return next(self.found(text), None) is not None
+
+    def begins(self, text: str) -> bool:
+        """Whether a text begins with one of them."""
+        return any(start == 0 for start, _ in self.found(text))
+
+    def hidden(self, text: str) -> str:
+        """The text without them, as long as it was."""
+        for start, end in list(self.found(text)):
+            text = f"{text[:start]}{'.' * (end - start)}{text[end:]}"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Ways to speak of a danger; `polarity` is what they say where nothing around them says otherwise."""
+
+    kind: RiskKind
+    polarity: Polarity
+    is_deed: bool
+    """Said as something done ("he hits her"), so a denial before a comma is about something else."""
+    lines: Lines
+
+
+def _sections() -> Mapping[str, Sequence[str]]:
+    text = files("service.language").joinpath("risk.txt").read_text(encoding="utf-8")
+    sections: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.startswith("["):
+            lines = sections.setdefault(line.strip("[]"), [])
+        elif line and not line.startswith("#"):
+            lines.append(line)
+    return sections
+
+
+_SECTIONS = _sections()
+_NAMES = dict(line.split(" = ") for line in _SECTIONS["names"])
+
+
+def _pattern(line: str) -> str:
+    """The regular expression of a line."""
+    whole = re.sub("[A-Z]+", lambda name: _choice(name.group()), line)
+    parts = (_HEBREW_FIRST.sub(rf"{_PREFIX}\1", part) for part in whole.split(" "))
+    joined = " ".join(parts).replace(" .. ", f" {_GAP}").replace("_", " ")
+    return normalise(re.sub(r"\((?!\?)", "(?:", joined.replace("~", r"\w*")))
+
+
+def _choice(name: str) -> str:
+    """The words of a name; Hebrew ones with their prefix letters."""
+    return f"({_PREFIX}{_NAMES[name]})" if name.endswith("HE") else _NAMES[name]
+
+
+def _lines(section: str) -> Lines:
+    patterns = [_pattern(line) for line in _SECTIONS[section]]
+    return Lines(
+        _any([one for one in patterns if _HEBREW.search(one)]),
+        _any([one for one in patterns if not _HEBREW.search(one)]),
+    )
+
+
+def _any(patterns: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)") if patterns else None
+
+
+def _signs(section: str) -> Signs:
+    kind, polarity, *how = section.split()
+    return Signs(cast(RiskKind, kind), cast(Polarity, polarity), how == ["done"], _lines(section))
+
+
+SIGNS = tuple(_signs(name) for name in _SECTIONS if name.split()[0] in get_args(RiskKind))
+HARMLESS = _lines("harmless")
+DENIED, NOT, DENIED_BEHIND = _lines("denied"), _lines("not"), _lines("denied behind")
+POSSIBLE, POSSIBLE_BEHIND = _lines("possible"), _lines("possible behind")
+PAST, RECENT, PERSISTS, TURNS = map(_lines, ("past", "recent", "persists", "turns"))
+
+
+def _words(section: str) -> frozenset[str]:
+    return frozenset(normalise(word) for line in _SECTIONS[section] for word in line.split())
+
+
+def _nearly(word: str) -> frozenset[str]:
+    """A word and what is left of it without one of its letters: two words that share one are a slip apart."""
+    return frozenset([word, *(word[:i] + word[i + 1 :] for i in range(len(word)))])
+
+
+_TERMS, _OTHERS = _words("misspelled"), _words("not them")
+_SLIPS = {slip: term for term in sorted(_TERMS) for slip in _nearly(term)}
+
+
+def spelled_rightly(word: str) -> str:
+    """The term that a word in normal form misspells by a letter, behind whatever prefix; else the word itself."""
+    for prefix, bare in _bare(word):
+        if bare in _TERMS or bare in _OTHERS:
+            return word
+        if slip := next((one for one in _nearly(bare) if one in _SLIPS), None):
+            return prefix + _SLIPS[slip]
+    return word
+
+
+def _bare(word: str) -> Iterator[tuple[str, str]]:
+    """The word behind each prefix it may have, none first."""
+    for length in range(len(word) - _LEAST_LETTERS + 1):
+        if length > 4 or not set(word[:length]) <= set(_PREFIX[1:-6]):
+            return
+        yield word[:length], word[length:]
