@@ -131,6 +131,8 @@ async def test_an_answer_has_every_field_of_the_contract(http, parts):
                 "answer_end": 5,
                 "note_version": 2,
                 "is_draft": False,
+                "repaired": False,
+                "instruction_like": False,
             }
         ],
         "language": "en",
