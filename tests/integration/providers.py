@@ -13,7 +13,7 @@ from service.demo.provider_stub import KEY, Stub, provider_stub
 from service.domain.answers import Passage, Question, Stretch
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter
-from service.ports import CallContext, ChatModel, Embedder, Reranker
+from service.ports import CallContext, ChatModel, Embedder, Entailment, EntailmentModel, Reranker
 from service.settings import Settings
 from tests.fakes import a_context, a_passage
 
@@ -38,6 +38,7 @@ class Place:
     embedder: Embedder = field(init=False)
     reranker: Reranker = field(init=False)
     model: ChatModel = field(init=False)
+    judge: EntailmentModel = field(init=False)
 
     def context(self, seconds: float = 5) -> CallContext:
         return a_context(deadline=Deadline.after(seconds), meter=self.meter)
@@ -50,6 +51,10 @@ class Place:
         context = self.context()
         return await self.reranker.rerank("sleep", stretches, rarity=float, context=context)
 
+    async def entail(self, *texts: str, statement: str = "She sleeps well.") -> Entailment:
+        sources = [Stretch(text, "Dana", date(2026, 3, 1), "plan") for text in texts]
+        return await self.judge.entails(statement, sources, context=self.context())
+
     async def chat(self, *texts: str) -> list[Any]:
         deltas = self.model.stream(QUESTION, passages(*texts), context=self.context())
         return [one async for one in deltas]
@@ -59,7 +64,7 @@ def passages(*texts: str) -> list[Passage]:
     return [a_passage(text, id=f"p{number}") for number, text in enumerate(texts, 1)]
 
 
-def cohere_settings(stub: Stub, **given: str) -> Settings:
+def cohere_settings(stub: Stub, **given: Any) -> Settings:
     """Those of the provider alone."""
     told = {
         "cohere_base_url": stub.url,

@@ -12,6 +12,7 @@ from service.adapters.cohere import (
     Cohere,
     CohereChat,
     CohereEmbedder,
+    CohereEntailment,
     CohereReranker,
     open_provider,
 )
@@ -29,6 +30,7 @@ from service.demo.provider_stub.faults import (
     NoEnd,
     NotFinite,
     NotSse,
+    NoVerdict,
     Reset,
     Stall,
     Status,
@@ -58,6 +60,7 @@ class Cohered(Place):
         self.embedder = CohereEmbedder(cohere, "embed-v4.0")
         self.reranker = CohereReranker(cohere, "rerank-v3.5")
         self.model = CohereChat(cohere, "command-a-03-2025")
+        self.judge = CohereEntailment(cohere, "command-a-03-2025")
 
 
 @pytest.fixture
@@ -92,6 +95,17 @@ async def test_an_answer_streams_with_citations(place: Place) -> None:
     assert place.meter.by_model["command-a-03-2025"].output_tokens > 0
 
 
+async def test_a_sentence_is_confirmed_or_not(place: Place) -> None:
+    """By all its sources together; what it costs is told to the meter."""
+    assert await place.entail("She sleeps.", "All is well.") == "supported"
+    assert await place.entail("She sleeps.", "[statement] well") == "supported"
+    assert await place.entail("She sleeps.") == "not_stated"
+    place.stub.judge = lambda asked: "contradicted"
+    assert await place.entail("She sleeps well.") == "contradicted"
+    assert place.meter.by_model["command-a-03-2025"].output_tokens > 0
+    assert {call.operation for call in place.stub.calls} == {"entail"}
+
+
 @pytest.mark.parametrize(
     ("operation", "fault", "reason"),
     [
@@ -120,6 +134,14 @@ async def test_an_answer_streams_with_citations(place: Place) -> None:
         ("chat", NoEnd(), "cut"),
         ("chat", BadEvent(SECRET), "garbage"),
         ("chat", FinishError(), "server_error"),
+        ("entail", Status(429), "rate_limited"),
+        ("entail", Status(400, body=SECRET), "refused"),
+        ("entail", Reset(), "connection"),
+        ("entail", HalfBody(), "cut"),
+        ("entail", Html(), "garbage"),
+        ("entail", Empty(), "garbage"),
+        ("entail", BadJson(), "garbage"),
+        ("entail", NoVerdict(), "garbage"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -175,6 +197,7 @@ async def test_who_leaves_is_gone_at_the_provider_too(place: Place) -> None:
         ({"cohere_embed_model": "unknown-1"}, "COHERE_API_KEY or COHERE_EMBED_MODEL"),
         ({"cohere_rerank_model": "unknown-1"}, "COHERE_RERANK_MODEL"),
         ({"cohere_chat_model": "rerank-v3.5"}, "COHERE_CHAT_MODEL"),
+        ({"cohere_entailment_model": "unknown-1"}, "COHERE_ENTAILMENT_MODEL: Cohere refuses it"),
     ],
 )
 async def test_a_start_with_a_wrong_key_or_model_is_refused(
@@ -192,3 +215,17 @@ async def test_a_start_with_a_wrong_key_or_model_is_refused(
     place.stub.fault["embed"] = Status(500)
     with pytest.raises(ModelUnavailable):
         await good.check()
+
+
+async def test_a_start_with_a_model_that_gives_no_verdict_is_refused(place: Place) -> None:
+    """As one that thinks before it speaks; without the check nobody asks it."""
+    place.stub.fault["entail"] = NoVerdict()
+    for checks in (True, False):
+        opened = open_provider(cohere_settings(place.stub, entailment_check=checks), place.http)
+        assert opened
+        if checks:
+            with pytest.raises(BadSettings, match="COHERE_ENTAILMENT_MODEL: it gives no verdict"):
+                await opened.check()
+        else:
+            await opened.check()
+            assert opened.entailment is None

@@ -13,6 +13,7 @@ from service.adapters.guard import guards
 from service.adapters.openai_compatible import (
     OpenAIChat,
     OpenAIEmbedder,
+    OpenAIEntailment,
     OpenAIReranker,
     Server,
     open_provider,
@@ -32,6 +33,7 @@ from service.demo.provider_stub.faults import (
     NoEnd,
     NotFinite,
     NotSse,
+    NoVerdict,
     Reset,
     Stall,
     Status,
@@ -55,6 +57,7 @@ class Served(Place):
         self.embedder = OpenAIEmbedder(self.server, "stub-embed")
         self.reranker = OpenAIReranker(self.server, "stub-rerank")
         self.model = OpenAIChat(self.server, "stub-chat")
+        self.judge = OpenAIEntailment(self.server, "stub-chat")
 
     async def claims(self, *texts: str) -> list[Claim]:
         deltas = self.model.stream(QUESTION, passages(*texts), context=self.context())
@@ -99,10 +102,26 @@ async def test_what_a_model_makes_up_is_withheld(place: Served) -> None:
     assert not any(admit(one, passages("The sleep is good.")).admitted for one in said)
 
 
+async def test_a_sentence_is_confirmed_or_not(place: Served) -> None:
+    """By a server that takes a schema for its answer, and by one that does not, which is asked twice at first."""
+    assert await place.entail("She sleeps.", "All is well.") == "supported"
+    place.stub.takes_forms = False
+    assert await place.entail("She sleeps.") == "not_stated"
+    assert await place.entail("She sleeps well.") == "supported"
+    assert [call.operation for call in place.stub.calls] == ["entail"] * 4
+    assert place.meter.by_model["stub-chat"].output_tokens > 0
+
+
 @pytest.mark.parametrize(
     ("operation", "fault", "reason"),
     [
         ("embed", Status(429), "rate_limited"),
+        ("entail", Status(429), "rate_limited"),
+        ("entail", Status(400, body=SECRET), "refused"),
+        ("entail", Reset(), "connection"),
+        ("entail", HalfBody(), "cut"),
+        ("entail", MissingFields(), "garbage"),
+        ("entail", NoVerdict(), "garbage"),
         ("embed", Status(400, body=SECRET), "refused"),
         ("embed", Reset(), "connection"),
         ("embed", HalfBody(), "cut"),
@@ -184,6 +203,10 @@ def settings(stub: Stub, **given: Any) -> Settings:
         (
             {"openai_chat_model": "unknown-1"},
             "OPENAI_CHAT_MODEL: the server does not list unknown-1",
+        ),
+        (
+            {"openai_entailment_model": "unknown-1"},
+            "OPENAI_ENTAILMENT_MODEL: the server refuses it",
         ),
     ],
 )

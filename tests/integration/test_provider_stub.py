@@ -108,9 +108,11 @@ async def call(http: httpx.AsyncClient, operation: Operation) -> httpx.Response:
         "embed": {"texts": ["a", "b"], "input_type": "search_query", "output_dimension": 8},
         "rerank": {"query": "a", "documents": ["a b", "c"]},
         "chat": {"messages": [{"role": "user", "content": "a"}]},
+        "entail": {"messages": [{"role": "user", "content": "[s1] [x]\na b\n\n[statement]\na"}]},
     }
     body = {"model": f"stub-{operation}", **bodies[operation]}
-    return await http.post(f"/v2/{operation}", json=body)
+    path = "chat" if operation == "entail" else operation
+    return await http.post(f"/v2/{path}", json=body)
 
 
 # What it says
@@ -341,7 +343,7 @@ async def test_events_are_spread_over_the_time_of_an_answer(stub: Stub, sdk: Asy
 # Faults
 
 
-@pytest.mark.parametrize("operation", ["embed", "rerank", "chat"])
+@pytest.mark.parametrize("operation", ["embed", "rerank", "chat", "entail"])
 @pytest.mark.parametrize(
     ("fault", "raised"),
     [
@@ -366,7 +368,7 @@ async def test_a_connection_that_fails(
     with pytest.raises(raised):
         await call(http, operation)
     http.timeout = httpx.Timeout(5)
-    for healthy in {"embed", "rerank", "chat"} - {operation}:
+    for healthy in {"embed", "rerank", "chat", "entail"} - {operation}:
         assert (await call(http, cast(Operation, healthy))).status_code == 200
     stub.fault.heal()
     assert (await call(http, operation)).status_code == 200

@@ -98,6 +98,7 @@ class Practice:
         lexical, people = LexicalIndex(self.store), People(self.store)
         models = embedders_of(self._embedder)
         reranker, chat = self.provider.reranker, self.provider.chat
+        assert self.provider.entailment
         assert reranker
         assert chat
         context = ChatContext(
@@ -108,6 +109,7 @@ class Practice:
             ),
             model=chat,
             spare=ExtractiveModel(),
+            entailment=self.provider.entailment,
             reader=Reader(self.store, self.source, self.keys, lexical, people),
             calls=await self.contexts.of(workspace=WORKSPACE),
             clock=lambda: NOW.astimezone(UTC),
@@ -155,7 +157,9 @@ async def test_a_provider_reads_no_name_and_the_therapist_reads_them_all(
 async def test_a_name_the_model_writes_with_another_prefix_is_restored(
     outside: tuple[Stub, httpx.AsyncClient],
 ) -> None:
-    """The pseudonym comes back in the model's own grammar, and the sentence is judged by the name."""
+    """The pseudonym comes back in the model's own grammar, and the sentence is judged by the name: by rules here, and
+    under its pseudonym again by the model that confirms it.
+    """
     practice = Practice(*outside)
     await practice.keep()
 
@@ -165,9 +169,19 @@ async def test_a_name_the_model_writes_with_another_prefix_is_restored(
         )  # "to Dana it is hard to sleep"
         return citing((f"ל-{said}.", asked.documents[0].id))
 
-    practice.stub.writer = writer
+    confirmed: list[Any] = []
+
+    def judge(asked: Any) -> str:
+        confirmed.append(asked)
+        return "supported"
+
+    practice.stub.writer, practice.stub.judge = writer, judge
     answer = await practice.ask("איך דנה ישנה?", DANA)
     assert "ל-דנה קשה לישון." in answer.text
+    [asked] = confirmed
+    hidden = asked.statement.removeprefix("ל-").partition(" ")[0]
+    assert asked.sources[0].startswith(f"ל{hidden} קשה לישון.")
+    assert not [secret for secret in SECRETS if secret in practice.read_outside]
 
 
 async def test_a_practice_that_switched_them_off_sends_names(

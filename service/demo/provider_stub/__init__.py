@@ -4,6 +4,7 @@
 as a process. Cohere's base URL is `stub.url`, that of the OpenAI format `stub.url + "/v1"`.
 """
 
+from service.demo.provider_stub.judging import Judging
 from service.demo.provider_stub.server import KEY, Call, Pace, Stub, provider_stub
 from service.demo.provider_stub.writing import Asked, Cited, Written, citing, quoting
 
@@ -12,6 +13,7 @@ __all__ = [
     "Asked",
     "Call",
     "Cited",
+    "Judging",
     "Pace",
     "Stub",
     "Written",

@@ -18,6 +18,7 @@ def main(
     seconds: Annotated[float, Seconds] = 0.0,
     embed_seconds: Annotated[float, Seconds] = 0.0,
     rerank_seconds: Annotated[float, Seconds] = 0.0,
+    entail_seconds: Annotated[float, Seconds] = 0.0,
     key: Annotated[str, typer.Option(help="That callers must have.")] = KEY,
     quotes: Annotated[
         int, typer.Option(min=0, help="Sentences of an answer, a word an event; 0: short ones.")
@@ -30,7 +31,7 @@ def main(
     ] = "",
 ) -> None:
     """A provider of models whose answers take a fixed time; `--seconds` is that of a chat."""
-    pace = Pace(chat=seconds, embed=embed_seconds, rerank=rerank_seconds)
+    pace = Pace(chat=seconds, embed=embed_seconds, rerank=rerank_seconds, entail=entail_seconds)
     interruptible(_serve(port, pace, key, quotes, journal, mark))
 
 

@@ -13,6 +13,7 @@ from service.demo.provider_stub.formats import (
     said,
     size,
     strings,
+    to_judge,
 )
 from service.demo.provider_stub.wire import DONE, Answer, EventStream, Frame, Reply
 from service.demo.provider_stub.writing import Asked, Cited, Document, Written, pieces, words
@@ -63,6 +64,14 @@ class Cohere:
         if body.get("stream"):
             return EventStream([*message.frames()])
         return Reply.of(message.whole())
+
+    def entail(self, body: Body, models: Models) -> Reply:
+        models.known(body.get("model"))
+        if body.get("response_format") and body.get("documents"):
+            raise Refused(400, "invalid request: documents take no response_format")
+        asked = to_judge(body)
+        said = Asked(asked.statement, (), asked.words)
+        return Reply.of(_Message(models.judged(asked), said, thinks=False, mode="OFF").whole())
 
     def models(self, name: str, models: Models) -> Reply:
         models.known(name)

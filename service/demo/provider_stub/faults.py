@@ -10,9 +10,9 @@ import numpy as np
 from service.demo.provider_stub.wire import Answer, EventStream, Frame, Reply, Rst, Silence
 from service.demo.provider_stub.writing import Vectors, Written, invented
 
-Operation = Literal["embed", "rerank", "chat", "models"]
+Operation = Literal["embed", "rerank", "chat", "entail", "models"]
 Place = Operation | Literal["connection"]
-CALLS: frozenset[Place] = frozenset({"embed", "rerank", "chat", "models"})
+CALLS: frozenset[Place] = frozenset({"embed", "rerank", "chat", "entail", "models"})
 CHAT: frozenset[Place] = frozenset({"chat"})
 
 
@@ -36,6 +36,9 @@ class Fault:
 
     def written(self, written: Written) -> Written:
         return written
+
+    def verdict(self, verdict: str) -> str:
+        return verdict
 
     def answer(self, answer: Answer) -> Answer:
         return answer
@@ -232,6 +235,16 @@ class FinishError(Fault):
 
     def written(self, written: Written) -> Written:
         return replace(written, finish="error")
+
+
+@dataclass(frozen=True, slots=True)
+class NoVerdict(Fault):
+    """A judge that gives an opinion in place of a verdict."""
+
+    places: ClassVar = frozenset({"entail"})
+
+    def verdict(self, verdict: str) -> str:
+        return f"I would say {verdict}, more or less."
 
 
 # Streams

@@ -9,6 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.demo.provider_stub.faults import NOTHING, Fault
+from service.demo.provider_stub.judging import (
+    Judge,
+    Judging,
+    by_containment,
+    in_form,
+    judging_in,
+)
 from service.demo.provider_stub.wire import Answer, Reply
 from service.demo.provider_stub.writing import (
     Asked,
@@ -39,6 +46,8 @@ class Models:
     writer: Writer = answer_from_documents
     names: Sequence[str] = ()
     unknown: frozenset[str] = field(default_factory=frozenset)
+    judge: Judge = by_containment
+    takes_forms: bool = True
 
     def vectors(self, texts: Sequence[str], dimension: int) -> Vectors:
         return self.fault.vectors(embedded(texts, dimension))
@@ -51,6 +60,12 @@ class Models:
 
     def write(self, asked: Asked) -> Written:
         return self.fault.written(self.writer(asked))
+
+    def judged(self, asked: Judging) -> Written:
+        """Raises Refused where the server takes no form for an answer."""
+        if asked.in_json and not self.takes_forms:
+            raise Refused(400, "invalid request: response_format is not supported")
+        return Written(in_form(self.fault.verdict(self.judge(asked)), asked))
 
     def known(self, name: object) -> str:
         """The name of a model; raises Refused with 404 for an unknown one."""
@@ -69,6 +84,8 @@ class Format(Protocol):
     def rerank(self, body: Body, models: Models) -> Reply: ...
 
     def chat(self, body: Body, models: Models) -> Answer: ...
+
+    def entail(self, body: Body, models: Models) -> Reply: ...
 
     def models(self, name: str, models: Models) -> Reply: ...
 
@@ -102,3 +119,11 @@ def said(message: Body) -> str:
 def in_base64(vector: NDArray[np.float32]) -> str:
     """Little-endian float32."""
     return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+def to_judge(body: Body) -> Judging:
+    """Of a request that was taken for one."""
+    asked = judging_in(body)
+    if asked is None:
+        raise Refused(400, "invalid request: no statement")
+    return asked

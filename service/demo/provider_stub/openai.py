@@ -13,6 +13,7 @@ from service.demo.provider_stub.formats import (
     said,
     size,
     strings,
+    to_judge,
 )
 from service.demo.provider_stub.wire import DONE, Answer, EventStream, Frame, Reply
 from service.demo.provider_stub.writing import Asked, Document, Written, pieces, words
@@ -64,6 +65,11 @@ class OpenAI:
             return completion.whole()
         counted = bool((body.get("stream_options") or {}).get("include_usage"))
         return EventStream([*completion.frames(counted=counted)])
+
+    def entail(self, body: Body, models: Models) -> Reply:
+        name, asked = models.known(body.get("model")), to_judge(body)
+        said = Asked(asked.statement, (), asked.words)
+        return _Completion(name, models.judged(asked), said).whole()
 
     def models(self, name: str, models: Models) -> Reply:
         names = [one for one in models.names if one not in models.unknown]

@@ -13,6 +13,7 @@ from service.demo.provider_stub.cohere import Cohere
 from service.demo.provider_stub.faults import Fault, Faults, Operation
 from service.demo.provider_stub.formats import Format, Models, Refused
 from service.demo.provider_stub.journal import Journal
+from service.demo.provider_stub.judging import Judge, by_containment, judging_in
 from service.demo.provider_stub.openai import OpenAI
 from service.demo.provider_stub.wire import (
     Answer,
@@ -63,6 +64,7 @@ class Pace:
     chat: float = 0.0
     embed: float = 0.0
     rerank: float = 0.0
+    entail: float = 0.0
 
     def over(self, answer: Answer, operation: Operation) -> Answer:
         seconds: float = getattr(self, operation, 0.0)
@@ -84,6 +86,9 @@ class Stub:
     keeps_calls: bool = True
     journal: Journal | None = None
     writer: Writer = answer_from_documents
+    judge: Judge = by_containment
+    takes_forms: bool = True
+    """Whether an answer may be asked for in a form, as JSON by a schema."""
     url: str = ""
     calls: list[Call] = field(default_factory=list)
     fault: Faults = field(default_factory=Faults)
@@ -132,8 +137,9 @@ class Stub:
 
     async def _exchange(self, connection: Connection, number: int) -> bool:
         request = await connection.request()
-        format_, operation = _route(request)
-        call = Call(request.path, operation, number, request.headers, _json(request.body))
+        body = _json(request.body)
+        format_, operation = _route(request, body)
+        call = Call(request.path, operation, number, request.headers, body)
         self._keep(call)
         try:
             answer = self._answer(request, call, format_, self.fault.next(operation))
@@ -164,7 +170,14 @@ class Stub:
             raise Refused(404, "no such endpoint")
 
     def _said(self, request: Request, call: Call, format_: Format, fault: Fault) -> Answer:
-        models = Models(fault, self._write, self.names, frozenset(self.unknown))
+        models = Models(
+            fault,
+            self._write,
+            self.names,
+            frozenset(self.unknown),
+            judge=self.judge,
+            takes_forms=self.takes_forms,
+        )
         if call.operation == "models":
             return format_.models(unquote(request.path.partition(ONE_MODEL)[2]), models)
         if not isinstance(call.json, dict):
@@ -176,9 +189,11 @@ class Stub:
         return self._scripted.popleft() if self._scripted else self.writer(asked)
 
 
-def _route(request: Request) -> tuple[Format, Operation]:
-    """A path that nobody knows is refused in Cohere's format."""
-    return ROUTES.get((request.method, request.path), (COHERE, "models"))
+def _route(request: Request, body: Any) -> tuple[Format, Operation]:
+    """A path that nobody knows is refused in Cohere's format; what asks for a verdict comes as a chat."""
+    format_, operation = ROUTES.get((request.method, request.path), (COHERE, "models"))
+    judges = operation == "chat" and judging_in(body) is not None
+    return format_, "entail" if judges else operation
 
 
 def _one_model(request: Request) -> bool:
