@@ -6,11 +6,14 @@ from typing import Literal
 
 from service.adapters.database import GOODBYE_SECONDS
 from service.adapters.rate_limiter import TIMEOUT_SECONDS as REDIS_SECONDS
+from service.chat.filter import ENTAIL_SHARE
 from service.domain.answers import Lack
 from service.retrieval.search import EMBED_SHARE, RERANK_SHARE
 from service.settings import Settings
 
-Part = Literal["embedder", "reranker", "model", "all models", "redis", "postgres", "monolith"]
+Part = Literal[
+    "embedder", "reranker", "model", "entailment", "all models", "redis", "postgres", "monolith"
+]
 Fault = Literal["slow", "failing", "garbage", "half-open"]
 """Half-open: the connection stands, and nothing ever comes."""
 FAULTS: tuple[Fault, ...] = ("slow", "failing", "garbage", "half-open")
@@ -95,6 +98,10 @@ def _reranker(limits: Limits) -> float:
     return RERANK_SHARE * limits.question
 
 
+def _entailment(limits: Limits) -> float:
+    return ENTAIL_SHARE * limits.question
+
+
 def _question(limits: Limits) -> float:
     return limits.question
 
@@ -121,6 +128,13 @@ CONTRACT: Mapping[Part, Promise] = {
         longer=_question,
         metrics=(_lacks("model"),),
         degraded=("model",),
+        reasons=OF_PROVIDER,
+    ),
+    "entailment": Promise(
+        gets="an answer; rules alone judge, and what only a model could confirm is withheld",
+        longer=_entailment,
+        metrics=(_lacks("entailment"),),
+        degraded=("entailment",),
         reasons=OF_PROVIDER,
     ),
     "all models": Promise(
@@ -179,5 +193,5 @@ def _rows() -> Iterator[str]:
 def _shown(promise: Promise) -> str:
     """Where all parts of a kind move the same counter, it is named once."""
     if len({metric.name for metric in promise.metrics}) < len(promise.metrics):
-        return "the three above"
+        return "the first three"
     return ", ".join(metric.shown for metric in promise.metrics)

@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from service.container import open_container
-from service.demo.provider_stub import KEY, Stub, provider_stub
+from service.demo.provider_stub import KEY, Asked, Cited, Stub, Written, provider_stub
 from service.demo.provider_stub.faults import Fault as Struck
 from service.demo.provider_stub.faults import HalfOpen, Html, MissingFields, Operation, Slow, Status
+from service.demo.provider_stub.writing import answer_from_documents
 from service.demo.stage import Servers, Stage, open_stage
 from tests.degradation.contract import Fault, Limits, Metric, Part
 from tests.faults.tcp_proxy import TcpProxy, Toxic, tcp_proxy
@@ -41,6 +42,7 @@ NOTES = (
     "The frondlesnap mortgage is now paid. Grumblefax went seaward.",
 )
 """The stub says three words at a time: a sentence of three or six is cited before the next begins."""
+REWORDED = "The frondlesnap mortgage is paid."
 QUESTION = "Is the frondlesnap mortgage paid?"
 SECRET = "a provider echoes plinkerdoodle"
 PLANTED = (*CLIENT, "frondlesnap", "Zibblethorn", "Grumblefax", "plinkerdoodle")
@@ -49,7 +51,8 @@ OPERATIONS: Mapping[Part, tuple[Operation, ...]] = {
     "embedder": ("embed",),
     "reranker": ("rerank",),
     "model": ("chat",),
-    "all models": ("embed", "rerank", "chat"),
+    "entailment": ("entail",),
+    "all models": ("embed", "rerank", "chat", "entail"),
 }
 TOXICS: Mapping[Fault, Toxic] = {
     "slow": Toxic("latency", 4),
@@ -128,6 +131,18 @@ class House:
                 redis.delete(key)
 
 
+def rewording(asked: Asked) -> Written:
+    """Quotes, and before them a sentence in other words than the note's: only that one is confirmed by a model."""
+    quotes = answer_from_documents(asked)
+    source = next((one.id for one in asked.documents if NOTES[1] in one.text), None)
+    if source is None:
+        return quotes
+    shift = len(REWORDED) + 1
+    later = [replace(one, start=one.start + shift, end=one.end + shift) for one in quotes.citations]
+    first = Cited(0, len(REWORDED), REWORDED, (source,))
+    return Written(f"{REWORDED} {quotes.text}", [first, *later])
+
+
 def value(series: Series, metric: Metric) -> float:
     return series.get((metric.name, frozenset(metric.labels.items())), 0.0)
 
@@ -155,6 +170,7 @@ async def open_house(folder: Path, servers: Servers, *, name: str) -> AsyncItera
     """The parts run, and the practice's notes can be found by vectors of the stub."""
     async with AsyncExitStack() as stack:
         stub = await stack.enter_async_context(provider_stub())
+        stub.writer = rewording
         settings = {**SETTINGS, "COHERE_BASE_URL": stub.url}
         opened = await stack.enter_async_context(
             open_stage(folder, name=name, servers=servers, **settings)

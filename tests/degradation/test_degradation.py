@@ -23,7 +23,6 @@ from service.demo.provider_stub.faults import (
     Status,
 )
 from service.demo.provider_stub.faults import Fault as Struck
-from service.demo.provider_stub.writing import answer_from_documents
 from service.demo.stage import Stage
 from tests.degradation.contract import (
     CELLS,
@@ -44,7 +43,11 @@ from tests.degradation.house import (
     SECRET,
     House,
     open_house,
+    rewording,
     value,
+)
+from tests.degradation.house import (
+    OPERATIONS as STRUCK,
 )
 from tests.journeys.practice import eventually
 
@@ -68,7 +71,7 @@ async def house(opened: House) -> AsyncIterator[House]:
     """Well again after each test, soon and without a restart; and nothing of what was said stands in a log."""
     yield opened
     opened.heal()
-    opened.stub.writer = answer_from_documents
+    opened.stub.writer = rewording
     await eventually(opened.is_well, patience=BREAKER_OPEN_SECONDS + USUAL_SECONDS)
     assert planted(opened.logs()) == []
 
@@ -122,7 +125,7 @@ def planted(text: str) -> list[str]:
     return [word for word in PLANTED if word.casefold() in text.casefold()]
 
 
-@pytest.mark.parametrize("part", ["embedder", "reranker", "model"])
+@pytest.mark.parametrize("part", ["embedder", "reranker", "model", "entailment"])
 async def test_a_part_that_keeps_failing_is_left_alone(house: House, part: Part) -> None:
     """Once its breaker is open nobody waits for it or calls it; after a while it is tried, and used again."""
     promise = CONTRACT[part]
@@ -140,7 +143,7 @@ async def test_a_part_that_keeps_failing_is_left_alone(house: House, part: Part)
 
 
 def _calls(house: House, part: Part) -> int:
-    operation = {"embedder": "embed", "reranker": "rerank", "model": "chat"}[part]
+    [operation] = STRUCK[part]
     return sum(call.operation == operation for call in house.stub.calls)
 
 
@@ -245,7 +248,7 @@ async def test_what_no_note_says_is_withheld(house: House) -> None:
     assert "cheese" not in response.text
 
 
-OPERATIONS: tuple[Operation, ...] = ("embed", "rerank", "chat")
+OPERATIONS: tuple[Operation, ...] = ("embed", "rerank", "chat", "entail")
 
 
 async def test_a_refusal_for_a_moment_is_nobodys_business(house: House) -> None:
