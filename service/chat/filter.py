@@ -18,6 +18,7 @@ from service.domain.answers import (
     WithheldReason,
 )
 from service.errors import ModelUnavailable
+from service.language.chunking import LIMIT
 from service.language.sentences import sentences
 from service.ports import CallContext, Entailment, EntailmentModel
 from service.telemetry.metrics import CLAIMS_REPAIRED, CLAIMS_WITHHELD
@@ -105,12 +106,15 @@ async def _confirmed(
 ) -> Entailment | None:
     """What a model says of it by the quotes that rules found; None where there is none to ask.
 
-    One that was away once is not asked again for the same question: nobody waits for it a second time.
+    One that was away once is not asked again for the same question: nobody waits for it a second time. Nor is one
+    about a quote of more than a chunk: what a question costs at most is counted by that.
     """
     if model is None or not spans or "entailment" in context.meter.away:
         return None
     by_id = {passage.id: passage for passage in passages}
     sources = [_source(span, by_id[span.passage_id]) for span in spans[:MOST_SOURCES]]
+    if any(len(source.text) > LIMIT for source in sources):
+        return None
     try:
         return await model.entails(claim.text, sources, context=context.taking(ENTAIL_SHARE))
     except ModelUnavailable as exc:
@@ -131,6 +135,8 @@ def _source(span: Span, passage: Passage) -> Stretch:
         near = places[max(0, touched[0] - 1) : touched[-1] + 2]
         start, end = near[0][0], near[-1][1]
     text = chunk.text[start:end]
+    if len(text) > LIMIT:
+        text = span.quote
     return Stretch(text, passage.client_name, passage.note.day, chunk.field)
 
 

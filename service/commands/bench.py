@@ -52,6 +52,22 @@ def chat(
 
 
 @app.command()
+def confirm(
+    answers: Annotated[int, typer.Option(min=1, help="Of each of the four kinds.")] = 20,
+    seconds: Annotated[float, typer.Option(min=0, help="The provider takes to write.")] = 1.5,
+    entail_seconds: Annotated[float, typer.Option(min=0, help="It takes to confirm.")] = 0.3,
+) -> None:
+    """When sentences are shown and an answer ends, with a model that confirms them and without."""
+    from service.commands.signals import interruptible
+    from service.demo.bench_confirm import run_bench
+    from service.demo.provider_stub import Pace
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    interruptible(run_bench(answers=answers, pace=Pace(chat=seconds, entail=entail_seconds)))
+
+
+@app.command()
 def ingest(
     data: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("tests/data"),
     backlog: Annotated[

@@ -30,6 +30,7 @@ from service.domain.answers import (
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter
 from service.errors import ModelUnavailable
+from service.language.chunking import LIMIT
 from service.language.sentences import sentences
 from service.ports import CallContext, EntailmentModel
 from service.retrieval.search import Found
@@ -148,6 +149,26 @@ async def test_a_model_reads_the_quote_between_its_neighbours():
     await verdict_of(STATED, model)
     near = "Came by bus. She said that she sleeps well now. So her mother thinks."
     assert model.asked == [(STATED, [near])]
+
+
+@pytest.mark.parametrize(
+    ("before", "within", "sources"),
+    [(700, 0, 1), (700, 100, 1), (0, 900, 0)],
+    ids=["all fits", "the quote alone", "no model"],
+)
+async def test_a_model_reads_no_more_than_a_chunk_at_once(before, within, sources):
+    """Neighbours are left out of a long source; a quote that is longer by itself is left to the rules."""
+    filling = "so it goes on and on "
+    quote = f"She said {(filling * 99)[:within]} that she sleeps well now."
+    note = f"Came {(filling * 99)[:before]} home. {quote}"
+    model = ScriptedEntailment("supported")
+    verdict = await judged(
+        Claim(STATED, ("p1",)), [a_passage(note)], entailment=model, context=a_context()
+    )
+    assert verdict.claim.text == STATED
+    assert [len(texts) for _, texts in model.asked] == [1] * sources
+    assert all(len(text) <= LIMIT for _, texts in model.asked for text in texts)
+    assert all(quote in texts[0] for _, texts in model.asked)
 
 
 async def test_a_model_reads_only_so_many_quotes():
