@@ -130,18 +130,18 @@ CONTRACT: Mapping[Part, Promise] = {
         degraded=("model",),
         reasons=OF_PROVIDER,
     ),
-    "entailment": Promise(
-        gets="an answer; rules alone judge, and what only a model could confirm is withheld",
-        longer=_entailment,
-        metrics=(_lacks("entailment"),),
-        degraded=("entailment",),
-        reasons=OF_PROVIDER,
-    ),
     "all models": Promise(
         gets="quotes, found by words alone",
         longer=_question,
         metrics=(_lacks("embedder"), _lacks("reranker"), _lacks("model")),
         degraded=("embedder", "reranker", "model"),
+        reasons=OF_PROVIDER,
+    ),
+    "entailment": Promise(
+        gets="an answer; rules alone judge, and what only a model could confirm is withheld",
+        longer=_entailment,
+        metrics=(_lacks("entailment"),),
+        degraded=("entailment",),
         reasons=OF_PROVIDER,
     ),
     "redis": Promise(
@@ -193,5 +193,5 @@ def _rows() -> Iterator[str]:
 def _shown(promise: Promise) -> str:
     """Where all parts of a kind move the same counter, it is named once."""
     if len({metric.name for metric in promise.metrics}) < len(promise.metrics):
-        return "the first three"
+        return "the three above"
     return ", ".join(metric.shown for metric in promise.metrics)

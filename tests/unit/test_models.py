@@ -106,6 +106,32 @@ def test_a_server_of_ones_own_does_what_it_has_models_for() -> None:
     assert models(model_provider="openai", **SERVER, openai_chat_model="c").chat.model == "c"
 
 
+@pytest.mark.parametrize(
+    ("given", "confirms"),
+    [
+        ({}, None),
+        ({"cohere_api_key": KEY}, None),
+        ({"cohere_api_key": KEY, "model_provider": "cohere"}, "chat-test"),
+        (
+            {
+                "cohere_api_key": KEY,
+                "model_provider": "cohere",
+                "cohere_entailment_model": "judge-test",
+            },
+            "judge-test",
+        ),
+        ({"cohere_api_key": KEY, "model_provider": "cohere", "entailment_check": False}, None),
+    ],
+)
+def test_the_chosen_provider_confirms_and_is_billed_for_it(
+    given: dict[str, object], confirms: str | None
+) -> None:
+    """By its chat model unless another is named; nobody else does, and nobody where the settings say so."""
+    chosen = models(**given)
+    assert (chosen.entailment.model if chosen.entailment else None) == confirms
+    assert chosen.billed.by_part["entailment"] == frozenset({confirms} if confirms else ())
+
+
 def prices(**given: object) -> Prices:
     """Of a provider that knows its embedder's and not its chat model's."""
     embedder, prices = RecordingEmbedder("cohere/e-1/1024"), {"e-1": Price(input=1)}

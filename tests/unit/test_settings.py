@@ -207,6 +207,7 @@ def test_roles_are_read_from_json(environment):
             {"OPENAI_EMBED_QUERY_PREFIX": "query: "},
             "OPENAI_EMBED_QUERY_PREFIX needs OPENAI_EMBED_MODEL",
         ),
+        ({"OPENAI_ENTAILMENT_MODEL": "m"}, "OPENAI_ENTAILMENT_MODEL needs OPENAI_CHAT_MODEL"),
     ],
     ids=["no key", "two keys", "no provider key", "no server", "no model", "lost model", "prefix"],
 )
