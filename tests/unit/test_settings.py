@@ -209,7 +209,16 @@ def test_roles_are_read_from_json(environment):
         ),
         ({"OPENAI_ENTAILMENT_MODEL": "m"}, "OPENAI_ENTAILMENT_MODEL needs OPENAI_CHAT_MODEL"),
     ],
-    ids=["no key", "two keys", "no provider key", "no server", "no model", "lost model", "prefix"],
+    ids=[
+        "no key",
+        "two keys",
+        "no provider key",
+        "no server",
+        "no model",
+        "lost model",
+        "prefix",
+        "nobody confirms",
+    ],
 )
 def test_variables_that_belong_together_are_checked_together(environment, changes, names):
     """Exactly one wrapping key; a provider comes with its key."""
