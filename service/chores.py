@@ -23,6 +23,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 1.0
 GAUGE_SECONDS = 15.0
 RETENTION_EVERY = timedelta(hours=1)
+NOT_AT_ALL = timedelta(0)
 SPENDING_DAYS = 60
 RECEIPTS_EVERY = timedelta(minutes=1)
 RESTORE_EVERY = timedelta(seconds=5)
@@ -108,9 +109,10 @@ def clockwork_of(opened: Container) -> Clockwork:
     async def retention() -> None:
         await opened.queue.forget_old_events(days=settings.event_id_retention_days)
         await opened.spending.forget_old(days=SPENDING_DAYS)
-        oldest = now() - timedelta(days=settings.conversation_retention_days)
+        days = timedelta(days=settings.conversation_retention_days)
         for workspace in sorted(await opened.store.workspaces()):
-            await opened.conversations.forget_before(oldest, workspace=workspace)
+            kept = days if (await opened.standings.of(workspace)).conversations else NOT_AT_ALL
+            await opened.conversations.forget_before(now() - kept, workspace=workspace)
 
     chores = {
         "feed": Chore(feed, _every(timedelta(seconds=settings.feed_seconds))),

@@ -28,6 +28,7 @@ from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, open_database
 from service.adapters.eraser import PgEraser
+from service.adapters.feedback import PgFeedback
 from service.adapters.jwks import FileSource, Jwks, KeySetSource, UrlSource
 from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import (
@@ -102,6 +103,7 @@ class Container:
     people: People
     veils: NameVeils
     conversations: PgConversations
+    feedback: PgFeedback
     audit: PgAuditLog
     spending: PgSpending
     limiter: RedisRateLimiter
@@ -295,6 +297,7 @@ async def open_container(
             schedules=PgSchedules(database),
             backfills=PgBackfills(database),
             conversations=PgConversations(database, keys),
+            feedback=PgFeedback(database),
             audit=PgAuditLog(database),
             spending=PgSpending(database),
             limiter=RedisRateLimiter(
@@ -332,6 +335,7 @@ def _standing(settings: Settings) -> Standing:
         settings.require_consent,
         settings.pseudonyms,
         settings.daily_budget,
+        settings.conversations,
     )
 
 

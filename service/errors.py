@@ -87,6 +87,12 @@ class ConversationNotFound(ServiceError):
     code = "conversation_not_found"
 
 
+class MessageNotFound(ServiceError):
+    """No such message."""
+
+    code = "message_not_found"
+
+
 class ScopeFixed(ServiceError):
     """This conversation belongs to another client or to the whole practice."""
 

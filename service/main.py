@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api import chat, history, ingest, operations, operators
+from service.api import chat, feedback, history, ingest, operations, operators
 from service.api.bulkhead import Bulkhead
 from service.api.document import install_document
 from service.api.doors import Doors
@@ -52,7 +52,7 @@ def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> Fast
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
         redirect_slashes=False,  # a redirect names the Host header's host, and is no problem document
     )
-    for room in (chat, history, ingest, operations, operators):
+    for room in (chat, history, feedback, ingest, operations, operators):
         app.include_router(room.router)
     install_problems(app)
     install_document(app)

@@ -22,6 +22,7 @@ from service.domain.answers import Delta, Hit, Passage, Question, SearchStatemen
 from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
 from service.domain.deadline import NO_DEADLINE, Deadline
 from service.domain.erasure import AskedBy, SignedReceipt, Subject
+from service.domain.feedback import Feedback, RatedTurn
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -731,7 +732,16 @@ class ConversationHead:
     id: UUID
     client: ClientId | None
     started_at: datetime
+    last_at: datetime
+    """When its last question was asked."""
     turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLine(ConversationHead):
+    """A conversation as a list shows it, with the first question of it that is still there."""
+
+    question: str | None = field(repr=False)
 
 
 class ConversationStore(Protocol):
@@ -758,21 +768,51 @@ class ConversationStore(Protocol):
         ...
 
     async def page(
-        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
-    ) -> Sequence[ConversationHead]:
-        """Newest first."""
+        self,
+        *,
+        user: UserId,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        before: datetime | None,
+        limit: int,
+    ) -> Sequence[ConversationLine]:
+        """Newest first; those about one client, if given, and else all."""
         ...
 
     async def turns(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
     ) -> Sequence[Turn]:
-        """What was said, without the sentences whose source notes are gone."""
+        """What was said, without the sentences whose source notes are gone; what was changed since is told of each."""
         ...
 
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool: ...
 
+    async def delete_all(self, *, user: UserId, workspace: WorkspaceId) -> int:
+        """All of one user's conversations; how many."""
+        ...
+
     async def forget_before(self, moment: datetime, *, workspace: WorkspaceId) -> int:
         """Deletes conversations whose last turn is older; how many."""
+        ...
+
+
+class FeedbackStore(Protocol):
+    """What therapists thought of their answers: one word a turn, which goes with the turn."""
+
+    async def may_rate(self, turn: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
+        """Whether there is such a turn, in a conversation of this user."""
+        ...
+
+    async def give(
+        self, turn: UUID, given: Feedback, *, user: UserId, workspace: WorkspaceId, at: datetime
+    ) -> bool:
+        """Keeps it in place of what was said before; False where `may_rate` is."""
+        ...
+
+    async def given(
+        self, *, workspace: WorkspaceId, since: datetime | None = None
+    ) -> Sequence[RatedTurn]:
+        """All of a workspace's, of turns asked since then, oldest first."""
         ...
 
 
@@ -819,6 +859,8 @@ class Standing:
     """Whether providers read pseudonyms in place of names, numbers and addresses."""
     daily_budget: int | None = None
     """Micro-dollars that questions may cost in a day; None is no limit."""
+    conversations: bool = True
+    """Whether questions and answers are kept at all; audit rows always are."""
 
 
 class Standings(Protocol):

@@ -170,7 +170,9 @@ class Settings(BaseSettings):
     """How often PazPaz's outbox is read for events that the webhook lost."""
     reconcile_hour: int = Field(default=1, ge=0, le=23)
     """The hour (UTC) in which every workspace is compared with PazPaz's list."""
-    conversation_retention_days: int = Field(default=90, ge=1)
+    conversations: bool = True
+    """Whether questions and answers are kept at all."""
+    conversation_retention_days: int = Field(default=30, ge=1)
     """Conversations without a turn for so long are deleted."""
     event_id_retention_days: int = Field(default=30, ge=1)
     """Event ids older than this are dropped; an event repeated later asks for one more look, and changes nothing."""

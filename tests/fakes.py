@@ -13,6 +13,7 @@ import numpy as np
 from service.domain.answers import Hit, Passage, SearchStatement
 from service.domain.audit import SERVICE_CHAIN, Action, AuditEntry, AuditRow
 from service.domain.erasure import AskedBy, Subject
+from service.domain.feedback import Feedback, RatedTurn
 from service.domain.identity import ClientId, UserId, WorkspaceId, WorkspaceStatus
 from service.domain.notes import (
     Bag,
@@ -28,7 +29,7 @@ from service.domain.notes import (
 )
 from service.domain.risk import RiskNote
 from service.domain.scope import IndexedSession, Within
-from service.domain.turns import Sentence, Turn
+from service.domain.turns import SEARCHED, Sentence, Turn
 from service.errors import ChatAlreadyClosed, ConversationNotFound
 from service.language.chunking import chunk_note, headed
 from service.language.features import hashed
@@ -41,6 +42,7 @@ from service.ports import (
     ChangesCursor,
     ClientChange,
     ConversationHead,
+    ConversationLine,
     DeadLetter,
     Depth,
     Embedder,
@@ -716,6 +718,7 @@ class InMemoryConversations:
     def __init__(self, store: InMemoryChunkStore) -> None:
         self.store = store
         self.held: dict[tuple[WorkspaceId, UUID], _Conversation] = {}
+        self.unsearched: set[NoteRef] = set()
         store.erased.append(self._shred)
 
     async def head(
@@ -748,15 +751,21 @@ class InMemoryConversations:
         return [NoteRef(*place) for place in buried if place[0] == workspace]
 
     async def page(
-        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
-    ) -> Sequence[ConversationHead]:
-        heads = [
-            _head_of(id, held)
+        self,
+        *,
+        user: UserId,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        before: datetime | None,
+        limit: int,
+    ) -> Sequence[ConversationLine]:
+        lines = [
+            _line_of(id, held)
             for (owner, id), held in self.held.items()
-            if owner == workspace and held.user == user
+            if owner == workspace and held.user == user and client in {None, held.client}
         ]
-        older = [head for head in heads if before is None or head.started_at < before]
-        return sorted(older, key=lambda head: head.started_at, reverse=True)[:limit]
+        older = [line for line in lines if before is None or line.started_at < before]
+        return sorted(older, key=lambda line: line.started_at, reverse=True)[:limit]
 
     async def turns(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
@@ -781,6 +790,12 @@ class InMemoryConversations:
         del self.held[workspace, conversation]
         return True
 
+    async def delete_all(self, *, user: UserId, workspace: WorkspaceId) -> int:
+        theirs = [at for at, held in self.held.items() if (at[0], held.user) == (workspace, user)]
+        for place in theirs:
+            del self.held[place]
+        return len(theirs)
+
     def _theirs(
         self, conversation: UUID, user: UserId, workspace: WorkspaceId
     ) -> _Conversation | None:
@@ -788,9 +803,18 @@ class InMemoryConversations:
         return held if held and held.user == user else None
 
     def _shown(self, said: Sentence | None) -> Sentence | None:
-        if said is None or any(ref not in self.store.indexed for ref in said.sources):
+        if said is None or any(self._is_gone(ref) for ref in said.sources):
             return None
-        return replace(said, sources={})
+        changed = {
+            (ref, name)
+            for ref, source in said.sources.items()
+            for now in [self.store.indexed[ref]]
+            for name in source.changed(now.texts, now.note.updated_at)
+        }
+        return replace(said, sources={}, changed=frozenset(changed))
+
+    def _is_gone(self, ref: NoteRef) -> bool:
+        return ref not in self.store.indexed or ref in self.unsearched
 
     def _shred(self, ref: NoteRef) -> None:
         for (workspace, id), held in list(self.held.items()):
@@ -801,19 +825,83 @@ class InMemoryConversations:
             held.turns = [_shredded(turn, ref) for turn in held.turns]
 
 
+class InMemoryFeedback:
+    """Keeps FeedbackStore, in the turns themselves."""
+
+    def __init__(self, conversations: InMemoryConversations) -> None:
+        self.conversations = conversations
+
+    async def may_rate(self, turn: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
+        return self._place(turn, user, workspace) is not None
+
+    async def give(
+        self, turn: UUID, given: Feedback, *, user: UserId, workspace: WorkspaceId, at: datetime
+    ) -> bool:
+        place = self._place(turn, user, workspace)
+        if place is None:
+            return False
+        held, number = place
+        held.turns[number] = replace(held.turns[number], feedback=given)
+        return True
+
+    async def given(
+        self, *, workspace: WorkspaceId, since: datetime | None = None
+    ) -> Sequence[RatedTurn]:
+        turns = [
+            turn
+            for (owner, _), held in self.conversations.held.items()
+            for turn in held.turns
+            if owner == workspace and (since is None or turn.asked_at >= since)
+        ]
+        return [
+            RatedTurn(workspace, turn.id, turn.feedback, turn.asked_at.date(), turn.outcome)
+            for turn in sorted(turns, key=lambda turn: (turn.asked_at, turn.id))
+            if turn.feedback
+        ]
+
+    def _place(
+        self, turn: UUID, user: UserId, workspace: WorkspaceId
+    ) -> tuple[_Conversation, int] | None:
+        for (owner, _), held in self.conversations.held.items():
+            for number, one in enumerate(held.turns):
+                if (owner, held.user, one.id) == (workspace, user, turn):
+                    return held, number
+        return None
+
+
 def _head_of(id: UUID, held: _Conversation) -> ConversationHead:
-    return ConversationHead(id, held.client, held.turns[0].asked_at, len(held.turns))
+    return ConversationHead(**_told_of(id, held))
+
+
+def _line_of(id: UUID, held: _Conversation) -> ConversationLine:
+    turns = sorted(held.turns, key=lambda turn: turn.asked_at)
+    question = next((turn.question for turn in turns if turn.question is not None), None)
+    return ConversationLine(**_told_of(id, held), question=question)
+
+
+def _told_of(id: UUID, held: _Conversation) -> dict[str, Any]:
+    said = [turn.asked_at for turn in held.turns]
+    return {
+        "id": id,
+        "client": held.client,
+        "started_at": said[0],
+        "last_at": max(said),
+        "turns": len(said),
+    }
 
 
 def _shredded(turn: Turn, ref: NoteRef) -> Turn:
     def leans(said: Sentence | None) -> bool:
         sources = said.sources if said else {}
-        return ref.id in sources.values() if ref.entity == "clients" else ref in sources
+        if ref.entity == "clients":
+            return any(source.client == ref.id for source in sources.values())
+        return ref in sources
 
     if not any(map(leans, turn.sentences)):
         return turn
     left = [None if leans(said) else said for said in turn.sentences]
-    return replace(turn, question=None, sentences=left)
+    outcome = {name: value for name, value in turn.outcome.items() if name != SEARCHED}
+    return replace(turn, question=None, sentences=left, outcome=outcome)
 
 
 class InMemoryRateLimiter:

@@ -1,7 +1,8 @@
 """Conversations in Postgres: sealed sentence by sentence, with a plain link to the notes each leans on."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,17 +29,19 @@ from service.adapters.database import (
     WORKSPACE_STONES,
     Database,
     conversations,
+    feedback,
     note_catalogue,
     tombstones,
     turn_sources,
     turns,
 )
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
+from service.domain.feedback import Feedback
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
-from service.domain.turns import Sentence, Turn
+from service.domain.turns import SEARCHED, Sentence, Source, Turn
 from service.errors import ConversationNotFound, WorkspaceSuspended
-from service.ports import ConversationHead, KeyStore, WorkspaceKeys
+from service.ports import ConversationHead, ConversationLine, KeyStore, WorkspaceKeys
 from service.security.sealing import seal, unseal
 
 
@@ -57,13 +61,29 @@ class PgConversations:
         return _head(row) if row else None
 
     async def page(
-        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
-    ) -> Sequence[ConversationHead]:
-        query = _heads(user, workspace).order_by(conversations.c.started_at.desc()).limit(limit)
+        self,
+        *,
+        user: UserId,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        before: datetime | None,
+        limit: int,
+    ) -> Sequence[ConversationLine]:
+        query = _lines(user, workspace).order_by(conversations.c.started_at.desc()).limit(limit)
         if before is not None:
             query = query.where(conversations.c.started_at < before)
+        if client is not None:
+            query = query.where(conversations.c.client_id == client)
+        if not await self._rows(query, workspace):
+            return []  # nothing to open, and no keys to make for it
+        return await with_living_keys(self.keys, workspace, lambda keys: self._page(query, keys))
+
+    async def _page(self, query: Any, keys: WorkspaceKeys) -> Sequence[ConversationLine]:
+        return [_line(row, keys) for row in await self._rows(query, keys.workspace)]
+
+    async def _rows(self, query: Any, workspace: WorkspaceId) -> Sequence[Row[Any]]:
         async with self.database.tenant_tx(workspace) as connection:
-            return [_head(row) for row in await connection.execute(query)]
+            return (await connection.execute(query)).all()
 
     async def add_turn(
         self,
@@ -136,9 +156,9 @@ class PgConversations:
         workspace = keys.workspace
         async with self.database.tenant_tx(workspace) as connection:
             rows = (await connection.execute(_turns(conversation, user, workspace))).all()
-            gone = await connection.execute(_gone_sources(conversation, workspace))
-            hidden = {(row.turn_id, row.sentence) for row in gone}
-        return [_open_turn(row, keys, hidden) for row in rows]
+            found = await connection.execute(_sources_now(conversation, workspace))
+            sources = _Sources.of(found, workspace)
+        return [_open_turn(row, keys, sources) for row in rows]
 
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
         statement = delete(conversations).where(
@@ -149,6 +169,13 @@ class PgConversations:
         async with self.database.tenant_tx(workspace) as connection:
             result = await connection.execute(statement.returning(conversations.c.id))
             return result.first() is not None
+
+    async def delete_all(self, *, user: UserId, workspace: WorkspaceId) -> int:
+        theirs = delete(conversations).where(
+            conversations.c.workspace_id == workspace, conversations.c.user_id == user
+        )
+        async with self.database.tenant_tx(workspace) as connection:
+            return int((await connection.execute(theirs)).rowcount)
 
     async def forget_before(self, moment: datetime, *, workspace: WorkspaceId) -> int:
         spoken = select(turns.c.id).where(
@@ -222,8 +249,9 @@ async def sessions_spoken_of(
     return set(await connection.scalars(query))
 
 
+# Days and counts of what was searched were also the note's.
 _SHRED = """
-UPDATE turns SET question = NULL, sentences = ARRAY(
+UPDATE turns SET question = NULL, outcome = outcome - 'search', sentences = ARRAY(
   SELECT CASE WHEN said.place - 1 IN (
     SELECT sentence FROM turn_sources s WHERE s.workspace_id = turns.workspace_id AND s.turn_id = turns.id AND {about}
   ) THEN NULL ELSE said.sealed END
@@ -253,7 +281,7 @@ async def _is_erased(
 async def _purged(connection: AsyncConnection, turn: Turn, workspace: WorkspaceId) -> set[NoteRef]:
     """The notes and clients of a turn that were purged while it was being answered."""
     sources = [source for said in turn.sentences if said for source in said.sources.items()]
-    ids = {ref.id for ref, _ in sources} | {owner for _, owner in sources}
+    ids = {ref.id for ref, _ in sources} | {source.client for _, source in sources}
     query = select(tombstones.c.entity, tombstones.c.entity_id).where(
         tombstones.c.workspace_id == workspace, tombstones.c.entity_id.in_(ids)
     )
@@ -268,29 +296,71 @@ def _without(turn: Turn, purged: set[NoteRef]) -> Turn:
     clients = {ref.id for ref in purged if ref.entity == "clients"}
 
     def stays(said: Sentence) -> bool:
-        return not any(ref in purged or owner in clients for ref, owner in said.sources.items())
+        sources = said.sources.items()
+        return not any(ref in purged or source.client in clients for ref, source in sources)
 
     sentences = [said if said and stays(said) else None for said in turn.sentences]
-    return replace(turn, question=None, sentences=sentences)
+    outcome = {name: value for name, value in turn.outcome.items() if name != SEARCHED}
+    return replace(turn, question=None, sentences=sentences, outcome=outcome)
 
 
 def _heads(user: UserId, workspace: WorkspaceId) -> Any:
-    said = (
-        select(func.count())
+    said = _said(workspace)
+    joined = conversations.join(said, true())
+    return select(*_HEAD, said).select_from(joined).where(*_owned(user, workspace))
+
+
+def _lines(user: UserId, workspace: WorkspaceId) -> Any:
+    """Heads, each with the first question that is still there, sealed."""
+    said, first = _said(workspace), _first_question(workspace)
+    joined = conversations.join(said, true()).outerjoin(first, true())
+    return select(*_HEAD, said, first).select_from(joined).where(*_owned(user, workspace))
+
+
+_HEAD = (conversations.c.id, conversations.c.client_id, conversations.c.started_at)
+
+
+def _owned(user: UserId, workspace: WorkspaceId) -> tuple[ColumnElement[bool], ...]:
+    return conversations.c.workspace_id == workspace, conversations.c.user_id == user
+
+
+def _said(workspace: WorkspaceId) -> Any:
+    """How many turns a conversation has, and when the last one was."""
+    last = func.max(turns.c.asked_at)
+    return (
+        select(func.count().label("said"), last.label("last_at"))
         .where(turns.c.workspace_id == workspace, turns.c.conversation_id == conversations.c.id)
-        .scalar_subquery()
+        .lateral("said")
     )
-    return select(
-        conversations.c.id,
-        conversations.c.client_id,
-        conversations.c.started_at,
-        said.label("said"),
-    ).where(conversations.c.workspace_id == workspace, conversations.c.user_id == user)
+
+
+def _first_question(workspace: WorkspaceId) -> Any:
+    return (
+        select(turns.c.id.label("turn_id"), turns.c.key_epoch, turns.c.question)
+        .where(
+            turns.c.workspace_id == workspace,
+            turns.c.conversation_id == conversations.c.id,
+            turns.c.question.is_not(None),
+        )
+        .order_by(turns.c.asked_at, turns.c.id)
+        .limit(1)
+        .lateral("first")
+    )
 
 
 def _head(row: Row[Any]) -> ConversationHead:
+    return ConversationHead(**_told(row))
+
+
+def _line(row: Row[Any], keys: WorkspaceKeys) -> ConversationLine:
+    question = _open_question(row.question, row.turn_id, row.key_epoch, keys)
+    return ConversationLine(**_told(row), question=question)
+
+
+def _told(row: Row[Any]) -> dict[str, Any]:
     client = ClientId(row.client_id) if row.client_id else None
-    return ConversationHead(row.id, client, row.started_at, row.said)
+    times = {"started_at": row.started_at, "last_at": row.last_at}
+    return {"id": row.id, "client": client, **times, "turns": row.said}
 
 
 def _turns(conversation: UUID, user: UserId, workspace: WorkspaceId) -> Any:
@@ -299,32 +369,63 @@ def _turns(conversation: UUID, user: UserId, workspace: WorkspaceId) -> Any:
         conversations.c.id == turns.c.conversation_id,
         conversations.c.user_id == user,
     )
+    thought = and_(
+        feedback.c.workspace_id == turns.c.workspace_id, feedback.c.turn_id == turns.c.id
+    )
     return (
-        select(turns)
+        select(turns, feedback.c.rating, feedback.c.reason)
         .join(conversations, owned)
+        .outerjoin(feedback, thought)
         .where(turns.c.workspace_id == workspace, turns.c.conversation_id == conversation)
         .order_by(turns.c.asked_at, turns.c.id)
     )
 
 
-def _gone_sources(conversation: UUID, workspace: WorkspaceId) -> Any:
-    """The sentences whose note the catalogue no longer has: deleted or archived, so not shown; restored, shown."""
-    there = (
-        select(note_catalogue.c.entity_id)
-        .where(
-            note_catalogue.c.workspace_id == turn_sources.c.workspace_id,
-            note_catalogue.c.entity == turn_sources.c.entity,
-            note_catalogue.c.entity_id == turn_sources.c.entity_id,
-            note_catalogue.c.state != "archived",
-        )
-        .exists()
+def _sources_now(conversation: UUID, workspace: WorkspaceId) -> Any:
+    """What a conversation leans on, as it was then, and as the catalogue has it now."""
+    now = note_catalogue
+    same = and_(
+        now.c.workspace_id == turn_sources.c.workspace_id,
+        now.c.entity == turn_sources.c.entity,
+        now.c.entity_id == turn_sources.c.entity_id,
     )
     mine = select(turns.c.id).where(
         turns.c.workspace_id == workspace, turns.c.conversation_id == conversation
     )
-    return select(turn_sources.c.turn_id, turn_sources.c.sentence).where(
-        turn_sources.c.workspace_id == workspace, turn_sources.c.turn_id.in_(mine), ~there
+    there = and_(now.c.entity_id.is_not(None), now.c.state != "archived", now.c.is_searched)
+    return (
+        select(
+            turn_sources,
+            there.label("is_there"),
+            now.c.texts.label("texts_now"),
+            now.c.updated_at.label("updated_now"),
+        )
+        .outerjoin(now, same)
+        .where(turn_sources.c.workspace_id == workspace, turn_sources.c.turn_id.in_(mine))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What became of the notes that a conversation leans on, by turn and number of the sentence."""
+
+    hidden: frozenset[tuple[UUID, int]]
+    """Whose note is deleted, archived or a draft again: not shown; once it is back, shown."""
+    changed: Mapping[tuple[UUID, int], frozenset[tuple[NoteRef, str]]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row[Any]], workspace: WorkspaceId) -> "_Sources":
+        hidden, changed = set[tuple[UUID, int]](), defaultdict[tuple[UUID, int], set[Any]](set)
+        for row in rows:
+            place = row.turn_id, row.sentence
+            if not row.is_there:
+                hidden.add(place)
+                continue
+            ref = NoteRef(workspace, row.entity, row.entity_id)
+            kept = Source(ClientId(row.client_id), row.version, row.updated_at, row.texts)
+            fields = kept.changed(row.texts_now, row.updated_now)
+            changed[place] |= {(ref, field) for field in fields}
+        return cls(frozenset(hidden), {place: frozenset(one) for place, one in changed.items()})
 
 
 def _turn_row(turn: Turn, keys: WorkspaceKeys, *, conversation: UUID) -> dict[str, object]:
@@ -346,16 +447,18 @@ def _turn_row(turn: Turn, keys: WorkspaceKeys, *, conversation: UUID) -> dict[st
 def _kept(said: Sentence) -> dict[str, object]:
     """As it is sealed; its sources stand in a table of their own."""
     lead = {"lead": said.lead} if said.lead else {}
-    return {"text": said.text, "citations": said.citations, **lead}
+    risk = {"risk": True} if said.is_risk else {}
+    return {"text": said.text, "citations": said.citations, **lead, **risk}
 
 
 def _source_rows(turn: Turn, workspace: WorkspaceId) -> list[dict[str, object]]:
     return [
         {"workspace_id": workspace, "turn_id": turn.id, "sentence": place}
-        | {"entity": note.entity, "entity_id": note.id, "client_id": client}
+        | {"entity": note.entity, "entity_id": note.id, "client_id": source.client}
+        | {"version": source.version, "updated_at": source.updated_at, "texts": source.texts}
         for place, said in enumerate(turn.sentences)
         if said
-        for note, client in sorted(said.sources.items(), key=lambda item: str(item[0].id))
+        for note, source in sorted(said.sources.items(), key=lambda item: str(item[0].id))
     ]
 
 
@@ -368,7 +471,7 @@ def reseal_turn(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
     def again(blob: bytes | None, part: str) -> bytes | None:
         if blob is None:
             return None
-        plain = _open(blob, row, keys, part)
+        plain = _open(blob, row.id, row.key_epoch, keys, part)
         return seal(plain, key=keys.seal, place=_place(keys, row.id, part))
 
     sentences = [again(blob, str(place)) for place, blob in enumerate(row.sentences)]
@@ -376,18 +479,29 @@ def reseal_turn(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
     return {"key_epoch": keys.epoch, "question": question, "sentences": sentences}
 
 
-def _open_turn(row: Row[Any], keys: WorkspaceKeys, hidden: set[tuple[UUID, int]]) -> Turn:
+def _open_turn(row: Row[Any], keys: WorkspaceKeys, sources: _Sources) -> Turn:
     sentences = [
-        _open_sentence(None if (row.id, place) in hidden else blob, row, keys, place)
+        None if (row.id, place) in sources.hidden else _open_sentence(blob, row, keys, place)
         for place, blob in enumerate(row.sentences)
     ]
     return Turn(
         id=row.id,
-        question=json.loads(_open(row.question, row, keys, "question")) if row.question else None,
-        sentences=sentences,
+        question=_open_question(row.question, row.id, row.key_epoch, keys),
+        sentences=[
+            said and replace(said, changed=sources.changed.get((row.id, place), frozenset()))
+            for place, said in enumerate(sentences)
+        ],
         outcome=row.outcome,
         asked_at=row.asked_at,
+        feedback=Feedback(row.rating, row.reason) if row.rating else None,
     )
+
+
+def _open_question(blob: bytes | None, turn: UUID, epoch: int, keys: WorkspaceKeys) -> str | None:
+    if blob is None:
+        return None
+    question: str = json.loads(_open(blob, turn, epoch, keys, "question"))
+    return question
 
 
 def _open_sentence(
@@ -395,16 +509,17 @@ def _open_sentence(
 ) -> Sentence | None:
     if blob is None:
         return None
-    said = json.loads(_open(blob, row, keys, str(place)))
-    return Sentence(said["text"], said["citations"], {}, said.get("lead", ""))
+    said = json.loads(_open(blob, row.id, row.key_epoch, keys, str(place)))
+    lead, is_risk = said.get("lead", ""), said.get("risk", False)
+    return Sentence(said["text"], said["citations"], {}, lead, is_risk)
 
 
 def _seal(value: object, keys: WorkspaceKeys, turn: UUID, part: str) -> bytes:
     return seal(json.dumps(value).encode(), key=keys.seal, place=_place(keys, turn, part))
 
 
-def _open(blob: bytes, row: Row[Any], keys: WorkspaceKeys, part: str) -> bytes:
-    return unseal(blob, key=keys.seal_of(row.key_epoch), place=_place(keys, row.id, part))
+def _open(blob: bytes, turn: UUID, epoch: int, keys: WorkspaceKeys, part: str) -> bytes:
+    return unseal(blob, key=keys.seal_of(epoch), place=_place(keys, turn, part))
 
 
 def _place(keys: WorkspaceKeys, turn: UUID, part: str) -> tuple[str, ...]:

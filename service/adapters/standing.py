@@ -104,6 +104,7 @@ class PgStandings:
             ),
             require_consent=self._value(workspace, "require_consent", self.start.require_consent),
             pseudonyms=self._value(workspace, "pseudonyms", self.start.pseudonyms),
+            conversations=self._value(workspace, "conversations", self.start.conversations),
             daily_budget=None if (budget := self._budget(workspace)) == NO_BUDGET else budget,
         )
 

@@ -4,9 +4,9 @@ The same answer as JSON and as events.
 """
 
 import time
+from asyncio import to_thread
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -18,15 +18,15 @@ from service.api.bulkhead import Bulkhead
 from service.api.context import request_id
 from service.api.dependencies import Caller, Held, Opened, Places, body
 from service.api.document import documents, documents_events
+from service.api.keeping import turn_of
 from service.api.leaving import unless_left
-from service.api.schemas import ChatRequest, ChatResponse, CitationOut, answer_fields, problems
+from service.api.schemas import ChatRequest, ChatResponse, answer_fields, problems
 from service.api.stream import EventStream, wants_events
-from service.api.trail import outcome_of, recorded_chat
+from service.api.trail import ChatRecord, outcome_of, recorded_chat
 from service.container import Container
-from service.domain.answers import Answer, Citation, Question
+from service.domain.answers import Answer, Question
 from service.domain.identity import ClientId, Principal
 from service.domain.progress import Tell
-from service.domain.turns import Sentence, Turn
 from service.errors import (
     AllowanceUsed,
     ClientNotFound,
@@ -99,10 +99,15 @@ class _Asking:
 
     async def _answer(self, tell: Tell | None) -> ChatResponse:
         asked, caller, opened = self.asked, self.caller, self.opened
+        keeps = self.standing.conversations
+        if asked.conversation_id and not keeps:
+            raise ConversationNotFound
         client, earlier = await _scope(asked, caller, opened)
         await _take_allowance(caller, opened)
         conversation = asked.conversation_id or uuid4()
-        opening = await _opening(asked, caller, opened, client=client, conversation=conversation)
+        opening = await _opening(
+            asked, caller, opened, client=client, conversation=conversation if keeps else None
+        )
         async with recorded_chat(opened, caller, opening) as record:
             answer = await opened.ask(
                 _question(asked, client, self.standing),
@@ -112,15 +117,7 @@ class _Asking:
                 tell=tell,
             )
             record.outcome, record.model = answer.status, answer.model
-            turn = _turn(asked.query, answer)
-            record.keep = partial(
-                opened.conversations.add_turn,
-                conversation=conversation,
-                client=client,
-                user=caller.user,
-                workspace=caller.workspace,
-                turn=turn,
-            )
+            kept = await self._kept(answer, record, client=client, conversation=conversation)
         log.info(
             "question.answered",
             outcome=answer.status,
@@ -130,10 +127,30 @@ class _Asking:
         return ChatResponse(
             **answer_fields(answer),
             processing_time_ms=round((time.perf_counter() - self.started) * 1000),
-            conversation_id=conversation,
-            message_id=turn.id,
+            conversation_id=conversation if kept else None,
+            message_id=kept,
             request_id=request_id(),
         )
+
+    async def _kept(
+        self, answer: Answer, record: ChatRecord, *, client: ClientId | None, conversation: UUID
+    ) -> UUID | None:
+        """Sees to it that the turn is kept, and says under which id; None where nothing is, by now at least."""
+        opened, workspace = self.opened, self.caller.workspace
+        if not (await opened.standings.of(workspace)).conversations:
+            return None
+        key = (await opened.keys.keys(workspace=workspace)).index
+        # A count over 500 long notes has 18 MB to digest: 126 ms in which nobody else would be served.
+        turn = await to_thread(turn_of, self.asked, answer, notes=record.trail.notes, key=key)
+        record.keep = partial(
+            opened.conversations.add_turn,
+            conversation=conversation,
+            client=client,
+            user=self.caller.user,
+            workspace=workspace,
+            turn=turn,
+        )
+        return turn.id
 
 
 async def _opening(
@@ -142,7 +159,7 @@ async def _opening(
     opened: Container,
     *,
     client: ClientId | None,
-    conversation: UUID,
+    conversation: UUID | None,
 ) -> dict[str, Any]:
     """What the audit trail says before any text is pulled; of the question itself only a keyed digest."""
     keys = await opened.keys.keys(workspace=caller.workspace)
@@ -150,7 +167,7 @@ async def _opening(
         "query": digest(keys.index, "audit.query", asked.query),
         "language": language_of(asked.query),
         "client": str(client) if client else None,
-        "conversation": str(conversation),
+        "conversation": str(conversation) if conversation else None,
         "mode": asked.mode,
         "role": caller.role,
     }
@@ -217,33 +234,3 @@ def _question(asked: ChatRequest, client: ClientId | None, standing: Standing) -
         mode=asked.mode,
         require_consent=standing.require_consent,
     )
-
-
-def _turn(query: str, answer: Answer) -> Turn:
-    """The answer cut at its sentences, each with the notes that must exist for it to be shown again."""
-    by_sentence: dict[tuple[int, int], list[Citation]] = {}
-    for citation in answer.citations:
-        place = (citation.answer_start, citation.answer_end)
-        by_sentence.setdefault(place, []).append(citation)
-    heading = [Sentence(answer.heading.text, [], answer.heading.sources)] if answer.heading else []
-    sentences = [
-        Sentence(
-            text=answer.text[start:end],
-            citations=[CitationOut.of(one).model_dump(mode="json") for one in cited],
-            sources={one.note: one.client for one in cited},
-            lead=_lead(answer.text, start),
-        )
-        for (start, end), cited in by_sentence.items()
-    ]
-    return Turn(
-        id=uuid4(),
-        question=query,
-        sentences=[*heading, *sentences] or [Sentence(answer.text, [], {})],
-        outcome={"status": answer.status, "language": answer.language, "model": answer.model},
-        asked_at=datetime.now(UTC),
-    )
-
-
-def _lead(text: str, start: int) -> str:
-    """What stands before a sentence on its line."""
-    return text[text.rfind("\n", 0, start) + 1 : start]

@@ -2,82 +2,106 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from service.api.dependencies import Caller, Opened
+from service.api.dependencies import Caller, Held, Opened
 from service.api.schemas import (
     ConversationOut,
     ConversationTurns,
+    FeedbackOut,
     HistoryPage,
+    PastCitation,
+    PastRisk,
+    SearchOut,
     TurnOut,
     problems,
 )
 from service.api.trail import write
 from service.container import Container
 from service.domain.audit import Action
-from service.domain.identity import Principal
-from service.domain.turns import Sentence, Turn
+from service.domain.identity import ClientId, Principal
+from service.domain.turns import SEARCHED, Sentence, Turn, marked
 from service.errors import ConversationNotFound, MalformedRequest
-from service.ports import ConversationHead
+from service.ports import ConversationHead, Standing
 
 router = APIRouter(prefix="/api/v1/ai/agent/history", tags=["history"])
 
+OF_ALL = problems(401, 403, 422, 503)
 OF_ONE = problems(401, 403, 404, 422, 503)
 PAGE = 20
 MOST = 100
 
 
-@router.get("", operation_id="list_conversations", responses=problems(401, 403, 422, 503))
+@router.get("", operation_id="list_conversations", responses=OF_ALL)
 async def conversations(
     caller: Caller,
+    standing: Held,
     opened: Opened,
+    client_id: UUID | None = None,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> HistoryPage:
-    await write(opened, caller, "history.read", {"conversation": None, "notes": []})
-    heads = await opened.conversations.page(
+    """One's own conversations; with `client_id` those about this client alone."""
+    client = ClientId(client_id) if client_id else None
+    told = {"conversation": None, "client": str(client) if client else None}
+    await write(opened, caller, "history.read", {**told, "notes": []})
+    before = _read_cursor(cursor)
+    if not standing.conversations:
+        return HistoryPage(conversations=[], next=None)
+    lines = await opened.conversations.page(
         user=caller.user,
         workspace=caller.workspace,
-        before=_read_cursor(cursor),
+        client=client,
+        before=before,
         limit=limit + 1,
     )
-    shown = heads[:limit]
-    more = len(heads) > limit
+    shown = lines[:limit]
+    more = len(lines) > limit
     return HistoryPage(
-        conversations=[ConversationOut.of(head) for head in shown],
+        conversations=[ConversationOut.of(line) for line in shown],
         next=_cursor(shown[-1].started_at) if more else None,
     )
 
 
+@router.delete("", status_code=204, operation_id="delete_conversations", responses=OF_ALL)
+async def delete_all(caller: Caller, opened: Opened) -> Response:
+    """All of one's own conversations, for good."""
+    await write(opened, caller, "conversation.deleted", {"conversation": None})
+    await opened.conversations.delete_all(user=caller.user, workspace=caller.workspace)
+    return Response(status_code=204)
+
+
 @router.get("/{conversation_id}", operation_id="read_conversation", responses=OF_ONE)
-async def conversation(conversation_id: UUID, caller: Caller, opened: Opened) -> ConversationTurns:
-    return await _opened("history.read", conversation_id, caller, opened)
+async def conversation(
+    conversation_id: UUID, caller: Caller, standing: Held, opened: Opened
+) -> ConversationTurns:
+    head = await _head(conversation_id, caller, standing, opened)
+    return await _shown_to("history.read", head, caller, opened)
 
 
 @router.get("/{conversation_id}/export", operation_id="export_conversation", responses=OF_ONE)
 async def export(
-    conversation_id: UUID, caller: Caller, opened: Opened, response: Response
+    conversation_id: UUID, caller: Caller, standing: Held, opened: Opened, response: Response
 ) -> ConversationTurns:
     """The same as a file to keep."""
-    turns = await _opened("conversation.exported", conversation_id, caller, opened)
+    head = await _head(conversation_id, caller, standing, opened)
+    turns = await _shown_to("conversation.exported", head, caller, opened)
     name = f"conversation-{conversation_id}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return turns
 
 
-async def _opened(
-    action: Action, conversation_id: UUID, caller: Principal, opened: Container
+async def _shown_to(
+    action: Action, head: ConversationHead, caller: Principal, opened: Container
 ) -> ConversationTurns:
     """A conversation for its owner, once the audit trail says which notes it shows."""
-    head = await _head(conversation_id, caller, opened)
-    turns = await opened.conversations.turns(
-        conversation_id, user=caller.user, workspace=caller.workspace
-    )
+    turns = await opened.conversations.turns(head.id, user=caller.user, workspace=caller.workspace)
     told = {"conversation": str(head.id), "client": str(head.client) if head.client else None}
     await write(opened, caller, action, {**told, "notes": _notes_shown(turns)})
     return ConversationTurns(
@@ -91,8 +115,8 @@ async def _opened(
 @router.delete(
     "/{conversation_id}", status_code=204, operation_id="delete_conversation", responses=OF_ONE
 )
-async def delete(conversation_id: UUID, caller: Caller, opened: Opened) -> Response:
-    head = await _head(conversation_id, caller, opened)
+async def delete(conversation_id: UUID, caller: Caller, standing: Held, opened: Opened) -> Response:
+    head = await _head(conversation_id, caller, standing, opened)
     # Told first: a deletion that nobody recorded is worse than a record of one that then failed.
     await write(opened, caller, "conversation.deleted", {"conversation": str(head.id)})
     deleted = await opened.conversations.delete(
@@ -103,7 +127,12 @@ async def delete(conversation_id: UUID, caller: Caller, opened: Opened) -> Respo
     return Response(status_code=204)
 
 
-async def _head(conversation_id: UUID, caller: Principal, opened: Container) -> ConversationHead:
+async def _head(
+    conversation_id: UUID, caller: Principal, standing: Standing, opened: Container
+) -> ConversationHead:
+    """The caller's own conversation; where nothing is kept, what is left for the clock to delete is not there."""
+    if not standing.conversations:
+        raise ConversationNotFound
     head = await opened.conversations.head(
         conversation_id, user=caller.user, workspace=caller.workspace
     )
@@ -116,7 +145,7 @@ def _notes_shown(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """The notes whose words are in what is shown, each version once."""
     shown = {
         (
-            "sessions" if cited["type"] == "session" else "clients",
+            "sessions" if cited["session_id"] else "clients",
             cited["session_id"] or cited["client_id"],
             cited["client_id"],
             cited["note_version"],
@@ -134,31 +163,44 @@ def _notes_shown(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 
 def _turn(turn: Turn) -> TurnOut:
     kept = [sentence for sentence in turn.sentences if sentence]
-    answer, citations = _shown(kept)
+    answer, citations = _answer([sentence for sentence in kept if not sentence.is_risk])
+    outcome, searched = turn.outcome, turn.outcome.get(SEARCHED)
     return TurnOut(
         message_id=turn.id,
         asked_at=turn.asked_at,
         query=turn.question,
         answer=answer,
         citations=citations,
-        answer_status=turn.outcome["status"],
-        language=turn.outcome["language"],
-        model=turn.outcome["model"],
-        source_changed=len(kept) < len(turn.sentences),
+        risk=[PastRisk(**_past(one, one.citations[0])) for one in kept if one.is_risk],
+        answer_status=outcome["status"],
+        language=outcome["language"],
+        model=outcome["model"],
+        search=SearchOut(**searched) if searched else None,
+        withheld=outcome.get("withheld"),
+        degraded=outcome.get("degraded", []),
+        source_changed=len(kept) < len(turn.sentences) or any(one.changed for one in kept),
+        feedback=FeedbackOut(**asdict(turn.feedback)) if turn.feedback else None,
     )
 
 
-def _shown(kept: Sequence[Sentence]) -> tuple[str, list[dict[str, Any]]]:
+def _answer(kept: Sequence[Sentence]) -> tuple[str, list[PastCitation]]:
     """The answer as far as it may be shown, its citations with their places in just that text."""
-    answer, citations = "", list[dict[str, Any]]()
+    answer, citations = "", list[PastCitation]()
     for sentence in kept:
         answer += ("\n" if answer else "") + sentence.lead
         place = {"answer_start": len(answer), "answer_end": len(answer) + len(sentence.text)}
         answer += sentence.text
         for citation in sentence.citations:
-            citations.append({**citation, **place})
-            answer += f" [{citation['marker']}]"
+            citations.append(PastCitation(**_past(sentence, citation) | place))
+            answer += marked(citation["marker"])
     return answer, citations
+
+
+def _past(sentence: Sentence, quoted: Mapping[str, Any]) -> dict[str, Any]:
+    """A quote as it was kept, and whether its field says something else by now."""
+    note, field = quoted["session_id"] or quoted["client_id"], quoted["field_name"]
+    changed = {(str(ref.id), name) for ref, name in sentence.changed}
+    return {**quoted, "source_changed": (note, field) in changed}
 
 
 def _cursor(moment: datetime) -> str:

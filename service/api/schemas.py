@@ -1,10 +1,18 @@
 """The wire shapes of the therapist's API; PazPaz's Vue code depends on these names."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from service.domain.answers import (
     LONGEST_QUESTION,
@@ -17,9 +25,11 @@ from service.domain.answers import (
     Mode,
     SearchStatement,
 )
+from service.domain.feedback import Rating, Reason
 from service.domain.progress import Line
 from service.domain.risk import Polarity, Risk, RiskKind
-from service.ports import ConversationHead
+from service.language.titles import title
+from service.ports import ConversationLine
 
 
 def _instant(value: datetime) -> str:
@@ -188,8 +198,9 @@ class ChatResponse(BaseModel):
     language: Language
     retrieved_count: int
     processing_time_ms: int
-    conversation_id: UUID
-    message_id: UUID
+    conversation_id: UUID | None
+    """This and the next are null where nothing is kept of questions: there is nothing to go on with or to rate."""
+    message_id: UUID | None
     request_id: str
     answer_status: AnswerStatus
     model: str
@@ -201,20 +212,24 @@ class ChatResponse(BaseModel):
 
 
 class ConversationOut(BaseModel):
-    """A line of the history."""
+    """A line of the history. `title` is of its first question; null where no question is left of it."""
 
     conversation_id: UUID
     client_id: UUID | None
+    title: str | None
     started_at: Instant
+    updated_at: Instant
     turns: int
 
     @classmethod
-    def of(cls, head: ConversationHead) -> "ConversationOut":
+    def of(cls, line: ConversationLine) -> "ConversationOut":
         return cls(
-            conversation_id=head.id,
-            client_id=head.client,
-            started_at=head.started_at,
-            turns=head.turns,
+            conversation_id=line.id,
+            client_id=line.client,
+            title=title(line.question) if line.question else None,
+            started_at=line.started_at,
+            updated_at=line.last_at,
+            turns=line.turns,
         )
 
 
@@ -225,18 +240,47 @@ class HistoryPage(BaseModel):
     next: str | None
 
 
+class PastCitation(CitationOut):
+    """A citation as it was; `source_changed`: the field it quotes says something else by now."""
+
+    source_changed: bool
+
+
+class PastRisk(RiskOut):
+    """What was pinned above an answer, as it was; `source_changed` as in a citation."""
+
+    source_changed: bool
+
+
+class FeedbackOut(BaseModel):
+    """What its asker thought of an answer."""
+
+    rating: Rating
+    reason: Reason | None
+
+
 class TurnOut(BaseModel):
-    """One question and answer. `source_changed`: sentences were left out because their notes are gone."""
+    """One question and answer.
+
+    `source_changed`: something of it was left out because its note is gone, or leans on what a note does not say any
+    more. `query` is null where a note it was about was erased. `withheld` and `search` are null where they were not
+    kept, or told of such a note.
+    """
 
     message_id: UUID
     asked_at: Instant
     query: str | None
     answer: str
-    citations: list[dict[str, Any]]
+    citations: list[PastCitation]
+    risk: list[PastRisk]
     answer_status: AnswerStatus
     language: Language
     model: str
+    search: SearchOut | None
+    withheld: int | None
+    degraded: list[Lack]
     source_changed: bool
+    feedback: FeedbackOut | None
 
 
 class ConversationTurns(BaseModel):
@@ -246,6 +290,31 @@ class ConversationTurns(BaseModel):
     client_id: UUID | None
     started_at: Instant
     turns: list[TurnOut]
+
+
+class FeedbackRequest(BaseModel):
+    """A word on one of the caller's own answers; it replaces an earlier one. A reason goes with "down" only."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"rating": {"const": "down"}}},
+                {"properties": {"reason": {"type": "null"}}},
+            ]
+        },
+    )
+
+    message_id: UUID
+    rating: Rating
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _reason_of_a_fault(self) -> Self:
+        if self.reason is not None and self.rating != "down":
+            raise ValueError("a reason without a fault")
+        return self
 
 
 class Problem(BaseModel):

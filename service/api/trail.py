@@ -23,6 +23,7 @@ REFUSALS = (
     errors.NotAllowed,
     errors.ClientNotFound,
     errors.ConversationNotFound,
+    errors.MessageNotFound,
     errors.ScopeFixed,
     errors.AllowanceUsed,
     errors.SwitchedOff,

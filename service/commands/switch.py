@@ -29,6 +29,7 @@ NAMES = {
     "consent": "require_consent",
     "pseudonyms": "pseudonyms",
     "budget": "daily_budget",
+    "conversations": "conversations",
 }
 ROLES = ("owner", "assistant")
 MOST_DOLLARS = 1_000_000
@@ -59,6 +60,14 @@ def pseudonyms(rule: Literal["on", "off"], workspace: Workspace = None) -> None:
 
 
 @app.command()
+def conversations(rule: Literal["on", "off"], workspace: Workspace = None) -> None:
+    """Off: nothing of a question or its answer is kept, and there is no history. What is audited stays."""
+    _put("conversations", rule == "on", workspace)
+    if rule == "off":
+        typer.echo("What was kept is not shown any more, and is deleted within an hour.")
+
+
+@app.command()
 def budget(
     amount: Annotated[str, typer.Argument(help="US dollars, as 2.50; or none.")],
     workspace: Workspace = None,
@@ -81,7 +90,7 @@ def roles(
 
 @app.command()
 def reset(
-    name: Literal["assistant", "roles", "consent", "pseudonyms", "budget"],
+    name: Literal["assistant", "roles", "consent", "pseudonyms", "budget", "conversations"],
     workspace: Workspace = None,
 ) -> None:
     """Back to the setting, or to what holds everywhere."""
@@ -104,6 +113,7 @@ def show() -> None:
     typer.echo(f"setting  everywhere  require_consent = {_said(settings.require_consent)}")
     typer.echo(f"setting  everywhere  pseudonyms = {_said(settings.pseudonyms)}")
     typer.echo(f"setting  everywhere  daily_budget = {_said(settings.daily_budget)}")
+    typer.echo(f"setting  everywhere  conversations = {_said(settings.conversations)}")
     for switch in _with_switches(lambda switches: switches.all()):
         typer.echo(_line(switch))
 

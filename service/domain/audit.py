@@ -19,6 +19,7 @@ Action = Literal[
     "history.read",
     "conversation.deleted",
     "conversation.exported",
+    "feedback.given",
     "switch.changed",
     "keys.changed",
     "note.erased",
@@ -77,15 +78,18 @@ class Trail:
     """
 
     uses: dict[NoteRef, NoteUse] = field(default_factory=dict)
+    notes: dict[NoteRef, Note] = field(default_factory=dict, repr=False)
+    """Each as it was at its strongest use, for the digests that a kept turn has of its sources; in no row."""
     meter: Meter = field(default_factory=Meter)
     cost: int = 0
     """In micro-dollars; at most so much, where a call was left before it told what it used."""
 
     def saw(self, note: Note, use: Use) -> None:
-        """Keeps a note's strongest use."""
+        """Keeps a note's strongest use, the last of equals."""
         known = self.uses.get(note.ref)
-        if known is None or _STRENGTH[use] > _STRENGTH[known.use]:
+        if known is None or _STRENGTH[use] >= _STRENGTH[known.use]:
             self.uses[note.ref] = NoteUse(note.ref, note.client, note.version, use)
+            self.notes[note.ref] = note
 
     def details(self) -> list[dict[str, Any]]:
         """As it stands in a row's details."""

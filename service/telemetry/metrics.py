@@ -61,6 +61,9 @@ ENTAILMENT_SECONDS = Histogram(
     ["model"],
     buckets=CALL_BUCKETS,
 )
+FEEDBACK = Counter(
+    "ai_agent_feedback", "Answers that were rated, by what was wrong.", ["rating", "reason"]
+)
 STAGE_SECONDS = Histogram(
     "ai_agent_stage_duration_seconds", "One node of the graph.", ["stage"], buckets=CALL_BUCKETS
 )

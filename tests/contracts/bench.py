@@ -11,6 +11,7 @@ from pazpaz_ai_client.signing import PrivateKey
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.eraser import PgEraser
+from service.adapters.feedback import PgFeedback
 from service.adapters.key_store import PgKeyStore
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.erasure import Subject
@@ -36,6 +37,7 @@ from tests.fakes import (
     WORKSPACE,
     InMemoryChunkStore,
     InMemoryConversations,
+    InMemoryFeedback,
     InMemoryWorkQueue,
     a_bag,
 )
@@ -104,6 +106,7 @@ class Bench:
     store: PgChunkStore | InMemoryChunkStore
     conversations: PgConversations | InMemoryConversations
     eraser: PgEraser | InMemoryChunkStore
+    feedback: PgFeedback | InMemoryFeedback
 
     async def later(self, seconds: float) -> None:
         """Lets time pass for the queue."""
@@ -115,6 +118,10 @@ class Bench:
 
     async def set_models(self, models: IndexModels) -> None:
         """From now on these are the workspace's, as a reindex leaves them."""
+        raise NotImplementedError
+
+    async def set_searched(self, ref: NoteRef, *, is_searched: bool) -> None:
+        """From now on the catalogue says this of an indexed note."""
         raise NotImplementedError
 
     async def lease(self, ref: NoteRef) -> Lease:
@@ -173,6 +180,11 @@ class FakeBench(Bench):
         assert isinstance(self.store, InMemoryChunkStore)
         self.store.held[WORKSPACE] = models
 
+    async def set_searched(self, ref: NoteRef, *, is_searched: bool) -> None:
+        assert isinstance(self.conversations, InMemoryConversations)
+        self.conversations.unsearched -= {ref}
+        self.conversations.unsearched |= set() if is_searched else {ref}
+
 
 @dataclass
 class RealBench(Bench):
@@ -199,11 +211,20 @@ class RealBench(Bench):
             models.beside,
         )
 
+    async def set_searched(self, ref: NoteRef, *, is_searched: bool) -> None:
+        changed = await self.owner.execute(
+            "UPDATE note_catalogue SET is_searched = $4"
+            " WHERE workspace_id = $1 AND entity = $2 AND entity_id = $3",
+            *(ref.workspace, ref.entity, ref.id, is_searched),
+        )
+        assert changed == "UPDATE 1"
+
 
 def fake_bench() -> FakeBench:
     queue = InMemoryWorkQueue(lease_seconds=LEASE_SECONDS)
     store = InMemoryChunkStore(queue)
-    return FakeBench(queue, store, InMemoryConversations(store), store)
+    talks = InMemoryConversations(store)
+    return FakeBench(queue, store, talks, store, InMemoryFeedback(talks))
 
 
 def real_bench(keys: PgKeyStore, owner: "asyncpg.Connection[asyncpg.Record]") -> RealBench:
@@ -211,4 +232,5 @@ def real_bench(keys: PgKeyStore, owner: "asyncpg.Connection[asyncpg.Record]") ->
     store = PgChunkStore(keys.database, keys)
     signing = PrivateKey.generate("ai-tests-1")
     eraser = PgEraser(keys.database, keys, lambda: signing)
-    return RealBench(queue, store, PgConversations(keys.database, keys), eraser, owner)
+    talks, feedback = PgConversations(keys.database, keys), PgFeedback(keys.database)
+    return RealBench(queue, store, talks, eraser, feedback, owner)

@@ -10,9 +10,10 @@ import pytest
 
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
-from service.domain.turns import Sentence, Turn
+from service.domain.turns import Sentence, Source, Turn
 from service.errors import ConversationNotFound
-from tests.contracts.bench import Bench
+from service.ports import IndexedNote
+from tests.contracts.bench import Bench, indexed
 from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
 
 USER, COLLEAGUE = UserId(UUID(int=21)), UserId(UUID(int=22))
@@ -22,7 +23,9 @@ CITED = {"marker": 1, "quote": "ישנה רע", "start": 0, "similarity": 0.5}
 
 def said(text: str, *notes: Note) -> Sentence:
     """A sentence that leans on some notes."""
-    return Sentence(text, [CITED] if notes else [], {note.ref: note.client for note in notes})
+    return Sentence(
+        text, [CITED] if notes else [], {note.ref: Source(note.client) for note in notes}
+    )
 
 
 def a_turn(
@@ -107,6 +110,43 @@ async def test_a_head_tells_scope_start_and_length(bench: Bench) -> None:
     assert await bench.conversations.head(uuid4(), user=USER, workspace=WORKSPACE) is None
 
 
+async def test_a_line_has_the_first_question_that_is_still_there(bench: Bench) -> None:
+    """A list shows how a conversation began, as far as that was not erased, and when it was last gone on with."""
+    gone = a_note("one")
+    await bench.index(gone)
+    first = a_turn(said("from one", gone), question="first")
+    conversation = await add(bench, a_turn(question="third", after=2), first)
+    await add(bench, a_turn(question="second", after=1), conversation=conversation)
+    page: dict[str, Any] = {"user": USER, "workspace": WORKSPACE, "before": None, "limit": 9}
+
+    [line] = await bench.conversations.page(**page)
+    assert (line.question, line.turns) == ("first", 3)
+    assert line.last_at == NOW + timedelta(minutes=2)
+    await bench.erase(gone.ref)
+    [line] = await bench.conversations.page(**page)
+    assert line.question == "second"
+
+
+async def test_where_every_question_is_gone_a_line_has_none(bench: Bench) -> None:
+    """A conversation is listed without a question too."""
+    await add(bench, a_turn(question=None))
+    [line] = await bench.conversations.page(user=USER, workspace=WORKSPACE, before=None, limit=9)
+    assert (line.question, line.turns) == (None, 1)
+
+
+async def test_a_page_can_be_of_one_client(bench: Bench) -> None:
+    """Then it has the conversations about that client alone, in the same order and with the same bounds."""
+    ids = [await add(bench, a_turn(after=n), client=CLIENT) for n in range(3)]
+    await add(bench, a_turn(after=1))
+    await add(bench, a_turn(after=1), client=OTHER_CLIENT)
+    await add(bench, a_turn(after=1), client=CLIENT, user=COLLEAGUE)
+    page: dict[str, Any] = {"user": USER, "workspace": WORKSPACE, "client": CLIENT, "limit": 2}
+
+    first = await bench.conversations.page(before=None, **page)
+    rest = await bench.conversations.page(before=first[-1].started_at, **page)
+    assert [line.id for line in (*first, *rest)] == ids[::-1]
+
+
 async def test_pages_are_newest_first(bench: Bench) -> None:
     """A page holds at most so many conversations, and the next one goes on before its last."""
     ids = [await add(bench, a_turn(after=minute)) for minute in range(3)]
@@ -167,6 +207,122 @@ async def test_a_deleted_conversation_is_gone(bench: Bench) -> None:
     page = await bench.conversations.page(user=USER, workspace=WORKSPACE, before=None, limit=9)
     assert [head.id for head in page] == [other]
     assert not await bench.conversations.delete(conversation, user=USER, workspace=WORKSPACE)
+
+
+async def test_all_of_a_users_conversations_go_at_once(bench: Bench) -> None:
+    """A colleague's, and the same user's in another workspace, stay."""
+    for _ in range(2):
+        await add(bench, a_turn(said("mine")))
+    kept = [
+        (COLLEAGUE, WORKSPACE, await add(bench, a_turn(), user=COLLEAGUE)),
+        (USER, OTHER_WORKSPACE, await add(bench, a_turn(), workspace=OTHER_WORKSPACE)),
+    ]
+    assert await bench.conversations.delete_all(user=USER, workspace=WORKSPACE) == 2
+    assert await bench.conversations.delete_all(user=USER, workspace=WORKSPACE) == 0
+
+    listed = {"before": None, "limit": 9}
+    assert await bench.conversations.page(user=USER, workspace=WORKSPACE, **listed) == []
+    for user, workspace, id in kept:
+        [line] = await bench.conversations.page(user=user, workspace=workspace, **listed)
+        assert line.id == id
+
+
+def quoting(note: Note, **texts: str) -> Sentence:
+    """A sentence that leans on fields with these digests."""
+    source = Source(note.client, note.version, note.updated_at, texts)
+    return Sentence("said", [CITED], {note.ref: source})
+
+
+def with_texts(note: Note, **texts: str) -> IndexedNote:
+    """A note of which the index holds these digests."""
+    return replace(indexed(note), texts=texts)
+
+
+async def changed(bench: Bench, conversation: UUID) -> list[set[str] | None]:
+    """The fields of each sentence of its only turn that say something else by now; None for a hidden one."""
+    [turn] = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    return [{name for _, name in one.changed} if one else None for one in turn.sentences]
+
+
+async def test_an_edit_of_a_cited_field_is_told(bench: Bench) -> None:
+    """By the digest of the field's text: an edit to another field is no change, one taken back is none any more."""
+    note, other = a_note("one", plan="two"), a_note("three")
+    await bench.index(note, other)
+    both = Source(note.client, 1, NOW, {"subjective": "a", "plan": "b"})
+    turn = a_turn(
+        quoting(note, subjective="a"),
+        quoting(note, plan="b"),
+        Sentence("both", [CITED], {note.ref: both, other.ref: Source(other.client, 1, NOW)}),
+    )
+    conversation = await add(bench, turn)
+
+    await bench.index(with_texts(note, subjective="a", plan="b"))
+    assert await changed(bench, conversation) == [set(), set(), set()]
+    await bench.index(with_texts(note, subjective="c", plan="b", objective="d"))
+    assert await changed(bench, conversation) == [{"subjective"}, set(), {"subjective"}]
+    [read] = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    assert read.sentences[0] is not None
+    assert read.sentences[0].changed == {(note.ref, "subjective")}
+    await bench.index(with_texts(note, subjective="a"))
+    assert await changed(bench, conversation) == [set(), {"plan"}, {"plan"}]
+
+
+async def test_without_digests_the_moment_of_the_last_change_decides(bench: Bench) -> None:
+    """A note that was not looked at since digests are kept; a sentence of before they were is taken as it is."""
+    note = a_note("one")
+    await bench.index(note)
+    conversation = await add(bench, a_turn(quoting(note, subjective="a"), said("old", note)))
+    assert await changed(bench, conversation) == [set(), set()]
+
+    await bench.index(replace(note, updated_at=NOW + timedelta(seconds=1)))
+    assert await changed(bench, conversation) == [{"subjective"}, set()]
+    await bench.index(with_texts(note, subjective="a"))
+    assert await changed(bench, conversation) == [set(), set()]
+
+
+async def test_a_note_that_is_a_draft_again_hides_what_was_said(bench: Bench) -> None:
+    """What nobody may search nobody is shown; final again, it is."""
+    note = a_note("one")
+    await bench.index(note)
+    conversation = await add(bench, a_turn(quoting(note, subjective="a")))
+    await bench.set_searched(note.ref, is_searched=False)
+    assert await changed(bench, conversation) == [None]
+    await bench.set_searched(note.ref, is_searched=True)
+    assert await changed(bench, conversation) == [set()]
+
+
+async def test_what_was_pinned_hides_and_goes_with_its_note(bench: Bench) -> None:
+    """A quote above an answer is a sentence like any other: sealed, hidden with its note, shredded with it."""
+    gone, other = a_note("one"), a_note("two")
+    await bench.index(gone, other)
+    risk = replace(said("danger", gone), is_risk=True)
+    conversation = await add(bench, a_turn(said("from two", other), risk))
+    [turn] = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    assert turn.sentences[1] == Sentence("danger", [CITED], {}, is_risk=True)
+
+    await bench.forget(gone.ref)
+    assert (await texts(bench, conversation))[0][1] == ["from two", None]
+    await bench.index(gone)
+    assert (await texts(bench, conversation))[0][1] == ["from two", "danger"]
+    await bench.erase(gone.ref)
+    await bench.index(gone)
+    assert await texts(bench, conversation) == [(None, ["from two", None])]
+
+
+async def test_the_days_that_were_searched_go_with_an_erased_note(bench: Bench) -> None:
+    """One of them may have been the note's own; states and counts of the answer stay, other turns stay whole."""
+    gone = a_note("one")
+    await bench.index(gone)
+    outcome = {"status": "answered", "withheld": 1, "search": {"notes_read": 3}}
+    turns = a_turn(said("one", gone)), a_turn(said("none"), after=1)
+    conversation = await add(bench, *(replace(turn, outcome=outcome) for turn in turns))
+    await bench.erase(gone.ref)
+    late = replace(a_turn(said("one", gone), after=2), outcome=outcome)
+    await add(bench, late, conversation=conversation)
+
+    read = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    shorter = {"status": "answered", "withheld": 1}
+    assert [turn.outcome for turn in read] == [shorter, outcome, shorter]
 
 
 async def test_a_sentence_is_hidden_while_its_note_is_gone(bench: Bench) -> None:

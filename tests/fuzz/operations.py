@@ -19,11 +19,12 @@ from service.container import OUR_AUDIENCE, now
 from service.domain.answers import Question
 from service.domain.audit import AuditEntry, Trail
 from service.domain.erasure import Subject
+from service.domain.feedback import Feedback
 from service.domain.identity import TokenClaims, UserId, WorkspaceId
 from service.domain.notes import ManifestItem, NoteRef
 from service.domain.risk import RiskSpan
 from service.domain.scope import Place, Within
-from service.domain.turns import Sentence, Turn
+from service.domain.turns import Sentence, Source, Turn
 from service.errors import (
     ChatAlreadyClosed,
     ConversationNotFound,
@@ -43,7 +44,7 @@ from service.security.chain import Checkpoint
 from service.security.keys import KeyEncryptionKey, digest, new_key
 from tests.fakes import NOW, a_context
 from tests.fuzz.builds import Build
-from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, SESSIONS, Practice, World, ref
+from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, SESSIONS, TURNS, Practice, World, ref
 
 Operation = Callable[["Run"], Awaitable[None]]
 REGISTRY: dict[Operation, tuple[int, tuple[str, ...]]] = {}
@@ -413,7 +414,7 @@ async def say(run: Run) -> None:
     user, conversation = run.chance.choice(at.users), run.chance.choice(CONVERSATIONS)
     client = run.chance.choice([None, *CLIENTS])
     sources = {
-        indexed.note.ref: indexed.note.client
+        indexed.note.ref: Source(indexed.note.client)
         for indexed in run.chance.sample(
             list(at.store.indexed.values()), min(1, len(at.store.indexed))
         )
@@ -456,6 +457,35 @@ async def delete_a_conversation(run: Run) -> None:
     mine = {"user": run.chance.choice(at.users), "workspace": at.id}
     said = await run.parts.conversations.delete(conversation, **mine)
     run.same(said, await at.conversations.delete(conversation, **mine))
+
+
+@covers("PgConversations.delete_all")
+async def delete_a_users_conversations(run: Run) -> None:
+    """A colleague's stay, and those of the user's own name next door."""
+    at = run.world.any()
+    mine = {"user": run.chance.choice(at.users), "workspace": at.id}
+    said = await run.parts.conversations.delete_all(**mine)
+    run.same(said, await at.conversations.delete_all(**mine))
+
+
+@covers("PgFeedback.may_rate", "PgFeedback.give", weight=4)
+async def rate_an_answer(run: Run) -> None:
+    """A turn's id is the same in every practice, and the turn another."""
+    at = run.world.any()
+    turn, given = run.chance.choice(TURNS[: run.world.any().turns + 1]), Feedback("down", "unclear")
+    mine: dict[str, Any] = {"user": run.chance.choice(at.users), "workspace": at.id}
+    may = await run.parts.feedback.may_rate(turn, **mine)
+    run.same(may, await at.feedback.may_rate(turn, **mine))
+    said = await run.parts.feedback.give(turn, given, **mine, at=NOW)
+    run.same(said, await at.feedback.give(turn, given, **mine, at=NOW))
+
+
+@covers("PgFeedback.given", weight=2)
+async def list_feedback(run: Run) -> None:
+    at = run.world.any()
+    real = await run.parts.feedback.given(workspace=at.id)
+    # What was asked over HTTP is the askers', and not in this model.
+    run.same(list(real), list(await at.feedback.given(workspace=at.id)))
 
 
 # Keys, work, erasure

@@ -13,9 +13,10 @@ from service.domain.identity import UserId
 from service.main import build_app
 from tests.fuzz.builds import Build
 from tests.fuzz.operations import Leak, Run, covers
-from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, Practice
+from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, TURNS, Practice
 
 CHAT, HISTORY = "/api/v1/ai/agent/chat", "/api/v1/ai/agent/history"
+FEEDBACK = "/api/v1/ai/agent/feedback"
 EVENTS = "/internal/v1/events"
 
 
@@ -121,6 +122,33 @@ async def open_a_conversation(run: Run) -> None:
     run.same(response.status_code == 404, at.asked.get(wanted) != user)
     if method == "DELETE" and response.status_code == 204:
         del at.asked[wanted]
+
+
+@covers("DELETE /api/v1/ai/agent/history", weight=1)
+async def delete_all_history(run: Run) -> None:
+    """One's own, and nobody else's anywhere."""
+    at = run.world.any()
+    user = run.chance.choice(at.askers)
+    response = await run.http.delete(HISTORY, headers=bearer(run, at, user))
+    at.audit += 1
+    run.same(response.status_code, 204)
+    for conversation in [one for one, whose in at.asked.items() if whose == user]:
+        del at.asked[conversation]
+
+
+@covers("POST /api/v1/ai/agent/feedback", weight=2)
+async def rate_what_is_not_theirs(run: Run) -> None:
+    """Turns of the model's users are there in every practice, and nobody's who comes over HTTP."""
+    at = run.world.any()
+    body = {
+        "message_id": str(run.chance.choice(TURNS[: run.world.any().turns + 1])),
+        "rating": "up",
+    }
+    headers = bearer(run, at, run.chance.choice(at.askers))
+    response = await run.http.post(FEEDBACK, json=body, headers=headers)
+    at.audit += 1
+    run.same(response.status_code, 404)
+    run.clean(response.text, at)
 
 
 @covers("POST /api/v1/ai/agent/chat", "GET /api/v1/ai/agent/history", weight=2)

@@ -9,6 +9,7 @@ from service.domain.notes import Client, Note, NoteRef
 from tests.fakes import (
     InMemoryChunkStore,
     InMemoryConversations,
+    InMemoryFeedback,
     InMemoryNoteSource,
     a_client,
     a_note,
@@ -50,6 +51,7 @@ class Practice:
 
     def __post_init__(self) -> None:
         self.conversations = InMemoryConversations(self.store)
+        self.feedback = InMemoryFeedback(self.conversations)
         for client in CLIENTS:
             self.source.take(self.client(client))
 

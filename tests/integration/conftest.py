@@ -7,16 +7,15 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import insert
 
-from service.adapters.database import feedback
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage
 from service.domain.audit import AuditEntry
+from service.domain.feedback import Feedback
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
-from service.domain.turns import Sentence, Turn
+from service.domain.turns import Sentence, Source, Turn
 from service.keeper import keeper_of
 from service.language.chunking import chunk_note
 from service.ports import Event, IndexedNote, Lease, Space
@@ -106,18 +105,21 @@ async def _indexed(note: Note, opened: Container) -> IndexedNote:
 
 async def _say(opened: Container, note: Note) -> None:
     """One turn that says the same twice, so that equal texts can be compared at rest."""
-    said = Sentence(CANARY, [{"quote": CANARY, "client_name": CANARY}], {note.ref: note.client})
-    turn = Turn(uuid4(), CANARY, [said, said], {"status": "answered"}, NOW)
+    said = Sentence(
+        CANARY, [{"quote": CANARY, "client_name": CANARY}], {note.ref: Source(note.client)}
+    )
+    turn, user = Turn(uuid4(), CANARY, [said, said], {"status": "answered"}, NOW), UserId(uuid4())
     await opened.conversations.add_turn(
         conversation=uuid4(),
         client=None,
-        user=UserId(uuid4()),
+        user=user,
         workspace=note.ref.workspace,
         turn=turn,
     )
-    row = {"workspace_id": note.ref.workspace, "turn_id": turn.id, "user_id": uuid4()}
-    async with opened.database.tenant_tx(note.ref.workspace) as connection:
-        await connection.execute(insert(feedback).values(row | {"rating": "up", "at": NOW}))
+    given = Feedback("down", "wrong_fact")
+    assert await opened.feedback.give(
+        turn.id, given, user=user, workspace=note.ref.workspace, at=NOW
+    )
 
 
 async def _record(opened: Container, workspace: WorkspaceId) -> None:

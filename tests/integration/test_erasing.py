@@ -23,7 +23,7 @@ from service.container import Container, now
 from service.domain.erasure import SignedReceipt, Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
-from service.domain.turns import Sentence, Turn
+from service.domain.turns import Sentence, Source, Turn
 from service.errors import BadReceipt, TracesLeft
 from service.ports import Event
 from service.restorer import Restorer, restorer_of
@@ -106,7 +106,9 @@ class House:
 
 
 def a_turn(*notes: Note) -> Turn:
-    said = [Sentence(note.fields["subjective"], [], {note.ref: note.client}) for note in notes]
+    said = [
+        Sentence(note.fields["subjective"], [], {note.ref: Source(note.client)}) for note in notes
+    ]
     return Turn(uuid4(), "?", said, {"status": "answered"}, NOW)
 
 

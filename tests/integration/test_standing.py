@@ -133,6 +133,19 @@ async def test_pseudonyms_are_switched_by_workspace(
     assert (await process.later(WorkspaceId(uuid4()))).pseudonyms
 
 
+async def test_conversations_are_switched_by_workspace(
+    process: Process, switches: PgSwitches, workspace: WorkspaceId
+) -> None:
+    """The nearest row holds: off everywhere, a practice may still keep its own."""
+    await switches.put("conversations", False)
+    await switches.put("conversations", True, workspace=workspace)
+    try:
+        assert (await process.later(workspace)).conversations
+        assert not (await process.later(WorkspaceId(uuid4()))).conversations
+    finally:
+        await switches.remove("conversations")
+
+
 async def test_a_changed_login_is_dropped_in_every_process_once(
     opened: Container, workspace: WorkspaceId
 ) -> None:

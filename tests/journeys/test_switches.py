@@ -1,5 +1,6 @@
 """Operators' switches at the command line, felt by therapists within seconds and without a restart."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,13 +10,16 @@ from uuid import UUID
 
 import httpx
 
+from service.adapters.standing import MAX_AGE_SECONDS
+from service.chores import clockwork_of
 from service.demo.stage import Stage
-from service.domain.identity import WorkspaceId
-from tests.journeys.practice import Practice
+from service.domain.identity import UserId, WorkspaceId
+from tests.journeys.practice import Practice, eventually
 
 NOTE = "התחילה לרוץ שוב ביום שלישי, שני קילומטרים."
 QUESTION = "מתי התחילה לרוץ שוב?"
 SOON_SECONDS = 3.0
+HISTORY = "/api/v1/ai/agent/history"
 
 
 def switch(stage: Stage, *words: str) -> str:
@@ -99,6 +103,37 @@ async def test_roles_and_consent_hold_without_a_restart(practice: Practice, runn
     await within_seconds(lambda: practice.therapist.ask(QUESTION, client_id=client), 200)
     await practice.settled()
     assert (await practice.ask(QUESTION))["search"]["notes_read"] == 1
+
+
+async def test_nothing_is_kept_where_storage_is_off(practice: Practice, running: Stage) -> None:
+    """Answers have no ids and the history is empty at once; the clock's next round deletes what was kept before."""
+    kept = await practice.ask(QUESTION)
+    here = ("--workspace", practice.workspace)
+    assert "within an hour" in switch(running, "conversations", "off", *here)
+
+    async def read() -> httpx.Response:
+        return await practice.therapist.call("GET", f"{HISTORY}/{kept['conversation_id']}")
+
+    await within_seconds(read, 404)
+    answer = await practice.ask(QUESTION)
+    assert (answer["conversation_id"], answer["message_id"]) == (None, None)
+    assert (await practice.do("GET", HISTORY)).json() == {"conversations": [], "next": None}
+    went_on = await practice.therapist.ask("?", conversation_id=kept["conversation_id"])
+    assert went_on.status_code == 404
+
+    await asyncio.sleep(MAX_AGE_SECONDS)  # this process's own look at the switches
+    await clockwork_of(practice.container).chores["retention"].do()
+    switch(running, "reset", "conversations", *here)
+    workspace = WorkspaceId(UUID(practice.workspace))
+    owner = {"user": UserId(UUID(practice.user)), "workspace": workspace}
+    assert await practice.container.conversations.page(**owner, before=None, limit=9) == []
+
+    async def is_kept_again() -> bool:
+        return (await practice.ask(QUESTION))["conversation_id"] is not None
+
+    await eventually(is_kept_again, patience=SOON_SECONDS)
+    rows = await practice.container.audit.rows(workspace=workspace)
+    assert sum(row.entry.action == "chat.closed" for row in rows) >= 3
 
 
 async def test_every_change_is_in_the_trail(practice: Practice, running: Stage) -> None:

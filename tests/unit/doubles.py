@@ -1,7 +1,7 @@
 """Stand-ins that only the unit tests need: each remembers what it was asked, and says what it was told to say."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from service.domain.answers import Delta, Passage, Question, Stretch
 from service.domain.audit import AuditEntry, Trail
 from service.domain.erasure import AskedBy, SignedReceipt, Subject
+from service.domain.feedback import Feedback
 from service.domain.identity import (
     ClientId,
     Introspection,
@@ -30,6 +31,7 @@ from service.ports import (
     CallContexts,
     ClientChange,
     ConversationHead,
+    ConversationLine,
     Depth,
     Entailment,
     Erased,
@@ -163,11 +165,18 @@ class InMemoryConversations:
         self.kept.setdefault(conversation, _Kept(client, user, workspace)).turns.append(turn)
 
     async def page(
-        self, *, user: UserId, workspace: WorkspaceId, before: datetime | None, limit: int
-    ) -> Sequence[ConversationHead]:
-        heads = [_head(i, k) for i, k in self.kept.items() if self._of(i, user, workspace)]
-        heads = [head for head in heads if before is None or head.started_at < before]
-        return sorted(heads, key=lambda head: head.started_at, reverse=True)[:limit]
+        self,
+        *,
+        user: UserId,
+        workspace: WorkspaceId,
+        client: ClientId | None = None,
+        before: datetime | None,
+        limit: int,
+    ) -> Sequence[ConversationLine]:
+        mine = {i: k for i, k in self.kept.items() if self._of(i, user, workspace)}
+        lines = [_line(i, k) for i, k in mine.items() if client in {None, k.client}]
+        lines = [line for line in lines if before is None or line.started_at < before]
+        return sorted(lines, key=lambda line: line.started_at, reverse=True)[:limit]
 
     async def turns(
         self, conversation: UUID, *, user: UserId, workspace: WorkspaceId
@@ -179,13 +188,45 @@ class InMemoryConversations:
         found = self._of(conversation, user, workspace) is not None
         return found and bool(self.kept.pop(conversation))
 
+    async def delete_all(self, *, user: UserId, workspace: WorkspaceId) -> int:
+        mine = [one for one in self.kept if self._of(one, user, workspace)]
+        for one in mine:
+            del self.kept[one]
+        return len(mine)
+
+    async def may_rate(self, turn: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
+        return self._place(turn, user, workspace) is not None
+
+    async def give(
+        self, turn: UUID, given: Feedback, *, user: UserId, workspace: WorkspaceId, at: datetime
+    ) -> bool:
+        """Keeps FeedbackStore too."""
+        place = self._place(turn, user, workspace)
+        if place is not None:
+            kept, number = place
+            kept.turns[number] = replace(kept.turns[number], feedback=given)
+        return place is not None
+
+    def _place(self, turn: UUID, user: UserId, workspace: WorkspaceId) -> tuple[_Kept, int] | None:
+        for kept in self.kept.values():
+            for number, one in enumerate(kept.turns):
+                if (one.id, kept.user, kept.workspace) == (turn, user, workspace):
+                    return kept, number
+        return None
+
     def _of(self, conversation: UUID, user: UserId, workspace: WorkspaceId) -> _Kept | None:
         kept = self.kept.get(conversation)
         return kept if kept and (kept.user, kept.workspace) == (user, workspace) else None
 
 
 def _head(conversation: UUID, kept: _Kept) -> ConversationHead:
-    return ConversationHead(conversation, kept.client, kept.turns[0].asked_at, len(kept.turns))
+    times = kept.turns[0].asked_at, kept.turns[-1].asked_at
+    return ConversationHead(conversation, kept.client, *times, len(kept.turns))
+
+
+def _line(conversation: UUID, kept: _Kept) -> ConversationLine:
+    question = next((turn.question for turn in kept.turns if turn.question), None)
+    return ConversationLine(**asdict(_head(conversation, kept)), question=question)
 
 
 class ScriptedModel:

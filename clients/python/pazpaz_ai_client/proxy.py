@@ -56,7 +56,7 @@ def create_proxy_router(
     router = APIRouter(prefix=prefix, include_in_schema=False)
     one = "/history/{conversation_id:uuid}"
     router.add_api_route("/chat", proxy.chat, methods=["POST"])
-    router.add_api_route("/history", proxy.history, methods=["GET"])
+    router.add_api_route("/history", proxy.history, methods=["GET", "DELETE"])
     router.add_api_route(one, proxy.conversation, methods=["GET", "DELETE"])
     router.add_api_route(f"{one}/export", proxy.export, methods=["GET"])
     router.add_api_route("/feedback", proxy.feedback, methods=["POST"])

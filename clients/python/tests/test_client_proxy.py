@@ -84,6 +84,7 @@ CONVERSATION = UUID(int=7)
     [
         ("POST", "/chat"),
         ("GET", "/history?cursor=a%2Fb&limit=5"),
+        ("DELETE", "/history"),
         ("GET", f"/history/{CONVERSATION}"),
         ("DELETE", f"/history/{CONVERSATION}"),
         ("GET", f"/history/{CONVERSATION}/export"),

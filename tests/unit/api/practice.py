@@ -130,6 +130,10 @@ class Parts:
     """What the answer waits for after that."""
     asked: list[tuple[Question, Principal, Sequence[str]]] = field(default_factory=list)
 
+    @property
+    def feedback(self) -> InMemoryConversations:
+        return self.conversations
+
     def __post_init__(self) -> None:
         self.tokens = TokenVerifier(SECRET, None, self.clock)
         self.principals = Principals(self.login, self.clock)

@@ -9,8 +9,11 @@ import pytest
 from service.domain.answers import Citation, Heading
 from service.domain.identity import ClientId, Principal
 from service.domain.notes import NoteRef
+from service.domain.risk import Risk
+from service.domain.turns import Source
 from service.errors import ModelUnavailable, SourceUnavailable
-from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client
+from service.security.keys import text_digest
+from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
 from tests.unit.api.practice import (
     CHAT,
     HISTORY,
@@ -45,6 +48,28 @@ def a_citation(start: int, end: int, marker: int = 1, **changes: object) -> Cita
         "is_draft": False,
     }
     return Citation(**(said | changes))  # type: ignore[arg-type]
+
+
+def a_risk(quote: str) -> Risk:
+    return Risk(
+        kind="suicide",
+        polarity="denied",
+        note=NOTE,
+        client=CLIENT,
+        client_name="דנה לוי",
+        session_date=NOW,
+        field="assessment",
+        quote=quote,
+        start=0,
+        end=len(quote),
+        note_version=2,
+        is_draft=False,
+    )
+
+
+def as_past(citations):
+    """As the history shows them while their notes are unchanged."""
+    return [{**one, "source_changed": False} for one in citations]
 
 
 async def test_refusals_come_in_order_and_cost_nothing(http, parts):
@@ -199,9 +224,110 @@ async def test_a_turn_is_kept_sentence_by_sentence(http, parts):
     assert str(turn.id) == body["message_id"]
     assert turn.question == "How is the knee?"
     assert [sentence.text for sentence in turn.sentences] == ["Rest.", "Then walk."]
-    assert turn.sentences[0].sources == {NOTE: CLIENT, other: CLIENT}
-    assert turn.sentences[1].sources == {other: CLIENT}
-    assert turn.outcome == {"status": "answered", "language": "en", "model": "scripted-1"}
+    assert turn.sentences[0].sources == {NOTE: Source(CLIENT, 2), other: Source(CLIENT, 2)}
+    assert turn.sentences[1].sources == {other: Source(CLIENT, 2)}
+
+
+async def test_a_turn_keeps_what_the_answer_said_about_itself(http, parts):
+    """States, counts and days lie beside the seals: nothing of what was asked or answered."""
+    parts.answer = an_answer(
+        "Rest. [1]", a_citation(0, 5), status="degraded", withheld=2, degraded=("model",)
+    )
+    await ask(http, mode="summary")
+    [kept] = parts.conversations.kept.values()
+    searched = {"notes_read": 3, "first": "2026-11-01", "last": "2026-11-01", "drafts": 0}
+    searched |= {"complete": True, "notes_total": None, "other_language": 0}
+    assert kept.turns[0].outcome == {
+        "status": "degraded",
+        "language": "en",
+        "model": "scripted-1",
+        "mode": "summary",
+        "citations": 1,
+        "risk": 0,
+        "withheld": 2,
+        "degraded": ["model"],
+        "search": searched,
+    }
+
+
+async def test_a_sentence_is_bound_to_the_text_that_it_quotes(http, parts):
+    """Its sources say how the notes were: version, moment, and a keyed digest of each quoted field and no other."""
+    note = replace(a_note("It hurts.", plan="Now Rest.", assessment="Strain."), ref=NOTE, version=2)
+    parts.touches = [(note, "read"), (note, "cited")]
+    counted = Heading("Mentioned once.", {NOTE: CLIENT})
+    text = "Mentioned once.\nRest. [1]\nIt hurts. [2]"
+    parts.answer = an_answer(
+        text, a_citation(16, 21), a_citation(26, 35, 2, field="subjective"), heading=counted
+    )
+    await ask(http)
+
+    [kept] = parts.conversations.kept.values()
+    key = (await parts.keys.keys(workspace=WORKSPACE)).index
+    digests = {name: text_digest(key, name, said) for name, said in note.fields.items()}
+    head, first, second = (said.sources[NOTE] for said in kept.turns[0].sentences)
+    assert first == Source(CLIENT, 2, note.updated_at, {"plan": digests["plan"]})
+    assert second.texts == {"subjective": digests["subjective"]}
+    assert head.texts == digests
+
+
+async def test_what_was_pinned_is_kept_with_the_note_it_is_from(http, parts):
+    """Risk is sealed sentence by sentence too, each with its source, and comes back as it was told."""
+    parts.answer = an_answer(
+        risk=[a_risk("Denies suicidal thoughts."), a_risk("He threatened her.")]
+    )
+    told = (await ask(http)).json()
+
+    [kept] = parts.conversations.kept.values()
+    said, *risks = kept.turns[0].sentences
+    assert (said.text, said.sources, said.is_risk) == ("Not found.", {}, False)
+    assert [one.text for one in risks] == ["Denies suicidal thoughts.", "He threatened her."]
+    assert all(one.is_risk and one.sources == {NOTE: Source(CLIENT, 2)} for one in risks)
+    path = f"{HISTORY}/{told['conversation_id']}"
+    [shown] = (await http.get(path, headers=bearer())).json()["turns"]
+    assert shown["answer"] == "Not found."
+    assert shown["risk"] == [{**one, "source_changed": False} for one in told["risk"]]
+
+
+async def test_a_title_within_an_answer_is_shown_again(http, parts):
+    """Lines of ours between cited ones are kept with the sentence behind them; nothing of the answer is lost."""
+    text = "Course\n3.3.2026: Rest. [1]\n\nPlan\nThen walk. [2] [3]"
+    places = [(17, 22), (33, 43), (33, 43)]
+    parts.answer = an_answer(text, *(a_citation(*at, n) for n, at in enumerate(places, 1)))
+    body = (await ask(http)).json()
+    path = f"{HISTORY}/{body['conversation_id']}"
+    [shown] = (await http.get(path, headers=bearer())).json()["turns"]
+    assert shown["answer"] == text
+    assert shown["citations"] == as_past(body["citations"])
+
+
+async def test_where_nothing_is_kept_there_is_nothing_to_go_on_with(http, parts):
+    """Switched off, a question is answered and audited; no turn is kept, no id is given, and none is known."""
+    before = (await ask(http)).json()["conversation_id"]
+    parts.conversations.kept.clear()
+    parts.standings = SwitchedStandings(conversations=False)
+    body = (await ask(http)).json()
+
+    assert body["answer"] == "Not found."
+    assert (body["conversation_id"], body["message_id"]) == (None, None)
+    assert parts.conversations.kept == {}
+    assert parts.audit.actions[-2:] == ["chat.opened", "chat.closed"]
+    assert parts.audit.entries[-2].details["conversation"] is None
+    taken = parts.limiter.taken
+    refused = await ask(http, conversation_id=before)
+    assert is_problem(refused, 404, "conversation_not_found")
+    assert parts.limiter.taken == taken
+
+
+async def test_what_is_switched_off_meanwhile_is_not_kept(http, parts):
+    """An answer that comes after the switch is not kept either."""
+
+    async def switch_off() -> None:
+        parts.standings.standing = replace(parts.standings.standing, conversations=False)
+
+    parts.meanwhile = switch_off
+    body = (await ask(http)).json()
+    assert (body["conversation_id"], body["message_id"]) == (None, None)
+    assert parts.conversations.kept == {}
 
 
 async def test_a_counted_answer_is_kept_with_its_heading_and_its_days(http, parts):
@@ -214,11 +340,12 @@ async def test_a_counted_answer_is_kept_with_its_heading_and_its_days(http, part
 
     [kept] = parts.conversations.kept.values()
     head, line = kept.turns[0].sentences
-    assert (head.text, head.sources) == (counted.text, counted.sources)
-    assert (line.lead, line.text, line.sources) == ("3.3.2026: ", "Rest.", {NOTE: CLIENT})
+    assert (head.text, head.sources.keys()) == (counted.text, counted.sources.keys())
+    assert (line.lead, line.text) == ("3.3.2026: ", "Rest.")
+    assert line.sources == {NOTE: Source(CLIENT, 2)}
     path = f"{HISTORY}/{body['conversation_id']}"
     [shown] = (await http.get(path, headers=bearer())).json()["turns"]
-    assert (shown["answer"], shown["citations"]) == (text, body["citations"])
+    assert (shown["answer"], shown["citations"]) == (text, as_past(body["citations"]))
 
 
 async def test_an_abstention_is_kept_as_one_sentence_without_sources(http, parts):

@@ -1,15 +1,21 @@
 """The history: a therapist's own conversations, page by page."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
+from service.api.schemas import CitationOut
+from service.domain.feedback import Feedback
+from service.domain.notes import NoteRef
 from service.domain.turns import Sentence
 from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE
 from tests.unit.api.practice import HISTORY, a_token, bearer, is_problem
-from tests.unit.doubles import USER, a_turn, an_introspection
+from tests.unit.doubles import USER, SwitchedStandings, a_turn, an_introspection
+
+NOTE = NoteRef(WORKSPACE, "sessions", UUID(int=41))
 
 
 async def keep(parts, *turns, user=USER, workspace=WORKSPACE, client=None) -> str:
@@ -23,9 +29,23 @@ async def keep(parts, *turns, user=USER, workspace=WORKSPACE, client=None) -> st
 
 
 def cited(marker: int, **places: int) -> dict[str, object]:
-    """A citation as a turn keeps it, as far as the history looks at it."""
-    note = {"type": "session", "session_id": str(UUID(int=41)), "client_id": str(CLIENT)}
-    return {**note, "note_version": 1, "marker": marker, **places}
+    """A citation of a note's plan as a turn keeps it."""
+    said = CitationOut(
+        type="session",
+        session_id=NOTE.id,
+        client_id=CLIENT,
+        client_name="Dana Levi",
+        similarity=0.5,
+        field_name="plan",
+        marker=marker,
+        quote="Rest.",
+        start=0,
+        end=5,
+        **({"answer_start": 0, "answer_end": 0} | places),
+        note_version=1,
+        is_draft=False,
+    )
+    return said.model_dump(mode="json")
 
 
 async def get(http, path="", **params):
@@ -61,16 +81,41 @@ async def test_a_full_last_page_names_no_next_one(http, parts):
 
 
 async def test_a_line_of_the_history_tells_scope_start_and_length(http, parts):
-    """Enough to choose by, and no word of what was said."""
-    conversation = await keep(parts, a_turn(), a_turn(), client=CLIENT)
+    """Enough to choose by: whom it is about, how it began, from when to when."""
+    later = NOW + timedelta(hours=1)
+    turns = a_turn(question=None), a_turn(question="How is\nthe knee? And?", asked_at=later)
+    conversation = await keep(parts, *turns, client=CLIENT)
     assert (await get(http)).json()["conversations"] == [
         {
             "conversation_id": conversation,
             "client_id": str(CLIENT),
+            "title": "How is the knee?",
             "started_at": "2026-11-01T09:00:00Z",
+            "updated_at": "2026-11-01T10:00:00Z",
             "turns": 2,
         }
     ]
+
+
+async def test_a_conversation_without_a_question_has_no_title(http, parts):
+    """Where the question was erased nothing of it stays as a title."""
+    await keep(parts, a_turn(question=None))
+    [line] = (await get(http)).json()["conversations"]
+    assert line["title"] is None
+
+
+async def test_the_conversations_of_one_client_are_listed_alone(http, parts):
+    """Neither another client's nor those of the whole practice are among them; an unknown client has none."""
+    other = UUID(int=12)
+    mine = await keep(parts, client=CLIENT)
+    await keep(parts, client=other)
+    await keep(parts)
+    listed = (await get(http, client_id=str(CLIENT))).json()["conversations"]
+    assert [one["conversation_id"] for one in listed] == [mine]
+    assert len((await get(http)).json()["conversations"]) == 3
+    assert (await get(http, client_id=str(UUID(int=13)))).json()["conversations"] == []
+    assert parts.audit.entries[0].details["client"] == str(CLIENT)
+    assert is_problem(await get(http, client_id="dana"), 422, "malformed")
 
 
 GARBAGE = {
@@ -208,3 +253,63 @@ async def test_an_id_that_is_none_is_refused(http):
     refused = await get(http, "/zebra-canary")
     assert is_problem(refused, 422, "malformed")
     assert "zebra" not in refused.text
+
+
+async def test_a_sentence_whose_note_was_changed_says_so(http, parts):
+    """The citation of the field that was changed, and the turn; another field's edit changes neither."""
+    touched = Sentence("Rest.", [cited(1)], {}, changed=frozenset({(NOTE, "plan")}))
+    untouched = Sentence("Walk.", [cited(2)], {}, changed=frozenset({(NOTE, "objective")}))
+    conversation = await keep(parts, a_turn(touched, untouched))
+    [turn] = (await get(http, f"/{conversation}")).json()["turns"]
+
+    assert [one["source_changed"] for one in turn["citations"]] == [True, False]
+    assert turn["source_changed"] is True
+    assert turn["answer"] == "Rest. [1]\nWalk. [2]"
+
+
+async def test_an_older_turn_tells_what_it_kept(http, parts):
+    """A turn of before its counts were kept says that it does not know them."""
+    conversation = await keep(parts, a_turn(Sentence("Rest.", [cited(1)], {})))
+    [turn] = (await get(http, f"/{conversation}")).json()["turns"]
+    told = turn["search"], turn["withheld"], turn["degraded"], turn["risk"], turn["feedback"]
+    assert told == (None, None, [], [], None)
+    assert turn["source_changed"] is False
+
+
+async def test_an_export_is_the_whole_conversation(http, parts):
+    """The file has all that reading shows, feedback included, under a name of its own."""
+    rated = replace(a_turn(Sentence("Rest.", [cited(1)], {})), feedback=Feedback("down", "unclear"))
+    conversation = await keep(parts, rated, a_turn(None), client=CLIENT)
+    exported = await get(http, f"/{conversation}/export")
+
+    assert exported.json() == (await get(http, f"/{conversation}")).json()
+    assert exported.json()["turns"][0]["feedback"] == {"rating": "down", "reason": "unclear"}
+    file = f'attachment; filename="conversation-{conversation}.json"'
+    assert exported.headers["Content-Disposition"] == file
+
+
+async def test_all_of_ones_own_conversations_are_deleted_at_once(http, parts):
+    """A colleague's and another practice's stay; the trail says that all were deleted."""
+    for _ in range(2):
+        await keep(parts)
+    theirs = [await keep(parts, user=UUID(int=22)), await keep(parts, workspace=OTHER_WORKSPACE)]
+    deleted = await http.delete(HISTORY, headers=bearer())
+
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert {str(one) for one in parts.conversations.kept} == set(theirs)
+    [entry] = parts.audit.entries
+    assert (entry.action, entry.details["conversation"]) == ("conversation.deleted", None)
+
+
+async def test_where_nothing_is_kept_there_is_no_history(http, parts):
+    """What waits for the clock to delete it is not shown, in no way; all of it can be deleted at once."""
+    conversation = await keep(parts)
+    parts.standings = SwitchedStandings(conversations=False)
+
+    assert (await get(http)).json() == {"conversations": [], "next": None}
+    for method, end in [("GET", ""), ("GET", "/export"), ("DELETE", "")]:
+        path = f"{HISTORY}/{conversation}{end}"
+        refused = await http.request(method, path, headers=bearer())
+        assert is_problem(refused, 404, "conversation_not_found")
+    assert (await http.delete(HISTORY, headers=bearer())).status_code == 204
+    assert parts.conversations.kept == {}

@@ -29,6 +29,7 @@ STATUSES = {
     errors.NoConsent: 403,
     errors.ClientNotFound: 404,
     errors.ConversationNotFound: 404,
+    errors.MessageNotFound: 404,
     errors.ScopeFixed: 409,
     errors.AllowanceUsed: 429,
     errors.Unavailable: 503,

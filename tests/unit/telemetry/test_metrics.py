@@ -30,6 +30,7 @@ CLOSED = {
     "from_state",
     "to_state",
     "code",
+    "rating",
 }
 
 CONTRACT = {
