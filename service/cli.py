@@ -12,6 +12,7 @@ from service.commands.backfill import backfill
 from service.commands.bench import app as bench_app
 from service.commands.dead_letters import app as dead_letters_app
 from service.commands.erase import app as erase_app
+from service.commands.feedback import app as feedback_app
 from service.commands.keys import keys_app
 from service.commands.reconcile import reconcile
 from service.commands.reindex import app as reindex_app
@@ -33,6 +34,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(erase_app, name="erase")
+app.add_typer(feedback_app, name="feedback")
 app.add_typer(reindex_app, name="reindex")
 app.command()(reconcile)
 app.command()(backfill)

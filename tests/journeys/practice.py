@@ -80,6 +80,16 @@ async def eventually(
 
 
 @asynccontextmanager
+async def a_colleague(stage: Stage, practice: Practice) -> AsyncIterator[Therapist]:
+    """Another therapist of the same practice, signed in."""
+    user = str(uuid4())
+    person = {"id": user, "workspace_id": practice.workspace, "email": f"{user}@example.org"}
+    await practice.admin.call("POST", "/import", {"users": [{**person, "display_name": "Other"}]})
+    async with signed_in(stage.monolith_url, user, language="he") as therapist:
+        yield therapist
+
+
+@asynccontextmanager
 async def open_practice(
     stage: Stage, container: Container, *, language: str = "he"
 ) -> AsyncIterator[Practice]:
