@@ -33,6 +33,7 @@ from service.domain.turns import SEARCHED, Sentence, Turn
 from service.errors import ChatAlreadyClosed, ConversationNotFound
 from service.language.chunking import chunk_note, headed
 from service.language.features import hashed
+from service.language.risk import risk_spans
 from service.ports import (
     Allowance,
     AuditDepth,
@@ -1023,6 +1024,7 @@ async def index(
                 note=note,
                 bag=a_bag(note, key=key),
                 spaces=[Space(embedder.model, {}, frozenset(), chunks, vectors)],
+                risk=risk_spans(note.fields),
             )
         )
 

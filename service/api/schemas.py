@@ -191,6 +191,9 @@ class ChatResponse(BaseModel):
 
     `degraded` tells what was away where the status says so: `embedder` (searched by words alone), `reranker` (judged by
     the built-in one), `model` (quotes in place of its words), or `budget` (all three, until midnight UTC).
+
+    `risk` is all that the notes of the client asked about say of danger, newest first; `risk_unread` is how many notes
+    that spoke of it when they were indexed could not be read for it.
     """
 
     answer: str
@@ -205,6 +208,7 @@ class ChatResponse(BaseModel):
     answer_status: AnswerStatus
     model: str
     risk: list[RiskOut] = []
+    risk_unread: int = 0
     search: SearchOut
     withheld: int
     suggestions: list[str] = []
@@ -357,9 +361,10 @@ class StreamProblem(Problem):
     """Seconds after which to try again."""
 
 
-EventName = Literal["status", "citation", "token", "done", "error"]
+EventName = Literal["status", "risk", "citation", "token", "done", "error"]
 EVENTS: dict[EventName, type[BaseModel]] = {
     "status": StepOut,
+    "risk": RiskOut,
     "citation": CitationOut,
     "token": TokenOut,
     "done": ChatResponse,
@@ -416,5 +421,6 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "withheld": answer.withheld,
         "degraded": answer.degraded,
         "risk": [RiskOut.of(one) for one in answer.risk],
+        "risk_unread": answer.risk_unread,
         "suggestions": list(answer.suggestions),
     }

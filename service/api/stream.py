@@ -18,11 +18,12 @@ from service.api.schemas import (
     ChatResponse,
     CitationOut,
     EventName,
+    RiskOut,
     StepOut,
     StreamProblem,
     TokenOut,
 )
-from service.domain.progress import Progress, Step, Tell
+from service.domain.progress import Pin, Progress, Step, Tell
 from service.errors import ServiceError, Unavailable
 from service.telemetry.metrics import FIRST_TOKEN_SECONDS
 
@@ -74,6 +75,9 @@ class EventStream(EventSourceResponse):
         """The citations of a line go before it, so that whoever shows a marker knows what it points to."""
         if isinstance(progress, Step):
             told.put_nowait(_event("status", StepOut(step=progress.name)))
+            return
+        if isinstance(progress, Pin):
+            told.put_nowait(_event("risk", RiskOut.of(progress.risk)))
             return
         if not progress.start:
             FIRST_TOKEN_SECONDS.observe(time.perf_counter() - self._started)

@@ -34,6 +34,8 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     degraded = lacking(runtime.context.calls.meter)
     text, citations = cite(admitted, passages, heading=heading.text if heading else "")
     leave_trail(runtime.context.trail, verdicts, passages)
+    for risk in state.get("risk", ()):
+        runtime.context.trail.pinned(risk)
     CITATIONS_RETURNED.observe(len(citations))
     for part, why in runtime.context.calls.meter.away.items():
         DEGRADED.labels(part=part, reason=why).inc()
@@ -51,6 +53,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             heading=heading if found != "abstained" else None,
             degraded=degraded,
             risk=state.get("risk", ()),
+            risk_unread=state.get("risk_unread", 0),
         )
     }
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from service.chat.pinned import pinned
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import Question, SearchStatement
 from service.domain.scope import Within
@@ -20,8 +21,11 @@ async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
             question, workspace=context.principal.workspace
         )
         part = await (_all(state, context) if every else _best(state, context))
+        pins = await pinned(question, part["found"], context)
     SOURCES_RETRIEVED.observe(len({passage.note.ref for passage in part["found"].passages}))
-    return part
+    if pins["risk"]:
+        runtime.stream_writer({"type": "risk", "risk": pins["risk"]})
+    return part | pins
 
 
 async def _best(state: ChatState, context: ChatContext) -> ChatState:
@@ -48,7 +52,7 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
         trail=context.trail,
     )
     passages = tuple(point.passage for point in course.points)
-    found = Found(passages, ranked=(), considered=course.read)
+    found = Found(passages, ranked=(), considered=course.read, within=within, read=course.named)
     unread = await _unread(question, course, within, context)
     return {"course": course, "found": found, "search": _counted(course, search, unread)}
 

@@ -45,6 +45,7 @@ class ChatState(TypedDict, total=False):
     search: SearchStatement
     risk: Sequence[Risk]
     """What is pinned above the answer."""
+    risk_unread: int
     decision: Decision
     verdicts: Sequence[Verdict]
     heading: Heading

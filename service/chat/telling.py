@@ -1,6 +1,6 @@
 """Runs the graph, and tells whoever waits what it is at and what it may say already."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from service.chat.citing import AnswerText
@@ -10,7 +10,8 @@ from service.chat.postprocess import leave_trail
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import Answer, Verdict
 from service.domain.audit import Trail
-from service.domain.progress import Line, Progress, Step, Tell
+from service.domain.progress import Line, Pin, Progress, Step, Tell
+from service.domain.risk import Risk
 
 
 async def run(
@@ -45,9 +46,12 @@ class _Lines:
         return self._text is not None
 
     def of(self, part: Mapping[str, Any], state: ChatState) -> Iterator[Progress]:
-        """At most one piece of news: a repeated sentence is none."""
+        """At most one piece of news, but for what is pinned: a repeated sentence is none."""
         if part["type"] == "step":
             yield Step(part["name"])
+            return
+        if part["type"] == "risk":
+            yield from self._pinned(part["risk"])
             return
         if self._text is None:
             self._passages = state["found"].passages
@@ -57,6 +61,11 @@ class _Lines:
             yield self._text.add_heading(part["text"])
         elif not self._repeats(part["verdict"]):
             yield self._shown(part["verdict"], self._text)
+
+    def _pinned(self, risk: Sequence[Risk]) -> Iterator[Pin]:
+        for one in risk:
+            self._trail.pinned(one)
+            yield Pin(one)
 
     def _shown(self, verdict: Verdict, text: AnswerText) -> Line:
         """What was shown is cited in the audit trail, also when the rest never comes."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from service.domain.answers import lacking
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
+from service.domain.risk import Risk
 from service.domain.usage import Meter
 
 Action = Literal[
@@ -86,10 +87,19 @@ class Trail:
 
     def saw(self, note: Note, use: Use) -> None:
         """Keeps a note's strongest use, the last of equals."""
-        known = self.uses.get(note.ref)
-        if known is None or _STRENGTH[use] >= _STRENGTH[known.use]:
-            self.uses[note.ref] = NoteUse(note.ref, note.client, note.version, use)
+        if self._keep(NoteUse(note.ref, note.client, note.version, use)):
             self.notes[note.ref] = note
+
+    def pinned(self, risk: Risk) -> None:
+        """A quote above the answer is told like one in it; its note was read for it."""
+        self._keep(NoteUse(risk.note, risk.client, risk.note_version, "cited"))
+
+    def _keep(self, use: NoteUse) -> bool:
+        known = self.uses.get(use.ref)
+        if known is not None and _STRENGTH[use.use] < _STRENGTH[known.use]:
+            return False
+        self.uses[use.ref] = use
+        return True
 
     def details(self) -> list[dict[str, Any]]:
         """As it stands in a row's details."""

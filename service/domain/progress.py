@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.domain.answers import Citation
+from service.domain.risk import Risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +27,12 @@ class Line:
     citations: Sequence[Citation] = ()
 
 
-Progress = Step | Line
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A sentence that speaks of danger, told before the first line."""
+
+    risk: Risk
+
+
+Progress = Step | Pin | Line
 Tell = Callable[[Progress], None]

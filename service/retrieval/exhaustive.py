@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from uuid import UUID
 
 from service.domain.answers import Passage, Question
 from service.domain.audit import Trail
-from service.domain.identity import UserId, WorkspaceId
+from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Pulled
 from service.domain.scope import IndexedSession, Within
 from service.language.likeness import covered
@@ -22,6 +21,9 @@ from service.retrieval.readable import readable, refuse_without_consent
 MOST = 500  # Notes of one question: ten calls to PazPaz.
 BATCH = 50  # Notes: one call to PazPaz.
 IN_FLIGHT = 3  # Calls at once: 500 notes in four rounds, and PazPaz has other callers.
+Wanted = tuple[NoteRef, ClientId]
+"""A note to be pulled, and whose it is."""
+_NO_TOPIC = Topic.of("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Course:
     """False where no word says what it is about: then sessions are counted and none can mention anything."""
     topic: str = ""
     """What was looked for: the question's, without the names of clients."""
+    named: tuple[tuple[Note, str], ...] = ()
+    """All that were read, each with its client's name."""
 
     @property
     def read(self) -> int:
@@ -87,7 +91,7 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pull:
+class Pull:
     """What one call brought: notes that may be quoted, each with its client's name, and how many cannot be read."""
 
     notes: Sequence[tuple[Note, str]]
@@ -136,7 +140,7 @@ class Reader:
         asked = _Asked(question, topic, workspace, within, actor, trail)
         sessions = await self.store.sessions(workspace=workspace, within=within)
         wanted = await self._worth_reading(sessions, asked)
-        pulls = await self._pull_all(wanted[-self.most :], asked)
+        pulls = await self._pull_all([_wanted(one, asked) for one in wanted[-self.most :]], asked)
         read = [one for pull in pulls for one in pull.notes]
         # In a thread: 500 notes take 0.2 to 0.5 s, and other questions would wait on the loop.
         points = await asyncio.to_thread(_points, asked, read)
@@ -152,7 +156,25 @@ class Reader:
             last_day=days[-1] if days else None,
             has_topic=bool(topic),
             topic=said,
+            named=tuple(read),
         )
+
+    async def pull(
+        self,
+        wanted: Sequence[Wanted],
+        question: Question,
+        *,
+        workspace: WorkspaceId,
+        within: Within,
+        actor: UserId | None,
+        trail: Trail,
+    ) -> Sequence[Pull]:
+        """Those of the notes that are readable at this moment, each told to `trail` before anything is done with it.
+
+        Raises Unavailable (source), NotAllowed.
+        """
+        asked = _Asked(question, _NO_TOPIC, workspace, within, actor, trail)
+        return await self._pull_all(wanted, asked)
 
     async def _topic(self, question: Question, *, workspace: WorkspaceId) -> str:
         """Without the client's name, for notes say "she"; a name of somebody else is what is asked about."""
@@ -172,14 +194,14 @@ class Reader:
         matching = {ref.id for ref in found if ref.entity == "sessions"}
         return [session for session in sessions if session.id in matching]
 
-    async def _pull_all(self, sessions: Sequence[IndexedSession], asked: _Asked) -> Sequence[_Pull]:
+    async def _pull_all(self, wanted: Sequence[Wanted], asked: _Asked) -> Sequence[Pull]:
         """Batch by batch, a few calls at once; the first that fails ends the others."""
         places = asyncio.Semaphore(self.in_flight)
-        starts = range(0, len(sessions), self.batch)
+        starts = range(0, len(wanted), self.batch)
         try:
             async with asyncio.TaskGroup() as group:
                 pulls = [
-                    group.create_task(self._pull(sessions[i : i + self.batch], asked, places))
+                    group.create_task(self._pull(wanted[i : i + self.batch], asked, places))
                     for i in starts
                 ]
         except ExceptionGroup as failed:
@@ -187,33 +209,32 @@ class Reader:
         return [pull.result() for pull in pulls]
 
     async def _pull(
-        self, sessions: Sequence[IndexedSession], asked: _Asked, places: asyncio.Semaphore
-    ) -> _Pull:
+        self, wanted: Sequence[Wanted], asked: _Asked, places: asyncio.Semaphore
+    ) -> Pull:
         async with places:
             pulled = await self.notes.fetch(
                 workspace=asked.workspace,
-                sessions=[session.id for session in sessions],
-                clients=list(dict.fromkeys(session.client for session in sessions)),
+                sessions=[ref.id for ref, _ in wanted if ref.entity == "sessions"],
+                clients=list(dict.fromkeys(client for _, client in wanted)),
                 actor=asked.actor,
             )
-        read = _readable(sessions, pulled, asked)
+        read = _readable(wanted, pulled, asked)
         for note, _ in read:
             asked.trail.saw(note, "read")
-        lost = {session.id for session in sessions if pulled.unreadable.keys() & _ids(session)}
-        return _Pull(read, len(lost))
+        # A note whose client cannot be read cannot be judged either.
+        lost = {ref for ref, client in wanted if pulled.unreadable.keys() & {ref.id, client}}
+        return Pull(read, len(lost))
 
 
-def _ids(session: IndexedSession) -> set[UUID]:
-    """A session whose client cannot be read cannot be judged either."""
-    return {session.id, session.client}
+def _wanted(session: IndexedSession, asked: _Asked) -> Wanted:
+    return NoteRef(asked.workspace, "sessions", session.id), session.client
 
 
-def _readable(
-    sessions: Sequence[IndexedSession], pulled: Pulled, asked: _Asked
-) -> list[tuple[Note, str]]:
+def _readable(wanted: Sequence[Wanted], pulled: Pulled, asked: _Asked) -> list[tuple[Note, str]]:
     consent = asked.question.require_consent
-    refs = [NoteRef(asked.workspace, "sessions", session.id) for session in sessions]
-    found = (readable(ref, pulled, within=asked.within, require_consent=consent) for ref in refs)
+    found = (
+        readable(ref, pulled, within=asked.within, require_consent=consent) for ref, _ in wanted
+    )
     return [one for one in found if one is not None]
 
 

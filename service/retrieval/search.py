@@ -70,6 +70,8 @@ class Found:
     """Sessions in scope in the other language alone, where the models in use do not cross."""
     parts: tuple[tuple[float, float], ...] = ()
     """Beside `ranked`, what each was ordered by: the first stage's score and the best similarity."""
+    read: tuple[tuple[Note, str], ...] = ()
+    """Every note that was read for it, with its client's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class Finder:
             within=within,
             unsearched=await self._unsearched(question, within, index, judge),
             parts=tuple((read.first_score, read.best) for read in reads),
+            read=tuple((note, name) for _, note, name in readable),
         )
 
     async def _index(self, context: CallContext) -> _Index:

@@ -64,6 +64,7 @@ ENTAILMENT_SECONDS = Histogram(
 FEEDBACK = Counter(
     "ai_agent_feedback", "Answers that were rated, by what was wrong.", ["rating", "reason"]
 )
+RISK_PINNED = Counter("ai_agent_risk_pinned", "Sentences on danger shown with an answer.", ["kind"])
 STAGE_SECONDS = Histogram(
     "ai_agent_stage_duration_seconds", "One node of the graph.", ["stage"], buckets=CALL_BUCKETS
 )

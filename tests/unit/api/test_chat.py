@@ -165,6 +165,7 @@ async def test_an_answer_has_every_field_of_the_contract(http, parts):
         "answer_status": "answered",
         "model": "scripted-1",
         "risk": [],
+        "risk_unread": 0,
         "degraded": [],
         "search": {
             "notes_read": 3,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import suppress
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -11,9 +12,10 @@ from prometheus_client import REGISTRY
 from service.api import stream
 from service.api.problems import ENGLISH, HEBREW
 from service.api.schemas import EVENTS
-from service.domain.progress import Line, Step
+from service.domain.progress import Line, Pin, Step
+from service.domain.risk import Risk, RiskKind
 from service.errors import ModelUnavailable, NotAllowed, StoreUnavailable
-from tests.fakes import WORKSPACE
+from tests.fakes import NOW, WORKSPACE, a_note
 from tests.unit.api.practice import APP, CHAT, an_answer, ask, bearer, is_problem
 from tests.unit.api.test_chat import a_citation
 from tests.unit.doubles import CountedLimiter, SwitchedStandings, an_introspection
@@ -25,6 +27,13 @@ STEPS = tuple(map(Step, ("understand", "retrieve", "synthesize")))
 TOLD = (*STEPS, *LINES, Step("filter"), Step("postprocess"))
 ANSWER = an_answer("Rest. [1]\nWalk. [2]", ONE, TWO)
 UNKNOWN = str(UUID(int=99))
+
+
+def a_risk(kind: RiskKind) -> Risk:
+    note = a_note()
+    who = {"note": note.ref, "client": note.client, "client_name": "דנה לוי", "is_draft": False}
+    where = {"session_date": NOW, "field": "plan", "start": 2, "end": 5, "note_version": 1}
+    return Risk(kind, "denied", quote="SI?", **who, **where)
 
 
 def events_of(text: str) -> list[tuple[str, dict]]:
@@ -110,6 +119,20 @@ class Endless:
 def cancelled() -> float:
     labels = {"language": "en", "status": "cancelled"}
     return REGISTRY.get_sample_value("ai_agent_queries_total", labels) or 0.0
+
+
+async def test_what_is_pinned_comes_before_the_first_line(http, parts):
+    """One event a sentence, each the same as in the whole answer; above "not found" too."""
+    pins = tuple(a_risk(kind) for kind in get_args(RiskKind))
+    parts.progress = (*STEPS[:2], *map(Pin, pins), Line("Not found.", 0), *TOLD[-2:])
+    parts.answer = an_answer(risk=pins, risk_unread=2)
+    events = events_of((await ask(http, headers=as_events())).text)
+    names = [name for name, _ in events]
+    assert names == ["status"] * 2 + ["risk"] * 4 + ["token"] + ["status"] * 2 + ["done"]
+    done = events[-1][1]
+    assert [data for name, data in events if name == "risk"] == done["risk"]
+    assert [one["kind"] for one in done["risk"]] == list(get_args(RiskKind))
+    assert done["risk_unread"] == 2
 
 
 async def test_an_answer_comes_as_events(http, parts):

@@ -1,6 +1,7 @@
 """The whole graph, with a scripted model and found passages."""
 
 import os
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from service.chat.graph import NODES, build_graph
 from service.chat.state import ChatContext
 from service.domain.answers import CitationDelta, Finished, Question, SearchStatement, TextDelta
 from service.domain.identity import Principal
+from service.domain.risk import RiskNote
 from service.domain.scope import Within
 from service.errors import NotAllowed, SourceUnavailable
 from tests.fakes import CLIENT, NOW, WORKSPACE, a_context, a_passage
@@ -32,6 +34,9 @@ class Coverage:
     async def coverage(self, *, workspace, within) -> SearchStatement:
         self.asked.append((workspace, within))
         return SearchStatement(3, NOW.date(), NOW.date(), 0, complete=True)
+
+    async def risks(self, *, workspace, clients) -> Sequence[RiskNote]:
+        return []
 
 
 @pytest.fixture(scope="module")
