@@ -34,17 +34,22 @@ NEAR = (
 # What is so outweighs what may be, what was and what is not, where a sentence says several.
 _BY_WEIGHT: tuple[Polarity, ...] = ("present", "possible", "past", "denied")
 
-# The sacroiliac joint is an SI too; an overdose is told by capitals, and without its apostrophe it would be "odd".
-_JOINT = (
-    r"(?!\W+(?:joints?|jts?|pain|region|dysf|belt|mob|manip|tender|test|provoc|compress|distract|fusion|inject|"
+# The sacroiliac joint is an SI too, and so is intercourse.
+_NO_JOINT_BEFORE = r"(?<!\w)(?<!L5/)(?<![LR] )(?<!left )(?<!right )(?<!protected )"
+_NO_JOINT_BEHIND = (
+    r"(?!\w)(?!\W+(?:joints?|jts?|pain|region|dysf|belt|mob|manip|tender|test|provoc|compress|distract|fusion|inject|"
     r"ligament|area|block|stiff|glide|lock|fixation|irritat|screw|instab|L\b|R\b|left|right|bilat|palpation|asymm))"
 )
+# Their capitals or quotes say what these are, and are gone from a word in normal form: an overdose would be "odd", and
+# a helpline the name Eran.
 _SHORT = re.compile(
-    rf"(?P<overdosed>\bOD['’]?e?d\b|\bOD(?=\s+(?:on|in|at|with|x)\b))"
-    rf"|(?P<suicidality>(?<!\w)(?<!L5/)(?<![LR] )(?<!left )(?<!right )(?:S/I|S\.I\.|SI|si(?=/hi\b))(?!\w){_JOINT})"
-    r"|(?P<homicidality>(?<!\w)(?:H/I|H\.I\.|HI|(?<=si/)hi)(?!\w))",
+    r"(?P<overdosed>\bOD['’]?e?d\b|\bOD(?=\s+(?:on|in|at|with|x)\b))"
+    rf"|(?P<suicidality>{_NO_JOINT_BEFORE}(?:S/I|S\.I\.|SI|si(?=/hi\b)){_NO_JOINT_BEHIND})"
+    r"|(?P<homicidality>(?<!\w)(?:H/I|H\.I\.|HI|(?<=si/)hi)(?!\w))"
+    r"|(?P<lifeline>(?<!\w)[ולבמהש]{0,2}ער[\"״”'׳]+ן)",
 )
-_PARTED = re.compile(rf"[.;:,!?\n]|[\s{MARKS}][-–—][\s{MARKS}]")
+_PARTED = re.compile(rf"[.;,!?\n]|(?P<colon>:)|(?P<dash>[\s{MARKS}][-–—][\s{MARKS}])")
+_SIGN_OF = {None: ",", "colon": ":", "dash": "-"}
 
 
 def risk_spans(fields: Mapping[str, str]) -> tuple[RiskSpan, ...]:
@@ -69,11 +74,11 @@ def _said(sentence: str) -> Mapping[RiskKind, Polarity]:
 
 
 def _read(sentence: str) -> Iterator[str]:
-    """The words in normal form, terms spelled rightly, and a comma where a clause ends."""
+    """The words in normal form, terms spelled rightly, and what parts clauses: a comma, a colon or a dash."""
     said, last = _SHORT.sub(lambda match: match.lastgroup or "", sentence), 0
     for word in words(said):
-        if _PARTED.search(said, last, word.start):
-            yield ","
+        if parted := _PARTED.search(said, last, word.start):
+            yield _SIGN_OF[parted.lastgroup]
         yield spelled_rightly(word.text)
         last = word.end
     if "?" in said[last:]:
@@ -95,13 +100,16 @@ def _found(text: str) -> Sequence[_Found]:
         return []
     seen = HARMLESS.hidden(text)
     found = [_Found(sign, *place) for sign in SIGNS for place in sign.lines.found(seen)]
-    abuse = [one for one in found if one.sign.kind == "abuse"]
-    # Violence at home is abuse, and assault of a sexual kind; it is not told twice.
-    return [one for one in found if one.sign.kind != "violence" or not _overlaps(one, abuse)]
+    return [one for one in found if not any(_is_told_by(one, other) for other in found)]
 
 
-def _overlaps(one: _Found, others: Sequence[_Found]) -> bool:
-    return any(one.start < other.end and other.start < one.end for other in others)
+def _is_told_by(one: _Found, other: _Found) -> bool:
+    """Violence at home is abuse, and told once; an attempt, which was, is more than the word suicide in it."""
+    if one.sign.kind == other.sign.kind:
+        holds = other.start <= one.start and one.end <= other.end
+        return holds and one.sign.polarity == "present" != other.sign.polarity
+    both = (one.sign.kind, other.sign.kind) == ("violence", "abuse")
+    return both and one.start < other.end and other.start < one.end
 
 
 def _polarity(text: str, one: _Found, found: Sequence[_Found]) -> Polarity:
@@ -111,7 +119,7 @@ def _polarity(text: str, one: _Found, found: Sequence[_Found]) -> Polarity:
         return "present"
     if _is_denied(before, one, found) or DENIED_BEHIND.said(behind):
         return "denied"
-    if POSSIBLE.said(before) or POSSIBLE_BEHIND.begins(behind):
+    if POSSIBLE.said(before) or POSSIBLE_BEHIND.begins(behind) or text.endswith("?"):
         return "possible"
     return _by_time(text, one.sign.polarity)
 
@@ -142,13 +150,18 @@ def _is_listed(before: str, one: _Found, found: Sequence[_Found]) -> bool:
 
 
 def _before(text: str, one: _Found) -> str:
-    """The last words before it, since one that turns the sentence round: "denies SI but cuts"."""
+    """The last words before it, since a dash or one that turns the sentence round: "denies SI but cuts"."""
     since = max((end for _, end in TURNS.found(text, one.start)), default=0)
-    said = text[since : one.start]
+    said = text[max(since, text.rfind("-", 0, one.start) + 1) : one.start]
     return said[-len(" ".join(said.split(" ")[-REACH - 1 :])) :] if said else ""
 
 
 def _behind(text: str, one: _Found) -> str:
-    said = text[one.end :].lstrip()
+    """The next words of its clause: "SI denied", "SI: none reported"; of the next clause if that is one word."""
+    said = text[one.end :].strip()
     until = min((start for start, _ in TURNS.found(said)), default=len(said))
-    return " ".join(said[:until].split()[:REACH_BACK])
+    clause = said[:until].lstrip(":- ").partition(",")[0]
+    if said.startswith(","):
+        clause = said[1:until].partition(",")[0].strip()
+        return clause if " " not in clause else ""
+    return " ".join(clause.split()[:REACH_BACK])

@@ -9,14 +9,17 @@ from typing import cast, get_args
 from service.domain.risk import Polarity, RiskKind
 from service.language.text import normalise
 
-# "And", "that", "when", "the", "in", "to", "from", as many as stand before one word: "ושבהתעללות".
-_PREFIX = "[ושהכלבמ]{0,4}"
+# "And", "when", "that", then "in", "as", "to" or "from", then "the": "ושבהתעללות". Any of these letters in any order
+# would read "מכירה" (a sale) as "he shot".
+_PREFIX = "ו?(?:[כל]?ש)?[בכלמ]?ה?"
 _GAP = r"(?:\w+ ){0,4}?"
 _HEBREW_FIRST = re.compile(r"^(\(?(?:\?[:=!])?\(?)(?=[א-ת])")
+_CHOICE = re.compile(r"\(([^()?]+)\)")
 _HEBREW = re.compile("[א-ת]")
 _LATIN = re.compile("[a-z]")
 # Letters of a term that may have a slip: "suicde"; of a shorter one too much else is a letter away.
 _LEAST_LETTERS = 6
+_CLITICS = set("ושהכלבמ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +76,28 @@ _SECTIONS = _sections()
 _NAMES = dict(line.split(" = ") for line in _SECTIONS["names"])
 
 
-def _pattern(line: str) -> str:
-    """The regular expression of a line."""
-    whole = re.sub("[A-Z]+", lambda name: _choice(name.group()), line)
-    parts = (_HEBREW_FIRST.sub(rf"{_PREFIX}\1", part) for part in whole.split(" "))
-    joined = " ".join(parts).replace(" .. ", f" {_GAP}").replace("_", " ")
-    return normalise(re.sub(r"\((?!\?)", "(?:", joined.replace("~", r"\w*")))
+def _patterns(line: str) -> Iterator[str]:
+    """The regular expressions of a line, one for each way it may begin, so that most are turned down by a letter.
 
-
-def _choice(name: str) -> str:
-    """The words of a name; Hebrew ones with their prefix letters."""
-    return f"({_PREFIX}{_NAMES[name]})" if name.endswith("HE") else _NAMES[name]
+    The prefix of a Hebrew word that begins one is left to `_any`.
+    """
+    whole = re.sub("[A-Z]+", lambda name: _NAMES[name.group()], line)
+    first, *others = (part.replace("~", r"\w*").replace("_", " ") for part in whole.split(" "))
+    behind = [_HEBREW_FIRST.sub(rf"{_PREFIX}\1", part) for part in others]
+    choices = _CHOICE.fullmatch(first)
+    for one in choices[1].split("|") if choices else [first]:
+        joined = " ".join([one, *behind]).replace(" .. ", f" {_GAP}")
+        yield normalise(re.sub(r"\((?!\?)", "(?:", joined))
 
 
 def _lines(section: str) -> Lines:
-    patterns = [_pattern(line) for line in _SECTIONS[section]]
-    return Lines(
-        _any([one for one in patterns if _HEBREW.search(one)]),
-        _any([one for one in patterns if not _HEBREW.search(one)]),
-    )
+    patterns = [one for line in _SECTIONS[section] for one in _patterns(line)]
+    hebrew = [one for one in patterns if _HEBREW.search(one)]
+    return Lines(_any(hebrew, _PREFIX), _any([one for one in patterns if one not in hebrew]))
 
 
-def _any(patterns: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)") if patterns else None
+def _any(patterns: Sequence[str], prefix: str = "") -> re.Pattern[str] | None:
+    return re.compile(rf"(?<!\w){prefix}(?:{'|'.join(patterns)})(?!\w)") if patterns else None
 
 
 def _signs(section: str) -> Signs:
@@ -114,9 +116,9 @@ def _words(section: str) -> frozenset[str]:
     return frozenset(normalise(word) for line in _SECTIONS[section] for word in line.split())
 
 
-def _nearly(word: str) -> frozenset[str]:
+def _nearly(word: str) -> tuple[str, ...]:
     """A word and what is left of it without one of its letters: two words that share one are a slip apart."""
-    return frozenset([word, *(word[:i] + word[i + 1 :] for i in range(len(word)))])
+    return (word, *(word[:i] + word[i + 1 :] for i in range(len(word))))
 
 
 _TERMS, _OTHERS = _words("misspelled"), _words("not them")
@@ -136,6 +138,6 @@ def spelled_rightly(word: str) -> str:
 def _bare(word: str) -> Iterator[tuple[str, str]]:
     """The word behind each prefix it may have, none first."""
     for length in range(len(word) - _LEAST_LETTERS + 1):
-        if length > 4 or not set(word[:length]) <= set(_PREFIX[1:-6]):
+        if length > 4 or not set(word[:length]) <= _CLITICS:
             return
         yield word[:length], word[length:]
