@@ -160,7 +160,8 @@ ModelFailure = Literal[
     "not_runnable",
 ]
 """Why a model gave nothing that can be used. Cut: an answer that broke off. Garbage: an answer that makes no sense.
-Refused: what was sent is at fault, and would be again. Denied: our key, our account or the model's name is.
+Refused: what was sent is at fault, and would be again, or the model will not speak of it.
+Denied: our key, our account or the model's name is at fault.
 Circuit open, busy, no budget: nothing was sent at all.
 Not runnable: a model that this process has not."""
 

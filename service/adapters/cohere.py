@@ -83,6 +83,8 @@ PRICES = {
     "command-r7b-12-2024": Price(input=0.0375, output=0.15),
 }
 
+REFUSALS = frozenset({"ERROR_TOXIC"})
+"""Reasons of an answer's end that say the text is at fault; asked again it would end so again."""
 INSTRUCTIONS = (
     "You help a therapist find what their own session notes say. Answer only from the documents, in the language of"
     " the question, in at most four short sentences. Each sentence states one fact and cites the document it stands in;"
@@ -370,6 +372,8 @@ def _finished(delta: Any) -> Finished:
         "STOP_SEQUENCE": "complete",
         "MAX_TOKENS": "length",
     }
+    if delta is not None and delta.finish_reason in REFUSALS:
+        raise ModelUnavailable("refused")
     if delta is None or delta.finish_reason not in reasons:
         raise ModelUnavailable("server_error")
     return Finished(reasons[delta.finish_reason], _billed(delta.usage))

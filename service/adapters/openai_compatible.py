@@ -64,6 +64,7 @@ HAIR = 1e-3
 NO_LIST = frozenset({404, 405, 501})
 
 FINISH: dict[str, Literal["complete", "length"]] = {"stop": "complete", "length": "length"}
+REFUSALS = frozenset({"content_filter"})
 FORMAT = {
     "type": "json_schema",
     "json_schema": {
@@ -423,6 +424,8 @@ def _said(event: Any) -> tuple[str, Literal["complete", "length"] | None]:
         return "", None  # the usage alone
     choice = event["choices"][0]
     part, reason = (choice.get("delta") or {}).get("content") or "", choice.get("finish_reason")
+    if reason in REFUSALS or (choice.get("delta") or {}).get("refusal"):
+        raise ModelUnavailable("refused")
     if reason and reason not in FINISH:
         raise ModelUnavailable("server_error")
     return whole(part), FINISH.get(reason)

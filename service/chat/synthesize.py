@@ -9,6 +9,7 @@ from itertools import takewhile
 from langgraph.runtime import Runtime
 
 from service.chat.filter import admit, judged
+from service.chat.refusing import declined, unproven
 from service.chat.state import ChatContext, ChatState
 from service.chat.timeline import heading, lines
 from service.domain.answers import (
@@ -64,9 +65,14 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
         await _write(
             model, question, passages, verdicts, runtime, context.calls.leaving(SPARE_SECONDS)
         )
+        if declined(verdicts):
+            raise ModelUnavailable("refused")
+        stands_in = unproven(verdicts, decision)
     except ModelUnavailable as exc:
         # What was shown stays, for each sentence was judged alone; quotes say what may be missing.
         context.calls.meter.lacked("model", exc.reason)
+        stands_in = True
+    if stands_in:
         model = context.spare
         await _write(model, question, passages, verdicts, runtime, context.calls)
     return {"decision": decision, "verdicts": verdicts, "written_by": model.model}

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.adapters.local_model import ExtractiveModel
 from service.demo.provider_stub import Asked, Written, citing
 from service.demo.provider_stub.faults import (
     BadEvent,
@@ -19,6 +20,7 @@ from service.demo.provider_stub.faults import (
     NoEnd,
     NotSse,
     Operation,
+    Refusal,
     Stall,
     Status,
 )
@@ -235,17 +237,35 @@ async def test_what_was_shown_stays_when_the_model_breaks_off(house: House, faul
 
 
 async def test_what_no_note_says_is_withheld(house: House) -> None:
-    """An invented sentence with invented citations is not shown, and is no sign that the model is away."""
+    """An invented sentence with invented citations is not shown, the notes are quoted, and nothing was away."""
     house.stub.fault["chat"] = GarbageText()
 
     response, _ = await house.ask()
 
     answer = response.json()
     assert response.status_code == 200
-    assert (answer["degraded"], answer["answer_status"]) == ([], "abstained")
+    assert (answer["degraded"], answer["answer_status"]) == ([], "partial")
     assert answer["withheld"] == 1
-    assert answer["citations"] == []
+    assert answer["model"] == ExtractiveModel.model
+    assert unproven(answer, house.texts) == ""
     assert "cheese" not in response.text
+
+
+@pytest.mark.parametrize("words", ["", "I can't help with that.", "אני לא יכול לעזור בנושא הזה."])
+async def test_a_model_that_will_not_speak_of_it_is_stood_in_for(house: House, words: str) -> None:
+    """A filter's refusal and one in words: the notes are quoted, and it is asked once and no more."""
+    refused = Metric("ai_agent_degraded_answers_total", {"part": "model", "reason": "refused"})
+    before = value(await house.series(), refused)
+    house.stub.fault["chat"] = Refusal(words)
+
+    response, _ = await house.ask()
+
+    answer = response.json()
+    assert (answer["degraded"], answer["answer_status"]) == (["model"], "degraded")
+    assert answer["model"] == ExtractiveModel.model
+    assert answer["citations"] != []
+    assert unproven(answer, house.texts) == ""
+    assert value(await house.series(), refused) == before + 1
 
 
 OPERATIONS: tuple[Operation, ...] = ("embed", "rerank", "chat", "entail")

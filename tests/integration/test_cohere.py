@@ -31,6 +31,7 @@ from service.demo.provider_stub.faults import (
     NotFinite,
     NotSse,
     NoVerdict,
+    Refusal,
     Reset,
     Stall,
     Status,
@@ -142,6 +143,7 @@ async def test_a_sentence_is_confirmed_or_not(place: Place) -> None:
         ("entail", Empty(), "garbage"),
         ("entail", BadJson(), "garbage"),
         ("entail", NoVerdict(), "garbage"),
+        ("chat", Refusal(), "refused"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

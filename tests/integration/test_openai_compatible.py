@@ -34,6 +34,7 @@ from service.demo.provider_stub.faults import (
     NotFinite,
     NotSse,
     NoVerdict,
+    Refusal,
     Reset,
     Stall,
     Status,
@@ -141,6 +142,7 @@ async def test_a_sentence_is_confirmed_or_not(place: Served) -> None:
         ("chat", NoEnd(), "cut"),
         ("chat", BadEvent(SECRET), "garbage"),
         ("chat", FinishError(), "server_error"),
+        ("chat", Refusal(), "refused"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

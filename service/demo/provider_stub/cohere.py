@@ -21,7 +21,12 @@ from service.demo.provider_stub.writing import Asked, Cited, Document, Written, 
 MOST_TEXTS = 96
 DIMENSION = 1536
 DOCUMENTS_A_SEARCH = 100
-FINISH = {"complete": "COMPLETE", "length": "MAX_TOKENS", "error": "ERROR"}
+FINISH = {
+    "complete": "COMPLETE",
+    "length": "MAX_TOKENS",
+    "error": "ERROR",
+    "refused": "ERROR_TOXIC",
+}
 
 
 class Cohere:

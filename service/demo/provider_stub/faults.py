@@ -247,6 +247,18 @@ class NoVerdict(Fault):
         return f"I would say {verdict}, more or less."
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal(Fault):
+    """The model will not answer: it says so in `words`, citing nothing; without any, its filter ends the answer."""
+
+    words: str = ""
+    places: ClassVar = CHAT
+
+    def written(self, written: Written) -> Written:
+        finish: Literal["complete", "refused"] = "complete" if self.words else "refused"
+        return replace(written, text=self.words, citations=(), finish=finish)
+
+
 # Streams
 
 

@@ -19,7 +19,12 @@ from service.demo.provider_stub.wire import DONE, Answer, EventStream, Frame, Re
 from service.demo.provider_stub.writing import Asked, Document, Written, pieces, words
 
 DIMENSION = 1024
-FINISH = {"complete": "stop", "length": "length", "error": "error"}
+FINISH = {
+    "complete": "stop",
+    "length": "length",
+    "error": "error",
+    "refused": "content_filter",
+}
 DOCUMENT = re.compile(
     r"^\[(?P<id>[^\]\s]+)\][ \t]+(?:\[[^\]\n]*\]\n)?(?P<text>[^\[]+)", re.MULTILINE
 )

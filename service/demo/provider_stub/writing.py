@@ -27,12 +27,12 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a chat model answers; with the finish "error" it breaks down after the text."""
+    """What a chat model answers; with the finish "error" it breaks down after the text, "refused" is filtered out."""
 
     text: str
     citations: Sequence[Cited] = ()
     thinking: str = ""
-    finish: Literal["complete", "length", "error"] = "complete"
+    finish: Literal["complete", "length", "error", "refused"] = "complete"
     step: int = 3
     """How many words an event of a stream brings, at most."""
 

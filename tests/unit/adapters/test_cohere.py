@@ -293,6 +293,7 @@ async def test_a_sentence_is_judged_by_its_sources_in_json() -> None:
         (verdict("It is supported."), "garbage"),
         (verdict(reason="MAX_TOKENS"), "garbage"),
         (verdict(reason="ERROR"), "server_error"),
+        (verdict(reason="ERROR_TOXIC"), "refused"),
         (verdict(""), "garbage"),
         ([], "garbage"),
         ({}, "server_error"),

@@ -361,7 +361,8 @@ async def test_crlf_comments_and_other_fields_of_an_event_are_no_text() -> None:
         (stream(chunk("Sleeps")), "cut"),
         (b"", "cut"),
         (stream(chunk("Sleeps"), {"error": {"message": SECRET}}), "server_error"),
-        (stream(chunk("Sleeps"), chunk("", "content_filter")), "server_error"),
+        (stream(chunk("Sleeps"), chunk("", "content_filter")), "refused"),
+        (stream({"choices": [{"delta": {"refusal": SECRET}}]}, chunk("", "stop")), "refused"),
         (stream(chunk("Sleeps"), {"other": SECRET}), "garbage"),
         (stream(chunk("Sleeps"), [SECRET]), "garbage"),
         (stream(chunk("Sleeps"), {"choices": [SECRET]}), "garbage"),
@@ -371,8 +372,8 @@ async def test_crlf_comments_and_other_fields_of_an_event_are_no_text() -> None:
         (b"data: " + b"x" * 1_000_001, "garbage"),
     ],
     ids=[
-        *("no-end", "done-without-a-reason", "empty", "error", "filtered", "no-choices", "a-list"),
-        *("no-choice", "no-text", "no-json", "half-a-letter", "endless-line"),
+        *("no-end", "done-without-a-reason", "empty", "error", "filtered", "refusal", "no-choices"),
+        *("a-list", "no-choice", "no-text", "no-json", "half-a-letter", "endless-line"),
     ],
 )
 async def test_an_answer_without_a_good_end_is_an_absent_model(
