@@ -18,7 +18,7 @@ from service.language.sentences import sentences
 
 DATA = Path(__file__).parents[2] / "data" / "risk.jsonl"
 """Sentences of ours, with what each says of danger; a third only sounds like it. Those `held` were written before any
-rule was, and looked at no rule's miss after."""
+rule was, and no rule was changed for what they showed."""
 ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
 RECALL, PRECISION, POLARITY = 0.98, 0.9, 0.9
 
