@@ -214,6 +214,28 @@ def eval_curves(
     interruptible(run_curves(data, run))
 
 
+@eval_app.command("trust")
+def eval_trust(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("tests/data/trust"),
+    extractive: Annotated[
+        bool, typer.Option("--extractive", help="The folder is a practice: its own sentences.")
+    ] = False,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="The kinds of mutants kept for a closing run.")
+    ] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Print what was judged wrongly: quotes notes.")
+    ] = False,
+    seed: int = 1,
+) -> None:
+    """Whether true sentences pass the gate and false ones do not; exit 1 where a bar is missed."""
+    from service.demo.trust.run import What, run_trust
+
+    _quiet_logs()
+    what = What(held_out=held_out, extractive=extractive, listed=listed, seed=seed)
+    raise typer.Exit(interruptible(run_trust(data, what)))
+
+
 @app.command()
 def openapi() -> None:
     """Prints the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""`eval trust`: whether the gate before the therapist lets true sentences through, and false ones not."""

@@ -1,0 +1,11 @@
+"""The one place where this evaluation touches what it evaluates."""
+
+from collections.abc import Sequence
+
+from service.chat import filter as gate
+from service.domain.answers import Claim, Passage, Verdict
+
+
+async def judge(claim: Claim, passages: Sequence[Passage]) -> Verdict:
+    """As a question's sentence is judged where no model confirms anything: by the rules alone."""
+    return gate.admit(claim, passages)

@@ -1,0 +1,51 @@
+"""`eval trust`: from a folder to tables and an exit code."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from service.commands.progress import progress
+from service.demo.trust.bars import missed
+from service.demo.trust.extractive import read_extractive
+from service.demo.trust.material import read_material
+from service.demo.trust.measure import tried
+from service.demo.trust.mutate import kinds, mutants
+from service.demo.trust.tables import fate_lines, how_lines, speed_line, wrong_lines
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """The choices of a run."""
+
+    held_out: bool = False
+    """The kinds that are kept back for the closing run, in place of the others."""
+    extractive: bool = False
+    """The folder holds sessions, whose own sentences are tried."""
+    listed: bool = False
+    """Each sentence that was judged wrongly is printed: for notes of our own only."""
+    seed: int = 1
+
+
+async def run_trust(data: Path, what: What) -> int:
+    """Prints what the gate did; 1 where it missed a bar, else 0. Raises BadSettings."""
+    read = read_extractive if what.extractive else read_material
+    shelf, statements = read(data)
+    false = mutants(statements, shelf, kinds(held_out=what.held_out), seed=what.seed)
+    with progress("judging", len(statements) + len(false)) as tick:
+        outcomes = await tried(statements, false, shelf, tick)
+    _print("sentences before the gate, and mutants of them", fate_lines(outcomes))
+    _print("true sentences that were lost", how_lines(outcomes))
+    if what.listed:
+        _print("judged wrongly", wrong_lines(outcomes, shelf))
+    bars = missed(outcomes, enough=not what.extractive)
+    _print("missed", bars or ["nothing"])
+    typer.echo(f"\n{speed_line(outcomes)}")
+    return 1 if bars else 0
+
+
+def _print(title: str, lines: Iterable[str]) -> None:
+    typer.echo(f"\n{title}")
+    for line in lines:
+        typer.echo(f"  {line}")
