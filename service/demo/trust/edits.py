@@ -4,15 +4,18 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-_CLITICS = "[והבלמכש]{0,3}"  # Prefix letters of Hebrew words: and, the, in, to, from, as, that.
+_CLITICS = "[והבלמכש]{0,3}?"
+"""Prefix letters of Hebrew words: and, the, in, to, from, as, that. As few as possible: ללא begins with none."""
+VERBAL = "[וש]?"
+"""Those of verbs: or בעלה, her husband, would be עלה, went up, behind a prefix."""
 
 
-def replaced(text: str, pairs: Mapping[str, str]) -> Iterator[str]:
+def replaced(text: str, pairs: Mapping[str, str], *, clitics: str = _CLITICS) -> Iterator[str]:
     """The text with one word or phrase exchanged for its counterpart, once for each place of it.
 
     Hebrew prefix letters stay where they are, and a capital stays a capital.
     """
-    for match in _any_of(tuple(pairs)).finditer(text) if pairs else ():
+    for match in _any_of(tuple(pairs), clitics).finditer(text) if pairs else ():
         yield text[: match.start(2)] + counterpart(match[2], pairs) + text[match.end(2) :]
 
 
@@ -33,16 +36,14 @@ def counterpart(word: str, pairs: Mapping[str, str]) -> str:
 
 
 def at_end(text: str, clause: str) -> str:
-    """A clause put before the sentence's last mark."""
-    stop = re.search(r"[.!?\"”]*$", text)
-    place = stop.start() if stop else len(text)
+    """A clause put before the full stop, or after a sentence that ends in none."""
+    place = len(text) - text.endswith(".")
     return text[:place] + clause + text[place:]
 
 
 @lru_cache(maxsize=256)
-def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
+def _any_of(words: tuple[str, ...], clitics: str = _CLITICS) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
-    clitics = "" if words and words[0].isascii() else _CLITICS
     return re.compile(
         rf"(?<![\w'])({clitics})({'|'.join(map(re.escape, longest_first))})(?![\w'])",
         re.IGNORECASE,

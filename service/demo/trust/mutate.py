@@ -12,7 +12,7 @@ from service.domain.answers import Passage
 
 T = TypeVar("T")
 Kind = Callable[[Statement, Shelf, Random], Iterator[Statement]]
-PER_SENTENCE, PER_KIND = 2, 60
+PER_SENTENCE, PER_KIND = 3, 60
 """Mutants of one kind: of one sentence, and of all sentences of a language, so that no kind outvotes the others."""
 
 

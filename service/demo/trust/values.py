@@ -20,6 +20,7 @@ from service.demo.trust.words import (
 
 _NUMBER = re.compile(r"(?<![A-Za-z\d.,:])(?<![A-Za-z]-)(\d+(?:[.,:]\d+)*)(?![\d%]|[.,:]\d)")
 _HEBREW_DAY = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{1,2})(?![\d.]|\s*מעלות|\s*מ\"ג|\s*שניות)")
+_RANGE = re.compile(r"\s*(?:-|–|to|עד)\s*")
 _SCORE = re.compile(r"(\d+) ?(/| מתוך | out of ) ?(\d+)")
 
 
@@ -41,10 +42,7 @@ def date(statement: Statement, dice: Random) -> Iterator[str]:
     for match in _HEBREW_DAY.finditer(text) if statement.language == "he" else ():
         if int(match[2]) <= len(MONTHS["he"]):
             yield f"{text[: match.start(1)]}{_another_day(match[1], dice)}{text[match.end(1) :]}"
-    months = MONTHS[statement.language]
-    yield from replaced(
-        text, dict(zip(months, [*months[dice.randint(2, 5) :], *months], strict=False))
-    )
+    yield from _another_month(statement, dice)
     yield from replaced(text, WEEKDAYS[statement.language])
 
 
@@ -54,9 +52,9 @@ def dose(statement: Statement, dice: Random) -> Iterator[str]:
     for match in _doses(statement):
         amount = match[1]
         for other in (
-            f"{float(amount) * 10:g}",
-            f"{float(amount) / 10:g}",
-            f"{float(amount) * 2:g}",
+            f"{float(amount) * 10:.10g}",
+            f"{float(amount) / 10:.10g}",
+            f"{float(amount) * 2:.10g}",
         ):
             yield text[: match.start(1)] + other + text[match.end(1) :]
         unit = DOSE_UNITS[statement.language][match[2]]
@@ -65,15 +63,13 @@ def dose(statement: Statement, dice: Random) -> Iterator[str]:
 
 def exchanged(statement: Statement, dice: Random) -> Iterator[str]:
     """Two figures, or the two sides, of a sentence that says both, each in the other's place."""
-    text = statement.text
-    places = [match.span() for match in _NUMBER.finditer(text)]
-    for (start, end), (later, last) in pairwise(places):
-        one, other = text[start:end], text[later:last]
-        if one != other and text[end : end + 1] != "/":
-            yield text[:start] + other + text[end:later] + one + text[last:]
-    scores = [match.span() for match in _SCORE.finditer(text)]
-    for (start, end), (later, last) in pairwise(scores):
-        yield text[:start] + text[later:last] + text[end:later] + text[start:end] + text[last:]
+    text, scores = statement.text, list(_SCORE.finditer(statement.text))
+    for one, other in pairwise(scores):
+        yield _changed_over(text, one, other)
+    if not scores:
+        for one, other in pairwise(_NUMBER.finditer(text)):
+            if not _RANGE.fullmatch(text, one.end(), other.start()) or _is_course(text, one):
+                yield _changed_over(text, one, other)
     sides = SIDES[statement.language]
     if count(text, tuple(sides)) == 2 and (both := replaced_everywhere(text, sides)) != text:
         yield both
@@ -103,13 +99,32 @@ def duration(statement: Statement, dice: Random) -> Iterator[str]:
     yield from replaced(statement.text, DURATIONS[statement.language])
 
 
+def _changed_over(text: str, one: re.Match[str], other: re.Match[str]) -> str:
+    between = text[one.end() : other.start()]
+    return text[: one.start()] + other[0] + between + one[0] + text[other.end() :]
+
+
+def _is_course(text: str, first: re.Match[str]) -> bool:
+    """ "From 40 to 65" is another course the other way round, "4 to 5 hours" the same range."""
+    return bool(re.search(r"(?:from |מ-)$", text[: first.start()]))
+
+
+def _another_month(statement: Statement, dice: Random) -> Iterator[str]:
+    """With its capital, or "may" would be one."""
+    months = MONTHS[statement.language]
+    later = months[dice.randint(2, 5) :]
+    for text in replaced(statement.text, dict(zip(months, [*later, *months], strict=False))):
+        if " may " not in statement.text or " may " in text:
+            yield text
+
+
 def _others(said: str, statement: Statement, dice: Random) -> Iterator[str]:
     if said.isdecimal():
         yield str(
             int(said) + dice.choice([one for one in (-2, -1, 1, 2, 10) if int(said) + one > 0])
         )
     else:
-        yield re.sub(r"\d+$", lambda last: str(int(last[0]) + dice.choice((1, 2, 3))), said)
+        yield said[:-1] + str((int(said[-1]) + dice.randint(1, 9)) % 10)
     noted = {one for passage in statement.cited for one in _NUMBER.findall(passage.chunk.text)}
     if elsewhere := sorted(noted - set(_NUMBER.findall(statement.text))):
         yield dice.choice(elsewhere)

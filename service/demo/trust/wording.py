@@ -1,10 +1,11 @@
 """Mutants whose words are wrong: sides, denials, people, names, directions, time, quotes, what was never noted."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from random import Random
 
-from service.demo.trust.edits import at_end, count, replaced
+from service.demo.trust.edits import VERBAL, at_end, count, replaced
 from service.demo.trust.material import Statement
 from service.demo.trust.words import (
     ACTIVITIES,
@@ -29,22 +30,34 @@ from service.demo.trust.words import (
     TITLES,
     Pairs,
 )
+from service.domain.answers import Language
 
+_NO_SIDE = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|she|he) left\b|left (?:the|a|him|her)\b"
+)
+_AS_WELL: Mapping[Language, str] = {"en": ", as well as", "he": ", וכן"}
+_NO_ITEM = r"he|she|it|they|his|her|is|was|has|had|did|does|then|no|now|not|once|in|have"
+_JOINT: Mapping[Language, re.Pattern[str]] = {
+    "en": re.compile(rf",? and (?!(?:{_NO_ITEM})\b)(?=[^.,]*[.]?$)"),
+    "he": re.compile(r",? (?=ו(?!היא|הוא|מאז|לאחר|אחר|לא|יש|ללא|ב)[א-ת]\S*[^,]*$)"),
+}
+"""Before the last thing of a list: what follows is no clause, as far as its first word tells."""
 _QUOTE = re.compile(r"(?<!\w)[\"“]([^\"“”]{8,})[\"”](?!\w)")
 
 
 def side(statement: Statement, dice: Random) -> Iterator[str]:
     """Left for right; where both are said, one of them and not the other."""
-    yield from replaced(statement.text, SIDES[statement.language])
+    if not _NO_SIDE.search(statement.text):
+        yield from replaced(statement.text, SIDES[statement.language])
 
 
 def negation(statement: Statement, dice: Random) -> Iterator[str]:
-    """A denial taken out; where there is none, one put in."""
+    """A denial taken out; where there is none, one put in, at the first verb: later ones may be participles."""
     language, text = statement.language, statement.text
     if count(text, tuple(NEGATIONS[language])):
         yield from replaced(text, AFFIRMED[language])
     else:
-        yield from replaced(text, DENIED[language])
+        yield from islice(replaced(text, DENIED[language], clitics=VERBAL), 1)
 
 
 def subject(statement: Statement, dice: Random) -> Iterator[str]:
@@ -70,27 +83,29 @@ def name(statement: Statement, dice: Random) -> Iterator[str]:
 
 def direction(statement: Statement, dice: Random) -> Iterator[str]:
     """Better for worse, up for down."""
-    yield from replaced(statement.text, DIRECTIONS[statement.language])
+    yield from replaced(statement.text, DIRECTIONS[statement.language], clitics=VERBAL)
 
 
 def time(statement: Statement, dice: Random) -> Iterator[str]:
     """What is planned as done, and what is so as planned, feared or long past."""
-    yield from replaced(statement.text, TIMES[statement.language])
+    yield from replaced(statement.text, TIMES[statement.language], clitics=VERBAL)
 
 
 def quote(statement: Statement, dice: Random) -> Iterator[str]:
     """Words between quotation marks that were not said: one in place of another, one put in, two changed over."""
     text = statement.text
     for match in _QUOTE.finditer(text):
-        for words in _misquoted(match[1].split(), QUOTED[statement.language], dice):
+        for words in _misquoted(match[1].rstrip(".").split(), QUOTED[statement.language], dice):
             yield text[: match.start(1)] + " ".join(words) + text[match.end(1) :]
 
 
 def addition(statement: Statement, dice: Random) -> Iterator[str]:
-    """One more thing in a list."""
+    """One more thing in a list, or in a plan."""
     item = dice.choice(ITEMS[statement.language])
-    joint = r"(?:,)? and (?=[^.]*$)" if statement.language == "en" else r" (?=ו[א-ת-]\S*[^,]*$)"
-    if "," in statement.text and (match := re.search(joint, statement.text)):
+    if any(passage.chunk.field == "plan" for passage in statement.cited):
+        yield at_end(statement.text, f"{_AS_WELL[statement.language]} {item}")
+    is_list = "," in statement.text or statement.how == "list"
+    if is_list and (match := _JOINT[statement.language].search(statement.text)):
         yield statement.text[: match.start()] + f", {item}" + statement.text[match.start() :]
 
 
@@ -111,7 +126,7 @@ def opposite(statement: Statement, dice: Random) -> Iterator[str]:
 
 def activity(statement: Statement, dice: Random) -> Iterator[str]:
     """Something else was done."""
-    yield from replaced(statement.text, ACTIVITIES[statement.language])
+    yield from replaced(statement.text, ACTIVITIES[statement.language], clitics=VERBAL)
 
 
 def quantifier(statement: Statement, dice: Random) -> Iterator[str]:

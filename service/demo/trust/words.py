@@ -226,10 +226,8 @@ DRUGS: Mapping[Language, Sequence[str]] = {
         "Cipralex",
         "Etopan",
         "Normiten",
-        "Zoloft",
         "Lipitor",
         "Tylenol",
-        "Advil",
         "Lasix",
         "Celebrex",
         "Ambien",
@@ -272,7 +270,10 @@ NAMED: Mapping[Language, Sequence[str]] = {
 }
 """People of our own notes beside the clients; others are found after a title."""
 
-TITLES: Mapping[Language, str] = {"en": r"(?:Dr|Mrs|Mr|Ms)\.? ", "he": r"(?:ד\"ר|גב'|מר|פרופ') "}
+TITLES: Mapping[Language, str] = {
+    "en": r"(?<!\w)(?:Dr|Mrs|Mr|Ms)\.? ",
+    "he": r"(?<!\w)(?:ד\"ר|גב'|מר|פרופ') ",
+}
 
 MONTHS: Mapping[Language, Sequence[str]] = {
     "en": (
@@ -424,7 +425,7 @@ TIMES: Mapping[Language, Pairs] = {
         "drinks": "used to drink",
         "climbs": "hopes to climb",
         "lifts": "hopes to lift",
-        "fell": "is afraid she will fall",
+        "fell": "is going to fall",
         "has lost": "would like to lose",
         "went": "is going to go",
         "brought": "will bring",
