@@ -20,6 +20,14 @@ LEAST_TRUE, LEAST_MUTANTS = 150, 300
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """A bar by its name, and by how much it was missed."""
+
+    bar: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """Outcomes of one language and kind, counted; `kind` is None for true sentences."""
 
@@ -55,16 +63,18 @@ def total(language: Language, some: Sequence[Row]) -> Row:
     return Row(language, "all", *counts)
 
 
-def missed(outcomes: Sequence[Outcome], *, enough: bool = True) -> list[str]:
-    """The bars that were not reached, a line each; `enough` also asks for the size of the set."""
+def missed(outcomes: Sequence[Outcome], *, enough: bool = True) -> list[Missed]:
+    """The bars that were not reached; `enough` also asks for the size of the set."""
     found = rows(outcomes)
-    lines = [line for language in LANGUAGES for line in _missed_in(language, found, enough)]
-    lines += [line for language in LANGUAGES for line in _missed_whole(language, outcomes)]
+    missing = [one for language in LANGUAGES for one in _missed_in(language, found, enough)]
+    missing += [one for language in LANGUAGES for one in _missed_whole(language, outcomes)]
     faults = [fault for one in outcomes for fault in one.faults]
-    lines += [f"{faults.count(fault)} verdicts: {fault}" for fault in dict.fromkeys(faults)]
+    missing += [
+        Missed(fault, f"of {faults.count(fault)} verdicts") for fault in dict.fromkeys(faults)
+    ]
     if (slow := quantile([one.seconds for one in outcomes], 0.95)) > SLOWEST_MS:
-        lines.append(f"p95 of a sentence: {slow:.0f} ms, at most {SLOWEST_MS:.0f}")
-    return lines
+        missing.append(Missed("p95 of a sentence", f"{slow:.0f} ms, at most {SLOWEST_MS:.0f}"))
+    return missing
 
 
 def _row(language: Language, kind: str | None, group: Sequence[Outcome]) -> Row:
@@ -72,26 +82,26 @@ def _row(language: Language, kind: str | None, group: Sequence[Outcome]) -> Row:
     return Row(language, kind, len(group), fates.count("withheld"), fates.count("repaired"))
 
 
-def _missed_in(language: Language, found: Sequence[Row], enough: bool) -> Iterator[str]:
+def _missed_in(language: Language, found: Sequence[Row], enough: bool) -> Iterator[Missed]:
     true = next((row for row in found if (row.language, row.kind) == (language, None)), None)
     false = total(language, found)
-    sizes = (true.total if true else 0, LEAST_TRUE), (false.total, LEAST_MUTANTS)
-    if enough and any(size < least for size, least in sizes):
-        yield f"{language}: too few sentences to tell"
+    if enough and ((true.total if true else 0) < LEAST_TRUE or false.total < LEAST_MUTANTS):
+        yield Missed(f"{language}: size", f"at least {LEAST_TRUE} true, {LEAST_MUTANTS} mutants")
     if true and true.caught > LOST:
-        yield f"{language}: {true.caught:.1%} of true sentences lost, at most {LOST:.0%}"
+        yield Missed(f"{language}: true sentences lost", f"{true.caught:.1%}, at most {LOST:.0%}")
     if false.total and false.caught < CAUGHT:
-        yield f"{language}: {false.caught:.1%} of mutants caught, at least {CAUGHT:.0%}"
+        yield Missed(f"{language}: mutants caught", f"{false.caught:.1%}, at least {CAUGHT:.0%}")
     for row in found:
         if row.language == language and row.kind and _is_low(row):
-            yield f"{language}: {row.caught:.1%} of {row.kind} caught, at least {CAUGHT_OF_A_KIND:.0%}"
+            told = f"{row.caught:.1%}, at least {CAUGHT_OF_A_KIND:.0%}"
+            yield Missed(f"{language}: {row.kind} caught", told)
 
 
 def _is_low(row: Row) -> bool:
     return row.total >= LEAST_OF_A_KIND and row.caught < CAUGHT_OF_A_KIND
 
 
-def _missed_whole(language: Language, outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _missed_whole(language: Language, outcomes: Sequence[Outcome]) -> Iterator[Missed]:
     merged = [
         one.whole
         for one in outcomes
@@ -101,5 +111,5 @@ def _missed_whole(language: Language, outcomes: Sequence[Outcome]) -> Iterator[s
         and len(one.statement.cited) > 1
     ]
     if merged and sum(merged) < WHOLE * len(merged):
-        share = sum(merged) / len(merged)
-        yield f"{language}: {share:.1%} of merged sentences quote every source, at least {WHOLE:.0%}"
+        told = f"{sum(merged) / len(merged):.1%}, at least {WHOLE:.0%}"
+        yield Missed(f"{language}: merged sentences that quote every source", told)

@@ -35,7 +35,8 @@ def _statements(passages: Sequence[Passage]) -> Iterator[Statement]:
             # Without a letter of either there is nothing to mutate or to support: "***", "10/10".
             if written := languages_of(text):
                 language: Language = "he" if "he" in written else "en"
-                yield Statement(f"{passage.id}-{number}", language, "verbatim", text, (passage,))
+                name, client = f"{passage.id}-{number}", passage.note.client
+                yield Statement(name, language, "verbatim", text, client, (passage,))
 
 
 def _name(row: Row) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from service.chat import filter as gate
 from service.domain.answers import Claim, Passage, Verdict
+from service.ports import for_nobody
 
 
 async def judge(claim: Claim, passages: Sequence[Passage]) -> Verdict:
-    """As a question's sentence is judged where no model confirms anything: by the rules alone."""
-    return gate.admit(claim, passages)
+    """As a question's sentence is judged where no model confirms anything: by the rules alone, and repaired."""
+    return await gate.judged(claim, passages, entailment=None, context=for_nobody())

@@ -31,6 +31,8 @@ class Statement:
     language: Language
     how: How
     text: str
+    client: ClientId
+    """Whom it is about."""
     cited: tuple[Passage, ...]
     also_true: frozenset[str] = frozenset()
     """Mutants of it that are true all the same: their texts, or "note.field" of what may be cited for it too."""
@@ -38,10 +40,6 @@ class Statement:
     @property
     def claim(self) -> Claim:
         return Claim(self.text, tuple(passage.id for passage in self.cited))
-
-    @property
-    def client(self) -> ClientId:
-        return self.cited[0].note.client
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,20 @@ class Shelf:
     def place(self, passage: Passage) -> str:
         """As the files write it: "note.field"."""
         return f"{self.names[passage.note.ref.id]}.{passage.chunk.field}"
+
+    def before(self, statement: Statement) -> list[Passage]:
+        """What an answer would be made of: all of the clients cited and asked about, and of one more."""
+        clients = {statement.client, *(passage.note.client for passage in statement.cited)}
+        everyone = list(self._by_client)
+        clients.add(everyone[everyone.index(statement.client) - 1])
+        return [one for client in everyone if client in clients for one in self._by_client[client]]
+
+    @cached_property
+    def _by_client(self) -> Mapping[ClientId, Sequence[Passage]]:
+        found: dict[ClientId, list[Passage]] = {}
+        for passage in self.passages:
+            found.setdefault(passage.note.client, []).append(passage)
+        return found
 
     @cached_property
     def _by_place(self) -> Mapping[Place, tuple[Passage, ...]]:
@@ -110,7 +122,10 @@ def _statement(row: Row, shelf: Shelf) -> Statement:
     if row["language"] not in get_args(Language) or row["how"] not in get_args(How) or not cited:
         raise BadSettings(f"claim {row['id']}: its language, its kind or its sources are none")
     also = frozenset(row.get("also_true", ()))
-    return Statement(row["id"], row["language"], row["how"], row["text"], tuple(cited), also)
+    client = cited[0].note.client
+    return Statement(
+        row["id"], row["language"], row["how"], row["text"], client, tuple(cited), also
+    )
 
 
 def _cited(place: str, row: Row, shelf: Shelf) -> Sequence[Passage]:

@@ -45,9 +45,10 @@ async def tried(
 
 
 async def _try(statement: Statement, kind: str | None, shelf: Shelf) -> Outcome:
-    """The gate sees every passage, as in an answer, and must keep to those that the sentence cites."""
+    """The gate sees further passages, as in an answer, and must keep to those that the sentence cites."""
+    passages = shelf.before(statement)
     began = perf_counter()
-    verdict = await gate.judge(statement.claim, shelf.passages)
+    verdict = await gate.judge(statement.claim, passages)
     seconds = perf_counter() - began
     quoted = {span.passage_id for span in verdict.spans}
     return Outcome(
@@ -55,7 +56,7 @@ async def _try(statement: Statement, kind: str | None, shelf: Shelf) -> Outcome:
         kind,
         fate=_fate(verdict, statement),
         reason=verdict.withheld or verdict.repaired,
-        faults=tuple(dict.fromkeys(_faults(verdict, statement, shelf))),
+        faults=tuple(dict.fromkeys(_faults(verdict, statement, passages))),
         whole=quoted >= {passage.id for passage in statement.cited},
         seconds=seconds,
     )
@@ -80,7 +81,7 @@ def _is_own_words(verdict: Verdict, statement: Statement) -> bool:
     return quotes_are_noted and not re.search(r"\w", rest)
 
 
-def _faults(verdict: Verdict, statement: Statement, shelf: Shelf) -> Iterator[str]:
+def _faults(verdict: Verdict, statement: Statement, passages: Sequence[Passage]) -> Iterator[str]:
     if verdict.admitted != bool(verdict.spans):
         yield "admitted without a quote, or withheld with one"
     if verdict.repaired and not _is_own_words(verdict, statement):
@@ -94,7 +95,7 @@ def _faults(verdict: Verdict, statement: Statement, shelf: Shelf) -> Iterator[st
     if not all(_is_exact(span, passage) for span, passage in known):
         yield "a quote that is not field[start:end]"
     if known and verdict.admitted:
-        yield from _faults_of_answer(verdict, shelf.passages)
+        yield from _faults_of_answer(verdict, passages)
 
 
 def _is_exact(span: Span, passage: Passage) -> bool:

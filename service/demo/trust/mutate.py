@@ -1,14 +1,14 @@
 """Makes false sentences of true ones, each wrong in one way; the same seed makes the same."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import islice
 from random import Random
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from service.demo.trust import sources, values, wording
 from service.demo.trust.material import Shelf, Statement
-from service.domain.answers import Passage
+from service.domain.answers import Language, Passage
 
 T = TypeVar("T")
 Kind = Callable[[Statement, Shelf, Random], Iterator[Statement]]
@@ -81,12 +81,35 @@ def kinds(*, held_out: bool) -> tuple[str, ...]:
 
 
 def mutants(
-    statements: Iterable[Statement], shelf: Shelf, names: Sequence[str], *, seed: int = 1
+    statements: Sequence[Statement],
+    shelf: Shelf,
+    names: Sequence[str],
+    *,
+    seed: int = 1,
+    per_kind: int = PER_KIND,
 ) -> list[Mutant]:
-    """False statements of these kinds, at most PER_KIND of each in a language."""
-    statements = list(statements)
-    made = [one for name in names for true in statements for one in of(true, shelf, name, seed)]
-    return [one for group in _grouped(made) for one in _some(group, PER_KIND, _dice(seed))]
+    """False statements of these kinds, at most `per_kind` of each in a language."""
+    return [
+        one
+        for language in get_args(Language)
+        for name in names
+        for one in _of_all(
+            [one for one in statements if one.language == language], shelf, name, seed, per_kind
+        )
+    ]
+
+
+def _of_all(
+    statements: Sequence[Statement], shelf: Shelf, name: str, seed: int, most: int
+) -> Sequence[Mutant]:
+    """From the statements in any order, until there are enough to choose from."""
+    dice = _dice(seed, name)
+    made = (
+        one
+        for true in dice.sample(statements, len(statements))
+        for one in of(true, shelf, name, seed)
+    )
+    return _some(list(islice(made, PER_SENTENCE * most)), most, dice)
 
 
 def of(statement: Statement, shelf: Shelf, name: str, seed: int = 1) -> list[Mutant]:
@@ -103,13 +126,6 @@ def _is_false(mutant: Statement, true: Statement) -> bool:
         return mutant.claim.passage_ids != true.claim.passage_ids
     said = (passage.chunk.text for passage in mutant.cited)
     return mutant.text not in true.also_true and not any(mutant.text in text for text in said)
-
-
-def _grouped(made: Iterable[Mutant]) -> Iterator[list[Mutant]]:
-    def key(one: Mutant) -> tuple[str, int]:
-        return one.statement.language, list(KINDS).index(one.kind)
-
-    return (list(group) for _, group in groupby(sorted(made, key=key), key=key))
 
 
 def _some(found: Sequence[T], most: int, dice: Random) -> Sequence[T]:

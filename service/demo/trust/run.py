@@ -40,7 +40,7 @@ async def run_trust(data: Path, what: What) -> int:
     if what.listed:
         _print("judged wrongly", wrong_lines(outcomes, shelf))
     bars = missed(outcomes, enough=not what.extractive)
-    _print("missed", bars or ["nothing"])
+    _print("missed", [f"{one.bar}: {one.told}" for one in bars] or ["nothing"])
     typer.echo(f"\n{speed_line(outcomes)}")
     return 1 if bars else 0
 

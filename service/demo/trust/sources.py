@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 
 from service.demo.trust.edits import at_end
@@ -15,11 +16,12 @@ TOO_ALIKE = 0.8  # Of a sentence's words: a passage that holds so many may well 
 def fabricated_citation(
     statement: Statement, shelf: Shelf, dice: Random
 ) -> Iterator[tuple[Passage, ...]]:
-    """Another passage of the same client in place of one that says it: the most alike, and any."""
+    """Another passage of the same client in place of one that says it, the most alike or any; none at all; no such."""
     own = [one for one in shelf.passages if one.note.client == statement.client]
     place = dice.randrange(len(statement.cited))
     for other in _wrong(own, statement, shelf, dice):
         yield (*statement.cited[:place], other, *statement.cited[place + 1 :])
+    yield dice.choice([(), (replace(statement.cited[place], id="p0"),)])
 
 
 def swapped_client(
