@@ -1,0 +1,226 @@
+"""The gate's evaluation, tried on gates that are broken: each fault must make it miss a bar that it reached."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import snowballstemmer
+
+from service.chat import citing, filter, grounding
+from service.chat.grounding import Support
+from service.demo.trust.bars import missed
+from service.demo.trust.material import read_material
+from service.demo.trust.measure import tried
+from service.demo.trust.mutate import kinds, mutants
+from service.domain.answers import Span, Verdict
+
+OURS = Path(__file__).parents[3] / "data" / "trust"
+FEW = 24  # Mutants of a kind in a language: enough for its floor, a third of the time of a whole run.
+
+FAULTS = {}
+
+
+def fault(seed):
+    """A way to break the gate, by its name."""
+    FAULTS[seed.__name__] = seed
+    return seed
+
+
+def whole(passage) -> Span:
+    chunk = passage.chunk
+    return Span(passage.id, chunk.start, chunk.end, chunk.text)
+
+
+def verdict_with(monkeypatch, change) -> None:
+    """Verdicts come out of the gate changed."""
+    judged = filter.judged
+
+    async def broken(claim, passages, **more):
+        return change(await judged(claim, passages, **more), passages)
+
+    monkeypatch.setattr(filter, "judged", broken)
+
+
+def support_with(monkeypatch, change) -> None:
+    """What rules say comes out of them changed."""
+    support = filter.support
+
+    def broken(text, passages):
+        return change(support(text, passages), text, passages)
+
+    monkeypatch.setattr(filter, "support", broken)
+
+
+@fault
+def filter_skipped(monkeypatch):
+    """Whatever a model wrote is shown, with what it cites."""
+
+    async def judged(claim, passages, **more):
+        cited = [one for one in passages if one.id in claim.passage_ids] or passages[:1]
+        return Verdict(claim, tuple(map(whole, cited)))
+
+    monkeypatch.setattr(filter, "judged", judged)
+
+
+@fault
+def unsupported_taken_for_stated(monkeypatch):
+    """Rules that find nothing against a sentence take that for support."""
+
+    def change(found, text, passages):
+        none = found.reason == "unsupported" and passages
+        return Support("stated", tuple(map(whole, passages))) if none else found
+
+    support_with(monkeypatch, change)
+
+
+@fault
+def spans_shifted(monkeypatch):
+    """Offsets that are one code point late."""
+
+    def change(verdict, passages):
+        return replace(
+            verdict, spans=tuple(replace(one, start=one.start + 1) for one in verdict.spans)
+        )
+
+    verdict_with(monkeypatch, change)
+
+
+@fault
+def spans_counted_in_the_chunk(monkeypatch):
+    """Quotes that are longer than the stretch they name."""
+
+    def change(verdict, passages):
+        return replace(verdict, spans=tuple(replace(one, end=one.end - 1) for one in verdict.spans))
+
+    verdict_with(monkeypatch, change)
+
+
+@fault
+def spans_of_another_field(monkeypatch):
+    """A quote under the name of another passage of its note."""
+
+    def change(verdict, passages):
+        return replace(
+            verdict,
+            spans=tuple(
+                replace(span, passage_id=other.id)
+                for span in verdict.spans
+                for other in passages
+                if other.id != span.passage_id
+            )[: len(verdict.spans)],
+        )
+
+    verdict_with(monkeypatch, change)
+
+
+@fault
+def wrong_clients_passages(monkeypatch):
+    """The names of passages point one passage on."""
+    judged = filter.judged
+
+    async def broken(claim, passages, **more):
+        moved = [*passages[1:], passages[0]]
+        pairs = zip(moved, passages, strict=True)
+        return await judged(claim, [replace(one, id=at.id) for one, at in pairs], **more)
+
+    monkeypatch.setattr(filter, "judged", broken)
+
+
+@fault
+def all_passages_looked_at(monkeypatch):
+    """A sentence may lean on whatever was retrieved, cited or not, of whomever."""
+    judged = filter.judged
+
+    async def broken(claim, passages, **more):
+        every = replace(claim, passage_ids=tuple(one.id for one in passages))
+        return replace(await judged(every, passages, **more), claim=claim)
+
+    monkeypatch.setattr(filter, "judged", broken)
+
+
+@fault
+def only_the_first_passage_looked_at(monkeypatch):
+    """A sentence that two notes bear out together is held against one."""
+    support = filter.support
+    monkeypatch.setattr(filter, "support", lambda text, passages: support(text, passages[:1]))
+
+
+@fault
+def only_the_first_quote_kept(monkeypatch):
+    """A sentence of two notes shows one of them."""
+
+    def change(verdict, passages):
+        return replace(verdict, spans=verdict.spans[:1])
+
+    verdict_with(monkeypatch, change)
+
+
+@fault
+def repair_returns_the_claim(monkeypatch):
+    """What was wrong is flagged as put right, and shown as it was."""
+
+    def unmended(claim, passages, reason):
+        cited = [one for one in passages if one.id in claim.passage_ids]
+        spans = tuple(map(whole, cited))
+        return Verdict(claim, spans, repaired=reason) if spans else None
+
+    monkeypatch.setattr(filter, "_repaired", unmended)
+
+
+@fault
+def everything_repaired(monkeypatch):
+    """Safe, and no longer what was written: a note's first words in place of every sentence."""
+
+    def change(verdict, passages):
+        if not verdict.spans:
+            return verdict
+        span = verdict.spans[0]
+        own = replace(verdict.claim, text=span.quote)
+        return replace(verdict, claim=own, spans=(span,), repaired="not_entailed")
+
+    verdict_with(monkeypatch, change)
+
+
+@fault
+def answer_offsets_shifted(monkeypatch):
+    """Markers that stand a place beside their sentence."""
+    citation = citing._citation
+
+    def broken(marker, passage, span, *, start, end, repaired):
+        return citation(marker, passage, span, start=start + 1, end=end + 1, repaired=repaired)
+
+    monkeypatch.setattr(citing, "_citation", broken)
+
+
+@fault
+def english_stemmer_on_hebrew(monkeypatch):
+    """ "תרגלה" and "לתרגל" are two words to it."""
+    english = snowballstemmer.stemmer("english")
+    monkeypatch.setattr(grounding, "stem", lambda word: english.stemWord(word))
+
+
+@pytest.fixture(scope="module")
+def case():
+    shelf, statements = read_material(OURS)
+    some = statements[::2]
+    return shelf, some, mutants(statements, shelf, kinds(held_out=False), per_kind=FEW)
+
+
+async def bars(case) -> set[str]:
+    shelf, statements, false = case
+    outcomes = await tried(statements, false, shelf, lambda done: None)
+    return {one.bar for one in missed(outcomes, enough=False)}
+
+
+@pytest.fixture(scope="module")
+async def unbroken(case):
+    return await bars(case)
+
+
+@pytest.mark.parametrize("seed", FAULTS.values(), ids=FAULTS)
+async def test_a_broken_gate_misses_a_bar_that_it_reached(seed, case, unbroken, monkeypatch):
+    """What goes unnoticed here is a hole in the evaluation."""
+    seed(monkeypatch)
+    found = await bars(case) - unbroken
+    print(seed.__name__, found)
+    assert found
