@@ -45,7 +45,8 @@ def grafted(statement: Statement, shelf: Shelf, dice: Random) -> Iterator[str]:
     foreign = [
         one
         for one in shelf.passages
-        if one.note.client != statement.client and _ascii(one.chunk.text) == _ascii(statement.text)
+        if one.note.client != statement.client
+        and _hebrew(one.chunk.text) == _hebrew(statement.text)
     ]
     if foreign:
         said = re.split(r"[.;\n]", dice.choice(foreign).chunk.text)
@@ -76,5 +77,5 @@ def _alike(text: str, passage: Passage) -> float:
     return len(said & noted) / max(1, len(said))
 
 
-def _ascii(text: str) -> bool:
-    return sum(map(str.isascii, text)) > len(text) / 2
+def _hebrew(text: str) -> bool:
+    return bool(re.search("[א-ת]", text))

@@ -571,7 +571,6 @@ CERTAINTIES: Mapping[Language, Pairs] = {
         "עלול להיות": "הוא ללא ספק",
         "לשקול": "לבצע מיד",
         "יש לברר": "כבר הוברר",
-        "אם": "גם אם לא",
     },
 }
 
@@ -590,7 +589,7 @@ OPPOSITES: Mapping[Language, Pairs] = {
         "בירידה": "בעלייה",
         "במנוחה": "במאמץ",
         "בשכיבה": "בהליכה",
-        "בתוך": "מחוץ ל",
+        "בתוך הבית": "מחוץ לבית",
         "ירוד": "מצוין",
     },
 }
@@ -630,7 +629,6 @@ QUANTIFIERS: Mapping[Language, Pairs] = {
         "only": "more than",
         "most": "no",
         "both": "neither",
-        "any": "some",
         "all": "few",
         "at least": "at most",
         "almost": "not nearly",
@@ -639,7 +637,7 @@ QUANTIFIERS: Mapping[Language, Pairs] = {
         "every": "hardly any",
     },
     "he": {
-        "רק": "יותר מ",
+        "רק": "לפחות",
         "שניהם": "רק אחד מהם",
         "לפחות": "לכל היותר",
         "בלבד": "לפחות",
