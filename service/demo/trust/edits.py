@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 _CLITICS = "[והבלמכש]{0,3}?"
 """Prefix letters of Hebrew words: and, the, in, to, from, as, that. As few as possible: ללא begins with none."""
@@ -41,7 +40,6 @@ def at_end(text: str, clause: str) -> str:
     return text[:place] + clause + text[place:]
 
 
-@lru_cache(maxsize=256)
 def _any_of(words: tuple[str, ...], clitics: str = _CLITICS) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
     return re.compile(
