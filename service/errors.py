@@ -81,6 +81,12 @@ class ClientNotFound(ServiceError):
     code = "client_not_found"
 
 
+class ClientNeeded(ServiceError):
+    """A summary, or a preparation, is of one client, and none was named."""
+
+    code = "client_needed"
+
+
 class ConversationNotFound(ServiceError):
     """No such conversation."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from service.domain.answers import (
     LONGEST_QUESTION,
     MOST_CONFIRMED,
+    MOST_OVERVIEWED,
     MOST_RESULTS,
     MOST_SOURCES,
 )
@@ -30,7 +31,7 @@ def most_of_a_question() -> Mapping[Part, Usage]:
     second look at as many of its sentences as are confirmed: these share the answer's length.
     """
     stretches = PULL_LIMIT * STRETCHES_PER_NOTE
-    shown = MOST_RESULTS * PASSAGES_PER_NOTE * LIMIT
+    shown = max(MOST_RESULTS * PASSAGES_PER_NOTE, MOST_OVERVIEWED) * LIMIT
     return {
         "embedder": Usage(_tokens(LOOKS)),
         "reranker": Usage(_tokens(stretches * LIMIT), searches=-(-stretches // TEXTS_PER_SEARCH)),

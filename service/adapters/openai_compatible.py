@@ -336,7 +336,7 @@ class OpenAIChat:
         return {
             "model": self.model,
             "messages": [
-                {"role": "system", "content": INSTRUCTIONS},
+                {"role": "system", "content": INSTRUCTIONS[question.form]},
                 {"role": "user", "content": prompt(question, passages)},
             ],
             "temperature": 0,

@@ -5,6 +5,7 @@ The same answer as JSON and as events.
 
 import time
 from asyncio import to_thread
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,12 +24,14 @@ from service.api.leaving import unless_left
 from service.api.schemas import ChatRequest, ChatResponse, answer_fields, problems
 from service.api.stream import EventStream, wants_events
 from service.api.trail import ChatRecord, outcome_of, recorded_chat
+from service.chat.modes.client import client_named
 from service.container import Container
 from service.domain.answers import Answer, Question
 from service.domain.identity import ClientId, Principal
 from service.domain.progress import Tell
 from service.errors import (
     AllowanceUsed,
+    ClientNeeded,
     ClientNotFound,
     ConversationNotFound,
     ScopeFixed,
@@ -103,14 +106,15 @@ class _Asking:
         if asked.conversation_id and not keeps:
             raise ConversationNotFound
         client, earlier = await _scope(asked, caller, opened)
+        about = client or await _client_needed(asked, earlier, caller, opened)
         await _take_allowance(caller, opened)
         conversation = asked.conversation_id or uuid4()
         opening = await _opening(
-            asked, caller, opened, client=client, conversation=conversation if keeps else None
+            asked, caller, opened, client=about, conversation=conversation if keeps else None
         )
         async with recorded_chat(opened, caller, opening) as record:
             answer = await opened.ask(
-                _question(asked, client, self.standing),
+                _question(asked, about, self.standing),
                 caller=caller,
                 earlier=earlier,
                 trail=record.trail,
@@ -184,6 +188,19 @@ async def _scope(
     if client and not await _is_theirs(client, caller, opened):
         raise ClientNotFound
     return client, earlier
+
+
+async def _client_needed(
+    asked: ChatRequest, earlier: Sequence[str], caller: Principal, opened: Container
+) -> ClientId | None:
+    """The one whom a summary or a preparation is of, by name; refused before it costs anything or a stream begins."""
+    if asked.mode == "ask":
+        return None
+    texts = [asked.query, *reversed(earlier)]
+    client = await client_named(texts, people=opened.people, workspace=caller.workspace)
+    if client is None:
+        raise ClientNeeded
+    return client
 
 
 async def _continue(

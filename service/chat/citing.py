@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from service.domain.answers import Citation, Passage, Span, Verdict
+from service.domain.answers import Citation, Claim, Passage, Span, Verdict
 from service.domain.progress import Line
 
 
@@ -12,6 +12,7 @@ class AnswerText:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = {passage.id: passage for passage in passages}
         self.text = ""
+        self._title = ""
         self.citations: list[Citation] = []
 
     def add_heading(self, heading: str) -> Line:
@@ -22,7 +23,8 @@ class AnswerText:
 
         `answer_start` and `answer_end` of its citations hold it without its lead and its markers.
         """
-        start = len(self.text) + len(self._break()) + len(verdict.claim.lead)
+        before = self._titled(verdict.claim) + verdict.claim.lead
+        start = len(self.text) + len(self._break()) + len(before)
         end = start + len(verdict.claim.text)
         first = len(self.citations) + 1
         citations = [
@@ -37,7 +39,13 @@ class AnswerText:
             for marker, span in enumerate(verdict.spans, first)
         ]
         markers = "".join(f" [{citation.marker}]" for citation in citations)
-        return self._line(f"{verdict.claim.lead}{verdict.claim.text}{markers}", citations)
+        return self._line(f"{before}{verdict.claim.text}{markers}", citations)
+
+    def _titled(self, claim: Claim) -> str:
+        """The title of its section with a line break, where the section begins here."""
+        begins = claim.title != self._title
+        self._title = claim.title
+        return f"{claim.title}\n" if begins and claim.title else ""
 
     def _line(self, said: str, citations: Sequence[Citation]) -> Line:
         line = Line(self._break() + said, len(self.text), citations)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from langgraph.runtime import Runtime
 
 from service.chat.citing import AnswerText
+from service.chat.days import day_text
 from service.chat.other_language import not_crossed
 from service.chat.state import ChatContext, ChatState
-from service.chat.timeline import day_text
 from service.domain.answers import (
     Answer,
     AnswerStatus,
@@ -59,6 +59,9 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
 
 
 def _status_of(state: ChatState) -> AnswerStatus:
+    if "overview" in state:
+        whole = state["course"].is_whole and state["search"].complete
+        return _status(state["verdicts"], sure=whole)
     if "course" in state:
         return _course_status(state["course"], state["verdicts"], state["search"])
     return _status(state["verdicts"], sure=state["decision"].kind == "answer")

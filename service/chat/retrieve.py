@@ -1,9 +1,11 @@
 """retrieve: the passages that may answer, or all that mention it, and how much was searched."""
 
+import asyncio
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from service.chat.modes.overview import overview_of, scoped
 from service.chat.pinned import pinned
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import Question, SearchStatement
@@ -17,15 +19,22 @@ from service.telemetry.metrics import RETRIEVAL_SECONDS, SOURCES_RETRIEVED
 async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     with RETRIEVAL_SECONDS.time():
         context, question = runtime.context, state["question"]
-        every = question.intent != "fact" and await context.reader.can_tell(
-            question, workspace=context.principal.workspace
-        )
-        part = await (_all(state, context) if every else _best(state, context))
+        part = await _part(state, context)
         pins = await pinned(question, part["found"], context)
     SOURCES_RETRIEVED.observe(len({passage.note.ref for passage in part["found"].passages}))
     if pins["risk"]:
         runtime.stream_writer({"type": "risk", "risk": pins["risk"]})
     return part | pins
+
+
+async def _part(state: ChatState, context: ChatContext) -> ChatState:
+    question = state["question"]
+    if question.form != "answer":
+        return await _overview(question, context)
+    every = question.intent != "fact" and await context.reader.can_tell(
+        question, workspace=context.principal.workspace
+    )
+    return await (_all(state, context) if every else _best(state, context))
 
 
 async def _best(state: ChatState, context: ChatContext) -> ChatState:
@@ -40,7 +49,34 @@ async def _best(state: ChatState, context: ChatContext) -> ChatState:
 
 
 async def _all(state: ChatState, context: ChatContext) -> ChatState:
-    question, workspace = state["question"], context.principal.workspace
+    question = state["question"]
+    within, search, course = await _course(question, context)
+    passages = tuple(point.passage for point in course.points)
+    found = Found(passages, ranked=(), considered=course.read, within=within, read=course.named)
+    unread = await _unread(question, course, within, context)
+    return {"course": course, "found": found, "search": _counted(course, search, unread)}
+
+
+async def _overview(question: Question, context: ChatContext) -> ChatState:
+    """All notes of the one client, whose name no model may see; the rest of what it sees was named at the start."""
+    within, search, course = await _course(scoped(question), context)
+    context.calls.veil.know(course.people)
+    overview = await asyncio.to_thread(overview_of, question, course)
+    found = Found(
+        overview.passages, ranked=(), considered=course.read, within=within, read=course.named
+    )
+    return {
+        "course": course,
+        "overview": overview,
+        "found": found,
+        "search": _counted(course, search, 0),
+    }
+
+
+async def _course(
+    question: Question, context: ChatContext
+) -> tuple[Within, SearchStatement, Course]:
+    workspace = context.principal.workspace
     within = await context.finder.scope(question, context=context.calls)
     # Asked first: if no work is open now, the list of sessions that is taken next lacks none.
     search = await context.store.coverage(workspace=workspace, within=within)
@@ -51,10 +87,7 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
         actor=context.principal.user,
         trail=context.trail,
     )
-    passages = tuple(point.passage for point in course.points)
-    found = Found(passages, ranked=(), considered=course.read, within=within, read=course.named)
-    unread = await _unread(question, course, within, context)
-    return {"course": course, "found": found, "search": _counted(course, search, unread)}
+    return within, search, course
 
 
 async def _unread(question: Question, course: Course, within: Within, context: ChatContext) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from service.chat.modes.overview import Overview
 from service.domain.answers import Answer, Heading, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.identity import Principal
@@ -42,6 +43,8 @@ class ChatState(TypedDict, total=False):
     found: Found
     course: Course
     """In place of a search, for a question that counts, lists or follows a course; then it is all there is."""
+    overview: Overview
+    """Beside a course, where another form than an answer is asked for."""
     search: SearchStatement
     risk: Sequence[Risk]
     """What is pinned above the answer."""

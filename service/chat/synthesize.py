@@ -35,6 +35,8 @@ SPARE_SECONDS = 2.0  # Kept back from the model: quoting 15 passages takes a ten
 
 
 async def synthesize(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
+    if "overview" in state:
+        return await _overviewed(state, runtime)
     if "course" in state:
         return _told(state, runtime)
     return await _written(state, runtime)
@@ -52,6 +54,43 @@ def _told(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     for verdict in verdicts:
         _offer(verdict, runtime)
     return {"verdicts": verdicts, "heading": head}
+
+
+async def _overviewed(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
+    """A model's sentences where there is one to ask, else the notes' own; either way each is judged and cited."""
+    overview, question, context = state["overview"], state["question"], runtime.context
+    by_id = {passage.id: passage for passage in overview.passages}
+    quotes = [admit(claim, [by_id[one] for one in claim.passage_ids]) for claim in overview.claims]
+    if not any(verdict.admitted for verdict in quotes):
+        return {"verdicts": quotes}
+    told: ChatState = {}
+    if question.form != "session":
+        head = heading(state["course"], (), state["search"], question.language)
+        runtime.stream_writer({"type": "heading", "text": head.text})
+        told = {"heading": head}
+    written = await _composed(overview.passages, question, runtime)
+    if any(verdict.admitted for verdict in written):
+        told["written_by"] = context.model.model
+    if "model" in context.calls.meter.away or "written_by" not in told:
+        for verdict in quotes:
+            _offer(verdict, runtime)
+        written = [*written, *quotes]
+    return told | {"verdicts": written}
+
+
+async def _composed(
+    passages: Sequence[Passage], question: Question, runtime: Runtime[ChatContext]
+) -> list[Verdict]:
+    """What a model writes of them, as far as it came; nothing where the model at hand could only quote."""
+    context, verdicts = runtime.context, list[Verdict]()
+    if context.model.model == context.spare.model:
+        return verdicts
+    calls = context.calls.leaving(SPARE_SECONDS)
+    try:
+        await _write(context.model, question, passages, verdicts, runtime, calls)
+    except ModelUnavailable as exc:
+        context.calls.meter.lacked("model", exc.reason)
+    return verdicts
 
 
 async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:

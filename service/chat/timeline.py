@@ -1,8 +1,8 @@
 """How an answer that counts begins, in both languages, and how each of its lines does."""
 
 from collections.abc import Iterable
-from datetime import date
 
+from service.chat.days import day_text
 from service.chat.filter import has_markup
 from service.chat.other_language import not_crossed
 from service.domain.answers import Claim, Heading, Language, SearchStatement, Verdict
@@ -37,11 +37,6 @@ def heading(
     said = (*told(course, withheld, search.complete), not_crossed(search, language))
     text = " ".join(filter(None, said))
     return Heading(text, {note.ref: note.client for note in course.notes})
-
-
-def day_text(day: date) -> str:
-    """Day first, as both languages write it in Israel."""
-    return f"{day.day}.{day.month}.{day.year}"
 
 
 def _english(course: Course, withheld: int, complete: bool) -> Iterable[str]:

@@ -5,6 +5,7 @@ from datetime import UTC
 
 from langgraph.runtime import Runtime
 
+from service.chat.modes.client import confirmed
 from service.chat.state import ChatContext, ChatState
 from service.language.detect import language_of
 from service.retrieval.intent import understood
@@ -13,5 +14,10 @@ from service.retrieval.intent import understood
 async def understand(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     question = state["question"]
     question = replace(question, language=language_of(question.text))
-    today = runtime.context.clock().astimezone(UTC).date()  # as the days of notes are kept
-    return {"question": understood(question, earlier=state.get("earlier", ()), today=today)}
+    context = runtime.context
+    today = context.clock().astimezone(UTC).date()  # as the days of notes are kept
+    question = understood(question, earlier=state.get("earlier", ()), today=today)
+    if question.form != "answer":
+        workspace = context.principal.workspace
+        question = await confirmed(question, people=context.reader.people, workspace=workspace)
+    return {"question": question}

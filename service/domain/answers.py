@@ -17,12 +17,16 @@ Intent = Literal["fact", "count", "list", "change"]
 """What kind of answer is asked for: the best passages; or, out of all notes, how many, which ones, how it went."""
 AnswerStatus = Literal["answered", "partial", "abstained", "degraded"]
 """Degraded: something stood in for a model that was away, or the day's budget is used up."""
+Form = Literal["answer", "summary", "prepare", "session"]
+"""What is made of notes: an answer; a client's course; what the next appointment needs; what a session held."""
 LONGEST_QUESTION, MOST_RESULTS = 2_000, 10
 """Code points of a question, and sessions that its answer may be made of."""
 MOST_CONFIRMED, CONFIRMED_AT_ONCE = 12, 3
-"""Sentences of an answer that a model is asked to confirm; instructions ask for four. Beyond them rules alone judge."""
+"""Sentences of an answer that a model is asked to confirm; instructions ask for ten. Beyond them rules alone judge."""
 MOST_SOURCES = 4
 """Quotes that a sentence is confirmed by at most; more of them are a list, whose items are sentences of their own."""
+MOST_OVERVIEWED = 24
+"""Passages that a model is given for any other form than an answer."""
 Lack = Part | Literal["budget"]
 
 
@@ -56,6 +60,8 @@ class Question:
     intent: Intent = "fact"
     topic: str = ""
     """The words that say what it is about, without those that say how it is asked; empty where none are left."""
+    form: Form = "answer"
+    """By the mode, or else by its words, where one client is in scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,8 @@ class Claim:
     passage_ids: tuple[str, ...]
     lead: str = ""
     """What stands before it on its line and is ours, as the day of a session; not part of what is cited."""
+    title: str = ""
+    """Of the section it stands in: ours, a line of its own before the first line of the section; it states no fact."""
 
 
 WithheldReason = Literal[

@@ -63,7 +63,7 @@ class Client:
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return self.person.name
 
     @property
     def person(self) -> "Person":
@@ -77,6 +77,10 @@ class Person:
     client: ClientId
     first: str = field(repr=False)
     last: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.first} {self.last}".strip()
 
 
 UnreadableReason = Literal["decrypt_failed", "too_large", "malformed"]

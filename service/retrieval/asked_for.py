@@ -16,9 +16,9 @@ FIELDS: dict[str, re.Pattern[str]] = {
         rf"{_WE}(?:plan(?:ned)?|assign(?:ed)?|recommend(?:ed)?|suggest(?:ed)?|advised?|prescribed?|refer(?:red)?"
         r"|agreed?|g[ia]ven?|set)\b",
         r"\b(?:homework|next\s+steps?|(?:treatment|care|follow[\s-]?up|the|my|our)\s+plans?|home\s+exercises?)\b",
-        r"\bplan(?:ned)?\s+for\s+(?:the\s+)?(?:next|further|follow)",
+        r"\bplan(?:ned)?\s+for\s+(?:the\s+)?(?:next|further|follow)|\bwas\s+planned\b",
         rf"{_HE_LED}(?:תכננתי|המלצתי|הצעתי|נתתי|הנחיתי|הפניתי|הוריתי|סיכמנו|קבענו|הבטחתי)(?!\w)",
-        r"שיעורי[\s־-]ה?בית|(?:תו?כנית|תכנית)\s+ה?טיפול|(?<!\w)מה\s+ה?תו?כנית(?!\w)|(?<!\w)מה\s+תכננו(?!\w)|להמשך(?!\w)|צעדים\s+הבאים",
+        r"שיעורי[\s־-]ה?בית|(?:תו?כנית|תכנית)\s+ה?טיפול|(?<!\w)מה\s+ה?תו?כנית(?!\w)|(?<!\w)מה\s+(?:תכננו|תוכנן)(?!\w)|להמשך(?!\w)|צעדים\s+הבאים",
         r"תרגילי\s+ה?בית|(?<!\w)תרגילי?\s+בית(?!\w)",
     ),
     "subjective": _pattern(
@@ -57,7 +57,7 @@ _HE_MEETINGS = r"(?:ה?פגישות|ה?מפגשים|ה?סשנים)"
 _HE_MENTIONS = (
     r"(?:דיברנו|שוחחנו|עסקנו|דנו|עבדנו|הזכירה?|דיברה?|הוזכרה?|הוזכרו|עלה|עלתה|עלו|ציי[ןנ]ה?|צוי[ןנ]ה?|התלונ[ןנ]ה?|דיווחה?"
     r"|סיפרה?|תיארה?|הופיעה?|הופיעו|נגענו|נגעו|התייחסנו|התייחסה?|הועלה|הועלתה|הועלו|עסקו|כללו|התמקדנו|התמקדו|תרגלנו"
-    r"|נדונה?|נידונה?)"
+    r"|נדונה?|נידונה?|דובר|נאמר)"
 )
 # Of all times one is meant, so the best passages say it: "when did we first talk about it".
 ONE = _pattern(

@@ -8,7 +8,7 @@ from datetime import date
 from service.domain.answers import Passage, Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId, WorkspaceId
-from service.domain.notes import Chunk, Note, NoteRef, Pulled
+from service.domain.notes import Chunk, Note, NoteRef, Person, Pulled
 from service.domain.scope import IndexedSession, Within
 from service.language.likeness import covered
 from service.language.sentences import sentences
@@ -56,6 +56,8 @@ class Course:
     """What was looked for: the question's, without the names of clients."""
     named: tuple[tuple[Note, str], ...] = ()
     """All that were read, each with its client's name."""
+    people: tuple[Person, ...] = ()
+    """Whose sessions they are."""
 
     @property
     def read(self) -> int:
@@ -96,6 +98,7 @@ class Pull:
 
     notes: Sequence[tuple[Note, str]]
     unreadable: int
+    people: Sequence[Person]
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ class Reader:
             has_topic=bool(topic),
             topic=said,
             named=tuple(read),
+            people=tuple(dict.fromkeys(one for pull in pulls for one in pull.people)),
         )
 
     async def pull(
@@ -223,7 +227,8 @@ class Reader:
             asked.trail.saw(note, "read")
         # A note whose client cannot be read cannot be judged either.
         lost = {ref for ref, client in wanted if pulled.unreadable.keys() & {ref.id, client}}
-        return Pull(read, len(lost))
+        people = [client.person for client in pulled.clients.values()]
+        return Pull(read, len(lost), people)
 
 
 def _wanted(session: IndexedSession, asked: _Asked) -> Wanted:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 
-from service.domain.answers import Intent, Question
+from service.domain.answers import Form, Intent, Question
 from service.domain.scope import When
 from service.retrieval.asked_for import CHANGE, COUNT, COUNTED_ELSEWHERE, FIELDS, HELD, LIST, ONE
 from service.retrieval.asking import LONGEST, of_a_conversation
 from service.retrieval.follow_up import leads_on, renames, stands_alone
+from service.retrieval.forms import form_of
 from service.retrieval.time_intent import Timed, phrases, when_moved, when_of
 from service.retrieval.topic import joined, topic_words
 
@@ -58,6 +59,7 @@ class _Turn:
     fields: frozenset[str]
     intent: Intent
     topic: str
+    form: Form
 
 
 def understood(question: Question, *, earlier: Sequence[str], today: date) -> Question:
@@ -74,6 +76,7 @@ def understood(question: Question, *, earlier: Sequence[str], today: date) -> Qu
         fields=turn.fields,
         intent=turn.intent,
         topic=turn.topic,
+        form=turn.form if question.mode == "ask" else question.mode,
     )
 
 
@@ -95,12 +98,17 @@ def _turn(question: Question, earlier: Sequence[str], today: date) -> _Turn:
 def _alone(text: str, today: date) -> _Turn:
     intent = intent_of(text)
     timed, topic = _timed_topic(text, intent, today)
+    formed = form_of(text, intent=intent, when=timed.when if timed else None)
+    if formed:
+        said = [(timed.start, timed.end)] if timed else []
+        topic = joined(text, topic_words(text, without=[*said, *formed.said]))
     return _Turn(
         text=text,
         when=timed.when if timed else None,
         fields=fields_of(text),
-        intent=intent,
+        intent="fact" if formed else intent,
         topic=topic,
+        form=formed.form if formed else "answer",
     )
 
 
@@ -130,12 +138,16 @@ def _followed(before: _Turn, text: str, today: date) -> _Turn:
     base = _without_time(before, today) if found else before.text
     new = joined(text, own)
     topics = [new] if new and renames(text, today=today) else [before.topic, new]
+    when = _when_followed(base, text, today) if found else before.when if goes_on else None
+    intent = before.intent if intent == "fact" and (goes_on or (found and not own)) else intent
+    formed = form_of(f"{base} {text}", intent=intent, when=when)
     return _Turn(
         text=f"{base} {text}",
-        when=_when_followed(base, text, today) if found else before.when if goes_on else None,
+        when=when,
         fields=fields_of(text) or (before.fields if goes_on or not own else frozenset()),
-        intent=before.intent if intent == "fact" and (goes_on or (found and not own)) else intent,
+        intent=intent,
         topic=" ".join(filter(None, topics)),
+        form=formed.form if formed else "answer",
     )
 
 

@@ -28,6 +28,7 @@ STATUSES = {
     errors.WorkspaceSuspended: 403,
     errors.NoConsent: 403,
     errors.ClientNotFound: 404,
+    errors.ClientNeeded: 422,
     errors.ConversationNotFound: 404,
     errors.MessageNotFound: 404,
     errors.ScopeFixed: 409,
