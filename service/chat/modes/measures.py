@@ -20,6 +20,7 @@ class Measure:
     value: str
 
 
+_DIGIT = re.compile(r"\d")
 _NUMBER = r"\d{1,3}(?:[.,]\d{1,2})?"
 _NOT_A_COUNT = r"(?!\s*(?:[xX×]\s*\d|\d|/\d|[.,]\d|-\d|חזרות|reps?\b|min\b|דק|שניות|sec))"
 # Between a scale's name and its value: "PHQ-9 = 18", "PHQ הבית 8", "PHQ-9 בקו 5", "BP today 130/80".
@@ -33,6 +34,10 @@ _SCALE = re.compile(
 _PRESSURE = re.compile(
     rf"(?:(?<![A-Za-z])BP(?![A-Za-z])|blood\s+pressure|לחץ\s+דם){_IS}(?P<value>\d{{2,3}}/\d{{2,3}})(?!\d)",
     re.IGNORECASE,
+)
+# "Pain since 7/10" tells a day in October.
+_DATED = re.compile(
+    r"(?:\b(?:since|on|until|till)\s|(?<!\w)(?:מאז\s+ה?|עד\s+ה?|מה|ב)[־-]?)\s*$", re.IGNORECASE
 )
 _OUT_OF_TEN = re.compile(r"(?<![\d/.,])(?P<value>\d{1,2}(?:[.,]\d)?)\s*/\s*10(?![\d/])")
 _VISUAL = re.compile(rf"\b(?:VAS|NRS)\b{_IS}(?P<value>\d{{1,2}}(?:[.,]\d)?)(?!\d)", re.IGNORECASE)
@@ -86,7 +91,7 @@ SHORTEST_NAME = 3  # Letters that a drug's name has at least.
 
 def measures(text: str) -> list[Measure]:
     """All that it gives, by kind of pattern; of one measure the first value comes first."""
-    return list(dict.fromkeys(_measures(text)))
+    return list(dict.fromkeys(_measures(text))) if _DIGIT.search(text) else []
 
 
 def _measures(text: str) -> Iterator[Measure]:
@@ -97,7 +102,7 @@ def _measures(text: str) -> Iterator[Measure]:
     for match in _VISUAL.finditer(text):
         yield Measure("score", "pain", match["value"])
     for match in _OUT_OF_TEN.finditer(text):
-        if name := _rated(text, match):
+        if not _DATED.search(text, 0, match.start()) and (name := _rated(text, match)):
             yield Measure("score", name, match["value"])
     yield from _quantities(text)
     yield from _doses(text)

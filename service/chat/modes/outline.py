@@ -6,15 +6,15 @@ from itertools import islice
 
 from service.chat.modes.cues import is_aim, is_open, tells_of_change
 from service.chat.modes.measures import Kind
-from service.chat.modes.sayings import Saying, Session, sessions
+from service.chat.modes.sayings import Saying, Session
 from service.chat.modes.titles import Part
 from service.domain.answers import Question
-from service.domain.notes import Note
 from service.retrieval.forms import FEW
 
 # Lines of each section at most, so that a whole form is a dozen or so and can be read on the way to the door.
 PRESENTING, COURSE, MEASURED, LAST, PLAN = 3, 2, 2, 2, 2
 OPEN_PLANS, EARLIER_PLANS, QUESTIONS, CHANGES, BEFORE = 3, 1, 2, 2, 1
+RECENT = 60  # Sessions: a year of weekly ones, for what an appointment needs.
 LOOKED_BACK = 5  # Sessions: what was planned before that, and never taken up, is no plan any more.
 OF_A_SESSION = {"subjective": 3, "objective": 2, "assessment": 2, "plan": 3}
 SAME = 0.6  # Of two assessments, the share of words from which on the second says nothing new.
@@ -28,13 +28,9 @@ class Section:
     sayings: Sequence[Saying]
 
 
-def outline(question: Question, notes: Iterable[Note]) -> list[Section]:
-    """The sections that the question's form has, none of them empty, no sentence in two of them."""
-    held = sessions(notes)
-    if not held:
-        return []
-    make = _MAKE[question.form]
-    return list(_distinct(make(question, held)))
+def outline(question: Question, held: Sequence[Session]) -> list[Section]:
+    """The sections that the question's form has of these sessions, oldest first; none empty, no sentence twice."""
+    return list(_distinct(_MAKE[question.form](question, held))) if held else []
 
 
 def _distinct(sections: Iterable[Section]) -> Iterator[Section]:
@@ -134,16 +130,15 @@ def _last_plan(held: Sequence[Session]) -> list[Saying]:
 
 
 def _prepare(question: Question, held: Sequence[Session]) -> Iterator[Section]:
-    recent = held[-LOOKED_BACK:]
-    plan, questions = _last_plan(held), _questions(recent)
-    yield Section("plan", plan[:OPEN_PLANS])
-    yield Section(
-        "earlier_plans", _left(recent, lambda one: one.field == "plan", plan)[:EARLIER_PLANS]
-    )
-    measured = _measured(held, kind="score", most=MEASURED, last_first=True)
+    recent, plan = held[-LOOKED_BACK:], _last_plan(held)[:OPEN_PLANS]
+    earlier = _left(recent, lambda one: one.field == "plan", _last_plan(held))[:EARLIER_PLANS]
+    yield Section("plan", plan)
+    yield Section("earlier_plans", earlier)
+    measured = _measured(held[-RECENT:], kind="score", most=MEASURED, last_first=True)
     yield Section("last_measures", list(measured))
     yield Section("changes", _changes(held))
     yield Section("before", _gone(held))
+    questions = _left(recent, lambda one: is_open(one.text), [*plan, *earlier])
     yield Section("questions", questions[:QUESTIONS])
 
 
@@ -161,13 +156,9 @@ def _left(
     return found
 
 
-def _questions(recent: Sequence[Session]) -> list[Saying]:
-    return _left(recent, lambda one: is_open(one.text), ())
-
-
 def _changes(held: Sequence[Session]) -> list[Saying]:
-    """Of the last session, what tells of a change first, then what no session before spoke of."""
-    last, before = held[-1], held[:-1]
+    """Of the last session, what tells of a change first, then what no recent session before spoke of."""
+    last, before = held[-1], held[-RECENT:-1]
     said = last.of("assessment", "subjective", "objective")
     known = frozenset[str]().union(*(one.stems for session in before for one in session.sayings))
     changed = [one for one in said if tells_of_change(one.text)]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.chat.days import day_text
 from service.chat.modes.outline import LOOKED_BACK, Section, outline
-from service.chat.modes.sayings import Saying, sessions
+from service.chat.modes.sayings import Saying, Session, sessions
 from service.chat.modes.titles import TITLES
 from service.domain.answers import MOST_OVERVIEWED, Claim, Passage, Question
 from service.domain.identity import ClientId
@@ -39,10 +39,11 @@ def scoped(question: Question) -> Question:
 
 def overview_of(question: Question, course: Course) -> Overview:
     """Deterministic: the same notes, the same overview. 500 notes take about half a second."""
-    sections = outline(question, course.notes)
+    held = sessions(course.notes)
+    sections = outline(question, held)
     chosen = [saying for section in sections for saying in section.sayings]
     names = {person.client: person.name for person in course.people}
-    more = _more(question, course) if question.form != "session" else []
+    more = _more(held) if question.form != "session" else []
     passages = _passages([*chosen, *more], names)
     return Overview(tuple(_claims(sections, passages, question)), passages)
 
@@ -59,10 +60,9 @@ def _claims(
             yield Claim(saying.text, (holds,), lead, titles[section.part])
 
 
-def _more(question: Question, course: Course) -> Iterator[Saying]:
+def _more(held: Sequence[Session]) -> Iterator[Saying]:
     """What a model may need beside the lines: the last sessions whole, then an assessment each, back to the first."""
-    held = sessions(course.notes)[::-1]
-    for number, session in enumerate(held):
+    for number, session in enumerate(reversed(held)):
         fields = (
             ("subjective", "objective", "assessment", "plan") if number < 3 else ("assessment",)
         )
