@@ -8,6 +8,7 @@ from service.chat.citing import AnswerText
 from service.chat.days import day_text
 from service.chat.other_language import not_crossed
 from service.chat.state import ChatContext, ChatState
+from service.chat.suggestions import suggested
 from service.domain.answers import (
     Answer,
     AnswerStatus,
@@ -54,6 +55,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             degraded=degraded,
             risk=state.get("risk", ()),
             risk_unread=state.get("risk_unread", 0),
+            suggestions=await suggested(state, runtime.context, found_any=found != "abstained"),
         )
     }
 

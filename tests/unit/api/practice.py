@@ -24,11 +24,12 @@ from service.container import OUR_AUDIENCE
 from service.domain.answers import Answer, Question, SearchStatement
 from service.domain.audit import Trail, Use
 from service.domain.identity import ClientId, Principal, WorkspaceId
-from service.domain.notes import Note
+from service.domain.notes import Note, Person
 from service.domain.progress import Progress, Tell
 from service.domain.usage import Usage
 from service.errors import ServiceError
 from service.main import build_app
+from service.retrieval.people import Named, named
 from service.security.principals import Principals
 from service.security.tokens import TokenVerifier
 from tests.fakes import CLIENT, NOW, WORKSPACE, InMemoryKeyStore, InMemoryNoteSource
@@ -97,6 +98,16 @@ class Database:
             raise self.error
 
 
+class Register:
+    """The part of People that the API asks."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
+        self.people = people
+
+    async def named(self, text: str, *, workspace: WorkspaceId) -> Named:
+        return named(text, self.people)
+
+
 @dataclass
 class Parts:
     """Stands where the container stands."""
@@ -110,6 +121,7 @@ class Parts:
     notes: Any = field(default_factory=InMemoryNoteSource)
     conversations: InMemoryConversations = field(default_factory=InMemoryConversations)
     limiter: CountedLimiter = field(default_factory=CountedLimiter)
+    people: Register = field(default_factory=lambda: Register([Person(CLIENT, "Dana", "Levi")]))
     queue: Any = field(default_factory=RecordingQueue)
     restoration: Restored = field(default_factory=Restored)
     schedules: Chores = field(default_factory=Chores)

@@ -448,3 +448,48 @@ async def test_pazpaz_away_is_503_and_not_401(http, parts):
     assert is_problem(refused, 503, "unavailable")
     assert refused.headers["Retry-After"] == "8"
     assert "WWW-Authenticate" not in refused.headers
+
+
+async def test_a_summary_without_a_client_is_refused_before_it_costs_anything(http, parts):
+    """Neither the allowance nor a row of the audit trail is spent, and no stream begins."""
+    for accept in ("application/json", "text/event-stream"):
+        response = await ask(
+            http,
+            "summary",
+            mode="summary",
+            headers=bearer(Accept=accept, **{"Accept-Language": "en"}),
+        )
+        assert is_problem(response, 422, "client_needed")
+    assert (parts.asked, parts.limiter.taken, parts.audit.actions) == ([], 0, [])
+
+
+@pytest.mark.parametrize("text", ["Dana Levi's summary", "סיכום"])
+async def test_a_summary_is_of_the_client_named_or_of_the_conversations(http, parts, text):
+    """Named in the question, or in one before it; the conversation stays one of the whole practice."""
+    first = (await ask(http, "How is Dana Levi sleeping?")).json()
+    conversation = first["conversation_id"]
+    await ask(http, text, mode="summary", conversation_id=conversation)
+    question, _, _ = parts.asked[-1]
+    assert (question.client, question.mode) == (CLIENT, "summary")
+    assert parts.conversations.kept[UUID(conversation)].client is None
+
+
+async def test_the_titles_of_an_answer_are_kept_as_lines_of_their_own(http, parts):
+    """They lean on no note: with a note gone, what stood under another title does not move under the one before."""
+    text = "2 sessions read.\nCourse\n3.3: Rest. [1]\nPlan\n3.3: Walk. [2]\n3.3: Swim. [3]"
+    places = [(text.index(said), text.index(said) + 5) for said in ("Rest.", "Walk.", "Swim.")]
+    parts.answer = an_answer(
+        text,
+        *(a_citation(start, end, marker) for marker, (start, end) in enumerate(places, 1)),
+        heading=Heading("2 sessions read.", {NOTE: CLIENT}),
+    )
+    await ask(http)
+    [kept] = parts.conversations.kept.values()
+    assert [(one.lead, one.text, bool(one.sources)) for one in kept.turns[0].sentences] == [
+        ("", "2 sessions read.", True),
+        ("", "Course", False),
+        ("3.3: ", "Rest.", True),
+        ("", "Plan", False),
+        ("3.3: ", "Walk.", True),
+        ("3.3: ", "Swim.", True),
+    ]
