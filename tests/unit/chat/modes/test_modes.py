@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from service.chat.modes.outline import outline
 from service.chat.modes.sayings import sessions
 from service.chat.modes.titles import TITLES
+from service.chat.telling import run
 from service.domain.answers import (
     MOST_OVERVIEWED,
     CitationDelta,
@@ -18,6 +19,7 @@ from service.domain.answers import (
     TextDelta,
 )
 from service.domain.identity import ClientId
+from service.domain.progress import Line
 from service.errors import ClientNeeded, ModelUnavailable
 from service.language.chunking import LIMIT
 from tests.fakes import CLIENT, NOW
@@ -168,6 +170,21 @@ async def test_a_client_without_notes_is_an_abstention():
     await empty.keep()
     answer = await empty.ask("summary", mode="summary")
     assert (answer.status, answer.citations, answer.heading) == ("abstained", (), None)
+
+
+@pytest.mark.parametrize("mode", ["summary", "prepare"])
+async def test_the_lines_that_are_streamed_are_the_answer(practice, mode):
+    """Counts first, a title with the first line under it; put together they are the text, and so are the citations."""
+    lines: list[Line] = []
+    asked = {"question": Question("summary", "en", CLIENT, mode=mode)}
+
+    def tell(progress):
+        lines.extend([progress] if isinstance(progress, Line) else [])
+
+    answer = await run(practice.graph, asked, practice.context(), tell=tell)
+    assert "".join(line.text for line in lines) == answer.text
+    assert [one for line in lines for one in line.citations] == list(answer.citations)
+    assert all(answer.text[line.start :].startswith(line.text) for line in lines)
 
 
 class Listening(ScriptedModel):
