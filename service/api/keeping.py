@@ -73,10 +73,12 @@ def _sentences(answer: Answer, sources: _Sources) -> list[Sentence]:
     for citation in answer.citations:
         place = (citation.answer_start, citation.answer_end)
         by_sentence.setdefault(place, []).append(citation)
-    said, before = [], len(answer.heading.text) if answer.heading else 0
+    said, before = list[Sentence](), len(answer.heading.text) if answer.heading else 0
     for (start, end), cited in by_sentence.items():
         told = [CitationOut.of(one).model_dump(mode="json") for one in cited]
-        lead = answer.text[before:start].removeprefix("\n")
+        # A title leans on no note: with a note gone, nothing below moves under the title before.
+        *titles, lead = answer.text[before:start].removeprefix("\n").split("\n")
+        said += [Sentence(title, [], {}) for title in titles]
         said.append(Sentence(answer.text[start:end], told, sources.of(cited), lead))
         before = end + sum(len(marked(one.marker)) for one in cited)
     return said

@@ -234,7 +234,7 @@ async def test_a_turn_keeps_what_the_answer_said_about_itself(http, parts):
     parts.answer = an_answer(
         "Rest. [1]", a_citation(0, 5), status="degraded", withheld=2, degraded=("model",)
     )
-    await ask(http, mode="summary")
+    await ask(http, mode="summary", client_id=str(CLIENT))
     [kept] = parts.conversations.kept.values()
     searched = {"notes_read": 3, "first": "2026-11-01", "last": "2026-11-01", "drafts": 0}
     searched |= {"complete": True, "notes_total": None, "other_language": 0}
