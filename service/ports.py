@@ -401,6 +401,8 @@ class IndexedNote:
     """`text_digest` of each field, by field: tells whether what was cited still stands there."""
     risk: tuple[RiskSpan, ...] = ()
     """Where the text speaks of danger to somebody."""
+    is_searched: bool = True
+    """False for a draft that is counted and no more: then nothing is kept of its text."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -420,7 +422,7 @@ class ChunkStore(Protocol):
 
         False, with nothing written, when the lease was lost, what should be kept is gone, or the workspace's
         models are others than those written. The first write of a workspace says what its model is. A note
-        whose client is archived or purged is forgotten instead.
+        whose client is archived or purged is forgotten instead. Of what is not searched only the catalogue knows.
         """
         ...
 
@@ -453,7 +455,7 @@ class ChunkStore(Protocol):
         ...
 
     async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
-        """The digests the index holds for a note, by model and field; empty when it holds none."""
+        """The digests the index holds for a note, by model and field; empty when it holds none, or only counts it."""
         ...
 
     async def search(
@@ -473,7 +475,7 @@ class ChunkStore(Protocol):
         ...
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
-        """Grows with every committed change of the workspace's index."""
+        """Grows with every committed change of what a search of the workspace can find."""
         ...
 
     async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
@@ -499,15 +501,19 @@ class ChunkStore(Protocol):
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool: ...
 
     async def coverage(self, *, workspace: WorkspaceId, within: Within) -> SearchStatement:
-        """How many sessions a search in this scope covers."""
+        """How many sessions a search in this scope covers, and how many drafts it does not.
+
+        A draft that nobody may search has no place in a course: where the scope is chosen sessions, those of the same
+        clients and days are counted.
+        """
         ...
 
     async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
-        """The sessions in scope, oldest first; those of one day in the order of their ids."""
+        """The searched sessions in scope, oldest first; those of one day in the order of their ids."""
         ...
 
     async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
-        """What the index says it holds, clients who are not indexed (`archived`) included."""
+        """What the index says it holds, also clients who are not indexed (`archived`) and drafts it only counts."""
         ...
 
     async def workspaces(self) -> frozenset[WorkspaceId]:

@@ -494,11 +494,12 @@ class InMemoryChunkStore:
         shut = self._is_shut(ref.workspace, indexed.note.client)
         if not (shut or self._may_write(indexed)) or not self._finish(lease):
             return False
+        found_before = ref in self.indexed and self.indexed[ref].is_searched
         if shut:
             self.indexed.pop(ref, None)
         else:
             self._write(indexed)
-        self.epochs[ref.workspace] += 1
+        self.epochs[ref.workspace] += indexed.is_searched or found_before
         return True
 
     async def forget(self, ref: NoteRef, *, lease: Lease | None = None) -> bool:
@@ -607,7 +608,9 @@ class InMemoryChunkStore:
     async def risks(
         self, *, workspace: WorkspaceId, clients: Collection[ClientId]
     ) -> Sequence[RiskNote]:
-        theirs = [i for i in self._of(workspace) if i.note.client in clients and i.risk]
+        theirs = [
+            i for i in self._of(workspace) if i.note.client in clients and i.risk and i.is_searched
+        ]
         theirs.sort(key=lambda i: (i.note.ref.entity, i.note.ref.id))
         theirs.sort(key=lambda i: i.note.day or date.min, reverse=True)
         return [RiskNote(i.note.ref, i.note.client, i.note.day, i.risk) for i in theirs]
@@ -615,8 +618,10 @@ class InMemoryChunkStore:
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         return any(indexed.note.client == client for indexed in self._of(workspace))
 
-    def _sessions(self, workspace: WorkspaceId, within: Within) -> list[Note]:
-        notes = (indexed.note for indexed in self._of(workspace))
+    def _sessions(
+        self, workspace: WorkspaceId, within: Within, *, searched: bool = True
+    ) -> list[Note]:
+        notes = (i.note for i in self._of(workspace) if i.is_searched == searched)
         return [n for n in notes if n.ref.entity == "sessions" and _held(n, within)]
 
     async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
@@ -631,16 +636,19 @@ class InMemoryChunkStore:
         first, last = (days[0], days[-1]) if days else (None, None)
         wanted = self.queue.open_in(workspace) if self.queue else ()
         complete = all(background and self._lacks_second(ref) for ref, background in wanted)
-        return SearchStatement(len(notes), first, last, drafts, complete=complete)
+        left = self._sessions(workspace, replace(within, sessions=None), searched=False)
+        return SearchStatement(
+            len(notes), first, last, drafts, complete=complete, unsearched_drafts=len(left)
+        )
 
     async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
-        indexed = [(kept.note, kept.note.state) for kept in self._of(workspace)]
-        archived: list[tuple[Note, NoteState]] = [
-            (note, "archived") for ref, note in self.archived.items() if ref.workspace == workspace
+        indexed = [(kept.note, kept.note.state, kept.is_searched) for kept in self._of(workspace)]
+        archived: list[tuple[Note, NoteState, bool]] = [
+            (n, "archived", True) for ref, n in self.archived.items() if ref.workspace == workspace
         ]
         return [
-            ManifestItem(n.ref.entity, n.ref.id, n.client, state, n.updated_at, n.version)
-            for n, state in indexed + archived
+            ManifestItem(n.ref.entity, n.ref.id, n.client, state, n.updated_at, n.version, found)
+            for n, state, found in indexed + archived
         ]
 
     async def workspaces(self) -> frozenset[WorkspaceId]:
@@ -662,6 +670,8 @@ class InMemoryChunkStore:
         return ref in self.archived or (workspace, "clients", client) in buried
 
     def _may_write(self, indexed: IndexedNote) -> bool:
+        if not indexed.is_searched:
+            return True
         held = self.held.get(indexed.note.ref.workspace)
         return (held is None or set(held.all) == set(indexed.models)) and self._stands(indexed)
 
@@ -679,7 +689,8 @@ class InMemoryChunkStore:
 
     def _write(self, indexed: IndexedNote) -> None:
         ref = indexed.note.ref
-        self.held.setdefault(ref.workspace, IndexModels(indexed.models[0]))
+        if indexed.is_searched:
+            self.held.setdefault(ref.workspace, IndexModels(indexed.models[0]))
         old = (
             {space.model: space for space in self.indexed[ref].spaces}
             if ref in self.indexed

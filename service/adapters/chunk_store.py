@@ -3,7 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +42,7 @@ from service.adapters.database import (
 )
 from service.adapters.index_models import covers, models_in, models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
-from service.adapters.sealed_rows import names_in, risk_in, seal_row
+from service.adapters.sealed_rows import NOTHING_SEALED, names_in, risk_in, seal_row
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
@@ -81,12 +81,15 @@ class PgChunkStore:
             if not await finish(connection, lease):
                 return False
             await require_current(connection, keys, self.keys)
+            found_before = await _is_searched(connection, indexed.note.ref)
             if await _client_is_shut(connection, lease.workspace, indexed.note.client):
                 await drop_note(connection, indexed.note.ref)
             elif not await _write(connection, indexed, keys):
                 await connection.rollback()
                 return False
-            await next_epoch(connection, lease.workspace)
+            # A draft is saved every few seconds, and an epoch costs every process what it remembers of the workspace.
+            if indexed.is_searched or found_before:
+                await next_epoch(connection, lease.workspace)
         return True
 
     async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
@@ -230,6 +233,7 @@ class PgChunkStore:
             last_day=row.last_day,
             drafts=row.drafts,
             complete=not open_work,
+            unsearched_drafts=row.unsearched,
         )
 
     async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
@@ -261,6 +265,7 @@ def entry(row: Row[Any]) -> ManifestItem:
         state=row.state,
         updated_at=row.updated_at,
         version=row.version,
+        is_searched=row.is_searched,
     )
 
 
@@ -327,20 +332,21 @@ def _course(workspace: WorkspaceId, within: Within) -> Any:
     table = note_catalogue
     return (
         select(table.c.entity_id, table.c.client_id, table.c.day, table.c.state)
-        .where(_inside(table, workspace, within), table.c.entity == "sessions")
+        .where(_inside(table, workspace, within), table.c.entity == "sessions", table.c.is_searched)
         .order_by(table.c.day, table.c.entity_id)
     )
 
 
 def _coverage(workspace: WorkspaceId, within: Within) -> Any:
     table = note_catalogue
-    inside = _inside(table, workspace, within)
+    searched = and_(table.c.is_searched, _inside(table, workspace, within))
     return select(
-        func.count().label("notes"),
-        func.min(table.c.day).label("first_day"),
-        func.max(table.c.day).label("last_day"),
-        func.count().filter(table.c.state == "draft").label("drafts"),
-    ).where(inside, table.c.entity == "sessions")
+        func.count().filter(searched).label("notes"),
+        func.min(table.c.day).filter(searched).label("first_day"),
+        func.max(table.c.day).filter(searched).label("last_day"),
+        func.count().filter(searched, table.c.state == "draft").label("drafts"),
+        func.count().filter(not_(table.c.is_searched)).label("unsearched"),
+    ).where(_inside(table, workspace, replace(within, sessions=None)), table.c.entity == "sessions")
 
 
 def _open_work(workspace: WorkspaceId) -> Any:
@@ -422,6 +428,11 @@ async def _client_state(
     return state
 
 
+async def _is_searched(connection: AsyncConnection, ref: NoteRef) -> bool:
+    query = select(note_catalogue.c.is_searched).where(_is(note_catalogue, ref))
+    return bool(await connection.scalar(query))
+
+
 async def _client_is_shut(
     connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
 ) -> bool:
@@ -476,11 +487,12 @@ async def _write(
 ) -> bool:
     """False when chunks to be kept are gone, whose digests would claim an index that nobody made again; or when a
     model of the workspace would be left behind. `of` is the client whose profile it is, and who has names."""
-    covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
-    if not covered or not await _stands(connection, indexed):
-        return False
+    if indexed.is_searched:
+        covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
+        if not covered or not await _stands(connection, indexed):
+            return False
     sealed = seal_row(indexed.note.ref, indexed.risk, keys, of=of)
-    await _catalogue(connection, indexed, sealed)
+    await _catalogue(connection, indexed, sealed if indexed.is_searched else NOTHING_SEALED)
     await _swap_chunks(connection, indexed)
     await _swap_bag(connection, indexed.bag, keys)
     return True
@@ -514,6 +526,7 @@ async def _catalogue(
         "updated_at": note.updated_at,
         "digests": indexed.digests,
         "texts": indexed.texts,
+        "is_searched": indexed.is_searched,
     }
     await connection.execute(
         insert(note_catalogue)

@@ -189,9 +189,9 @@ def _in_all(models: IndexModels) -> ColumnElement[bool]:
 
 
 def _notes(workspace: WorkspaceId, *chosen: ColumnElement[bool]) -> Any:
-    """Archived clients stand in the catalogue without being indexed."""
+    """Archived clients and drafts that are only counted stand in the catalogue without being indexed."""
     table = note_catalogue
-    mine = table.c.workspace_id == workspace, table.c.state != "archived"
+    mine = table.c.workspace_id == workspace, table.c.state != "archived", table.c.is_searched
     return select(table).where(*mine, *chosen).order_by(table.c.entity, table.c.entity_id)
 
 

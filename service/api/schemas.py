@@ -159,6 +159,7 @@ class RiskOut(BaseModel):
 class SearchOut(BaseModel):
     """What was searched. `complete` is false while changed notes still wait to be looked at.
 
+    `drafts` are all of the scope, `unsearched_drafts` those of them that are not in `notes_read`.
     An answer that counts sessions says in `notes_read` how many were read for it, of `notes_total` in scope.
     `other_language` of them are in the other language only, where the search knew names, numbers and common terms.
     """
@@ -172,6 +173,7 @@ class SearchOut(BaseModel):
     complete: bool
     notes_total: int | None = None
     other_language: int = 0
+    unsearched_drafts: int = 0
 
     @classmethod
     def of(cls, search: SearchStatement) -> "SearchOut":
@@ -179,10 +181,11 @@ class SearchOut(BaseModel):
             notes_read=search.notes_read,
             first=search.first_day.isoformat() if search.first_day else None,
             last=search.last_day.isoformat() if search.last_day else None,
-            drafts=search.drafts,
+            drafts=search.drafts + search.unsearched_drafts,
             complete=search.complete,
             notes_total=search.notes_total,
             other_language=search.other_language,
+            unsearched_drafts=search.unsearched_drafts,
         )
 
 

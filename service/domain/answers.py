@@ -232,11 +232,14 @@ class SearchStatement:
     first_day: date | None
     last_day: date | None
     drafts: int
+    """Those of `notes_read` that are not final."""
     complete: bool
     notes_total: int | None = None
     """How many sessions are in scope, where an answer counts."""
     other_language: int = 0
     """How many of them are only in the language that was not asked in, where that kept the search from reading them."""
+    unsearched_drafts: int = 0
+    """Sessions beside them that nobody may search yet, of the same clients and days."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,8 @@ class ManifestItem:
     state: NoteState
     updated_at: datetime
     version: int | None = None
+    is_searched: bool = True
+    """Of our catalogue: False for a draft that is counted and no more."""
 
 
 @dataclass(frozen=True, slots=True)

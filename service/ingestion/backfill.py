@@ -138,7 +138,8 @@ class Backfill:
         total = Summary()
         listed = [item async for batch in self._batches(workspace, None) for item in batch]
         held = await self.store.catalogue(workspace=workspace)
-        indexed = {(one.entity, one.id) for one in held if one.state != "archived"}
+        found = (one for one in held if one.state != "archived" and one.is_searched)
+        indexed = {(one.entity, one.id) for one in found}
         work = await self.queue.open_work(workspace=workspace)
         for item in listed:
             place = (item.entity, item.id)

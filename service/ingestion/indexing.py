@@ -31,7 +31,7 @@ from service.ports import (
 from service.security.keys import digest, text_digest
 from service.telemetry.metrics import RECONCILED
 
-Outcome = Literal["indexed", "forgotten", "erased", "compared", "fenced", "unreadable"]
+Outcome = Literal["indexed", "counted", "forgotten", "erased", "compared", "fenced", "unreadable"]
 Stones = frozenset[tuple[str, UUID]]
 FAN_OUT_PAGE = 500
 
@@ -48,16 +48,19 @@ async def _nobody_asks(meter: Meter, *, workspace: WorkspaceId) -> None:
 
 @dataclass(frozen=True, slots=True)
 class IndexingRules:
-    """Which notes may be indexed; the contract's settings."""
+    """Which notes may be indexed or counted; the contract's settings."""
 
     drafts: bool = False
     require_consent: bool = False
 
     def admit(self, note: Note, client: Client | None) -> bool:
-        """Not deleted, of a client who may be read; drafts by setting."""
-        if client is None or not self.admit_client(client):
-            return False
-        return note.state == "active" or (note.state == "draft" and self.drafts)
+        """Not deleted, of a client who may be read."""
+        readable = client is not None and self.admit_client(client)
+        return readable and note.state in {"active", "draft"}
+
+    def may_search(self, note: Note) -> bool:
+        """Drafts by setting; else a draft is counted, so that an answer can tell of it, and not read."""
+        return not note.is_draft or self.drafts
 
     def admit_client(self, client: Client) -> bool:
         """Active, and consenting where that is required."""
@@ -126,7 +129,10 @@ class Indexer:
             elif lease.key in pulled.unreadable or (note and note.client in theirs.unreadable):
                 outcomes.append((lease, "unreadable"))
             elif note and self._may_stand(note, theirs, rules, stones):
-                drafts.append((lease, await self._draft(note, models, context.keys)))
+                if rules.may_search(note):
+                    drafts.append((lease, await self._draft(note, models, context.keys)))
+                else:
+                    outcomes.append((lease, await self._count(note, lease)))
             else:
                 ref = NoteRef(workspace, "sessions", lease.key)
                 outcomes.append((lease, _outcome(await self.store.forget(ref, lease=lease))))
@@ -146,6 +152,12 @@ class Indexer:
         """Read once a round: what is begun or dropped meanwhile, the store notices, and the note comes again."""
         held = await self.store.models(workspace=workspace)
         return held or IndexModels(self.embedders.default)
+
+    async def _count(self, note: Note, lease: Lease) -> Outcome:
+        """That it is there, of whom, and of which day; no text of it goes to a model."""
+        nothing = Bag(note.ref, note.client, note.day, (), ())
+        counted = IndexedNote(note, nothing, spaces=(), is_searched=False)
+        return "counted" if await self.store.replace(counted, lease=lease) else "fenced"
 
     async def _draft(self, note: Note, models: IndexModels, keys: WorkspaceKeys) -> IndexedNote:
         """What stands and what must be embedded, in every model; no vectors yet."""

@@ -12,7 +12,7 @@ from service.ports import ChangesFeed, ChunkStore, NoteSource, OpenWork, Standin
 
 FEED_PAGE = 500
 Fault = Literal["missed", "extra", "stale"]
-"""Not indexed and should be; indexed and should not be; indexed, but not as it is now."""
+"""Not there and should be; there and should not be; there, but not as it is now. A draft may be there to be counted."""
 Place = tuple[str, UUID]
 
 
@@ -114,13 +114,18 @@ class _Rules:
             return "extra" if held else None
         if held is None:
             return "missed"
-        return "stale" if _is_older(held, item) or held.state != item.state else None
+        as_it_is = (held.state, held.is_searched) == (item.state, self._is_searched(item))
+        return None if as_it_is and not _is_older(held, item) else "stale"
+
+    def _is_searched(self, item: ManifestItem) -> bool:
+        """A draft is only counted where drafts are not indexed."""
+        return item.state != "draft" or self.drafts
 
     def _belongs(self, item: ManifestItem) -> bool:
-        """Nobody's session, or an archived client's, is not indexed."""
+        """Nobody's session, or an archived client's, is neither indexed nor counted."""
         place = ("clients", item.client)
         owner = self.held.get(place) or self.listed.get(place)
-        wanted = item.state == "active" or (item.state == "draft" and self.drafts)
+        wanted = item.state in {"active", "draft"}
         return wanted and owner is not None and owner.state == "active"
 
     def _client(self, item: ManifestItem) -> Fault | None:

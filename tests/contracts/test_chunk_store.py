@@ -21,6 +21,7 @@ from tests.contracts.bench import (
     an_event,
     an_item,
     axis,
+    counted,
     indexed,
 )
 from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
@@ -474,6 +475,102 @@ async def test_coverage_counts_sessions_and_days(bench: Bench) -> None:
     assert (said.first_day, said.last_day) == (date(2026, 3, 1), date(2026, 3, 10))
     everything = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
     assert (everything.notes_read, everything.last_day) == (3, NOW.date())
+
+
+async def test_a_counted_draft_is_told_and_never_found(bench: Bench) -> None:
+    """It has a row of the catalogue and nothing else, and is no session of a course; its client is known."""
+    draft, note = a_note("text", state="draft"), a_note("text", client=OTHER_CLIENT)
+    await bench.index(replace(counted(draft), risk=(A_STRETCH,)))
+    assert await bench.store.models(workspace=WORKSPACE) is None
+    await bench.index(note)
+
+    said = await bench.store.coverage(workspace=WORKSPACE, within=Within.client(CLIENT))
+    assert (said.notes_read, said.drafts, said.unsearched_drafts) == (0, 0, 1)
+    assert (said.first_day, said.last_day) == (None, None)
+    assert await bench.found() == {note.ref.id} == set(await bags(bench))
+    course = await bench.store.sessions(workspace=WORKSPACE, within=ANYWHERE)
+    assert [one.id for one in course] == [note.ref.id]
+    assert await bench.store.digests(draft.ref) == {}
+    assert await risks(bench, CLIENT) == []
+    assert await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
+    held = await bench.store.catalogue(workspace=WORKSPACE)
+    assert {one.id: one.is_searched for one in held} == {draft.ref.id: False, note.ref.id: True}
+
+
+async def test_a_note_may_be_a_draft_again_and_final_again(bench: Bench) -> None:
+    """Back to a draft, nothing of its text is left; finalised, it is found; forgotten, it is not even counted."""
+    note = a_note("text")
+    draft = replace(note, state="draft")
+    await bench.index(replace(indexed(note), risk=(A_STRETCH,)))
+    await bench.index(counted(draft))
+    assert (await bench.found(), await bags(bench), await risks(bench, CLIENT)) == (set(), {}, [])
+    assert await bench.store.digests(note.ref) == {}
+
+    await bench.index(note)
+    said = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
+    assert (said.notes_read, said.unsearched_drafts) == (1, 0)
+    assert await bench.found() == {note.ref.id}
+
+    for gone in (bench.forget, bench.erase):
+        again = a_note("text", state="draft")
+        await bench.index(counted(again))
+        await gone(again.ref)
+        told = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
+        assert told.unsearched_drafts == 0
+
+
+async def test_a_counted_draft_moves_no_epoch(bench: Bench) -> None:
+    """It is saved every few seconds, and what processes remember stays right; unless it was searched until now."""
+    note = a_note("text")
+    draft = replace(note, state="draft")
+    await bench.index(note)
+    before = await bench.store.epoch(workspace=WORKSPACE)
+    await bench.index(counted(draft))
+    was_searched = await bench.store.epoch(workspace=WORKSPACE)
+    await bench.index(counted(draft), counted(a_note("text", state="draft")))
+    assert before < was_searched == await bench.store.epoch(workspace=WORKSPACE)
+    assert (await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)).complete
+
+
+async def test_drafts_are_counted_in_scope(bench: Bench) -> None:
+    """Of the clients and days that are asked about; of chosen sessions those beside them, for none can be chosen."""
+    days = [datetime(2026, month, 1, 9, tzinfo=UTC) for month in (1, 2)]
+    for client in (CLIENT, OTHER_CLIENT):
+        for day in days:
+            draft = replace(a_note("x", client=client, state="draft"), session_date=day)
+            await bench.index(counted(draft))
+    await bench.index(counted(a_note("x", workspace=OTHER_WORKSPACE, state="draft")))
+
+    async def drafts(within: Within) -> int:
+        covered = await bench.store.coverage(workspace=WORKSPACE, within=within)
+        return covered.unsearched_drafts
+
+    since = Period(first=date(2026, 2, 1))
+    chosen = frozenset({uuid4()})
+    assert await drafts(ANYWHERE) == 4
+    assert await drafts(Within.client(CLIENT)) == 2
+    assert await drafts(Within(period=since)) == 2
+    assert await drafts(Within(frozenset({CLIENT}), since, chosen)) == 1
+
+
+async def test_an_archived_clients_draft_is_not_counted(bench: Bench) -> None:
+    """Neither one that was counted before, nor one that was pulled before they were archived."""
+    before, after = a_note("x", state="draft"), a_note("x", state="draft")
+    await bench.index(counted(before))
+    await bench.put(a_client(notes="profile"))
+    await bench.put(a_client(is_active=False))
+    await bench.index(counted(after))
+
+    said = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
+    assert said.unsearched_drafts == 0
+    assert [one.state for one in await bench.store.catalogue(workspace=WORKSPACE)] == ["archived"]
+
+
+async def test_a_draft_is_counted_whatever_the_models_are(bench: Bench) -> None:
+    """It has no vectors, so none is missing beside."""
+    await bench.index(a_note("text"))
+    await bench.set_models(IndexModels(MODEL, SECOND))
+    await bench.index(counted(a_note("text", state="draft")))
 
 
 async def test_coverage_admits_open_work(bench: Bench) -> None:

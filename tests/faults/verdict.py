@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,8 @@ class Truth:
     archived: Mapping[UUID, Any]
     poison: frozenset[UUID]
     shut: bool = False
+    drafts: Mapping[Key, Note] = field(default_factory=dict)
+    """What is counted, and nothing of its text kept."""
 
 
 async def truth_of(source: Owner, workspace: UUID) -> Truth:
@@ -44,15 +46,25 @@ async def truth_of(source: Owner, workspace: UUID) -> Truth:
     active = {row["id"] for row in clients if row["is_active"]}
     notes = [_profile(row) for row in clients if row["is_active"]]
     notes += [_note(row) for row in sessions if _is_indexed(row) and row["client_id"] in active]
+    drafts = [
+        replace(_note(row), state="draft")
+        for row in sessions
+        if _is_counted(row) and row["client_id"] in active
+    ]
     return Truth(
         notes={(note.ref.entity, note.ref.id): note for note in notes},
         archived={row["id"]: row["updated_at"] for row in clients if not row["is_active"]},
         poison=frozenset(row["id"] for row in sessions if row["undecryptable"]),
+        drafts={(note.ref.entity, note.ref.id): note for note in drafts},
     )
 
 
 def _is_indexed(row: Mapping[str, Any]) -> bool:
     return row["deleted_at"] is None and not row["is_draft"]
+
+
+def _is_counted(row: Mapping[str, Any]) -> bool:
+    return row["deleted_at"] is None and row["is_draft"]
 
 
 def _texts(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
@@ -119,7 +131,8 @@ class Judge:
         found = Counter((row["entity"], row["entity_id"]) for row in held)
         for one in [key for key in found if key[1] in truth.poison]:
             del found[one]  # an older version of it may stand until somebody mends it
-        wanted = {key for key in truth.notes if key[1] not in truth.poison}
+        there = (*truth.notes, *truth.drafts)
+        wanted = {key for key in there if key[1] not in truth.poison}
         wanted |= {("clients", client) for client in truth.archived}
         assert found == Counter(wanted), _difference(found, Counter(wanted))
         for row in held:
@@ -128,12 +141,17 @@ class Judge:
 
     async def _same_note(self, truth: Truth, row: asyncpg.Record) -> None:
         place = (row["entity"], row["entity_id"])
+        if place in truth.drafts:
+            _counted_and_no_more(row, truth.drafts[place])
+            return
         note = truth.notes.get(place)
+        assert row["is_searched"], place
         stands = (row["state"], row["version"], row["updated_at"])
         if note is None:
             assert stands == ("archived", None, truth.archived[row["entity_id"]]), place
             return
         assert stands == ("active", note.version, note.updated_at), place
+        assert row["sealed"] is not None, place
         key = await self._index_key(row["workspace_id"])
         wanted = digests_of(note, model=self.model, key=key)
         assert stored_digests(row["digests"], self.model) == wanted, place
@@ -193,6 +211,13 @@ class Judge:
             assert row["parked_at"] is not None, f"still open: {place}"
             assert row["key"] in truth.poison, f"parked, and not poison: {place}"
             assert row["last_error"] == "note_unreadable", place
+
+
+def _counted_and_no_more(row: Mapping[str, Any], note: Note) -> None:
+    stands = (row["state"], row["version"], row["updated_at"], row["client_id"], row["day"])
+    assert stands == ("draft", note.version, note.updated_at, note.client, note.day), note.ref
+    kept = (row["is_searched"], json.loads(row["digests"]), json.loads(row["texts"]), row["sealed"])
+    assert kept == (False, {}, {}, None), note.ref
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, UUID, str, int]:

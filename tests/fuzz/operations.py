@@ -21,7 +21,7 @@ from service.domain.audit import AuditEntry, Trail
 from service.domain.erasure import Subject
 from service.domain.feedback import Feedback
 from service.domain.identity import TokenClaims, UserId, WorkspaceId
-from service.domain.notes import ManifestItem, NoteRef
+from service.domain.notes import Bag, ManifestItem, NoteRef
 from service.domain.risk import RiskSpan
 from service.domain.scope import Place, Within
 from service.domain.turns import Sentence, Source, Turn
@@ -159,6 +159,24 @@ async def index_a_note(run: Run) -> None:
     lease = await run.lease(note.ref)
     run.same(await run.parts.store.replace(indexed, lease=lease), await at.store.replace(indexed))
     run.same(await run.epochs(at), before)
+
+
+@covers("PgChunkStore.replace", weight=3)
+async def count_a_draft(run: Run) -> None:
+    """It leaves the epoch where it is, unless it was searched before."""
+    at = run.world.any()
+    await run.key(at)
+    note = at.note(run.chance.choice(SESSIONS), run.chance.choice(CLIENTS), run.chance)
+    draft = replace(note, state="draft")
+    at.source.take(draft)
+    nothing = Bag(draft.ref, draft.client, draft.day, (), ())
+    counted, before = IndexedNote(draft, nothing, (), is_searched=False), await run.epochs()
+    held = at.store.epochs[at.id]
+    lease = await run.lease(draft.ref)
+    run.same(await run.parts.store.replace(counted, lease=lease), await at.store.replace(counted))
+    moved = {at.id} if at.store.epochs[at.id] != held else set()
+    after = await run.epochs()
+    run.same({id for id in after if after[id] != before.get(id)}, moved)
 
 
 @covers("PgChunkStore.forget")

@@ -211,9 +211,12 @@ class World:
             return Truth({}, {}, frozenset(), shut=True)
         readable = {one.id for one in self.clients if self._may_be_read(one)}
         held = [one.profile for one in self.clients if one.id in readable]
-        held += [one for one in self.notes if one.state == "active" and one.client in readable]
+        theirs = [one for one in self.notes if one.client in readable]
+        held += [one for one in theirs if one.state == "active"]
+        drafts = {("sessions", one.ref.id): one for one in theirs if one.state == "draft"}
         shut = {one.id: one.profile.updated_at for one in self.clients if one.id not in readable}
-        return Truth({(one.ref.entity, one.ref.id): one for one in held}, shut, frozenset())
+        notes = {(one.ref.entity, one.ref.id): one for one in held}
+        return Truth(notes, shut, frozenset(), drafts=drafts)
 
     def _may_be_read(self, client: Client) -> bool:
         return client.is_active and (client.has_consent or not self.require_consent)
@@ -230,6 +233,9 @@ class World:
         said = await store.coverage(workspace=self.workspace, within=ANYWHERE)
         sessions = [note for note in truth.notes.values() if note.ref.entity == "sessions"]
         assert (said.notes_read, said.drafts, said.complete) == (len(sessions), 0, True)
+        assert said.unsearched_drafts == len(truth.drafts)
+        course = await store.sessions(workspace=self.workspace, within=ANYWHERE)
+        assert {one.id for one in course} == {note.ref.id for note in sessions}
         for client in self.clients:
             known = await store.knows_client(client.id, workspace=self.workspace)
             assert known == (("clients", client.id) in truth.notes)

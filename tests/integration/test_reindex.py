@@ -171,6 +171,20 @@ async def test_a_second_model_is_filled_compared_and_switched_to(practice: Pract
     assert await practice.search() == (OLD, NOTES, pytest.approx(1.0, abs=0.001))
 
 
+async def test_a_draft_that_is_only_counted_lacks_no_model(practice: Practice) -> None:
+    """It is in neither space, is not looked at for the sake of one, and holds no switch up."""
+    await practice.look(replace(practice.note(NOTES), state="draft"))
+    covered = await practice.store.coverage(workspace=practice.id, within=ANYWHERE)
+    assert covered.unsearched_drafts == 1
+    await practice.begin()
+    assert len(await practice.reindexer.lacking(workspace=practice.id)) == NOTES
+    await practice.work()
+    progress = await practice.reindexer.progress(workspace=practice.id)
+    assert progress is not None
+    assert (progress.notes, progress.complete) == (NOTES, True)
+    assert await practice.switch() == "switched"
+
+
 async def test_a_repeated_step_changes_nothing(practice: Practice) -> None:
     """A command that was killed half-way through all workspaces can be run again."""
     assert await practice.switch() == "alone"

@@ -116,15 +116,19 @@ async def test_an_archived_client_is_not_found_until_active_again(practice: Prac
 
 
 async def test_a_draft_is_not_quoted_before_it_is_final(practice: Practice) -> None:
-    """Drafts are left out by default; finalizing makes a note searchable."""
+    """Drafts are left out by default, and told; finalizing makes a note searchable."""
     client = await practice.client()
     session = await practice.note(client, finalize=False, subjective=FIRST)
     await practice.settled()
-    assert (await practice.ask(QUESTION, client_id=client))["answer_status"] == "abstained"
+    answer = await practice.ask(QUESTION, client_id=client)
+    assert answer["answer_status"] == "abstained"
+    assert (answer["search"]["notes_read"], answer["search"]["drafts"]) == (0, 1)
 
     await practice.do("POST", f"/api/v1/sessions/{session}/finalize")
     await practice.settled()
-    assert cited_sessions(await practice.ask(QUESTION, client_id=client)) == {session}
+    answer = await practice.ask(QUESTION, client_id=client)
+    assert cited_sessions(answer) == {session}
+    assert (answer["search"]["notes_read"], answer["search"]["drafts"]) == (1, 0)
 
 
 async def test_an_emptied_field_leaves_nothing_behind(practice: Practice) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.answers import Citation, Heading
+from service.domain.answers import Citation, Heading, SearchStatement
 from service.domain.identity import ClientId, Principal
 from service.domain.notes import NoteRef
 from service.domain.risk import Risk
@@ -175,10 +175,20 @@ async def test_an_answer_has_every_field_of_the_contract(http, parts):
             "complete": True,
             "notes_total": None,
             "other_language": 0,
+            "unsearched_drafts": 0,
         },
         "withheld": 0,
         "suggestions": [],
     }
+
+
+async def test_all_drafts_are_told_and_which_were_not_searched(http, parts):
+    """`drafts` are those of the scope, whether an answer could lean on them or not."""
+    parts.answer = an_answer(
+        search=SearchStatement(3, None, None, drafts=1, complete=True, unsearched_drafts=2)
+    )
+    search = (await ask(http)).json()["search"]
+    assert (search["notes_read"], search["drafts"], search["unsearched_drafts"]) == (3, 3, 2)
 
 
 async def test_a_profile_is_cited_as_a_client(http, parts):

@@ -267,8 +267,8 @@ async def test_several_notes_share_one_embed_call():
 
 GONE = {
     "deleted": lambda: a_note("x.", state="deleted"),
-    "a draft": lambda: a_note("x.", state="draft"),
     "of an archived client": lambda: a_note("x.", client=OTHER_CLIENT),
+    "a draft of an archived client": lambda: a_note("x.", client=OTHER_CLIENT, state="draft"),
     "of an unknown client": lambda: a_note("x.", client=ClientId(uuid4())),
     "in another practice": lambda: a_note("x.", workspace=OTHER_WORKSPACE),
     "missing": lambda: None,
@@ -295,6 +295,37 @@ async def test_drafts_are_indexed_where_the_practice_wants_them():
     note = a_note("Slept well.", state="draft")
     assert await practice.indexed(note) == ["indexed"]
     assert practice.store.indexed[note.ref].note.is_draft
+
+
+async def test_a_draft_is_counted_where_drafts_are_not_indexed():
+    """That it is there, whose and of which day, is written; its text goes to no model, and nothing of it is kept."""
+    practice = Practice()
+    note, beside = a_note("Slept badly.", state="draft"), a_note("Slept well.")
+    assert await practice.indexed(note, beside) == ["counted", "indexed"]
+
+    counted = practice.store.indexed[note.ref]
+    assert (counted.note.client, counted.note.day, counted.is_searched) == (
+        CLIENT,
+        NOW.date(),
+        False,
+    )
+    assert (counted.spaces, counted.bag.features, counted.texts, counted.risk) == ((), (), {}, ())
+    assert practice.embedder.texts == ["Slept well."]
+    assert practice.told == [(WORKSPACE, {})]
+
+    assert await practice.indexed(replace(note, state="active")) == ["indexed"]
+    assert practice.store.indexed[note.ref].is_searched
+    assert await practice.indexed(note) == ["counted"]
+    assert not practice.store.indexed[note.ref].is_searched
+    practice.store.lost.add(note.ref.id)
+    assert await practice.indexed(note) == ["fenced"]
+
+
+async def test_a_draft_of_a_client_without_consent_is_not_counted():
+    """Where consent is required, nothing at all is known of whoever did not give it."""
+    practice = Practice(require_consent=True)
+    practice.source.take(replace(a_client(), has_consent=False))
+    assert await practice.indexed(a_note("x.", state="draft")) == ["forgotten"]
 
 
 async def test_consent_is_asked_for_only_where_it_is_required():

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem, Note
 from service.ingestion.reconcile import FEED_PAGE, Comparison, Reconciler, read_feed
-from service.ports import Event, Standing
-from tests.contracts.bench import indexed
+from service.ports import Event, IndexedNote, Standing
+from tests.contracts.bench import counted, indexed
 from tests.fakes import (
     CLIENT,
     NOW,
@@ -85,12 +85,11 @@ async def test_a_note_that_never_arrived_is_missed(house: House) -> None:
     assert (lease.kind, lease.key) == ("sessions", note.ref.id)
 
 
-@pytest.mark.parametrize("state", ["deleted", "draft"])
-async def test_what_should_not_be_found_is_extra(house: House, state: str) -> None:
-    """A deleted note, or one that went back to being a draft, is looked at while the index holds it."""
+async def test_what_should_not_be_found_is_extra(house: House) -> None:
+    """A deleted note is looked at while the index holds it."""
     note = a_note("gone")
     await house.begin(note)
-    house.source.take(replace(note, state=state))
+    house.source.take(replace(note, state="deleted"))
 
     assert await house.faults() == {note.ref.id: "extra"}
 
@@ -125,20 +124,36 @@ async def test_a_newer_copy_is_no_difference(house: House) -> None:
     assert await house.faults() == {}
 
 
-async def test_drafts_are_wanted_by_setting_only() -> None:
-    """A draft is missed where drafts are indexed, and nowhere else; one that was finalised is stale."""
-    draft = a_note("so far", state="draft")
-    without, having = House(), House(drafts=True)
-    for house in (without, having):
-        await house.begin()
-        house.source.take(draft)
-    assert await without.faults() == {}
-    assert await having.faults() == {draft.ref.id: "missed"}
+@pytest.mark.parametrize("drafts", [False, True])
+async def test_a_draft_is_wanted_until_it_is_there_as_the_setting_says(drafts: bool) -> None:
+    """Missed where nothing knows of it; then counted, or searched, and stale where it is the other, as when the setting
+    was changed; and stale once it is finalised."""
+    draft, house = a_note("so far", state="draft"), House(drafts=drafts)
+    await house.begin()
+    house.source.take(draft)
+    assert await house.faults() == {draft.ref.id: "missed"}
 
-    await having.begin(draft)
-    assert await having.faults() == {}
-    having.source.take(replace(draft, state="active"))
-    assert await having.faults() == {draft.ref.id: "stale"}
+    wrong, right = (counted(draft), indexed(draft)) if drafts else (indexed(draft), counted(draft))
+    await house.store.replace(wrong)
+    assert await house.faults() == {draft.ref.id: "stale"}
+    await house.store.replace(right)
+    assert await house.faults() == {}
+    house.source.take(replace(draft, state="active"))
+    assert await house.faults() == {draft.ref.id: "stale"}
+
+
+async def test_a_counted_draft_that_should_not_be_is_extra(house: House) -> None:
+    """One that was deleted, and one of a client who is archived."""
+    deleted, of_another = a_note("x", state="draft"), a_note("x", state="draft")
+    of_another = replace(of_another, client=ClientId(UUID(int=12)))
+    for draft in (deleted, of_another):
+        await house.store.replace(counted(draft))
+    house.source.take(replace(deleted, state="deleted"), of_another)
+    house.source.take(a_client(ClientId(UUID(int=12)), is_active=False))
+    await house.store.put_client(a_client(ClientId(UUID(int=12)), is_active=False), None)
+    await house.store.replace(counted(of_another))
+
+    assert await house.faults() == {deleted.ref.id: "extra"}
 
 
 async def test_an_archived_clients_sessions_are_not_missed(house: House) -> None:
@@ -247,14 +262,21 @@ async def test_looking_at_the_differences_makes_both_equal(
     await house.begin()
     for id, (state, age) in listed.items():
         house.source.take(_at(id, state, age + 3))
-    await hold(house.store, *(_at(id, "active", age) for id, (_, age) in held.items()))
+    for id, (state, age) in held.items():
+        await house.store.replace(
+            _as_looked_at(_at(id, "active" if state == "deleted" else state, age))
+        )
 
     for one in (await house.reconciler.compare(WORKSPACE)).differences:
         note = house.source.sessions.get(one.item.id)
         house.store.indexed.pop(_ref(one.item), None)
-        if note and note.state == "active":
-            await hold(house.store, note)
+        if note and note.state != "deleted":
+            await house.store.replace(_as_looked_at(note))
     assert (await house.reconciler.compare(WORKSPACE)).equal
+
+
+def _as_looked_at(note: Note) -> IndexedNote:
+    return counted(note) if note.is_draft else indexed(note)
 
 
 async def test_the_feed_is_read_page_by_page_and_goes_on(house: House) -> None:
