@@ -468,6 +468,11 @@ class InMemoryWorkQueue:
                 yield NoteRef(of, kind, key), row.background
 
 
+def _item(note: Note, state: NoteState, *, is_searched: bool = True) -> ManifestItem:
+    ref, seen = note.ref, (note.updated_at, note.version)
+    return ManifestItem(ref.entity, ref.id, note.client, state, *seen, is_searched=is_searched)
+
+
 def _held(note: Note, within: Within) -> bool:
     return within.holds(note.ref, note.client, note.day)
 
@@ -478,6 +483,8 @@ class InMemoryChunkStore:
     def __init__(self, queue: InMemoryWorkQueue | None = None) -> None:
         self.queue = queue
         self.indexed: dict[NoteRef, IndexedNote] = {}
+        self.counted: dict[NoteRef, Note] = {}
+        """Drafts that nobody may search."""
         self.archived: dict[NoteRef, Note] = {}
         self.held: dict[WorkspaceId, IndexModels] = {}
         """The models of each workspace; a test may change them, as a reindex would."""
@@ -494,12 +501,14 @@ class InMemoryChunkStore:
         shut = self._is_shut(ref.workspace, indexed.note.client)
         if not (shut or self._may_write(indexed)) or not self._finish(lease):
             return False
-        found_before = ref in self.indexed and self.indexed[ref].is_searched
-        if shut:
+        self.epochs[ref.workspace] += indexed.is_searched or ref in self.indexed
+        self.counted.pop(ref, None)
+        if shut or not indexed.is_searched:
             self.indexed.pop(ref, None)
-        else:
+        if not (shut or indexed.is_searched):
+            self.counted[ref] = indexed.note
+        elif not shut:
             self._write(indexed)
-        self.epochs[ref.workspace] += indexed.is_searched or found_before
         return True
 
     async def forget(self, ref: NoteRef, *, lease: Lease | None = None) -> bool:
@@ -608,21 +617,20 @@ class InMemoryChunkStore:
     async def risks(
         self, *, workspace: WorkspaceId, clients: Collection[ClientId]
     ) -> Sequence[RiskNote]:
-        theirs = [
-            i for i in self._of(workspace) if i.note.client in clients and i.risk and i.is_searched
-        ]
+        theirs = [i for i in self._of(workspace) if i.note.client in clients and i.risk]
         theirs.sort(key=lambda i: (i.note.ref.entity, i.note.ref.id))
         theirs.sort(key=lambda i: i.note.day or date.min, reverse=True)
         return [RiskNote(i.note.ref, i.note.client, i.note.day, i.risk) for i in theirs]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
-        return any(indexed.note.client == client for indexed in self._of(workspace))
+        return bool(self._of_client(NoteRef(workspace, "clients", client)))
 
-    def _sessions(
-        self, workspace: WorkspaceId, within: Within, *, searched: bool = True
-    ) -> list[Note]:
-        notes = (i.note for i in self._of(workspace) if i.is_searched == searched)
+    def _sessions(self, workspace: WorkspaceId, within: Within) -> list[Note]:
+        notes = (indexed.note for indexed in self._of(workspace))
         return [n for n in notes if n.ref.entity == "sessions" and _held(n, within)]
+
+    def _counted(self, workspace: WorkspaceId) -> list[Note]:
+        return [note for ref, note in self.counted.items() if ref.workspace == workspace]
 
     async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
         notes = self._sessions(workspace, within)
@@ -636,20 +644,17 @@ class InMemoryChunkStore:
         first, last = (days[0], days[-1]) if days else (None, None)
         wanted = self.queue.open_in(workspace) if self.queue else ()
         complete = all(background and self._lacks_second(ref) for ref, background in wanted)
-        left = self._sessions(workspace, replace(within, sessions=None), searched=False)
+        beside = replace(within, sessions=None)
+        left = sum(_held(note, beside) for note in self._counted(workspace))
         return SearchStatement(
-            len(notes), first, last, drafts, complete=complete, unsearched_drafts=len(left)
+            len(notes), first, last, drafts, complete=complete, unsearched_drafts=left
         )
 
     async def catalogue(self, *, workspace: WorkspaceId) -> Sequence[ManifestItem]:
-        indexed = [(kept.note, kept.note.state, kept.is_searched) for kept in self._of(workspace)]
-        archived: list[tuple[Note, NoteState, bool]] = [
-            (n, "archived", True) for ref, n in self.archived.items() if ref.workspace == workspace
-        ]
-        return [
-            ManifestItem(n.ref.entity, n.ref.id, n.client, state, n.updated_at, n.version, found)
-            for n, state, found in indexed + archived
-        ]
+        held = [(kept.note, kept.note.state) for kept in self._of(workspace)]
+        held += [(n, "archived") for ref, n in self.archived.items() if ref.workspace == workspace]
+        counted = [_item(note, "draft", is_searched=False) for note in self._counted(workspace)]
+        return [_item(note, state) for note, state in held] + counted
 
     async def workspaces(self) -> frozenset[WorkspaceId]:
         return frozenset(self.epochs)
@@ -662,7 +667,9 @@ class InMemoryChunkStore:
         return [i for ref, i in self.indexed.items() if ref.workspace == workspace]
 
     def _of_client(self, ref: NoteRef) -> list[NoteRef]:
-        return [i.note.ref for i in self._of(ref.workspace) if i.note.client == ref.id]
+        held = [indexed.note for indexed in self._of(ref.workspace)]
+        theirs = (*held, *self._counted(ref.workspace))
+        return [note.ref for note in theirs if note.client == ref.id]
 
     def _is_shut(self, workspace: WorkspaceId, client: ClientId) -> bool:
         ref = NoteRef(workspace, "clients", client)
@@ -689,8 +696,7 @@ class InMemoryChunkStore:
 
     def _write(self, indexed: IndexedNote) -> None:
         ref = indexed.note.ref
-        if indexed.is_searched:
-            self.held.setdefault(ref.workspace, IndexModels(indexed.models[0]))
+        self.held.setdefault(ref.workspace, IndexModels(indexed.models[0]))
         old = (
             {space.model: space for space in self.indexed[ref].spaces}
             if ref in self.indexed
@@ -702,7 +708,8 @@ class InMemoryChunkStore:
     def _forget(self, refs: Sequence[NoteRef], lease: Lease | None) -> bool:
         if not self._finish(lease, gone=True):
             return False
-        if any(ref in self.indexed or ref in self.archived for ref in refs):
+        kept = self.indexed.keys() | self.archived.keys() | self.counted.keys()
+        if kept & set(refs):
             self.epochs[refs[0].workspace] += 1
         self._drop(refs)
         for ref in refs:
@@ -712,6 +719,7 @@ class InMemoryChunkStore:
     def _drop(self, refs: Sequence[NoteRef]) -> None:
         for ref in refs:
             self.indexed.pop(ref, None)
+            self.counted.pop(ref, None)
             self.names.pop(ref, None)
 
 

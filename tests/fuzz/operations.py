@@ -602,6 +602,7 @@ async def shut_a_practice(run: Run) -> None:
     else:
         run.same(await eraser.forget_index(lease), True)
         at.store.indexed.clear()
+        at.store.counted.clear()
         at.store.archived.clear()
     run.same(await eraser.reopen(workspace=at.id), True)
     after = await run.epochs(at)

@@ -102,6 +102,7 @@ class Practice:
     def forget_everything(self) -> None:
         """As an erasure leaves it."""
         self.store.indexed.clear()
+        self.store.counted.clear()
         self.store.archived.clear()
         self.store.held.clear()
         self.conversations.held.clear()

@@ -269,7 +269,7 @@ async def test_looking_at_the_differences_makes_both_equal(
 
     for one in (await house.reconciler.compare(WORKSPACE)).differences:
         note = house.source.sessions.get(one.item.id)
-        house.store.indexed.pop(_ref(one.item), None)
+        await house.store.forget(_ref(one.item))
         if note and note.state != "deleted":
             await house.store.replace(_as_looked_at(note))
     assert (await house.reconciler.compare(WORKSPACE)).equal
