@@ -1,20 +1,18 @@
 """postprocess: markers, citations with exact offsets, or an honest 'not found'."""
 
 from collections.abc import Sequence
+from datetime import UTC
 
 from langgraph.runtime import Runtime
 
 from service.chat.citing import AnswerText
-from service.chat.days import day_text
-from service.chat.other_language import not_crossed
+from service.chat.not_found import not_found
 from service.chat.state import ChatContext, ChatState
 from service.chat.suggestions import suggested
 from service.domain.answers import (
     Answer,
     AnswerStatus,
     Citation,
-    Lack,
-    Language,
     Passage,
     SearchStatement,
     Verdict,
@@ -33,6 +31,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     heading = state.get("heading")
     found = _status_of(state)
     degraded = lacking(runtime.context.calls.meter)
+    today = runtime.context.clock().astimezone(UTC).date()  # as the days of notes are kept
     text, citations = cite(admitted, passages, heading=heading.text if heading else "")
     leave_trail(runtime.context.trail, verdicts, passages)
     for risk in state.get("risk", ()):
@@ -42,7 +41,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
         DEGRADED.labels(part=part, reason=why).inc()
     return {
         "answer": Answer(
-            text=text or not_found(state["search"], question.language, degraded),
+            text=text or not_found(state["search"], question, today=today, degraded=degraded),
             status="degraded" if degraded else _honest(found, state["search"]),
             language=question.language,
             citations=citations,
@@ -113,45 +112,3 @@ def cite(
     for verdict in verdicts:
         answer.add(verdict)
     return answer.text, tuple(answer.citations)
-
-
-def not_found(search: SearchStatement, language: Language, degraded: Sequence[Lack] = ()) -> str:
-    """What was searched, in the asker's language, with exact counts, and whether it was searched in full."""
-    told = _not_found_he(search) if language == "he" else _not_found_en(search)
-    less = _searched_less(degraded)[language] if degraded else ""
-    return " ".join(filter(None, (told, less, not_crossed(search, language))))
-
-
-def _searched_less(degraded: Sequence[Lack]) -> dict[Language, str]:
-    """Why, and when it is worth asking again: a budget does not come back in a minute."""
-    return _NO_BUDGET if "budget" in degraded else _AWAY
-
-
-_AWAY: dict[Language, str] = {
-    "he": "החיפוש היה חלקי, כי שירות השפה אינו זמין כרגע; כדאי לשאול שוב מאוחר יותר.",
-    "en": "The search was limited, because the language service is away; ask again later.",
-}
-_NO_BUDGET: dict[Language, str] = {
-    "he": "החיפוש היה חלקי, כי התקציב היומי של שירות השפה נוצל; כדאי לשאול שוב מחר.",
-    "en": "The search was limited, because the day's budget for the language service is used up; ask again tomorrow.",
-}
-
-
-def _not_found_he(search: SearchStatement) -> str:
-    if not search.notes_read:
-        return "לא נמצאה תשובה: אין עדיין סיכומי פגישות שאפשר לחפש בהם."
-    where = "בסיכום אחד" if search.notes_read == 1 else f"ב-{search.notes_read} סיכומים"
-    return f"לא נמצאה תשובה {where}{_days(search, 'מ-{} עד {}')}."
-
-
-def _not_found_en(search: SearchStatement) -> str:
-    if not search.notes_read:
-        return "Not found: there are no session notes to search yet."
-    notes = "1 session note" if search.notes_read == 1 else f"{search.notes_read} session notes"
-    return f"Not found in {notes}{_days(search, 'from {} to {}')}."
-
-
-def _days(search: SearchStatement, shape: str) -> str:
-    if search.first_day is None or search.last_day is None:
-        return ""
-    return ", " + shape.format(day_text(search.first_day), day_text(search.last_day))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from service.chat.days import day_text
 from service.chat.filter import has_markup
+from service.chat.not_found import drafts_en, drafts_he
 from service.chat.other_language import not_crossed
 from service.domain.answers import Claim, Heading, Language, SearchStatement, Verdict
 from service.retrieval.exhaustive import Course, Point
@@ -34,12 +35,12 @@ def heading(
     """What was counted, exactly, and what is missing from it."""
     withheld = sum(not verdict.admitted for verdict in verdicts)
     told = _hebrew if language == "he" else _english
-    said = (*told(course, withheld, search.complete), not_crossed(search, language))
+    said = (*told(course, withheld, search), not_crossed(search, language))
     text = " ".join(filter(None, said))
     return Heading(text, {note.ref: note.client for note in course.notes})
 
 
-def _english(course: Course, withheld: int, complete: bool) -> Iterable[str]:
+def _english(course: Course, withheld: int, search: SearchStatement) -> Iterable[str]:
     yield _counted_en(course)
     if course.left:
         worth = course.total - course.ruled_out
@@ -47,7 +48,9 @@ def _english(course: Course, withheld: int, complete: bool) -> Iterable[str]:
         yield f"Read {course.read:,} of {worth:,}{which}; the older ones were not read."
     if course.unreadable:
         yield f"{_sessions_en(course.unreadable)} could not be read."
-    if not complete:
+    if search.unsearched_drafts:
+        yield f"{drafts_en(search.unsearched_drafts).capitalize()}."
+    if not search.complete:
         yield "Recent changes may be missing."
     if len(course.points) > SHOWN:
         yield f"The newest {SHOWN} are shown."
@@ -71,7 +74,7 @@ def _sessions_en(count: int) -> str:
     return "1 session" if count == 1 else f"{count:,} sessions"
 
 
-def _hebrew(course: Course, withheld: int, complete: bool) -> Iterable[str]:
+def _hebrew(course: Course, withheld: int, search: SearchStatement) -> Iterable[str]:
     yield _counted_he(course)
     if course.left:
         worth = course.total - course.ruled_out
@@ -80,7 +83,9 @@ def _hebrew(course: Course, withheld: int, complete: bool) -> Iterable[str]:
     if course.unreadable:
         could = "לא ניתנת" if course.unreadable == 1 else "לא ניתנות"
         yield f"{_sessions_he(course.unreadable)} {could} לקריאה כרגע."
-    if not complete:
+    if search.unsearched_drafts:
+        yield f"{drafts_he(search.unsearched_drafts)}."
+    if not search.complete:
         yield "ייתכן ששינויים מהזמן האחרון חסרים."
     if len(course.points) > SHOWN:
         yield f"מוצגות {SHOWN} האחרונות."

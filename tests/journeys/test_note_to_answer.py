@@ -167,7 +167,7 @@ async def test_an_english_question_gets_an_english_abstention(practice: Practice
     answer = await practice.ask("Who won the football match yesterday?", client_id=client)
 
     assert answer["answer_status"] == "abstained"
-    assert answer["answer"].startswith("Not found in 1 session note")
+    assert answer["answer"].startswith("Not found in one note, ")
     assert answer["search"]["other_language"] == 0
     assert answer["citations"] == []
     assert answer["search"]["complete"] is True

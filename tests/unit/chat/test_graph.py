@@ -89,7 +89,7 @@ async def test_nothing_found_is_an_abstention_that_spends_nothing(graph):
     context = a_chat(*SAID, DONE, passages=())
     answer = (await graph.ainvoke(a_state(), context=context))["answer"]
     assert (answer.status, answer.citations) == ("abstained", ())
-    assert answer.text.startswith("Not found in 3 session notes")
+    assert answer.text.startswith("Not found in three notes, 1 November.")
     assert context.model.asked == []
 
 

@@ -7,18 +7,18 @@ from types import SimpleNamespace
 import pytest
 
 from service.chat.filter import admit
-from service.chat.postprocess import cite, leave_trail, not_found, postprocess
+from service.chat.not_found import not_found
+from service.chat.postprocess import cite, leave_trail, postprocess
 from service.domain.answers import Claim, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.usage import Meter
 from service.retrieval.enough import Decision
 from service.retrieval.search import Found
-from tests.fakes import a_context, a_passage
+from tests.fakes import NOW, a_context, a_passage
 
 AWAY = "the language service is away; ask again later"
 NO_BUDGET = "the day's budget for the language service is used up; ask again tomorrow"
 SEARCH = SearchStatement(12, date(2025, 1, 31), date(2026, 11, 1), 2, complete=True)
-NOTHING_READ = SearchStatement(0, None, None, 0, complete=True)
 
 
 def verdicts_of(*pairs: tuple[str, list]) -> list[Verdict]:
@@ -35,7 +35,8 @@ async def answer(verdicts, passages=(), *, search=SEARCH, language="en", away=()
         "search": search,
         "written_by": "scripted-1",
     }
-    context = SimpleNamespace(trail=Trail(), calls=a_context(meter=Meter(away=dict(away))))
+    calls = a_context(meter=Meter(away=dict(away)))
+    context = SimpleNamespace(trail=Trail(), calls=calls, clock=lambda: NOW)
     runtime = SimpleNamespace(context=context)
     return (await postprocess(state, runtime))["answer"]
 
@@ -102,7 +103,7 @@ async def test_without_an_admitted_sentence_the_answer_is_an_honest_not_found(la
         said = await answer(verdicts, [passage], language=language)
         assert said.status == "abstained"
         assert said.citations == ()
-        assert said.text == not_found(SEARCH, language)
+        assert said.text == not_found(SEARCH, Question("?", language), today=NOW.date())
         assert (said.language, said.withheld) == (language, len(verdicts))
 
 
@@ -131,38 +132,6 @@ async def test_notes_are_counted_once_however_many_chunks_they_gave():
     assert (await answer([], [one, again, other])).retrieved_count == 2
 
 
-@pytest.mark.parametrize(
-    ("search", "hebrew", "english"),
-    [
-        (
-            SEARCH,
-            "לא נמצאה תשובה ב-12 סיכומים, מ-31.1.2025 עד 1.11.2026.",
-            "Not found in 12 session notes, from 31.1.2025 to 1.11.2026.",
-        ),
-        (
-            SearchStatement(1, date(2026, 3, 9), date(2026, 3, 9), 0, complete=True),
-            "לא נמצאה תשובה בסיכום אחד, מ-9.3.2026 עד 9.3.2026.",
-            "Not found in 1 session note, from 9.3.2026 to 9.3.2026.",
-        ),
-        (
-            SearchStatement(2, None, None, 0, complete=True),
-            "לא נמצאה תשובה ב-2 סיכומים.",
-            "Not found in 2 session notes.",
-        ),
-        (
-            NOTHING_READ,
-            "לא נמצאה תשובה: אין עדיין סיכומי פגישות שאפשר לחפש בהם.",
-            "Not found: there are no session notes to search yet.",
-        ),
-    ],
-    ids=["many", "one", "no days", "none"],
-)
-def test_not_found_says_what_was_searched_in_both_languages(search, hebrew, english):
-    """Exact counts and days, in the asker's language."""
-    assert not_found(search, "he") == hebrew
-    assert not_found(search, "en") == english
-
-
 async def test_an_unsure_decision_makes_the_answer_partial() -> None:
     """What was found is shown, but not as if it were the whole answer."""
     passage = a_passage("Sleeps well.")
@@ -173,7 +142,9 @@ async def test_an_unsure_decision_makes_the_answer_partial() -> None:
         "found": Found((passage,), ranked=(), considered=1),
         "search": SEARCH,
     }
-    runtime = SimpleNamespace(context=SimpleNamespace(trail=Trail(), calls=a_context()))
+    runtime = SimpleNamespace(
+        context=SimpleNamespace(trail=Trail(), calls=a_context(), clock=lambda: NOW)
+    )
 
     assert (await postprocess(state, runtime))["answer"].status == "partial"
 
@@ -196,13 +167,14 @@ def test_the_trail_tells_cited_from_withheld():
     [
         (
             "he",
-            "לא נמצאה תשובה ב-12 סיכומים, מ-31.1.2025 עד 1.11.2026. 9 מתוך 12 הסיכומים באנגלית, "
+            "לא נמצאה תשובה ב-12 סיכומים, שניים מהם טיוטות, מ-31 בינואר 2025 עד 1 בנובמבר 2026. "
+            "9 מתוך 12 הסיכומים באנגלית, "
             "ובהם החיפוש מכיר רק שמות, מספרים ומונחים נפוצים.",
         ),
         (
             "en",
-            "Not found in 12 session notes, from 31.1.2025 to 1.11.2026. 9 of the 12 notes are in "
-            "Hebrew, where this search knows only names, numbers and common terms.",
+            "Not found in 12 notes, two of them drafts, 31 January 2025 to 1 November 2026. "
+            "9 of the 12 notes are in Hebrew, where this search knows only names, numbers and common terms.",
         ),
     ],
 )
