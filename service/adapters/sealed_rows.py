@@ -14,7 +14,7 @@ from service.security.sealing import seal, unseal
 
 SEALED_BYTES = 512
 """What is sealed of a row is filled up to a multiple of this, and a row without anything is as long: ten stretches fit
-once, or five beside two names of 19 Hebrew letters each."""
+once, as many as the fullest of 1,156 notes has, or five beside two names of 19 Hebrew letters each."""
 
 NOTHING_SEALED: dict[str, object] = {"key_epoch": None, "sealed": None}
 """The columns of a draft that is only counted: the row says so in clear, and so there is nothing to hide."""
