@@ -738,7 +738,6 @@ class InMemoryConversations:
     def __init__(self, store: InMemoryChunkStore) -> None:
         self.store = store
         self.held: dict[tuple[WorkspaceId, UUID], _Conversation] = {}
-        self.unsearched: set[NoteRef] = set()
         store.erased.append(self._shred)
 
     async def head(
@@ -834,7 +833,7 @@ class InMemoryConversations:
         return replace(said, sources={}, changed=frozenset(changed))
 
     def _is_gone(self, ref: NoteRef) -> bool:
-        return ref not in self.store.indexed or ref in self.unsearched
+        return ref not in self.store.indexed
 
     def _shred(self, ref: NoteRef) -> None:
         for (workspace, id), held in list(self.held.items()):

@@ -126,10 +126,6 @@ class Bench:
         """From now on these are the workspace's, as a reindex leaves them."""
         raise NotImplementedError
 
-    async def set_searched(self, ref: NoteRef, *, is_searched: bool) -> None:
-        """From now on the catalogue says this of an indexed note."""
-        raise NotImplementedError
-
     async def lease(self, ref: NoteRef) -> Lease:
         """The lease of a note that was just asked for; nothing else may be ready."""
         await self.queue.want([an_item(ref)], workspace=ref.workspace)
@@ -186,11 +182,6 @@ class FakeBench(Bench):
         assert isinstance(self.store, InMemoryChunkStore)
         self.store.held[WORKSPACE] = models
 
-    async def set_searched(self, ref: NoteRef, *, is_searched: bool) -> None:
-        assert isinstance(self.conversations, InMemoryConversations)
-        self.conversations.unsearched -= {ref}
-        self.conversations.unsearched |= set() if is_searched else {ref}
-
 
 @dataclass
 class RealBench(Bench):
@@ -216,14 +207,6 @@ class RealBench(Bench):
             models.active,
             models.beside,
         )
-
-    async def set_searched(self, ref: NoteRef, *, is_searched: bool) -> None:
-        changed = await self.owner.execute(
-            "UPDATE note_catalogue SET is_searched = $4"
-            " WHERE workspace_id = $1 AND entity = $2 AND entity_id = $3",
-            *(ref.workspace, ref.entity, ref.id, is_searched),
-        )
-        assert changed == "UPDATE 1"
 
 
 def fake_bench() -> FakeBench:

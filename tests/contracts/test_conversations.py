@@ -13,7 +13,7 @@ from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Source, Turn
 from service.errors import ConversationNotFound
 from service.ports import IndexedNote
-from tests.contracts.bench import Bench, indexed
+from tests.contracts.bench import Bench, counted, indexed
 from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
 
 USER, COLLEAGUE = UserId(UUID(int=21)), UserId(UUID(int=22))
@@ -285,9 +285,9 @@ async def test_a_note_that_is_a_draft_again_hides_what_was_said(bench: Bench) ->
     note = a_note("one")
     await bench.index(note)
     conversation = await add(bench, a_turn(quoting(note, subjective="a")))
-    await bench.set_searched(note.ref, is_searched=False)
+    await bench.index(counted(replace(note, state="draft")))
     assert await changed(bench, conversation) == [None]
-    await bench.set_searched(note.ref, is_searched=True)
+    await bench.index(note)
     assert await changed(bench, conversation) == [set()]
 
 

@@ -248,6 +248,7 @@ async def test_a_turn_keeps_what_the_answer_said_about_itself(http, parts):
     [kept] = parts.conversations.kept.values()
     searched = {"notes_read": 3, "first": "2026-11-01", "last": "2026-11-01", "drafts": 0}
     searched |= {"complete": True, "notes_total": None, "other_language": 0}
+    searched |= {"unsearched_drafts": 0}
     assert kept.turns[0].outcome == {
         "status": "degraded",
         "language": "en",
