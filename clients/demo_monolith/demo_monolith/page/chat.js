@@ -3,7 +3,18 @@
 
 import { call, Offline, Refused } from "/page/api.js";
 import { announce, button, byId, direction, el, focusWithKeys } from "/page/dom.js";
-import { clock, day, fieldLabel, inLanguage, limitText, spoken, t } from "/page/texts.js";
+import {
+  clock,
+  day,
+  fieldLabel,
+  inLanguage,
+  limitText,
+  polarityLabel,
+  riskLabel,
+  spoken,
+  t,
+  withheldText,
+} from "/page/texts.js";
 
 const WHOLE_PRACTICE = "";
 
@@ -14,6 +25,9 @@ let ask = { openSource: () => {}, signedOut: () => {} };
 export function startChat(callbacks) {
   ask = callbacks;
   byId("composer").addEventListener("submit", sendOrStop);
+  for (const node of document.querySelectorAll("[data-mode]")) {
+    node.addEventListener("click", () => askQuestion(t(node.dataset.mode), node.dataset.mode));
+  }
   byId("question").addEventListener("keydown", sendOnEnter);
   byId("question").addEventListener("input", () => {
     thread().unsent = byId("question").value;
@@ -40,6 +54,7 @@ export function showThreadOf(client) {
 export function showThread() {
   const { turns } = thread();
   byId("turns").replaceChildren(...(turns.length ? turns.map(turnNode) : [emptyNode()]));
+  byId("modes").hidden = !scope.id;
   fitComposer();
 }
 
@@ -70,9 +85,9 @@ function sendOrStop(event) {
   askQuestion(query);
 }
 
-function askQuestion(query) {
+function askQuestion(query, mode) {
   if (thread().stop) return;
-  const turn = { query, state: "thinking" };
+  const turn = { query, mode, state: "thinking" };
   thread().turns.push(turn);
   answerTurn(thread(), scope.id, turn);
 }
@@ -84,7 +99,7 @@ async function answerTurn(of, clientId, turn) {
   announce(t("thinking"));
   try {
     turn.answer = await call("POST", "/api/v1/ai/agent/chat", {
-      body: questionBody(turn.query, of.conversation, clientId),
+      body: questionBody(turn, of.conversation, clientId),
       signal: of.stop.signal,
     });
     turn.state = "answered";
@@ -97,8 +112,9 @@ async function answerTurn(of, clientId, turn) {
   if (isShown(of)) announce(spokenResult(turn));
 }
 
-function questionBody(query, conversation, clientId) {
+function questionBody({ query, mode }, conversation, clientId) {
   const body = { query };
+  if (mode) body.mode = mode;
   if (conversation) body.conversation_id = conversation;
   if (clientId) body.client_id = clientId;
   return body;
@@ -132,7 +148,9 @@ const motion = () =>
 
 function spokenResult(turn) {
   if (turn.state !== "answered") return problemText(turn);
-  return [`${t("answer")}: ${turn.answer.answer}`, limitOf(turn.answer)].filter(Boolean).join(" ");
+  const { answer } = turn;
+  const pinned = answer.risk?.length ? t("riskTitle") : null;
+  return [pinned, `${t("answer")}: ${answer.answer}`, limitOf(answer)].filter(Boolean).join(" ");
 }
 
 const problemText = (turn) =>
@@ -213,13 +231,54 @@ function answerNode(answer) {
   const openCard = (marker) => showCard(node, marker);
   node.append(
     el("h3", { class: "unseen" }, t("answer")),
+    ...riskNodes(answer.risk ?? []),
     ...badgeNodes(answer),
     el("div", { class: "answer-text" }, blocks(answer, cards, openCard)),
     ...(cards.size ? [sourcesNode(cards)] : []),
     captionNode(answer),
+    ...feedbackNodes(answer),
     ...suggestionNodes(answer),
   );
   return node;
+}
+
+// What notes say of danger stands above the answer, whatever was asked; the newest few at once, all on demand.
+const RISKS_SHOWN = 3;
+
+function riskNodes(risks) {
+  if (!risks.length) return [];
+  const items = risks.map(riskNode);
+  const rest = items.slice(RISKS_SHOWN);
+  return [
+    el(
+      "section",
+      { class: "risk", "aria-label": t("riskTitle") },
+      el("h4", {}, t("riskTitle")),
+      el("ul", {}, items.slice(0, RISKS_SHOWN)),
+      rest.length > 0 &&
+        el("details", {}, el("summary", {}, t("riskMore", { n: rest.length })), el("ul", {}, rest)),
+      el("p", { class: "quiet" }, t("riskHint")),
+    ),
+  ];
+}
+
+function riskNode(risk) {
+  const source = { ...risk, type: risk.session_id ? "session" : "client" };
+  return el(
+    "li",
+    {},
+    el(
+      "div",
+      { class: "card-head" },
+      el("strong", {}, riskLabel(risk)),
+      el("span", {}, polarityLabel(risk)),
+      !scope.id && el("span", { dir: "auto" }, risk.client_name ?? ""),
+      risk.session_date && el("time", { datetime: risk.session_date }, day(risk.session_date)),
+      risk.is_draft && el("span", { class: "badge" }, t("draft")),
+    ),
+    el("blockquote", { dir: direction(risk.quote) }, risk.quote),
+    button(t(risk.session_id ? "openNote" : "openProfile"), () => ask.openSource(source), { class: "link" }),
+  );
 }
 
 function badgeNodes(answer) {
@@ -229,7 +288,7 @@ function badgeNodes(answer) {
     : [];
   const limit = limitOf(answer);
   if (limit) nodes.push(el("p", { class: "notice" }, limit));
-  if (answer.risk?.length) nodes.push(el("p", { class: "notice" }, t("risk")));
+  if (answer.withheld) nodes.push(el("p", { class: "notice" }, withheldText(answer.withheld)));
   return nodes;
 }
 
@@ -311,6 +370,8 @@ function cardNode(marker, citation) {
       citation.session_date && el("time", { datetime: citation.session_date }, day(citation.session_date)),
       el("span", {}, fieldLabel(citation.field_name)),
       citation.is_draft && el("span", { class: "badge" }, t("draft")),
+      citation.repaired && el("span", { class: "badge" }, t("repaired")),
+      citation.instruction_like && el("span", { class: "badge" }, t("instructionLike")),
     ),
     citation.quote && el("blockquote", { dir: direction(citation.quote) }, citation.quote),
     open,
@@ -340,7 +401,44 @@ function modelText({ model, citations }) {
 
 function suggestionNodes(answer) {
   const texts = (answer.suggestions ?? []).filter((one) => typeof one === "string");
-  return texts.length ? [el("div", { class: "examples" }, texts.map(exampleNode))] : [];
+  if (!texts.length) return [];
+  return [el("h4", { class: "quiet" }, t("askNext")), el("div", { class: "examples" }, texts.map(exampleNode))];
+}
+
+// One word on an answer: up, or down with a reason. A conversation that is not kept has nothing to put it on.
+function feedbackNodes(answer) {
+  if (!answer.message_id) return [];
+  const node = el("div", { class: "feedback" });
+  const send = async (rating, reason) => {
+    const body = { message_id: answer.message_id, rating, ...(reason && { reason }) };
+    try {
+      await call("POST", "/api/v1/ai/agent/feedback", { body });
+      answer.rating = rating;
+      announce(t("thanks"));
+    } catch (cause) {
+      if (cause.isSignedOut) return ask.signedOut(cause.status === 401 ? cause.message : "");
+      return announce(t("notSent"));
+    }
+    if (rating === "up" || reason) draw();
+    else draw(true);
+  };
+  const thumb = (rating, sign) =>
+    button(sign, () => send(rating), {
+      class: "plain thumb",
+      "aria-label": t(rating),
+      "aria-pressed": String(answer.rating === rating),
+    });
+  const draw = (asksWhy = false) => {
+    const reasons = Object.entries(t("reasons"));
+    node.replaceChildren(
+      thumb("up", "👍"),
+      thumb("down", "👎"),
+      ...(answer.rating ? [el("span", { class: "quiet" }, t(asksWhy ? "why" : "thanks"))] : []),
+      ...(asksWhy ? reasons.map(([name, label]) => button(label, () => send("down", name), { class: "example" })) : []),
+    );
+  };
+  draw();
+  return [node];
 }
 
 // The composer

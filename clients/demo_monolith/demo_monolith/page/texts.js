@@ -48,7 +48,30 @@ const WORDS = {
     searchedOf: "נקראו {n} סיכומים מתוך {total}",
     noModel: "ציטוטים כלשונם, ללא מודל",
     model: "מודל: {name}",
-    risk: "הנושא רגיש. חשוב לקרוא את הסיכומים עצמם.",
+    riskTitle: "הסיכומים מזכירים סכנה",
+    riskMore: "עוד {n}",
+    riskHint: "נמצא לפי מילים, ואינו הערכת סיכון. חשוב לקרוא את הסיכומים עצמם.",
+    risks: { suicide: "אובדנות", self_harm: "פגיעה עצמית", abuse: "התעללות", violence: "אלימות" },
+    polarities: { present: "נאמר", denied: "נשלל", past: "בעבר", possible: "נשאל או ייתכן" },
+    withheldOne: "משפט אחד לא הוצג, כי הסיכומים אינם תומכים בו.",
+    withheldMany: "{n} משפטים לא הוצגו, כי הסיכומים אינם תומכים בהם.",
+    repaired: "הובא כלשון הסיכום",
+    instructionLike: "נכתב כהוראה; מוצג כציטוט בלבד",
+    askNext: "אפשר גם לשאול",
+    summary: "סיכום התהליך",
+    prepare: "הכנה לפגישה הבאה",
+    up: "תשובה טובה",
+    down: "תשובה לא טובה",
+    why: "מה לא היה טוב?",
+    thanks: "תודה, נרשם.",
+    notSent: "המשוב לא נשלח.",
+    reasons: {
+      wrong_fact: "פרט שגוי",
+      missing: "חסר משהו",
+      bad_citation: "ציטוט לא מתאים",
+      unclear: "לא ברור",
+      other: "אחר",
+    },
     you: "השאלה",
     answer: "התשובה",
     offline: "אין חיבור. השאלה נשמרה.",
@@ -123,7 +146,30 @@ const WORDS = {
     searchedOf: "{n} of {total} notes read",
     noModel: "Quotes as they stand, no model",
     model: "Model: {name}",
-    risk: "A sensitive matter. Please read the notes themselves.",
+    riskTitle: "The notes mention danger",
+    riskMore: "{n} more",
+    riskHint: "Found by words; this is no risk assessment. Please read the notes themselves.",
+    risks: { suicide: "Suicide", self_harm: "Self-harm", abuse: "Abuse", violence: "Violence" },
+    polarities: { present: "stated", denied: "denied", past: "in the past", possible: "asked about or possible" },
+    withheldOne: "One sentence is not shown, because the notes do not bear it out.",
+    withheldMany: "{n} sentences are not shown, because the notes do not bear them out.",
+    repaired: "In the note's own words",
+    instructionLike: "Written like an instruction; shown as a quote only",
+    askNext: "You could also ask",
+    summary: "Summary of the course",
+    prepare: "Prepare the next session",
+    up: "Good answer",
+    down: "Bad answer",
+    why: "What was wrong?",
+    thanks: "Thank you, noted.",
+    notSent: "Your feedback was not sent.",
+    reasons: {
+      wrong_fact: "A wrong fact",
+      missing: "Something is missing",
+      bad_citation: "The quote does not fit",
+      unclear: "Not clear",
+      other: "Something else",
+    },
     you: "Question",
     answer: "Answer",
     offline: "No connection. Your question is kept.",
@@ -172,6 +218,9 @@ export function t(key, values = {}) {
 }
 
 export const fieldLabel = (name) => WORDS[language].fields[name] ?? name;
+export const riskLabel = ({ kind }) => WORDS[language].risks[kind] ?? kind;
+export const polarityLabel = ({ polarity }) => WORDS[language].polarities[polarity] ?? polarity;
+export const withheldText = (n) => (n === 1 ? t("withheldOne") : t("withheldMany", { n }));
 
 // What an answer lacks, as a sentence. `lacks`: embedder, reranker, model; or budget alone.
 export function limitText(lacks) {
