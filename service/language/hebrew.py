@@ -53,10 +53,8 @@ def readings(word: str) -> tuple[str, ...]:
     """
     if not _is_hebrew(word):
         return (word,)
-    known = [*_meanings(word), *(LOOSE[rest] for rest in _rests(word) if rest in LOOSE)]
-    stems = known or [
-        stem for rest in _rests(word) for stem in (stem_hebrew(rest), *_guesses(rest))
-    ]
+    known = [*_meanings(word), *(LOOSE[rest] for rest in rests(word) if rest in LOOSE)]
+    stems = known or [stem for rest in rests(word) for stem in (stem_hebrew(rest), *_guesses(rest))]
     behind = () if known else _behind_prefixes(word)
     return tuple(dict.fromkeys([stem_hebrew(word), *stems, *behind]))
 
@@ -68,7 +66,7 @@ def sure_readings(word: str) -> tuple[str, ...]:
     Of our notes' own words (tests/data) the guesses left out are "לחץ" for "חצי", "מעט" for "עט", "בלי" for "לומבלית".
     """
     found = readings(word)
-    if any(_meanings(word)) or any(rest in LOOSE for rest in _rests(word)):
+    if any(_meanings(word)) or any(rest in LOOSE for rest in rests(word)):
         return found
     if len(word) < _LONG:
         return tuple(stem for stem in found if stem in {found[0], f"ה{word}"})
@@ -84,12 +82,12 @@ def _meanings(word: str) -> Iterator[str]:
     if stem := _known(word):
         yield stem
         return
-    rests = list(_rests(word))
-    yield from filter(None, map(_known, rests))
-    yield from filter(None, map(_known_as_owned, rests))
+    found = list(rests(word))
+    yield from filter(None, map(_known, found))
+    yield from filter(None, map(_known_as_owned, found))
 
 
-def _rests(word: str) -> Iterator[str]:
+def rests(word: str) -> Iterator[str]:
     """The word, and what is left of it behind each prefix it may begin with, the shortest prefix first."""
     yield word
     if word[:1] not in _CLITICS:

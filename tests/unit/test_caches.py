@@ -36,6 +36,13 @@ KNOWN = {
     "retrieval/held.py:_building": "by workspace; locks only · who waits · their end",
     "security/principals.py:_confirmed": "by user, workspace and login · 10,000 and 75 s · drop() by events",
     "security/chain.py:_points": "one chain's, for one command · its checkpoints · the command's end",
+    "language/terms.py:kinds": "nobody's: two files of ours, in all of these · the files · the process's end",
+    "language/terms.py:opposites": "as there",
+    "language/terms.py:broader": "as there",
+    "language/terms.py:by_first": "as there",
+    "language/terms.py:forms": "as there",
+    "language/terms.py:stems": "as there",
+    "language/terms.py:tenses": "as there",
     # of one request or one command, never kept
     "chat/synthesize.py:citations": "one answer's",
     "adapters/breaker.py:_failed": "nobody's: whether a provider's last calls failed · 20 · time",
@@ -117,7 +124,11 @@ PURE = {
     "language/hebrew.py:stem_hebrew",
     "language/hebrew.py:readings",
     "language/hebrew.py:sure_readings",
+    "language/terms.py:keys",
     "language/lexicon.py:_lexicon",  # one file of ours, and nobody's words
+    "language/terms.py:_terms",  # two files of ours
+    "language/subjects.py:_others",  # of those files
+    "language/subjects.py:_mutual",
 }
 """Pure functions of a word or less, whose memory may be anybody's."""
 

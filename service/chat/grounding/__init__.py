@@ -1,0 +1,269 @@
+"""Whether passages support a sentence, and with which words. Deterministic; unsure means no."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from service.chat.grounding.evidence import Source, coverage, likeness, sources, unsaid
+from service.chat.grounding.guards import misnames, misquotes, objection, told_by_numbers
+from service.domain.answers import Passage, Span, WithheldReason
+from service.language.modality import modality
+from service.language.polarity import is_denial
+from service.language.sentences import sentences
+from service.language.statements import Part, Statement, Unit
+from service.language.terms import kind
+from service.language.text import tokens
+
+# Of a claim's words, by what they weigh, that its evidence must say. Fitted on tests/data/grounding_dev.jsonl.
+STATED, LIKELY = 0.7, 0.3
+NEAR_BEST = (
+    0.15  # Sentences that cover this much less than the best one may be meant instead of it.
+)
+MOST_TRIED = 6
+LONGEST_CLAIM = 2_000  # Code points; no sentence that somebody reads is longer.
+REPAIRED, CLEAR_BY = 0.5, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How far passages bear out a sentence: `spans` is empty exactly when `reason` says why they do not."""
+
+    how: Literal["verbatim", "stated", "likely", "none"]
+    """A note's own words; said in other words that rules can follow; nothing speaks against it, yet only a model
+    could confirm it; not supported."""
+    spans: tuple[Span, ...] = ()
+    reason: WithheldReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What was found for a part of a claim."""
+
+    evidence: tuple[Source, ...] = ()
+    reason: WithheldReason | None = None
+    is_likely: bool = False
+
+
+def support(text: str, passages: Sequence[Passage]) -> Support:
+    """The spans that support a sentence, or the reason why none do.
+
+    Each of its parts is borne out by a sentence of a note whose facts are the same, or by neighbouring ones; what it
+    quotes and whom it names stands in the notes cited.
+    """
+    if quotes := tuple(span for one in passages if (span := _verbatim(text, one))):
+        return Support("verbatim", quotes)
+    said = Statement.of(text)
+    if not passages or len(text) > LONGEST_CLAIM or not said.words:
+        return Support("none", reason="unsupported")
+    if misquotes(text, [passage.chunk.text for passage in passages]):
+        return Support("none", reason="quote_differs")
+    found = _found(said, tuple(sources(passages)))
+    evidence = [source for one in found for source in one.evidence]
+    reason = next((one.reason for one in found if one.reason), None)
+    if not reason and misnames(text, evidence):
+        reason = "name_differs"
+    if reason:
+        return Support("none", reason=reason)
+    spans = tuple(dict.fromkeys(source.span for source in evidence))
+    return Support("likely" if any(one.is_likely for one in found) else "stated", spans)
+
+
+def repair(text: str, passages: Sequence[Passage]) -> tuple[str, Span] | None:
+    """The one sentence of the passages that a sentence is about, to be shown in its place; None when unsure."""
+    said = Statement.of(text[:LONGEST_CLAIM])
+    part = said.part(sorted(set(said.clauses)))
+    if sum(unit.weight for unit in part.telling) < 2:
+        return None
+    graded = sorted(
+        ((coverage(part, [source]), source) for source in sources(passages)),
+        key=lambda one: -one[0],
+    )
+    if not graded or graded[0][0] < REPAIRED:
+        return None
+    best = graded[0][1]
+    rivals = [worth for worth, one in graded[1:2] if one.span.quote != best.span.quote]
+    if rivals and rivals[0] > graded[0][0] - CLEAR_BY:
+        return None
+    return (best.span.quote, best.span) if not misnames(text, [best]) else None
+
+
+# The note's own words.
+
+
+def _verbatim(text: str, passage: Passage) -> Span | None:
+    """Where the note says exactly this: whole words and numbers, and no 'not' or 'if' left outside the quote."""
+    source, chunk = passage.chunk.text, passage.chunk
+    if not text:
+        return None
+    for match in re.finditer(_whole(text), source):
+        around = _sentences_around(source, match.start(), match.end())
+        if _denials(text) == _denials(around) and modality(text) == modality(around):
+            return Span(
+                passage.id, chunk.start + match.start(), chunk.start + match.end(), match.group()
+            )
+    return None
+
+
+def _whole(text: str) -> str:
+    """A pattern for these words that does not begin or end inside a word or a number: "5 mg" is not in "2.5 mg"."""
+    before = r"(?<!\w)(?<!\d[.,:/–-])" if text[:1].isalnum() else ""
+    after = r"(?!\w)(?![.,:/–-]\d)" if text[-1:].isalnum() else ""
+    return before + re.escape(text) + after
+
+
+def _sentences_around(source: str, start: int, end: int) -> str:
+    touched = [(s, e) for s, e in sentences(source) if s < end and e > start]
+    return source[touched[0][0] : touched[-1][1]] if touched else source[start:end]
+
+
+def _denials(text: str) -> int:
+    return sum(map(is_denial, tokens(text)))
+
+
+# Its own words.
+
+
+def _found(said: Statement, held: Sequence[Source]) -> list[_Finding]:
+    """What bears out a claim as one, else part by part, else clause by clause."""
+    whole = said.part(sorted(set(said.clauses)))
+    first = _evidence(whole, held)
+    if not first.reason and not first.is_likely:
+        return [first]
+    best = [first]
+    for parts in (_grouped(whole, 2), _grouped(whole, 1)):
+        if len(parts) < 2:
+            continue
+        found = [_evidence(part, held) for part in parts]
+        if not any(one.reason for one in found):
+            return found
+        if best == [first]:
+            best = found
+    specific = first.reason not in (None, "unsupported") or not first.reason
+    return [first] if specific else best
+
+
+def _grouped(whole: Part, least: int) -> list[Part]:
+    """Its clauses, each joined to the one before it until it says so many things of which one is known well."""
+    groups: list[list[int]] = []
+    for clause in whole.clauses:
+        if groups and not _is_enough(whole.whole.part(groups[-1]), least):
+            groups[-1].append(clause)
+        else:
+            groups.append([clause])
+    if len(groups) > 1 and not _is_enough(whole.whole.part(groups[-1]), least):
+        last = groups.pop()
+        groups[-1] += last
+    return [whole.whole.part(group) for group in groups]
+
+
+def _is_enough(part: Part, least: int) -> bool:
+    return part.is_full and part.substance >= least
+
+
+def _evidence(part: Part, held: Sequence[Source]) -> _Finding:
+    """The sentences that bear out a part: one of each passage that has one."""
+    graded = sorted(((likeness(part, one), one) for one in held), key=lambda one: -one[0])
+    best = graded[0][0] if graded else 0.0
+    if not part.telling or best < LIKELY:
+        return _Finding(reason="unsupported")
+    near = [one for worth, one in graded if worth >= max(LIKELY, best - NEAR_BEST)][:MOST_TRIED]
+    tried = [(one, *_judged(part, one, held)) for one in near]
+    for wanted in ("stated", "likely"):
+        bearing = [evidence for _, how, evidence in tried if how == wanted]
+        if bearing:
+            return _Finding(_of_each_passage(bearing), is_likely=wanted == "likely")
+    return _Finding(reason=tried[0][1])  # type: ignore[arg-type]
+
+
+def _of_each_passage(bearing: Sequence[tuple[Source, ...]]) -> tuple[Source, ...]:
+    by_passage: dict[str, tuple[Source, ...]] = {}
+    for evidence in bearing:
+        by_passage.setdefault(evidence[0].passage.id, evidence)
+    return tuple(source for evidence in by_passage.values() for source in evidence)
+
+
+def _judged(part: Part, source: Source, held: Sequence[Source]) -> tuple[str, tuple[Source, ...]]:
+    """`stated` or `likely` or the reason against it, of a sentence with what its neighbours add."""
+    alone = _verdict(part, (source,))
+    if alone == "stated":
+        return alone, (source,)
+    for more in _completing(part, source, held):
+        if _verdict(part, (source, *more)) == "stated":
+            return "stated", (source, *more)
+    return alone, (source,)
+
+
+def _verdict(part: Part, evidence: Sequence[Source]) -> str:
+    if reason := objection(part, evidence):
+        return reason
+    left = [unit for unit in unsaid(part, evidence) if not told_by_numbers(unit, part)]
+    total = sum(unit.weight for unit in part.telling)
+    worth = 1 - sum(unit.weight for unit in left) / total if total else 0.0
+    if reason := _missing(left):
+        return reason
+    if worth >= STATED and not any(unit.weight == 1 for unit in left):
+        return "stated"
+    return "likely" if worth >= STATED or len(left) == 1 else "unsupported"
+
+
+_HARD_KINDS: dict[str, WithheldReason] = {
+    "drug": "name_differs",
+    "person": "subject_differs",
+    "body": "unsupported",
+    "daytime": "unsupported",
+    "colour": "unsupported",
+    "feeling": "unsupported",
+    "frequency": "number_differs",
+    "direction": "direction_differs",
+}
+
+
+def _missing(left: Sequence[Unit]) -> WithheldReason | None:
+    """Why something that every wording would say may not be left unsaid by the note."""
+    for unit in left:
+        if unit.weight < 1:
+            continue
+        kinds = [kind(one) for one in unit.concepts]
+        if kinds and all(one in _HARD_KINDS for one in kinds):
+            return _HARD_KINDS[kinds[0]]
+    return None
+
+
+def _completing(part: Part, source: Source, held: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+    """What may stand beside a sentence: a neighbour that the claim says whole, or another place of the same subject
+    with an amount or a day that is missing.
+    """
+    at = held.index(source)
+    near = [
+        one
+        for one in held[max(0, at - 1) : at + 2]
+        if one is not source and one.passage is source.passage
+    ]
+    yield from ((one,) for one in near if _is_used_up(part, one) or _adds_clause(part, source, one))
+    if len(part.amounts) + len(part.days) > 1:
+        yield from ((one,) for one in held if one is not source and _adds_fact(part, source, one))
+
+
+def _is_used_up(part: Part, source: Source) -> bool:
+    units = source.said.telling
+    return bool(units) and all(any(own.is_said_by(unit) for own in part.telling) for unit in units)
+
+
+def _adds_clause(part: Part, source: Source, other: Source) -> bool:
+    """Whether a clause of it, all of which the claim says, has an amount that is missing: "lasted ten minutes"."""
+    return any(
+        one.is_said_by(own) and other.fit(part, other.said.clause_at(own.start)) == 1
+        for one in part.amounts
+        if not any(one.is_said_by(held) for held in source.said.amounts)
+        for own in other.said.amounts
+    )
+
+
+def _adds_fact(part: Part, source: Source, other: Source) -> bool:
+    missing = [
+        one for one in part.amounts if not any(one.is_said_by(own) for own in source.said.amounts)
+    ]
+    has = any(one.is_said_by(own) for one in missing for own in other.said.amounts)
+    shared = any(other.matching(unit) for unit in part.telling if source.matching(unit))
+    return has and shared

@@ -1,0 +1,92 @@
+"""The sentences of cited passages, and how much of a claim each covers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from service.domain.answers import Passage, Span
+from service.language.sentences import sentences
+from service.language.statements import Part, Statement, Unit
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A sentence of a passage, `chunk.text[start:end]`."""
+
+    passage: Passage
+    start: int
+    end: int
+
+    @cached_property
+    def said(self) -> Statement:
+        return Statement.of(self.passage.chunk.text[self.start : self.end])
+
+    @cached_property
+    def client(self) -> Statement:
+        """Who the passage is about."""
+        return Statement.of(self.passage.client_name)
+
+    @property
+    def span(self) -> Span:
+        """From offsets in the chunk to offsets in the field."""
+        chunk = self.passage.chunk
+        at = chunk.start
+        return Span(
+            self.passage.id, at + self.start, at + self.end, chunk.text[self.start : self.end]
+        )
+
+    def fit(self, part: Part, clause: int) -> float:
+        """The share (0..1) of what one of its clauses says that a claim says too; 0 for one that says nothing."""
+        units = self.said.of_clause(clause)
+        said = sum(any(one.is_said_by(unit) for one in part.telling) for unit in units)
+        return said / len(units) if units else 0.0
+
+    def matching(self, unit: Unit) -> list[Unit]:
+        """What of it says a unit of a claim."""
+        return [one for one in self.said.units if unit.is_said_by(one)]
+
+    def clauses_for(self, part: Part) -> list[int]:
+        """The clauses that say something of a claim."""
+        found = {one.clause for unit in part.telling for one in self.matching(unit)}
+        return sorted(found)
+
+
+def sources(passages: Sequence[Passage]) -> Iterator[Source]:
+    """Every sentence of the passages, in order."""
+    for passage in passages:
+        for start, end in sentences(passage.chunk.text):
+            yield Source(passage, start, end)
+
+
+def _is_said(unit: Unit, evidence: Sequence[Source]) -> bool:
+    """The client's name is said by every passage about that client; that it is the right one is a guard's work."""
+    if any(source.matching(unit) for source in evidence):
+        return True
+    return not unit.concepts and any(
+        unit.is_said_by(one) for source in evidence for one in source.client.units
+    )
+
+
+def coverage(part: Part, evidence: Sequence[Source]) -> float:
+    """The share (0..1) of a claim's words, by what they weigh, that the evidence says; 1 where it has none."""
+    total = sum(unit.weight for unit in part.telling)
+    said = sum(unit.weight for unit in part.telling if _is_said(unit, evidence))
+    return said / total if total else 1.0
+
+
+_FACT = 0.7  # What an amount or a day weighs, in choosing a sentence, beside a word's 1.
+
+
+def likeness(part: Part, source: Source) -> float:
+    """As `coverage` of one sentence, its amounts and days with the words: which sentence a claim is about."""
+    facts = [one for one in part.amounts if not one.is_aside]
+    same = sum(any(one.is_said_by(other) for other in source.said.amounts) for one in facts)
+    same += sum(any(one.is_said_by(other) for other in source.said.days) for one in part.days)
+    worth = _FACT * (len(facts) + len(part.days))
+    total = sum(unit.weight for unit in part.telling)
+    return (coverage(part, [source]) * total + _FACT * same) / (total + worth) if total else 0.0
+
+
+def unsaid(part: Part, evidence: Sequence[Source]) -> list[Unit]:
+    """The units of a claim that no evidence says."""
+    return [unit for unit in part.telling if not _is_said(unit, evidence)]

@@ -1,0 +1,532 @@
+"""Guards: each compares one kind of fact in a claim with the evidence for it, and objects where they differ."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from service.chat.grounding.evidence import Source
+from service.domain.answers import WithheldReason
+from service.language.amounts import Amount
+from service.language.dates import Day
+from service.language.modality import Modality, is_done, modality
+from service.language.proper_names import has_names, names
+from service.language.quotations import quoted, says
+from service.language.sides import Side, side_at
+from service.language.statements import Part, Statement, Unit
+from service.language.subjects import is_mutual, is_person, owner, people, subject, subjects
+from service.language.terms import concept, kind, opposite
+
+_FROM_TO = re.compile(
+    r"\bfrom\b.{0,60}?\bto\b|(?<![א-ת])מ-?\s?\d.{0,40}?(?<![א-ת])ל-?\s?\d", re.IGNORECASE
+)
+_BACK = re.compile(
+    r"\b(?:from|compared|versus|vs|was|previously|last)\b|לעומת|מ-|היה|קודם", re.IGNORECASE
+)
+_SINCE = re.compile(r"\bsince\b|\bfrom\b|(?<![א-ת])מאז", re.IGNORECASE)
+_SAME = 1e-9
+# What is better when there is more of it, and when there is less.
+_MORE_IS_BETTER = (
+    *(
+        "range of motion",
+        "flexion",
+        "extension",
+        "strength",
+        "sleep",
+        "appetite",
+        "balance",
+        "energy",
+        "concentration",
+    ),
+    *("mood", "walk", "confidence", "motivation", "function"),
+)
+_LESS_IS_BETTER = (
+    *(
+        "pain",
+        "anxiety",
+        "depression",
+        "phq-9",
+        "gad-7",
+        "swelling",
+        "stress",
+        "worry",
+        "fear",
+        "anger",
+        "fatigue",
+    ),
+    *("symptom", "panic attack", "headache", "nightmare", "distress", "tension", "stiffness"),
+)
+
+
+def objection(part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
+    """The first reason why the evidence does not bear out the facts of a claim."""
+    return next((reason for guard, reason in _GUARDS if guard(part, evidence)), None) or _polarity(
+        part, evidence
+    )
+
+
+def misquotes(text: str, texts: Sequence[str]) -> bool:
+    """Whether it quotes what none of these texts says word for word."""
+    return any(not any(says(source, quote) for source in texts) for quote in quoted(text))
+
+
+def misnames(text: str, evidence: Sequence[Source]) -> bool:
+    """Whether it names somebody or something that the passages do not; each passage's client may be named.
+
+    Who is the client of one passage is not what another client's passage is about.
+    """
+    wanted = names(text)
+    passages = {source.passage.id: source.passage for source in evidence}.values()
+    if not wanted or not passages:
+        return False
+    if not has_names(wanted, [f"{one.client_name}\n{one.chunk.text}" for one in passages]):
+        return True
+    clients = [
+        name for name in wanted if any(has_names([name], [one.client_name]) for one in passages)
+    ]
+    return any(not has_names(clients, [one.client_name, one.chunk.text]) for one in passages)
+
+
+def amounts_differ(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether an amount is not in the evidence, or only where something else is counted."""
+    if any(
+        not _is_counted(amount, part, evidence) for amount in part.amounts if not amount.is_aside
+    ):
+        return True
+    return _runs_backwards(part, evidence) or _is_of_another_day(part, evidence)
+
+
+def days_differ(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether a day is neither in the evidence nor the day of its session."""
+    return any(one.is_sure and not _is_dated(one, part, evidence) for one in part.days)
+
+
+def sides_differ(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether something is on another side in the evidence, or on one that its passages do not say."""
+    return any(not _is_sided(unit, side, evidence) for unit, side in _sided(part))
+
+
+def subjects_differ(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether the evidence tells of somebody else: the mother's surgery is not the client's."""
+    return any(_is_anothers(part, source) for source in evidence)
+
+
+def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether what is planned, possible or past is told as what is, or the other way round."""
+    return any(_clash(part, source) for source in evidence)
+
+
+Guard = Callable[[Part, Sequence[Source]], bool]
+_GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
+    (days_differ, "date_differs"),
+    (amounts_differ, "number_differs"),
+    (sides_differ, "side_differs"),
+    (subjects_differ, "subject_differs"),
+    (times_differ, "time_differs"),
+)
+
+
+# Amounts and days.
+
+
+def _is_counted(amount: Amount, part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether an amount stands where the evidence fits its clause best: "A 0.5 mg and B 50 mg" is not the reverse."""
+    clause = part.whole.part([part.whole.clause_at(amount.start)])
+    about = clause if clause.telling else part
+    places = [(source, one) for source in evidence for one in source.said.amounts]
+    fits = [_fit(about, source, one) for source, one in places if amount.is_said_by(one)]
+    if not fits:
+        return _is_a_day(amount, part, evidence)
+    others = (
+        _fit(about, source, one)
+        for source, one in places
+        if one.kind == amount.kind
+        and not one.is_aside
+        and not any(own.is_said_by(one) for own in about.amounts)
+    )
+    return max(others, default=0.0) <= max(fits) + _SAME
+
+
+def _fit(part: Part, source: Source, amount: Amount) -> float:
+    return source.fit(part, source.said.clause_at(amount.start))
+
+
+def _is_a_day(amount: Amount, part: Part, evidence: Sequence[Source]) -> bool:
+    """ "12.3" may be one."""
+    return any(
+        not day.is_sure and day.start == amount.start and _is_dated(day, part, evidence)
+        for day in part.days
+    )
+
+
+def _is_dated(day: Day, part: Part, evidence: Sequence[Source]) -> bool:
+    if any(day.is_said_by(one) for source in evidence for one in source.said.days):
+        return True
+    told = [
+        one
+        for source in evidence
+        for one in source.said.days
+        if one.is_sure and (one.weekday is None) == (day.weekday is None)
+    ]
+    if told and not any(
+        own.is_said_by(one) or one.is_said_by(own) for one in told for own in part.whole.days
+    ):
+        return False
+    sessions = (source.passage.note.day for source in evidence)
+    return any(one is not None and day.is_on(one) for one in sessions)
+
+
+def _runs_backwards(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether "from 8 to 5" is "from 5 to 8" in a sentence that has both."""
+    counted = plain_amounts(part)
+    if len(counted) != 2 or not _FROM_TO.search(part.text):
+        return False
+    first, last = counted
+    for source in evidence:
+        before = [one.start for one in source.said.amounts if first.is_said_by(one)]
+        after = [one.start for one in source.said.amounts if last.is_said_by(one)]
+        if before and after and before[0] > after[0]:
+            return not _BACK.search(source.said.text[after[0] : before[0]])
+    return _is_later_first(first, last, evidence)
+
+
+def plain_amounts(part: Part) -> list[Amount]:
+    """In order, without what may be a day."""
+    stated = (one for one in part.amounts if not one.is_aside)
+    counted = (
+        one for one in stated if not any(day.start <= one.start < day.end for day in part.days)
+    )
+    return sorted(counted, key=lambda one: one.start)
+
+
+def _is_of_another_day(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether, of several amounts each with its day behind it, one is another day's: "9 on 14.4 and 13 on 28.4"."""
+    counted = plain_amounts(part)
+    pairs = []
+    for at, amount in enumerate(counted):
+        until = counted[at + 1].start if at + 1 < len(counted) else len(part.whole.text)
+        pairs += [(amount, day) for day in part.days if amount.end <= day.start < until][:1]
+    if len(pairs) < 2:
+        return False
+    return any(
+        not any(
+            amount.is_said_by(one) and _is_dated(day, part, [source])
+            for source in evidence
+            for one in source.said.amounts
+        )
+        for amount, day in pairs
+    )
+
+
+def _is_later_first(first: Amount, last: Amount, evidence: Sequence[Source]) -> bool:
+    """Whether the first amount is a later session's."""
+
+    def session(amount: Amount) -> list[str]:
+        holding = [
+            s
+            for s in evidence
+            if s.passage.note.day and any(amount.is_said_by(one) for one in s.said.amounts)
+        ]
+        return [
+            source.passage.note.day.isoformat() for source in holding if source.passage.note.day
+        ]
+
+    before, after = session(first), session(last)
+    return bool(before and after) and min(before) > max(after)
+
+
+# Sides.
+
+
+def _sided(part: Part) -> Iterator[tuple[Unit, Side]]:
+    for unit in part.telling:
+        side = side_at(unit.start, part.whole.sides)
+        if (
+            side
+            and any(kind(one) in {"body", "symptom"} for one in unit.concepts)
+            and not _is_side(unit, part.whole)
+        ):
+            yield unit, side
+
+
+def _is_side(unit: Unit, said: Statement) -> bool:
+    return any(one.start <= unit.start < one.end for one in said.sides)
+
+
+def _is_sided(unit: Unit, side: Side, evidence: Sequence[Source]) -> bool:
+    found = [
+        side_at(one.start, source.said.sides)
+        for source in evidence
+        for one in source.matching(unit)
+    ]
+    told = {one for one in found if one}
+    if not told:
+        told = {one.side for source in evidence for one in source.said.sides}
+    if not told:
+        chunks = {source.passage.id: source.passage.chunk.text for source in evidence}
+        told = {one.side for text in chunks.values() for one in Statement.of(text).sides}
+        return told == {side}
+    return side in told or (side != "both" and "both" in told)
+
+
+# Subjects.
+
+
+def _is_anothers(part: Part, source: Source) -> bool:
+    named = people(part.whole.units)
+    if any(not source.matching(unit) for unit in part.units if is_person(unit) and people([unit])):
+        return False  # the person is unsaid here: that is for coverage to say
+    matched = [
+        (unit, one) for unit in part.telling if not is_person(unit) for one in source.matching(unit)
+    ]
+    if not matched:
+        return False
+    best = max(source.fit(part, one.clause) for _, one in matched)
+    told = [(unit, one) for unit, one in matched if source.fit(part, one.clause) >= best - _SAME]
+    return all(_is_told_of_another(unit, one, part, source, named) for unit, one in told)
+
+
+def _is_told_of_another(
+    unit: Unit, one: Unit, part: Part, source: Source, named: frozenset[int]
+) -> bool:
+    of = owner(source.said, one)
+    claimed = _claimed(part, unit)
+    if of:
+        return not (of & named)
+    may_be = subjects(source.said, one.clause)
+    if claimed:
+        return not any(claimed & who for who in may_be) and not (
+            is_mutual(one) and people(source.said.units) & claimed
+        )
+    if frozenset() in may_be:
+        return False
+    others = frozenset[int]().union(*may_be)
+    return not others & named or not (is_mutual(one) or _has_both(part, source))
+
+
+def _claimed(part: Part, unit: Unit) -> frozenset[int]:
+    """Who the claim tells it of: the subject of its clause, else the last one before."""
+    for clause in range(unit.clause, -1, -1):
+        who = subject(part.whole, clause)
+        if who is not None:
+            return who
+    return owner(part.whole, unit)
+
+
+def _has_both(part: Part, source: Source) -> bool:
+    """Whether the claim's subject cannot be told: it names people and nobody leads."""
+    return all(subject(part.whole, clause) is None for clause in part.clauses) and bool(
+        people(part.units)
+    )
+
+
+# Time.
+
+
+def _clash(part: Part, source: Source) -> bool:
+    clauses = source.clauses_for(part)
+    if not clauses:
+        return False
+    text = source.said.of_clauses(clauses)
+    note, claim = _modality_of_note(text, source), _modality_of_claim(part)
+    if note == claim:
+        return False
+    return (
+        _CLASHES.get((claim, note), False)
+        or ((claim, note) == ("past", "told") and not is_done(text))
+        or (note == "instructed" and claim in {"told", "past"} and is_done(part.text))
+    )
+
+
+def _modality_of_claim(part: Part) -> Modality:
+    own, whole = modality(part.text), modality(part.whole.text)
+    if own == "told" and is_done(part.text):
+        return own
+    return (
+        whole
+        if whole == "hypothetical" or (own == "told" and whole in {"planned", "advised"})
+        else own
+    )
+
+
+def _modality_of_note(text: str, source: Source) -> str:
+    own = modality(text)
+    if own != "told":
+        return own
+    whole = modality(source.said.text)
+    if whole == "hypothetical" and source.said.text.split()[0].casefold() in {"if", "אם"}:
+        return whole
+    if source.passage.chunk.field == "plan" and not is_done(text):
+        return "instructed"
+    is_ahead = source.said.days and not is_done(text) and not _SINCE.search(source.said.text)
+    return "dated" if is_ahead else "told"
+
+
+_CLASHES = {
+    ("told", "hypothetical"): True,
+    ("past", "hypothetical"): True,
+    ("advised", "hypothetical"): True,
+    ("planned", "hypothetical"): True,
+    ("told", "planned"): True,
+    ("past", "planned"): True,
+    ("planned", "told"): True,
+    ("planned", "past"): True,
+    ("hypothetical", "told"): True,
+    ("hypothetical", "past"): True,
+    ("hypothetical", "planned"): True,
+    ("hypothetical", "instructed"): True,
+    ("told", "past"): True,
+    ("hypothetical", "dated"): True,
+    ("past", "dated"): True,
+    ("advised", "past"): True,
+    ("past", "advised"): True,
+}
+
+
+# Negation and direction.
+
+
+def _polarity(part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
+    for unit in part.units:
+        if _is_pole(unit):
+            if reason := _pole_differs(unit, part, evidence):
+                return reason
+        elif unit.weight > 0.5 and _is_denied_otherwise(unit, part, evidence):
+            return "negation_differs"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    fit: float
+    agrees: bool
+    is_same: bool
+
+
+def _is_denied_otherwise(unit: Unit, part: Part, evidence: Sequence[Source]) -> bool:
+    if unit.polarity == 0 or _carries_pole(unit, part.whole):
+        return False
+    told = [
+        _Told(
+            source.fit(part, one.clause),
+            one.polarity in (0, unit.polarity)
+            or _carries_pole(one, source.said)
+            or _denies_alike(unit, one, part, source),
+            is_same=True,
+        )
+        for source in evidence
+        for one in source.matching(unit)
+    ]
+    return _all_differ(told)
+
+
+def _denies_alike(unit: Unit, one: Unit, part: Part, source: Source) -> bool:
+    """Whether both clauses deny the same other thing: "the meniscus shows no tear", "no meniscus tear"."""
+    return any(
+        own.polarity == other.polarity == -1
+        for own in part.telling
+        if own.clause == unit.clause and own is not unit
+        for other in source.matching(own)
+        if other.clause == one.clause and other is not one
+    )
+
+
+def _all_differ(told: Sequence[_Told]) -> bool:
+    """Whether none agrees of those that stand where the claim fits best."""
+    best = max((one.fit for one in told), default=0.0)
+    return bool(told) and not any(one.agrees for one in told if one.fit >= best - _SAME)
+
+
+def _is_pole(unit: Unit) -> bool:
+    return any(opposite(one) is not None for one in unit.concepts)
+
+
+_HOW_IT_IS = (
+    "improved",
+    "worsened",
+    "increased",
+    "decreased",
+    "good",
+    "bad",
+    "changed",
+    "often",
+    "always",
+    "all",
+)
+
+
+def _carries_pole(unit: Unit, said: Statement) -> bool:
+    """Whether a denial beside it falls on how it is: "not sleeping well" denies "well"."""
+    how = frozenset(one for term in _HOW_IT_IS for one in concept(term))
+    return any(
+        one.clause == unit.clause and one is not unit and one.concepts & how and one.polarity == -1
+        for one in said.units
+    )
+
+
+def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
+    poles = {one for one in unit.concepts if opposite(one) is not None}
+    against = {opposite(one) for one in poles} - unit.concepts
+    told = [
+        _Told(
+            source.fit(part, one.clause),
+            _agrees(unit, one, poles),
+            bool(one.concepts & unit.concepts),
+        )
+        for source in evidence
+        for one in source.said.units
+        if one.concepts & unit.concepts or one.concepts & against
+    ]
+    if told and _all_differ(told):
+        return "negation_differs" if all(one.is_same for one in told) else "direction_differs"
+    return "direction_differs" if not told and _numbers_go_another_way(unit, part) else None
+
+
+def _agrees(unit: Unit, one: Unit, poles: set[int]) -> bool:
+    if 0 in (unit.polarity, one.polarity):
+        return True
+    is_same = bool(one.concepts & unit.concepts)
+    return is_same == (one.polarity == unit.polarity)
+
+
+def _numbers_go_another_way(unit: Unit, part: Part) -> bool:
+    """Whether "rose from 8 to 5"."""
+    rising = is_rising(part)
+    return rising is not None and told_by_numbers(unit, part) is not True and _is_course(unit)
+
+
+def _is_course(unit: Unit) -> bool:
+    return any(
+        unit.concepts & concept(one) for one in ("increased", "decreased", "improved", "worsened")
+    )
+
+
+def told_by_numbers(unit: Unit, part: Part) -> bool:
+    """Whether two amounts say a direction: "fell" from 8 to 5, and pain that "improved" so."""
+    rising = is_rising(part)
+    if rising is None:
+        return False
+    if unit.concepts & concept("increased" if rising else "decreased"):
+        return True
+    about = frozenset(one for other in part.telling for one in other.concepts)
+    better = _any_of(about, _MORE_IS_BETTER if rising else _LESS_IS_BETTER)
+    worse = _any_of(about, _LESS_IS_BETTER if rising else _MORE_IS_BETTER)
+    return (better and bool(unit.concepts & concept("improved"))) or (
+        worse and bool(unit.concepts & concept("worsened"))
+    )
+
+
+def _any_of(about: frozenset[int], terms: Sequence[str]) -> bool:
+    return any(about & concept(term) for term in terms)
+
+
+def is_rising(part: Part) -> bool | None:
+    """Whether of exactly two amounts the later one is the greater; None where that cannot be told."""
+    values = [_number(one) for one in plain_amounts(part)]
+    if len(values) != 2 or None in values or values[0] == values[1]:
+        return None
+    return (values[1] or 0) > (values[0] or 0)
+
+
+def _number(amount: Amount) -> float | None:
+    figure = amount.value.partition("/")[0]
+    return float(figure) if figure.replace(".", "", 1).isdigit() else None

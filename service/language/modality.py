@@ -1,0 +1,102 @@
+"""Whether a statement tells what is, what was once, what is asked for, what is planned, or what only might be."""
+
+import re
+from typing import Literal
+
+from service.language.terms import tenses
+from service.language.text import tokens
+
+Modality = Literal["told", "past", "advised", "planned", "hypothetical"]
+
+
+def _cues(english: str, hebrew: str) -> re.Pattern[str]:
+    """Any of these, whole; `*` stands for the rest of a word, and a Hebrew one may have "and", "that" or "when"."""
+    latin, other = (
+        "|".join(_cue(line) for line in re.split(r"[|\n]", some.strip()))
+        for some in (english, hebrew)
+    )
+    return re.compile(rf"\b(?:{latin})\b|(?<![א-ת])[ושכ]{{0,2}}(?:{other})(?![א-ת])", re.IGNORECASE)
+
+
+def _cue(line: str) -> str:
+    return r"\s+".join(re.escape(word).replace(r"\*", r"\w{0,12}") for word in line.split())
+
+
+_PLANNED = _cues(
+    """
+    will|shall|plan to|plans to|planned to|planning to|is planned|are planned|plan is to|plan is for|plans for
+    plans on|going to|intend to|intends to|intended to|aims to|aim to|is to|are to|to be *ed|to be done
+    to be taken|next session|next week|next month|next visit|next time|next appointment|next meeting|scheduled
+    upcoming|tomorrow|from now on|wants to|wishes to|hopes to|would like to|booked|set for|later on|following week
+    following session|in the coming|is due|due to have|due to undergo
+    """,
+    """
+    מתכנן|מתכננ*|תכנן|תכננ*|מתכוון|מתכוונ*|התכוון|התכוונ*|עומד ל*|עומדת ל*|נקבע|נקבע*|קבענו|מתוכנן|מתוכננ*|מיועד*
+    צפוי*|בשבוע הבא|בפגישה הבאה|בחודש הבא|פגישה הבאה|מחר|רוצה ל*|מעוניינ*|מעוניין|מקווה ל*|בעתיד|בהמשך|בקרוב
+    בפעם הבאה|לקראת
+    """,
+)
+# What was asked of somebody is a plan and a fact.
+_ADVISED = _cues(
+    """
+    agree|agrees|agreed|agreement|asked to|asked him|asked her|asked them|assign*|was told to|was instructed
+    recommend*|advis*|suggest*|encourag*|homework|should|must|to start|to begin|to try|to practice|to practise
+    to continue|to increase|to reduce|to stop|to use|to do|to keep|need to|needs to|plan|plan includes|the plan
+    """,
+    """
+    סוכם|סיכמנו|הומלץ|הומלצ*|ממליץ|ממליצ*|מומלץ|המלצ*|המליץ|המליצ*|התבקש|התבקש*|הוחלט|הסכים|הסכימ*|הסכמה
+    שיעורי בית|מטלה|מטלות|להמשיך|להתחיל|להפסיק|הציע|הציע*|עודד|עודד*|תוכנית|תכנית|בתוכנית|התוכנית|התכנית|אסור|צריך
+    צריכה|הונחה|הונחת*
+    """,
+)
+_HYPOTHETICAL = _cues(
+    """
+    if|unless|might|consider|considers|considered|considering|possible|possibly|possibility|perhaps|maybe|wonder*
+    option|in case|thinking about|thinking of|thought about|contemplat*|weighing|toying|undecided|depending
+    whether|suspect|suspected|suspects|query|provided|only if|on condition
+    """,
+    """
+    אם|אולי|ייתכן|יתכן|אפשר|שוקל|שוקלת|שקל|שקלה|ישקול|תשקול|לשקול|נשקל|נשקלת|מתלבט|מתלבט*|התלבט|התלבט*|חושב ל*
+    חושבת ל*|חושב על|חושבת על|חשב ל*|חשבה ל*|במידה|עשוי|עשוי*|עלול|עלול*|אפשרות|היה רוצה|הייתה רוצה|חשד|במקרה|תלוי
+    בתנאי|רק בהסכמ*
+    """,
+)
+# A state that was once: a plain past tense tells of the time of the note.
+_PAST = _cues(
+    """
+    used to|in the past|previously|formerly|years ago|as a child|in his childhood|in her childhood|in his youth
+    in her youth|in his teens|in her teens|in his twenties|in her twenties|history of|hx of|ex-smoker
+    """,
+    """
+    בעבר|לשעבר|בילדות*|בנעורי*|לפני שנים|בצעירות*|היסטוריה של|נהג ל*|נהגה ל*
+    """,
+)
+_ALTHOUGH = re.compile(r"אם כי|גם אם|even if")
+_DONE = re.compile(
+    r"\b(?:was|were|has|have|had|did|already|\w{3,20}ed)\b"
+    r"|\b(?:began|went|took|gave|came|saw|met|spoke|wrote|quit|held|took place)\b"
+    r"|(?<![א-ת])(?:כבר|ו?התקיימ\w*|ו?התקיים|ו?נערכ\w*|ו?בוצע\w*)(?![א-ת])",
+    re.IGNORECASE,
+)
+
+
+def modality(text: str) -> Modality:
+    """The least real of what a statement's words say; `told` where nothing says otherwise."""
+    if _HYPOTHETICAL.search(_ALTHOUGH.sub("", text)):
+        return "hypothetical"
+    if _PLANNED.search(text) or _has_future(text):
+        return "planned"
+    if _PAST.search(text):
+        return "past"
+    return "advised" if _ADVISED.search(text) else "told"
+
+
+def is_done(text: str) -> bool:
+    """Whether a verb says that it has happened."""
+    if _DONE.search(text):
+        return True
+    return any("past" in tenses(word) and "present" not in tenses(word) for word in tokens(text))
+
+
+def _has_future(text: str) -> bool:
+    return any(tenses(word) == {"future"} for word in tokens(text))

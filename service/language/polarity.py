@@ -1,0 +1,103 @@
+"""Which words of a statement are denied."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from service.language.qualifiers import DENIED, qualifier
+from service.language.text import normalise
+
+AFFIRMED, DENIED_HERE, UNSURE = 1, -1, 0
+REACH = 8  # Words behind a denial that it may deny: "no known history of any drug allergies at all" has seven.
+REACH_OF_LIST = 3  # Words of each further thing on a list: "denies SI, HI, plan or intent".
+
+_MORE_DENIALS = """
+cannot unable lacks lack lacked absent absence nobody nothing nowhere hardly ain't wouldn't shouldn't couldn't
+ולא ואין שאין שלא ללא חסר חסרת היעדר העדר אף לעולם מעולם
+"""
+_DENIALS = frozenset(map(normalise, _MORE_DENIALS.split()))
+_LISTING_WORDS = """
+denies denied deny denying without no
+שולל שוללת שלל שללה הכחיש הכחישה מכחיש מכחישה ללא בלי
+"""
+_END_WORDS = "but except however although though yet אך אבל אולם למעט חוץ אלא"
+# These deny what they stand before and say nothing else: "not only", "no change" (a word).
+_NOT_SO_WORDS = "only just change רק"
+_HARD_WORDS = """
+difficulty difficulties difficult trouble hard struggle struggles struggling unable avoids avoided avoiding
+קושי קשה מתקשה התקשה התקשתה מתקשים נמנע נמנעת נמנעה הימנעות
+"""
+_STOP_WORDS = """
+stop stops stopped stopping quit quits discontinued ceased
+הפסיק הפסיקה הפסיקו מפסיק מפסיקה יפסיק תפסיק להפסיק חדל חדלה נגמל נגמלה והפסיק והפסיקה
+"""
+_STOPS = frozenset(map(normalise, _STOP_WORDS.split()))
+_LISTING, _ENDS, _NOT_SO, _HARD = (
+    frozenset(map(normalise, some.split()))
+    for some in (_LISTING_WORDS, _END_WORDS, _NOT_SO_WORDS, _HARD_WORDS)
+)
+
+
+def is_denial(word: str) -> bool:
+    """Whether a word in normal form denies what follows it."""
+    return qualifier(word) == DENIED or word in _DENIALS
+
+
+def _ends(word: str) -> bool:
+    """Whether it says that what follows is no more."""
+    return word in _STOPS
+
+
+def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
+    """For each word, in normal form, whether it is denied; a denial of a denial affirms.
+
+    `clauses` gives the clause of each. Behind a word of difficulty it is not said for sure: "trouble sleeping".
+    """
+    said = [AFFIRMED] * len(words)
+    for place, word in enumerate(words):
+        if (is_denial(word) and not _is_idiom(words, place)) or _ends(word):
+            for denied in _scope(words, clauses, place):
+                said[denied] = -said[denied]
+    for place, word in enumerate(words):
+        if word == "free" and place and clauses[place - 1] == clauses[place]:  # "pain-free"
+            said[place - 1] = -said[place - 1]
+        if word in _HARD:
+            for near in range(place + 1, min(len(words), place + 1 + REACH_OF_LIST)):
+                if clauses[near] == clauses[place] and said[near] == AFFIRMED:
+                    said[near] = UNSURE
+    return said
+
+
+def _is_idiom(words: Sequence[str], place: int) -> bool:
+    after = words[place + 1] if place + 1 < len(words) else ""
+    return after in _NOT_SO
+
+
+def _scope(words: Sequence[str], clauses: Sequence[int], place: int) -> list[int]:
+    """The places a denial reaches: its clause, and what is listed behind it."""
+    here = [
+        at
+        for at in range(place + 1, min(len(words), place + 1 + REACH))
+        if clauses[at] == clauses[place]
+    ]
+    reached = list(takewhile(lambda at: not _cuts(words[at]), here))
+    is_cut = len(reached) < len(here)
+    if words[place] in _LISTING and not is_cut:
+        reached += _listed(words, clauses, clauses[place] + 1)
+    return reached
+
+
+def _cuts(word: str) -> bool:
+    return word in _ENDS or (word[0] == "ו" and is_denial(word))
+
+
+def _listed(words: Sequence[str], clauses: Sequence[int], clause: int) -> list[int]:
+    """Further short things of the same list, clause by clause; one that denies or turns by itself is none."""
+    found: list[int] = []
+    while True:
+        item = [at for at, one in enumerate(clauses) if one == clause]
+        if not item or len(item) > REACH_OF_LIST:
+            return found
+        if any(words[at] in _ENDS or is_denial(words[at]) for at in item):
+            return found
+        found += item
+        clause += 1

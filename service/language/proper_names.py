@@ -1,0 +1,122 @@
+"""The proper names in a claim, and whether a text has them in either alphabet."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from service.language.dates import covered, days
+from service.language.everyday import CALLED, EVERYDAY, OF, RELATIVES, TITLES, TOLD
+from service.language.features import other_sounds, sounds, stem
+from service.language.hebrew import rests
+from service.language.hebrew_words import FORMS, WHOLE
+from service.language.spellings import other_spellings
+from service.language.stopwords import STOPWORDS
+from service.language.terms import keys, meanings, tenses
+from service.language.text import Word, normalise, tokens, words
+
+_CODE = re.compile(r"(?<![A-Za-z\d])[A-Za-z]{1,12}-?\d{1,4}(?![\dA-Za-z])")
+"""Named with a number: PHQ-9, L4, T12."""
+_TIMES = re.compile(r"[xX]\d+")
+_TITLES = TITLES | frozenset(map(normalise, ("dr", "prof", 'ד"ר', "פרופ'", "הרב", "עם", "את")))
+_LEAST = 3  # Letters of a Hebrew word that may be a name nobody listed.
+_NOBODY = frozenset(["i", "plan", "assessment", "objective", "subjective", "soap", "pt"])
+
+
+def names(text: str) -> list[str]:
+    """The normal forms of the words that are names, and of the codes: as far as spelling and place tell."""
+    said, named = words(text), days(text)
+    known = {
+        at for one in meanings([word.text for word in said]) for at in range(one.start, one.end)
+    }
+    found = [
+        word.text
+        for at, word in enumerate(said)
+        if not covered(named, word.start, word.end) and _is_name(text, said, at, known=at in known)
+    ]
+    return [*dict.fromkeys(found), *codes(text)]
+
+
+def codes(text: str) -> list[str]:
+    return [
+        _bare(match.group())
+        for match in _CODE.finditer(text)
+        if not _TIMES.fullmatch(match.group())
+    ]
+
+
+def has_names(wanted: Iterable[str], texts: Sequence[str]) -> bool:
+    """Whether all of these names stand in the texts, in whatever alphabet."""
+    held = {form for text in texts for word in tokens(text) for form in _rests(word)}
+    held |= {code for text in texts for code in codes(text)}
+    heard = {sound for word in held for sound in sounds(word)}
+    return all(_is_held(name, held, heard) for name in wanted)
+
+
+def _is_held(name: str, held: set[str], heard: set[str]) -> bool:
+    for form in _rests(name):
+        if form in held or not other_spellings(form).isdisjoint(held):
+            return True
+        if not heard.isdisjoint(other_sounds(form)):
+            return True
+    return name.isascii() and stem(name) in map(stem, filter(str.isascii, held))
+
+
+def _is_name(text: str, said: Sequence[Word], at: int, *, known: bool) -> bool:
+    word = said[at]
+    if word.text in STOPWORDS or word.text in _NOBODY or any(map(str.isdigit, word.text)):
+        return False
+    if word.text.isascii():
+        return not known and _is_latin_name(text, said, at)
+    return _is_hebrew_name(said, at, known=known)
+
+
+def _is_latin_name(text: str, said: Sequence[Word], at: int) -> bool:
+    if not text[said[at].start].isupper() or said[at].text in RELATIVES | TITLES:
+        return False
+    begins = at == 0 or bool(text[said[at - 1].end : said[at].start].strip(" \t-–/&'\"(“,;:"))
+    if not begins and at > 0:
+        return True
+    after = said[at + 1].text if at + 1 < len(said) else ""
+    owns = text[said[at].start : said[at].end].endswith(("'s", "’s"))
+    return owns or after in TOLD or bool(other_spellings(said[at].text)) or _is_verb(after)
+
+
+def _is_verb(word: str) -> bool:
+    """As English verbs of a third person look: "sleeps", "was", "slept" is not told from a noun."""
+    return word in {"is", "was", "has", "had", "does", "did", "will"} or (
+        len(word) > 3 and word.endswith(("s", "ed"))
+    )
+
+
+def _is_hebrew_name(said: Sequence[Word], at: int, *, known: bool) -> bool:
+    word, after = said[at].text, said[at + 1].text if at + 1 < len(said) else ""
+    before = said[at - 1].text if at else ""
+    listed = [form for form in _rests(word) if other_spellings(form)]
+    in_place = (
+        before in _NAMING
+        or (at == 0 and (after in TOLD or bool(tenses(after))))
+        or before in RELATIVES
+    )
+    if listed:
+        return not known and (in_place or word in listed) and (in_place or word not in EVERYDAY)
+    return not known and in_place and len(word) >= _LEAST and _is_unheard(word)
+
+
+_NAMING = (
+    OF | CALLED | frozenset(map(normalise, ("מר", "גב", "גברת", 'ד"ר', "פרופ'", "ושמו", "ושמה")))
+)
+
+
+def _is_unheard(word: str) -> bool:
+    """Whether it is no word that anybody listed, with or without what may stand before it."""
+    forms = list(_rests(word))
+    return not keys(word) and not any(
+        form in WHOLE or form in FORMS or form in STOPWORDS or tenses(form) for form in forms
+    )
+
+
+def _rests(word: str) -> Iterator[str]:
+    yield from (word,) if word.isascii() else rests(word)
+
+
+def _bare(code: str) -> str:
+    return code.replace("-", "").casefold()

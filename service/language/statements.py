@@ -1,0 +1,258 @@
+"""A sentence taken apart for comparison: what its words mean, which are denied, what it counts, names and quotes."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from service.language.amounts import Amount, amounts, is_number_word, unit_of
+from service.language.dates import Day, covered, days
+from service.language.features import other_sounds, sounds, stem
+from service.language.hebrew import sure_readings
+from service.language.polarity import is_denial, polarities
+from service.language.sides import SideSaid, sides
+from service.language.spellings import other_spellings
+from service.language.stopwords import STOPWORDS
+from service.language.terms import GENERAL, broader, kind, meanings, tenses
+from service.language.text import Word, normalise, words
+
+_CLAUSE = re.compile(
+    r"[;:,()\[\]\n.!?…]+(?=\s|$)|\s[-–—+&]\s|[\n()]|\s(?:and|but|while|whereas|although|though|then|or|because|that|who|when)\s"
+    r"|\s(?:since|as)\s(?=(?:his|her|their|she|he|they|the|its)\s)|\s(?:אך|אבל|אולם|ואילו|בעוד|וגם|או|כי|מפני|כאשר)\s",
+    re.IGNORECASE,
+)
+# What says only that something was said, and by whom.
+_FILLERS = """
+report reports reported reporting describe describes described describing state states stated mention mentions
+mentioned note notes noted client client's clients patient patient's patients pt therapist session sessions
+according indicate indicates indicated share shares shared express expressed expresses explain explains explained
+feel feels feeling felt experience experiences experienced experiencing say says said tell tells told continue
+continues continued currently present presents presented related relating regarding concerning document documented
+appear appears appeared seem seems discussed discuss talked talks spoke spoken discussion recorded record observed
+noticed notice given give times time also there has had been being having well made make makes took take takes
+taking use used using during both another overall summary course update point total approximately about around
+roughly per out ten scale rate rated rating level became become becomes getting remain remains remained since today
+visit meeting appointment occasion day week month year days weeks months years hours hour minutes minute date set
+sets rep reps repetition repetitions degree degrees points age aged assessment plan plans planned home-based way
+amount number along apart whereas see sees seen views caused cause reached reaches part מדווח מדווחת דיווח דיווחה
+מתאר מתארת תיאר תיארה מספר מספרת סיפר סיפרה אומר אומרת אמר אמרה ציין ציינה מציין מציינת לדבריו לדבריה המטופל המטופלת
+מטופל מטופלת הלקוח הלקוחה לקוח לקוחה המטפל המטפלת הפגישה בפגישה פגישה מפגש במפגש נאמר צוין דווח חש חשה מרגיש מרגישה
+הרגיש הרגישה שיתף שיתפה משתף משתפת הביע הביעה מביע מביעה הסביר הסבירה לפי חווה חוותה היה הייתה היתה כי אשר נמצא
+נמצאת כרגע כיום בערך סביב ציון סך מתוך בסולם סולם נותר נותרה נשאר נשארה תאריך היום כעת יום ימים שבוע שבועות חודש
+חודשים שנה שנים שעה שעות דקה דקות סט סטים חזרות מעלות מעלה נקודות בגיל גיל לדברי בהתאם בתוכנית התוכנית תוכנית כוללת
+כולל הכוללת נכתב בלבד רבע צפוי צפויה והדבר הדבר דבר פעם פעמים יש לו לה לאורך במשך מדובר נרשם נרשמה לקח לקחה לוקח
+לוקחת נוטל נוטלת משתמש משתמשת דיבר דיברה דיברו עלתה ערך רמת רמה
+"""
+_FILLER = frozenset(normalise(word) for word in _FILLERS.split())
+_AND_SAY = frozenset(map(normalise, ("והוא", "והיא", "ואין", "ולא", "ויש")))
+_SOFT = frozenset([GENERAL, "opposite"])
+_SPELLING = str.maketrans("", "", "וי")
+_LEAST_LETTERS, _LEAST_COMMON = 3, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A word or a term that carries meaning, `words[start:end]` of its statement."""
+
+    start: int
+    end: int
+    concepts: frozenset[int]
+    """Empty where no list knows it."""
+    forms: frozenset[str]
+    """What the same word looks like elsewhere: stems, other spellings, consonants."""
+    polarity: int
+    clause: int
+    weight: float
+    """How much of a claim it is: nothing for fillers, 1 for what the lists know well."""
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.concepts)
+
+    def is_said_by(self, other: "Unit") -> bool:
+        """Whether the other one, or something narrower, means it."""
+        if self.concepts & other.concepts or self.forms & other.forms:
+            return True
+        return bool(self.concepts & broader(other.concepts))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A sentence or a part of one."""
+
+    text: str
+    words: Sequence[Word]
+    clauses: Sequence[int]
+    """The clause of each word."""
+    units: Sequence[Unit]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        said = words(text)
+        parted = _clauses(text, said)
+        named = days(text)
+        return cls(text, said, parted, _units(said, parted, named))
+
+    @cached_property
+    def days(self) -> list[Day]:
+        return days(self.text)
+
+    @cached_property
+    def amounts(self) -> list[Amount]:
+        """Without those that are part of a day."""
+        return [one for one in amounts(self.text) if not covered(self.days, one.start, one.end)]
+
+    @cached_property
+    def sides(self) -> list[SideSaid]:
+        return sides(self.text, self.words)
+
+    @cached_property
+    def telling(self) -> list[Unit]:
+        """The units that weigh something."""
+        return [unit for unit in self.units if unit.weight]
+
+    def clause_at(self, place: int) -> int:
+        """The clause of a code point."""
+        at = next((i for i, word in enumerate(self.words) if word.end > place), len(self.words) - 1)
+        return self.clauses[at] if self.words else 0
+
+    def of_clause(self, clause: int) -> list[Unit]:
+        return [unit for unit in self.telling if unit.clause == clause]
+
+    def of_clauses(self, some: Sequence[int]) -> str:
+        """The text from the first word of these clauses to their last."""
+        places = [at for at, one in enumerate(self.clauses) if one in some]
+        return self.text[self.words[places[0]].start : self.words[places[-1]].end] if places else ""
+
+    def part(self, some: Sequence[int]) -> "Part":
+        return Part(self, tuple(some))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some neighbouring clauses of a statement, to be supported by themselves."""
+
+    whole: Statement
+    clauses: tuple[int, ...]
+
+    @cached_property
+    def text(self) -> str:
+        return self.whole.of_clauses(self.clauses)
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        return [unit for unit in self.whole.units if unit.clause in self.clauses]
+
+    @cached_property
+    def telling(self) -> list[Unit]:
+        return [unit for unit in self.units if unit.weight]
+
+    @cached_property
+    def amounts(self) -> list[Amount]:
+        return [
+            one for one in self.whole.amounts if self.whole.clause_at(one.start) in self.clauses
+        ]
+
+    @cached_property
+    def days(self) -> list[Day]:
+        return [one for one in self.whole.days if self.whole.clause_at(one.start) in self.clauses]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it tells something by itself."""
+        return any(unit.weight == 1 for unit in self.units)
+
+    @property
+    def substance(self) -> int:
+        """How many things it says."""
+        return len(self.telling) + len(self.amounts)
+
+
+def _clauses(text: str, said: Sequence[Word]) -> list[int]:
+    ends = [match.start() for match in _CLAUSE.finditer(text)]
+    found, clause, passed = list[int](), 0, 0
+    for word in said:
+        while passed < len(ends) and ends[passed] < word.start:
+            passed, clause = passed + 1, clause + 1
+        if found and found[-1] == clause and _joins(word.text):
+            clause += 1
+        found.append(clause)
+    return found
+
+
+def _joins(word: str) -> bool:
+    """Whether "and" is written into a verb that begins something new: "והפסיקה"."""
+    if word[:1] != "ו" or len(word) <= _LEAST_LETTERS:
+        return False
+    return word in _AND_SAY or bool(tenses(word[1:]))
+
+
+def _units(said: Sequence[Word], clauses: Sequence[int], named: Sequence[Day]) -> list[Unit]:
+    forms = [word.text for word in said]
+    signs = polarities(forms, clauses)
+    found: list[Unit] = []
+    at = 0
+    for meaning in meanings(forms):
+        found += (
+            _unknown(said[i], i, signs[i], clauses[i], named) for i in range(at, meaning.start)
+        )
+        at = meaning.end
+        found.append(_known(said, meaning.start, at, meaning.concepts, signs, clauses, named))
+    found += (_unknown(said[i], i, signs[i], clauses[i], named) for i in range(at, len(said)))
+    return [unit for unit in found if unit is not _NOTHING]
+
+
+_NOTHING = Unit(0, 0, frozenset(), frozenset(), 1, 0, 0.0)
+
+
+def _unknown(word: Word, place: int, sign: int, clause: int, named: Sequence[Day]) -> Unit:
+    if _is_silent(word.text) or covered(named, word.start, word.end):
+        return _NOTHING
+    return Unit(place, place + 1, frozenset(), frozenset(_forms(word.text)), sign, clause, 0.7)
+
+
+def _known(
+    said: Sequence[Word],
+    start: int,
+    end: int,
+    concepts: frozenset[int],
+    signs: Sequence[int],
+    clauses: Sequence[int],
+    named: Sequence[Day],
+) -> Unit:
+    if covered(named, said[start].start, said[end - 1].end):
+        return _NOTHING
+    forms = frozenset(_forms(said[start].text)) if end == start + 1 else frozenset[str]()
+    silent = all(_is_silent(word.text) for word in said[start:end])
+    general = any(kind(one) in _SOFT for one in concepts)
+    weight = 0.0 if silent else 0.5 if general else 1.0
+    return Unit(start, end, concepts, forms, signs[start], clauses[start], weight)
+
+
+def _is_silent(word: str) -> bool:
+    return (
+        word in STOPWORDS
+        or word in _FILLER
+        or (word[0] in "ובלמשכה" and len(word) > _LEAST_LETTERS and word[1:] in STOPWORDS | _FILLER)
+        or is_denial(word)
+        or is_number_word(word)
+        or bool(unit_of(word))
+        or not any(map(str.isalpha, word))
+    )
+
+
+def _forms(word: str) -> Iterator[str]:
+    """Stems, defective spelling and the consonants, each marked so that only like is compared."""
+    if word.isascii():
+        yield f"s{stem(word)}"
+        if len(word) > _LEAST_COMMON and word.isalpha():
+            yield f"p{word[:_LEAST_COMMON]}"
+    else:
+        yield from (f"s{one}" for one in sure_readings(word))
+        bare = (one.translate(_SPELLING) for one in sure_readings(word))
+        yield from (f"v{one}" for one in bare if len(one) >= _LEAST_LETTERS)
+    yield from (f"n{one}" for one in (word, *other_spellings(word)))
+    yield from (
+        one for one in (*sounds(word), *other_sounds(word)) if len(one) > _LEAST_LETTERS + 1
+    )
