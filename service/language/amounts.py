@@ -98,10 +98,11 @@ _FIGURE = re.compile(
 # L4-5, PHQ-9, T12: names, not amounts; "x10" is one.
 _NAMED = re.compile(r"(?<![A-Za-z\d])(?![xX]\d)[A-Za-z]{1,12}-?\d{1,4}(?:[-–/]\d{1,3})?(?!\d)")
 _APART = 8  # Code points between "twice" and its "daily".
+_LOOSE = ({"", "times"}, {"", "day"}, {"", "shekel"}, {"", "dollar"})
 _OVER = frozenset(["/", "out of", "מתוך"])
 _FROM = re.compile(r"(?:\bfrom|(?<![א-ת])מ-?)\s*$", re.IGNORECASE)
 _DAILY = re.compile(
-    r"\b(?:once(?! (?:she|he|they|the|it|a month|a year))|daily|every day|each day|weekly|every week)\b"
+    r"\b(?:once(?! (?:she|he|they|the|it|a month|a year))|one|daily|every day|each day|weekly|every week)\b"
     r"|\b(?:a|per) (?:day|week)\b"
     r"|(?<![א-ת])(?:פעם(?:\s+אחת)?\s+ב?|פעם אחת|כל יום|מדי יום)",
     re.IGNORECASE,
@@ -137,7 +138,7 @@ class Amount:
 
     def _is_loose(self, other: "Amount") -> bool:
         """ "Twice" says of arguments what "two" does, and "10 of 14 days" counts ten days."""
-        return {self.unit, other.unit} in ({"", "times"}, {"", "day"})
+        return {self.unit, other.unit} in _LOOSE
 
 
 def amounts(text: str) -> list[Amount]:
@@ -165,7 +166,7 @@ def unit_of(word: str) -> str:
 
 def is_number_word(word: str) -> bool:
     """Whether a word in normal form is a number, or says two of a unit."""
-    return word in _VALUES or word in _DUALS or word in _ONE
+    return any(form in _VALUES or form in _DUALS or form in _ONE for form in _rests(word))
 
 
 def _read(match: re.Match[str], text: str) -> Iterator[Amount]:
@@ -245,7 +246,8 @@ def _one(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
 
 def _counted(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
     value = _value(said[place].text)
-    if not value or (value == 2 and place and said[place - 1].text in _SECOND_DAY):
+    is_second = place > 0 and said[place - 1].text in _SECOND_DAY
+    if not value or (value == 2 and (is_second or after[:1] == "ה")):  # "שני ההורים" are both
         return "", "", 1
     used, small = 1, _value(after)
     if value < 10 and after in _TEEN:
@@ -260,6 +262,8 @@ def _value(word: str) -> int:
 
 
 def _rests(word: str) -> Iterator[str]:
+    if word and word[0] in "ובלמכ" and word[1:] in _VALUES:  # כשש is "about six"
+        yield word[1:]
     yield from rests(word) if word and not word.isascii() else (word,)
 
 

@@ -41,6 +41,10 @@ _WEEKDAY = re.compile(
     r"\b(?P<en>Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Mon|Tues?|Wed|Thurs?|Fri)s?\b"
     r"|(?<![א-ת])[בלמוהש]{0,2}(?:יום|ימי)\s+(?P<he>ראשון|שני|שלישי|רביעי|חמישי|שישי|שבת|[א-ו]['׳])(?![א-ת])"
 )
+_HINT = re.compile(
+    rf"\d|\b(?:{_LATIN})\b|{_HEBREW}|day\b|day'?s\b|\b(?:Mon|Tue|Wed|Thu|Fri)|יום|ימי",
+    re.IGNORECASE,
+)
 # A month that is a verb too stands with a number, or behind one of these.
 _VERBS = frozenset(["may", "march", "mar"])
 _IN = re.compile(
@@ -82,6 +86,8 @@ class Day:
 def days(text: str) -> list[Day]:
     """Every day, month and weekday named; overlapping ones only as a whole date, the unsure ones last."""
     found: list[Day] = []
+    if not _HINT.search(text):
+        return found
     for one in (*_iso(text), *_full(text), *_named(text), *_weekdays(text), *_short(text)):
         if all(one.end <= other.start or one.start >= other.end for other in found):
             found.append(one)

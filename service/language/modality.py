@@ -24,7 +24,8 @@ def _cue(line: str) -> str:
 
 _PLANNED = _cues(
     """
-    will|shall|plan to|plans to|planned to|planning to|is planned|are planned|plan is to|plan is for|plans for
+    will|shall
+    plan to|plans to|planned to|planning to|is planned|planned for|are planned|plan is to|plan is for|plans for
     plans on|going to|intend to|intends to|intended to|aims to|aim to|is to|are to|to be *ed|to be done
     to be taken|next session|next week|next month|next visit|next time|next appointment|next meeting|scheduled
     upcoming|tomorrow|from now on|wants to|wishes to|hopes to|would like to|booked|set for|later on|following week
@@ -72,8 +73,14 @@ _PAST = _cues(
     """,
 )
 _ALTHOUGH = re.compile(r"אם כי|גם אם|even if")
+_WHEN = re.compile(
+    r"next|following|in the coming|later|tomorrow|ב?פגישה|בשבוע|בחודש|בפעם|מחר|בהמשך"
+)
+_WAS_DONE = re.compile(
+    r"\b(?:was|were|has been|have been|had been|already)\s\w{3,20}(?:ed|en|un)\b", re.IGNORECASE
+)
 _DONE = re.compile(
-    r"\b(?:was|were|has|have|had|did|already|\w{3,20}ed)\b"
+    r"\b(?:was|were|has|have|had|did|already|(?<!is )(?<!are )(?<!be )\w{3,20}ed)\b"
     r"|\b(?:began|went|took|gave|came|saw|met|spoke|wrote|quit|held|took place)\b"
     r"|(?<![א-ת])(?:כבר|ו?התקיימ\w*|ו?התקיים|ו?נערכ\w*|ו?בוצע\w*)(?![א-ת])",
     re.IGNORECASE,
@@ -84,7 +91,7 @@ def modality(text: str) -> Modality:
     """The least real of what a statement's words say; `told` where nothing says otherwise."""
     if _HYPOTHETICAL.search(_ALTHOUGH.sub("", text)):
         return "hypothetical"
-    if _PLANNED.search(text) or _has_future(text):
+    if _has_future(text) or _is_ahead(text):
         return "planned"
     if _PAST.search(text):
         return "past"
@@ -96,6 +103,12 @@ def is_done(text: str) -> bool:
     if _DONE.search(text):
         return True
     return any("past" in tenses(word) and "present" not in tenses(word) for word in tokens(text))
+
+
+def _is_ahead(text: str) -> bool:
+    """A day to come makes no plan of what has happened: "was started at the next session"."""
+    found = {match.group().casefold() for match in _PLANNED.finditer(text)}
+    return bool(found) and not (_WAS_DONE.search(text) and all(_WHEN.match(one) for one in found))
 
 
 def _has_future(text: str) -> bool:

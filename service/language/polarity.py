@@ -16,18 +16,25 @@ cannot unable lacks lack lacked absent absence nobody nothing nowhere hardly ain
 """
 _DENIALS = frozenset(map(normalise, _MORE_DENIALS.split()))
 _LISTING_WORDS = """
-denies denied deny denying without no
-שולל שוללת שלל שללה הכחיש הכחישה מכחיש מכחישה ללא בלי
+denies denied deny denying
+שולל שוללת שלל שללה הכחיש הכחישה מכחיש מכחישה
 """
 _END_WORDS = "but except however although though yet אך אבל אולם למעט חוץ אלא"
 # These deny what they stand before and say nothing else: "not only", "no change" (a word).
 _NOT_SO_WORDS = "only just change רק"
+_BEEN = frozenset(
+    ["been", "is", "was", "be", "came", "come", "comes", "stays", "stayed", "kept", "remains"]
+)
+_LESS = frozenset(map(normalise, ("less", "fewer", "פחות")))
+_REACH_OF_LESS = 2
 _HARD_WORDS = """
 difficulty difficulties difficult trouble hard struggle struggles struggling unable avoids avoided avoiding
 קושי קשה מתקשה התקשה התקשתה מתקשים נמנע נמנעת נמנעה הימנעות
 """
 _STOP_WORDS = """
-stop stops stopped stopping quit quits discontinued ceased
+stop stops stopped stopping quit quits discontinued ceased wean weaned weaning abstains abstained abstinent
+refuse refuses refused refusing declined declines fails failed
+סירב סירבה מסרב מסרבת יסרב תסרב לסרב וסירב וסירבה נכשל נכשלה
 הפסיק הפסיקה הפסיקו מפסיק מפסיקה יפסיק תפסיק להפסיק חדל חדלה נגמל נגמלה והפסיק והפסיקה
 """
 _STOPS = frozenset(map(normalise, _STOP_WORDS.split()))
@@ -47,6 +54,11 @@ def _ends(word: str) -> bool:
     return word in _STOPS
 
 
+def _is_off(words: Sequence[str], place: int) -> bool:
+    """ "Has been off alcohol"."""
+    return words[place] == "off" and place > 0 and words[place - 1] in _BEEN
+
+
 def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
     """For each word, in normal form, whether it is denied; a denial of a denial affirms.
 
@@ -54,10 +66,17 @@ def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
     """
     said = [AFFIRMED] * len(words)
     for place, word in enumerate(words):
-        if (is_denial(word) and not _is_idiom(words, place)) or _ends(word):
+        if (
+            (is_denial(word) and not _is_idiom(words, place))
+            or _ends(word)
+            or _is_off(words, place)
+        ):
             for denied in _scope(words, clauses, place):
                 said[denied] = -said[denied]
     for place, word in enumerate(words):
+        if word in _LESS:  # neither yes nor no
+            for near in range(place + 1, min(len(words), place + 1 + _REACH_OF_LESS)):
+                said[near] = UNSURE
         if word == "free" and place and clauses[place - 1] == clauses[place]:  # "pain-free"
             said[place - 1] = -said[place - 1]
         if word in _HARD:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from service.language.amounts import unit_of
 from service.language.dates import covered, days
 from service.language.everyday import CALLED, EVERYDAY, OF, RELATIVES, TITLES, TOLD
 from service.language.features import other_sounds, sounds, stem
@@ -62,7 +63,12 @@ def _is_held(name: str, held: set[str], heard: set[str]) -> bool:
 
 def _is_name(text: str, said: Sequence[Word], at: int, *, known: bool) -> bool:
     word = said[at]
-    if word.text in STOPWORDS or word.text in _NOBODY or any(map(str.isdigit, word.text)):
+    if (
+        word.text in STOPWORDS
+        or word.text in _NOBODY
+        or unit_of(word.text)
+        or any(map(str.isdigit, word.text))
+    ):
         return False
     if word.text.isascii():
         return not known and _is_latin_name(text, said, at)
@@ -91,12 +97,9 @@ def _is_hebrew_name(said: Sequence[Word], at: int, *, known: bool) -> bool:
     word, after = said[at].text, said[at + 1].text if at + 1 < len(said) else ""
     before = said[at - 1].text if at else ""
     listed = [form for form in _rests(word) if other_spellings(form)]
-    in_place = (
-        before in _NAMING
-        or (at == 0 and (after in TOLD or bool(tenses(after))))
-        or before in RELATIVES
-    )
+    in_place = before in _NAMING or (at == 0 and (after in TOLD or bool(tenses(after))))
     if listed:
+        in_place = in_place or before in RELATIVES
         return not known and (in_place or word in listed) and (in_place or word not in EVERYDAY)
     return not known and in_place and len(word) >= _LEAST and _is_unheard(word)
 

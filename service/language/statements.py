@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Self
 
 from service.language.amounts import Amount, amounts, is_number_word, unit_of
@@ -14,8 +14,9 @@ from service.language.polarity import is_denial, polarities
 from service.language.sides import SideSaid, sides
 from service.language.spellings import other_spellings
 from service.language.stopwords import STOPWORDS
-from service.language.terms import GENERAL, broader, kind, meanings, tenses
+from service.language.terms import GENERAL, LEXICON, broader, kind, meanings, tenses
 from service.language.text import Word, normalise, words
+from service.language.topic import AGED
 
 _CLAUSE = re.compile(
     r"[;:,()\[\]\n.!?…]+(?=\s|$)|\s[-–—+&]\s|[\n()]|\s(?:and|but|while|whereas|although|though|then|or|because|that|who|when)\s"
@@ -24,6 +25,7 @@ _CLAUSE = re.compile(
 )
 # What says only that something was said, and by whom.
 _FILLERS = """
+test side sides צד בצד בדיקה
 report reports reported reporting describe describes described describing state states stated mention mentions
 mentioned note notes noted client client's clients patient patient's patients pt therapist session sessions
 according indicate indicates indicated share shares shared express expressed expresses explain explains explained
@@ -41,12 +43,13 @@ amount number along apart whereas see sees seen views caused cause reached reach
 הרגיש הרגישה שיתף שיתפה משתף משתפת הביע הביעה מביע מביעה הסביר הסבירה לפי חווה חוותה היה הייתה היתה כי אשר נמצא
 נמצאת כרגע כיום בערך סביב ציון סך מתוך בסולם סולם נותר נותרה נשאר נשארה תאריך היום כעת יום ימים שבוע שבועות חודש
 חודשים שנה שנים שעה שעות דקה דקות סט סטים חזרות מעלות מעלה נקודות בגיל גיל לדברי בהתאם בתוכנית התוכנית תוכנית כוללת
-כולל הכוללת נכתב בלבד רבע צפוי צפויה והדבר הדבר דבר פעם פעמים יש לו לה לאורך במשך מדובר נרשם נרשמה לקח לקחה לוקח
+כולל הכוללת נכתב בלבד רבע צפוי צפויה מדי והדבר הדבר דבר פעם פעמים יש לו לה לאורך במשך מדובר נרשם נרשמה לקח לקחה לוקח
 לוקחת נוטל נוטלת משתמש משתמשת דיבר דיברה דיברו עלתה ערך רמת רמה
 """
 _FILLER = frozenset(normalise(word) for word in _FILLERS.split())
 _AND_SAY = frozenset(map(normalise, ("והוא", "והיא", "ואין", "ולא", "ויש")))
 _SOFT = frozenset([GENERAL, "opposite"])
+_UNKNOWN, _GENERAL = 0.7, 0.3  # What a word weighs that no list has, or that says little, beside 1.
 _SPELLING = str.maketrans("", "", "וי")
 _LEAST_LETTERS, _LEAST_COMMON = 3, 6
 
@@ -59,22 +62,28 @@ class Unit:
     end: int
     concepts: frozenset[int]
     """Empty where no list knows it."""
+    wide: frozenset[int]
+    """With what may also be said of it in fewer words."""
     forms: frozenset[str]
     """What the same word looks like elsewhere: stems, other spellings, consonants."""
     polarity: int
     clause: int
+    inner: frozenset[str]
+    """The forms of its words, where it is a term of several."""
     weight: float
     """How much of a claim it is: nothing for fillers, 1 for what the lists know well."""
 
     @property
-    def is_known(self) -> bool:
-        return bool(self.concepts)
+    def is_someone(self) -> bool:
+        return any(kind(one) == "person" for one in self.concepts)
 
     def is_said_by(self, other: "Unit") -> bool:
         """Whether the other one, or something narrower, means it."""
-        if self.concepts & other.concepts or self.forms & other.forms:
-            return True
-        return bool(self.concepts & broader(other.concepts))
+        return not (
+            self.concepts.isdisjoint(other.wide)
+            and self.forms.isdisjoint(other.forms)
+            and self.forms.isdisjoint(other.inner)
+        )
 
 
 @dataclass(frozen=True)
@@ -161,7 +170,7 @@ class Part:
     @property
     def is_full(self) -> bool:
         """Whether it tells something by itself."""
-        return any(unit.weight == 1 for unit in self.units)
+        return any(unit.weight >= _UNKNOWN and not unit.is_someone for unit in self.units)
 
     @property
     def substance(self) -> int:
@@ -183,9 +192,13 @@ def _clauses(text: str, said: Sequence[Word]) -> list[int]:
 
 def _joins(word: str) -> bool:
     """Whether "and" is written into a verb that begins something new: "והפסיקה"."""
+    if word in _AND_SAY:
+        return True
     if word[:1] != "ו" or len(word) <= _LEAST_LETTERS:
         return False
-    return word in _AND_SAY or bool(tenses(word[1:]))
+    return bool(tenses(word[1:])) or any(
+        kind(one) == "person" for meaning in meanings([word[1:]]) for one in meaning.concepts
+    )
 
 
 def _units(said: Sequence[Word], clauses: Sequence[int], named: Sequence[Day]) -> list[Unit]:
@@ -203,13 +216,23 @@ def _units(said: Sequence[Word], clauses: Sequence[int], named: Sequence[Day]) -
     return [unit for unit in found if unit is not _NOTHING]
 
 
-_NOTHING = Unit(0, 0, frozenset(), frozenset(), 1, 0, 0.0)
+_NOTHING = Unit(0, 0, frozenset(), frozenset(), frozenset(), 1, 0, frozenset(), 0.0)
 
 
 def _unknown(word: Word, place: int, sign: int, clause: int, named: Sequence[Day]) -> Unit:
-    if _is_silent(word.text) or covered(named, word.start, word.end):
+    if is_silent(word.text) or covered(named, word.start, word.end):
         return _NOTHING
-    return Unit(place, place + 1, frozenset(), frozenset(_forms(word.text)), sign, clause, 0.7)
+    return Unit(
+        place,
+        place + 1,
+        frozenset(),
+        frozenset(),
+        forms_of(word.text),
+        sign,
+        clause,
+        frozenset(),
+        _UNKNOWN,
+    )
 
 
 def _known(
@@ -221,16 +244,36 @@ def _known(
     clauses: Sequence[int],
     named: Sequence[Day],
 ) -> Unit:
-    if covered(named, said[start].start, said[end - 1].end):
+    if covered(named, said[start].start, said[end - 1].end) or _is_age(said, end):
         return _NOTHING
-    forms = frozenset(_forms(said[start].text)) if end == start + 1 else frozenset[str]()
-    silent = all(_is_silent(word.text) for word in said[start:end])
-    general = any(kind(one) in _SOFT for one in concepts)
-    weight = 0.0 if silent else 0.5 if general else 1.0
-    return Unit(start, end, concepts, forms, signs[start], clauses[start], weight)
+    inner = frozenset(form for word in said[start:end] for form in forms_of(word.text))
+    forms = inner if end == start + 1 else frozenset[str]()
+    kinds = {kind(one) for one in concepts}
+    is_client = said[start].text in _FILLER
+    loud = "frequency" in kinds or ("person" in kinds and not is_client)
+    silent = not loud and all(is_silent(word.text) for word in said[start:end])
+    soft = [one in _SOFT for one in kinds - {LEXICON} or kinds]
+    weight = 0.0 if silent else _GENERAL if all(soft) else _UNKNOWN if any(soft) else 1.0
+    return Unit(
+        start,
+        end,
+        concepts,
+        concepts | broader(concepts),
+        forms,
+        signs[start],
+        clauses[start],
+        inner,
+        weight,
+    )
 
 
-def _is_silent(word: str) -> bool:
+def _is_age(said: Sequence[Word], end: int) -> bool:
+    """Whether a number follows: בן 34 is no son."""
+    return said[end - 1].text in AGED and end < len(said) and said[end].text[0].isdigit()
+
+
+@lru_cache(maxsize=65_536)
+def is_silent(word: str) -> bool:
     return (
         word in STOPWORDS
         or word in _FILLER
@@ -240,6 +283,12 @@ def _is_silent(word: str) -> bool:
         or bool(unit_of(word))
         or not any(map(str.isalpha, word))
     )
+
+
+@lru_cache(maxsize=65_536)
+def forms_of(word: str) -> frozenset[str]:
+    """What a word in normal form looks like elsewhere."""
+    return frozenset(_forms(word))
 
 
 def _forms(word: str) -> Iterator[str]:

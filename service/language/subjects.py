@@ -1,5 +1,6 @@
 """Whose doing or state a statement tells: the client's, or that of somebody around the client."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ mother|father|parents|brother|sister|sibling|husband|wife|partner|boyfriend|girl
 grandmother|grandfather|grandchild|uncle|aunt|cousin|mother-in-law|father-in-law|sister-in-law|brother-in-law|friend|boss
 colleague|neighbour|teacher|lecturer|roommate|stepfather|stepmother|twin|dog|cat|grandparents|stranger
 """
-_RECIPROCAL = "conflict|talk|meet|relationship|separation|married|divorced|together|share|call"
+_RECIPROCAL = "conflict|talk|meet|lend|relationship|separation|married|divorced|together|share|call"
 _LINK_WORDS = """
 with to about from for of by at according per toward towards against on after like over without
 עם על את של אצל מול ליד בין כלפי לדברי לפי
@@ -28,6 +29,14 @@ _CLIENT_WORDS = """
 she he client patient pt they i
 היא הוא והיא והוא שהיא שהוא המטופל המטופלת הלקוח הלקוחה מטופל מטופלת
 """
+_GENDERS = {"he": "m", "she": "f"} | {
+    normalise(word): one for word, one in (("הוא", "m"), ("והוא", "m"), ("היא", "f"), ("והיא", "f"))
+}
+# What somebody has the client do is the client's doing too.
+_LETS = re.compile(
+    r"\b(?:let|lets|allow\w*|ask\w*|told|help\w*|made|makes?|want\w*|encourag\w*|permit\w*)\s+(?:her|him)\b|(?<![א-ת])ש?ת?אות[והי](?![א-ת])",
+    re.IGNORECASE,
+)
 _HAS = frozenset(map(normalise, ("יש", "היה", "הייתה", "היו", "אין")))
 _WHO_WORDS = "who whose which שהיא שהוא"
 
@@ -69,17 +78,26 @@ def subject(said: Statement, clause: int) -> People | None:
 def subjects(said: Statement, clause: int) -> set[People]:
     """Who it may be: as the clause says, or as one before it does, or the client."""
     own = subject(said, clause)
+    if own:
+        return {own, frozenset()} if _LETS.search(said.of_clauses([clause])) else {own}
     if own is not None:
-        return {own}
+        earlier = people([unit for unit in said.units if unit.clause < clause])
+        return {own, earlier} if earlier and gender(said, clause) else {own}
     for before in range(clause - 1, -1, -1):
-        earlier = subject(said, before)
-        if earlier:
-            return {earlier, frozenset()}
+        if who := subject(said, before):
+            return {who, frozenset()}
         if _begins_with(said, clause, _WHO) and (
             last := people([u for u in said.units if u.clause == before])
         ):
             return {last}
     return {frozenset()}
+
+
+def gender(said: Statement, clause: int) -> str:
+    """Whether a clause says "he" or "she" of whom it tells; empty where it says both or neither."""
+    here = (word.text for word, one in zip(said.words, said.clauses, strict=True) if one == clause)
+    found = {_GENDERS[word] for word in here if word in _GENDERS}
+    return found.pop() if len(found) == 1 else ""
 
 
 def owner(said: Statement, unit: Unit) -> People:
@@ -114,7 +132,7 @@ def _leads(said: Statement, places: Sequence[int], unit: Unit) -> bool:
         return any(said.words[at].text in _PASSIVE for at in places) or link != "by"
     if _is_bound(said, unit):
         return unit.end < len(said.words) and bool({after, link} & _HAS)
-    if link in _LINKS:
+    if link in _LINKS or (after in {"from", "of"} and unit.clause > 0):
         return False
     told = before >= first and (
         link in _SAYING or link in {"that", "because", "since", "as", "when"}

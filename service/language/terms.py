@@ -35,6 +35,8 @@ _WHOLE_WORDS = frozenset(
         "hospitalised",
     ]
 )
+LEXICON = "lexicon"
+"""The kind of what only the lexicon for search knows."""
 _NUMBERS_AND_UNITS = frozenset(["Units and small words of notes", "Numbers as words"])
 _KINDS = {"Body": "body", "Drugs: one substance a line": "drug", "Family and people": "person"}
 _OWN_ENDINGS = (
@@ -164,7 +166,7 @@ def _terms() -> Terms:
         if line.startswith("#"):
             section = line.lstrip("# ").strip()
         elif section not in _NUMBERS_AND_UNITS and line:
-            _add(terms, line.partition("#")[0].split("="), _KINDS.get(section, "life"))
+            _add(terms, line.partition("#")[0].split("="), _KINDS.get(section, LEXICON))
     return parse(_read("terms.txt"), terms)
 
 

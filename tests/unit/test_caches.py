@@ -125,6 +125,8 @@ PURE = {
     "language/hebrew.py:readings",
     "language/hebrew.py:sure_readings",
     "language/terms.py:keys",
+    "language/statements.py:forms_of",
+    "language/statements.py:is_silent",
     "language/lexicon.py:_lexicon",  # one file of ours, and nobody's words
     "language/terms.py:_terms",  # two files of ours
     "language/subjects.py:_others",  # of those files

@@ -12,16 +12,18 @@ from service.language.modality import modality
 from service.language.polarity import is_denial
 from service.language.sentences import sentences
 from service.language.statements import Part, Statement, Unit
+from service.language.subjects import is_person
 from service.language.terms import kind
 from service.language.text import tokens
 
 # Of a claim's words, by what they weigh, that its evidence must say. Fitted on tests/data/grounding_dev.jsonl.
 STATED, LIKELY = 0.7, 0.3
+MOST_UNKNOWN = 1  # Words that no list has and the note does not say; none would withhold 29 of 208 true claims.
 NEAR_BEST = (
     0.15  # Sentences that cover this much less than the best one may be meant instead of it.
 )
 MOST_TRIED = 6
-LONGEST_CLAIM = 2_000  # Code points; no sentence that somebody reads is longer.
+MOST_WORDS = 120  # No sentence that somebody reads is longer; a claim of more is not looked into.
 REPAIRED, CLEAR_BY = 0.5, 0.1
 
 
@@ -53,9 +55,9 @@ def support(text: str, passages: Sequence[Passage]) -> Support:
     """
     if quotes := tuple(span for one in passages if (span := _verbatim(text, one))):
         return Support("verbatim", quotes)
-    said = Statement.of(text)
-    if not passages or len(text) > LONGEST_CLAIM or not said.words:
+    if not passages or not 0 < len(tokens(text)) <= MOST_WORDS:
         return Support("none", reason="unsupported")
+    said = Statement.of(text)
     if misquotes(text, [passage.chunk.text for passage in passages]):
         return Support("none", reason="quote_differs")
     found = _found(said, tuple(sources(passages)))
@@ -71,7 +73,9 @@ def support(text: str, passages: Sequence[Passage]) -> Support:
 
 def repair(text: str, passages: Sequence[Passage]) -> tuple[str, Span] | None:
     """The one sentence of the passages that a sentence is about, to be shown in its place; None when unsure."""
-    said = Statement.of(text[:LONGEST_CLAIM])
+    if len(tokens(text)) > MOST_WORDS:
+        return None
+    said = Statement.of(text)
     part = said.part(sorted(set(said.clauses)))
     if sum(unit.weight for unit in part.telling) < 2:
         return None
@@ -165,15 +169,19 @@ def _evidence(part: Part, held: Sequence[Source]) -> _Finding:
     """The sentences that bear out a part: one of each passage that has one."""
     graded = sorted(((likeness(part, one), one) for one in held), key=lambda one: -one[0])
     best = graded[0][0] if graded else 0.0
-    if not part.telling or best < LIKELY:
+    if not part.telling or best <= 0 or _most_covered(part, graded) < LIKELY:
         return _Finding(reason="unsupported")
-    near = [one for worth, one in graded if worth >= max(LIKELY, best - NEAR_BEST)][:MOST_TRIED]
+    near = [one for worth, one in graded if worth > 0 and worth >= best - NEAR_BEST][:MOST_TRIED]
     tried = [(one, *_judged(part, one, held)) for one in near]
     for wanted in ("stated", "likely"):
         bearing = [evidence for _, how, evidence in tried if how == wanted]
         if bearing:
             return _Finding(_of_each_passage(bearing), is_likely=wanted == "likely")
     return _Finding(reason=tried[0][1])  # type: ignore[arg-type]
+
+
+def _most_covered(part: Part, graded: Sequence[tuple[float, Source]]) -> float:
+    return max(coverage(part, [one]) for worth, one in graded[:MOST_TRIED] if worth > 0)
 
 
 def _of_each_passage(bearing: Sequence[tuple[Source, ...]]) -> tuple[Source, ...]:
@@ -202,9 +210,17 @@ def _verdict(part: Part, evidence: Sequence[Source]) -> str:
     worth = 1 - sum(unit.weight for unit in left) / total if total else 0.0
     if reason := _missing(left):
         return reason
-    if worth >= STATED and not any(unit.weight == 1 for unit in left):
+    unknown = sum(not unit.concepts for unit in left)
+    is_known = not any(unit.weight == 1 for unit in left) and unknown <= MOST_UNKNOWN
+    if worth >= STATED and is_known and _tells(part, left):
         return "stated"
     return "likely" if worth >= STATED or len(left) == 1 else "unsupported"
+
+
+def _tells(part: Part, left: Sequence[Unit]) -> bool:
+    """Whether the evidence says more than whom it is about, where the claim does."""
+    telling = [unit for unit in part.telling if not is_person(unit)]
+    return not telling or any(unit not in left for unit in telling)
 
 
 _HARD_KINDS: dict[str, WithheldReason] = {
@@ -216,6 +232,7 @@ _HARD_KINDS: dict[str, WithheldReason] = {
     "feeling": "unsupported",
     "frequency": "number_differs",
     "direction": "direction_differs",
+    "severity": "unsupported",
 }
 
 
@@ -253,7 +270,7 @@ def _is_used_up(part: Part, source: Source) -> bool:
 def _adds_clause(part: Part, source: Source, other: Source) -> bool:
     """Whether a clause of it, all of which the claim says, has an amount that is missing: "lasted ten minutes"."""
     return any(
-        one.is_said_by(own) and other.fit(part, other.said.clause_at(own.start)) == 1
+        one.is_said_by(own) and other.fit(part.telling, other.said.clause_at(own.start)) == 1
         for one in part.amounts
         if not any(one.is_said_by(held) for held in source.said.amounts)
         for own in other.said.amounts

@@ -7,6 +7,7 @@ from functools import cached_property
 from service.domain.answers import Passage, Span
 from service.language.sentences import sentences
 from service.language.statements import Part, Statement, Unit
+from service.language.terms import opposite
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +36,25 @@ class Source:
             self.passage.id, at + self.start, at + self.end, chunk.text[self.start : self.end]
         )
 
-    def fit(self, part: Part, clause: int) -> float:
+    def fit(self, about: Sequence[Unit], clause: int) -> float:
         """The share (0..1) of what one of its clauses says that a claim says too; 0 for one that says nothing."""
         units = self.said.of_clause(clause)
-        said = sum(any(one.is_said_by(unit) for one in part.telling) for unit in units)
+        said = sum(any(one.is_said_by(unit) for one in about) for unit in units)
         return said / len(units) if units else 0.0
+
+    @cached_property
+    def meant(self) -> frozenset[int]:
+        """All that its units mean, also in fewer words."""
+        return frozenset().union(*(unit.wide for unit in self.said.units))
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        return frozenset().union(*(unit.forms | unit.inner for unit in self.said.units))
 
     def matching(self, unit: Unit) -> list[Unit]:
         """What of it says a unit of a claim."""
+        if unit.concepts.isdisjoint(self.meant) and unit.forms.isdisjoint(self.forms):
+            return []
         return [one for one in self.said.units if unit.is_said_by(one)]
 
     def clauses_for(self, part: Part) -> list[int]:
@@ -51,19 +63,31 @@ class Source:
         return sorted(found)
 
 
+LONGEST = 1_500  # Code points of a sentence: a longer one says too much to be a quote, and takes long to compare.
+
+
 def sources(passages: Sequence[Passage]) -> Iterator[Source]:
     """Every sentence of the passages, in order."""
     for passage in passages:
         for start, end in sentences(passage.chunk.text):
-            yield Source(passage, start, end)
+            if end - start <= LONGEST:
+                yield Source(passage, start, end)
 
 
 def _is_said(unit: Unit, evidence: Sequence[Source]) -> bool:
     """The client's name is said by every passage about that client; that it is the right one is a guard's work."""
-    if any(source.matching(unit) for source in evidence):
+    if any(source.matching(unit) or _is_said_otherwise(unit, source) for source in evidence):
         return True
     return not unit.concepts and any(
         unit.is_said_by(one) for source in evidence for one in source.client.units
+    )
+
+
+def _is_said_otherwise(unit: Unit, source: Source) -> bool:
+    """Whether the denial of one is the other: who did not agree refused."""
+    against = {opposite(one) for one in unit.concepts} - {None}
+    return bool(against) and any(
+        one.concepts & against and one.polarity == -unit.polarity for one in source.said.units
     )
 
 
@@ -79,12 +103,16 @@ _FACT = 0.7  # What an amount or a day weighs, in choosing a sentence, beside a 
 
 def likeness(part: Part, source: Source) -> float:
     """As `coverage` of one sentence, its amounts and days with the words: which sentence a claim is about."""
-    facts = [one for one in part.amounts if not one.is_aside]
+    said = coverage(part, [source])
+    if not said or not part.telling:
+        return 0.0
+    starts = {day.start for day in part.days}
+    facts = [one for one in part.amounts if not one.is_aside and one.start not in starts]
     same = sum(any(one.is_said_by(other) for other in source.said.amounts) for one in facts)
     same += sum(any(one.is_said_by(other) for other in source.said.days) for one in part.days)
     worth = _FACT * (len(facts) + len(part.days))
     total = sum(unit.weight for unit in part.telling)
-    return (coverage(part, [source]) * total + _FACT * same) / (total + worth) if total else 0.0
+    return (said * total + _FACT * same) / (total + worth)
 
 
 def unsaid(part: Part, evidence: Sequence[Source]) -> list[Unit]:

@@ -1,6 +1,7 @@
 """Guards: each compares one kind of fact in a claim with the evidence for it, and objects where they differ."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from service.language.proper_names import has_names, names
 from service.language.quotations import quoted, says
 from service.language.sides import Side, side_at
 from service.language.statements import Part, Statement, Unit
-from service.language.subjects import is_mutual, is_person, owner, people, subject, subjects
+from service.language.subjects import gender, is_mutual, is_person, owner, people, subject, subjects
 from service.language.terms import concept, kind, opposite
 
 _FROM_TO = re.compile(
@@ -54,6 +55,7 @@ _LESS_IS_BETTER = (
         "fatigue",
     ),
     *("symptom", "panic attack", "headache", "nightmare", "distress", "tension", "stiffness"),
+    *("tug", "suds", "pcl"),
 )
 
 
@@ -130,24 +132,53 @@ _GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
 
 def _is_counted(amount: Amount, part: Part, evidence: Sequence[Source]) -> bool:
     """Whether an amount stands where the evidence fits its clause best: "A 0.5 mg and B 50 mg" is not the reverse."""
-    clause = part.whole.part([part.whole.clause_at(amount.start)])
-    about = clause if clause.telling else part
+    about = _about(amount, part)
     places = [(source, one) for source in evidence for one in source.said.amounts]
     fits = [_fit(about, source, one) for source, one in places if amount.is_said_by(one)]
     if not fits:
-        return _is_a_day(amount, part, evidence)
+        return _is_a_day(amount, part, evidence) or _is_between(amount, evidence)
     others = (
         _fit(about, source, one)
         for source, one in places
         if one.kind == amount.kind
         and not one.is_aside
-        and not any(own.is_said_by(one) for own in about.amounts)
+        and not any(own.is_said_by(one) for own in part.amounts if _about(own, part) == about)
     )
     return max(others, default=0.0) <= max(fits) + _SAME
 
 
-def _fit(part: Part, source: Source, amount: Amount) -> float:
-    return source.fit(part, source.said.clause_at(amount.start))
+def _about(amount: Amount, part: Part) -> Sequence[Unit]:
+    """What a claim counts with it: the words between it and the amount before, else behind it."""
+    clause = part.whole.clause_at(amount.start)
+    units = part.whole.of_clause(clause)
+    ends = [0, *sorted(one.start for one in part.amounts if not one.is_aside), len(part.whole.text)]
+    at = ends.index(amount.start) if amount.start in ends else 0
+
+    def between(start: int, end: int) -> list[Unit]:
+        return [unit for unit in units if start <= part.whole.words[unit.start].start < end]
+
+    first = next((one for one in ends[1:-1] if part.whole.clause_at(one) == clause), amount.start)
+    if at and between(0, first):
+        found = between(ends[at - 1], amount.start)
+    else:
+        found = between(amount.start, ends[at + 1] if at else amount.start)
+    return found or units or part.telling
+
+
+_DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31)}
+
+
+def _is_between(amount: Amount, evidence: Sequence[Source]) -> bool:
+    """Whether it is the time between the sessions: "within two weeks"."""
+    sessions = sorted({source.passage.note.day for source in evidence if source.passage.note.day})
+    if len(sessions) < 2 or amount.unit not in _DAYS or not amount.value.isdigit():
+        return False
+    least, most = (one * int(amount.value) for one in _DAYS[amount.unit])
+    return least <= (sessions[-1] - sessions[0]).days <= most
+
+
+def _fit(about: Sequence[Unit], source: Source, amount: Amount) -> float:
+    return source.fit(about, source.said.clause_at(amount.start))
 
 
 def _is_a_day(amount: Amount, part: Part, evidence: Sequence[Source]) -> bool:
@@ -275,13 +306,16 @@ def _is_anothers(part: Part, source: Source) -> bool:
     named = people(part.whole.units)
     if any(not source.matching(unit) for unit in part.units if is_person(unit) and people([unit])):
         return False  # the person is unsaid here: that is for coverage to say
-    matched = [
-        (unit, one) for unit in part.telling if not is_person(unit) for one in source.matching(unit)
-    ]
+    return any(_is_clause_anothers(part, clause, source, named) for clause in part.clauses)
+
+
+def _is_clause_anothers(part: Part, clause: int, source: Source, named: frozenset[int]) -> bool:
+    own = [unit for unit in part.telling if unit.clause == clause and not is_person(unit)]
+    matched = [(unit, one) for unit in own for one in source.matching(unit)]
     if not matched:
         return False
-    best = max(source.fit(part, one.clause) for _, one in matched)
-    told = [(unit, one) for unit, one in matched if source.fit(part, one.clause) >= best - _SAME]
+    best = max(source.fit(own, one.clause) for _, one in matched)
+    told = [(unit, one) for unit, one in matched if source.fit(own, one.clause) >= best - _SAME]
     return all(_is_told_of_another(unit, one, part, source, named) for unit, one in told)
 
 
@@ -293,6 +327,9 @@ def _is_told_of_another(
     if of:
         return not (of & named)
     may_be = subjects(source.said, one.clause)
+    genders = {gender(part.whole, unit.clause), gender(source.said, one.clause)} - {""}
+    if not claimed and len(genders) == 2:
+        return True
     if claimed:
         return not any(claimed & who for who in may_be) and not (
             is_mutual(one) and people(source.said.units) & claimed
@@ -407,7 +444,7 @@ def _is_denied_otherwise(unit: Unit, part: Part, evidence: Sequence[Source]) -> 
         return False
     told = [
         _Told(
-            source.fit(part, one.clause),
+            source.fit(part.telling, one.clause),
             one.polarity in (0, unit.polarity)
             or _carries_pole(one, source.said)
             or _denies_alike(unit, one, part, source),
@@ -420,14 +457,23 @@ def _is_denied_otherwise(unit: Unit, part: Part, evidence: Sequence[Source]) -> 
 
 
 def _denies_alike(unit: Unit, one: Unit, part: Part, source: Source) -> bool:
-    """Whether both clauses deny the same other thing: "the meniscus shows no tear", "no meniscus tear"."""
+    """Whether both deny the same other thing in the same clauses: "the meniscus shows no tear", "no meniscus tear".
+
+    Of people, places and parts of the body it is enough that they do so anywhere: "no longer speaks to an old friend".
+    """
+    is_beside = any(kind(each) in _BESIDE for each in unit.concepts)
     return any(
         own.polarity == other.polarity == -1
         for own in part.telling
-        if own.clause == unit.clause and own is not unit
+        if own is not unit and (is_beside or own.clause == unit.clause)
         for other in source.matching(own)
-        if other.clause == one.clause and other is not one
+        if other is not one and (is_beside or other.clause == one.clause)
     )
+
+
+_BESIDE = frozenset(
+    ["person", "place", "body", "daytime", "colour", "general", "opposite", "frequency"]
+)
 
 
 def _all_differ(told: Sequence[_Told]) -> bool:
@@ -464,11 +510,13 @@ def _carries_pole(unit: Unit, said: Statement) -> bool:
 
 
 def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
+    if unit.concepts & (concept("before") | concept("after")) and _counts_next(unit, part.whole):
+        return None
     poles = {one for one in unit.concepts if opposite(one) is not None}
     against = {opposite(one) for one in poles} - unit.concepts
     told = [
         _Told(
-            source.fit(part, one.clause),
+            source.fit(part.telling, one.clause),
             _agrees(unit, one, poles),
             bool(one.concepts & unit.concepts),
         )
@@ -481,10 +529,18 @@ def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> Withhel
     return "direction_differs" if not told and _numbers_go_another_way(unit, part) else None
 
 
+def _counts_next(unit: Unit, said: Statement) -> bool:
+    """Whether it is "two weeks ago" in Hebrew, which is "before two weeks"."""
+    end = said.words[unit.end - 1].end
+    return any(0 <= one.start - end <= 2 for one in said.amounts)
+
+
 def _agrees(unit: Unit, one: Unit, poles: set[int]) -> bool:
     if 0 in (unit.polarity, one.polarity):
         return True
     is_same = bool(one.concepts & unit.concepts)
+    if not unit.weight:  # "before", "after": which thing they stand by is denied elsewhere
+        return is_same
     return is_same == (one.polarity == unit.polarity)
 
 
@@ -521,7 +577,9 @@ def _any_of(about: frozenset[int], terms: Sequence[str]) -> bool:
 
 def is_rising(part: Part) -> bool | None:
     """Whether of exactly two amounts the later one is the greater; None where that cannot be told."""
-    values = [_number(one) for one in plain_amounts(part)]
+    counted = plain_amounts(part)
+    most = Counter(one.kind for one in counted).most_common(1)
+    values = [_number(one) for one in counted if one.kind == most[0][0]]
     if len(values) != 2 or None in values or values[0] == values[1]:
         return None
     return (values[1] or 0) > (values[0] or 0)

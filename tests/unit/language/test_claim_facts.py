@@ -1,0 +1,154 @@
+"""What guards read of a sentence: amounts, days, denials, times, subjects, names and quotations."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.language.amounts import amounts
+from service.language.dates import days
+from service.language.modality import modality
+from service.language.proper_names import has_names, names
+from service.language.quotations import quoted, says
+from service.language.statements import Statement
+from service.language.subjects import people, subject
+from service.language.terms import concept, meanings
+from service.language.text import tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("Continue 50 mg at night", {("50", "mg")}),
+        ('להמשיך 0.50 מ"ג', {("0.5", "mg")}),
+        ("1,500 mg", {("1500", "mg")}),
+        ("6 out of 10", {("6/10", "")}),
+        ("6 מתוך 10", {("6/10", "")}),
+        ("PHQ-9: 14, L4-5", {("14", "")}),
+        ("twice a day for two weeks", {("2", "times"), ("2", "week")}),
+        ("שלוש פעמים ביום", {("3", "times")}),
+        ("שבועיים", {("2", "week")}),
+        ("עשרים וחמש דקות", {("25", "minute")}),
+        ("רבע שעה", {("15", "minute")}),
+        ("3x10", {("3", ""), ("10", "")}),
+        ("90 to 110 degrees", {("90-110", "")}),
+        ("from 8 to 5", {("8", ""), ("5", "")}),
+        ("ביום שני", set()),
+    ],
+)
+def test_amounts_are_read_in_figures_and_words(text, stated):
+    """With their units, in either language."""
+    assert {(one.value, one.unit) for one in amounts(text) if not one.is_aside} == stated
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("on 12 March 2026", (12, 3, 2026)),
+        ("March 12", (12, 3, None)),
+        ("ב-12 במרץ", (12, 3, None)),
+        ("12.3.26", (12, 3, 2026)),
+        ("2026-03-12", (12, 3, 2026)),
+        ("in May", (None, 5, None)),
+    ],
+)
+def test_days_are_read_in_many_ways(text, day):
+    """Numbers, names of months, either language."""
+    assert [(one.day, one.month, one.year) for one in days(text)] == [day]
+
+
+def test_a_month_that_is_a_verb_names_no_day():
+    """ "May" and "march" are words as well."""
+    assert days("She may march on.") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "is_denied"),
+    [
+        ("Denies suicidal thoughts, self-harm", "self", True),
+        ("Does not deny pain", "pain", False),
+        ("No pain but swelling", "swelling", False),
+        ("She is pain-free", "pain", True),
+        ("Stopped ibuprofen", "ibuprofen", True),
+        ("אין חולשה ואין נימול", "נימול", True),
+        ("לא שולל כאב", "כאב", False),
+    ],
+)
+def test_a_denial_reaches_what_it_denies(text, word, is_denied):
+    """Lists, double denials, and "but"."""
+    said = Statement.of(text)
+    [unit] = [
+        one
+        for one in said.units
+        if any(tokens(word)[0] == at.text for at in said.words[one.start : one.end])
+    ]
+    assert (unit.polarity == -1) is is_denied
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("She will start running", "planned"),
+        ("תתחיל לרוץ", "planned"),
+        ("If the pain returns", "hypothetical"),
+        ("שוקל להתחיל תרופה", "hypothetical"),
+        ("He used to smoke", "past"),
+        ("Sleeps well", "told"),
+        ("The dose was raised at the next session", "told"),
+    ],
+)
+def test_what_is_planned_or_possible_is_told_apart(text, time):
+    """From what is, and from what was once."""
+    assert modality(text) == time
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("Her mother was hospitalised", "mother"),
+        ("She argued with her mother", None),
+        ("אביו סובל מדיכאון", "father"),
+        ("She was hit by her brother", "brother"),
+        ("Her mother says she sleeps", None),
+    ],
+)
+def test_whose_doing_is_told(text, who):
+    """Somebody who is only mentioned does nothing."""
+    said = Statement.of(text)
+    assert bool(subject(said, 0)) is bool(who)
+    assert not who or subject(said, 0) <= concept(who)
+
+
+def test_an_age_is_no_child():
+    """בן 34 is no son."""
+    said = Statement.of("בן 34, ישן טוב")
+    assert not people([unit for unit in said.units if unit.weight])
+
+
+def test_names_are_found_in_either_alphabet():
+    """Dana is דנה, and a code is a name too."""
+    assert names("Yesterday Dana had PHQ-9 done") == ["dana", "phq9"]
+    assert has_names(["dana", "phq9"], ["דנה", "PHQ9: 4"])
+    assert not has_names(["noa"], ["דנה"])
+
+
+def test_quotations_are_compared_word_for_word():
+    """A Hebrew abbreviation is no quotation."""
+    assert list(quoted('אמר "אני חוזר" לד"ר כהן ולקח 5 מ"ג')) == ["אני חוזר"]
+    assert says("He said: I am  Back!", "i am back")
+    assert not says("unrest", "rest")
+
+
+def test_both_languages_share_concepts():
+    """Inflected words of one meet words of the other."""
+    for one, other in [("sleeps", "ישנה"), ("knees", "בברכיה"), ("Cipralex", "escitalopram")]:
+        [first], [second] = meanings(tokens(one)), meanings(tokens(other))
+        assert first.concepts & second.concepts
+
+
+@given(st.text(alphabet=st.sampled_from("אבהו מ\"ג'12.,/-:xabנטש🙂\u200f\n()"), max_size=80))
+def test_any_text_is_read(text):
+    """Whatever stands in it, places stay inside, and each word has a clause."""
+    said = Statement.of(text)
+    assert len(said.clauses) == len(said.words)
+    assert all(0 <= one.start < one.end <= len(text) for one in [*said.amounts, *said.days])
+    assert all(0 <= one.start < one.end <= len(said.words) for one in said.units)
