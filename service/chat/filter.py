@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from service.chat.grounding import Support, support
+from service.chat.grounding import Support, repair, support
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import (
     MOST_SOURCES,
@@ -150,11 +150,6 @@ def _repaired(claim: Claim, passages: Sequence[Passage], reason: WithheldReason)
     own = replace(claim, text=text, passage_ids=(span.passage_id,))
     again = _supported(own, passages)
     return Verdict(own, again.spans, repaired=reason) if again.how == "verbatim" else None
-
-
-def repair(text: str, passages: Sequence[Passage]) -> tuple[str, Span] | None:
-    """The sentence of the passages that a claim is about; None when unsure."""
-    return None
 
 
 class Repeats:

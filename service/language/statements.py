@@ -51,7 +51,7 @@ _AND_SAY = frozenset(map(normalise, ("והוא", "והיא", "ואין", "ולא
 _SOFT = frozenset([GENERAL, "opposite"])
 _UNKNOWN, _GENERAL = 0.7, 0.3  # What a word weighs that no list has, or that says little, beside 1.
 _SPELLING = str.maketrans("", "", "וי")
-_LEAST_LETTERS, _LEAST_COMMON = 3, 6
+_LEAST_LETTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,8 +295,6 @@ def _forms(word: str) -> Iterator[str]:
     """Stems, defective spelling and the consonants, each marked so that only like is compared."""
     if word.isascii():
         yield f"s{stem(word)}"
-        if len(word) > _LEAST_COMMON and word.isalpha():
-            yield f"p{word[:_LEAST_COMMON]}"
     else:
         yield from (f"s{one}" for one in sure_readings(word))
         bare = (one.translate(_SPELLING) for one in sure_readings(word))

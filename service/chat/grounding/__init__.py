@@ -57,6 +57,8 @@ def support(text: str, passages: Sequence[Passage]) -> Support:
         return Support("verbatim", quotes)
     if not passages or not 0 < len(tokens(text)) <= MOST_WORDS:
         return Support("none", reason="unsupported")
+    if any(re.search(_whole(text), passage.chunk.text) for passage in passages):
+        return Support("none", reason="negation_differs")  # cut out of a sentence that turns it
     said = Statement.of(text)
     if misquotes(text, [passage.chunk.text for passage in passages]):
         return Support("none", reason="quote_differs")
@@ -212,7 +214,9 @@ def _verdict(part: Part, evidence: Sequence[Source]) -> str:
         return reason
     unknown = sum(not unit.concepts for unit in left)
     is_known = not any(unit.weight == 1 for unit in left) and unknown <= MOST_UNKNOWN
-    if worth >= STATED and is_known and _tells(part, left):
+    if not _tells(part, left):
+        return "unsupported"
+    if worth >= STATED and is_known:
         return "stated"
     return "likely" if worth >= STATED or len(left) == 1 else "unsupported"
 
