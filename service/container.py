@@ -220,6 +220,7 @@ class Container:
                         spare=ExtractiveModel(),
                         reader=self.reader,
                         entailment=self.models.entailment,
+                        people=self.people,
                         clock=now,
                         trail=trail,
                     )

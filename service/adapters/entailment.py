@@ -10,11 +10,12 @@ from typing import Any, get_args
 from service.adapters.markers import plain
 from service.domain.answers import Stretch
 from service.errors import ModelUnavailable
+from service.language.prompt_text import instructions
 from service.ports import Entailment
 
 VERDICT = "verdict"
 WORDS: frozenset[str] = frozenset(get_args(Entailment))
-INSTRUCTIONS = (
+INSTRUCTIONS = instructions(
     "You check a statement against sources: excerpts of a therapist's session notes, each under a line that says whose"
     " note it is, of which day and which part. Statement and sources may be in different languages. Judge by the"
     " sources alone, taken together. supported: they say everything that the statement says. contradicted: they say"

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from service.adapters.tasks import TASKS
 from service.domain.answers import CitationDelta, Passage, Question, TextDelta
+from service.language.prompt_text import instructions
 from service.language.sentences import sentences
 
 INSTRUCTIONS = {
-    form: (
+    form: instructions(
         f"{task} Each sentence states one fact and ends with the id of the document it stands in, in square"
         " brackets, as here: She sleeps well. [p1] Where two documents say the same, give both: [p1][p2] Keep"
         " names, numbers, doses, dates, sides and negations exactly as written. If the documents do not answer the"

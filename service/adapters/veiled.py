@@ -1,4 +1,6 @@
-"""Between us and every provider: names, numbers and addresses go out as pseudonyms, whichever model is called.
+"""Between us and every provider: texts go out as plain copies, with pseudonyms for names, numbers and addresses.
+
+Nothing that a reader does not see reaches a model, nor a word of a model's own vocabulary, whichever model is called.
 
 What comes back is restored where whole sentences are read, in `chat/synthesize.py`, before it is verified.
 """
@@ -9,6 +11,7 @@ from typing import Literal
 
 from service.adapters.provider import Around, Provider
 from service.domain.answers import Delta, Passage, Question, Stretch
+from service.language.plain import plain
 from service.ports import (
     CallContext,
     ChatModel,
@@ -19,6 +22,10 @@ from service.ports import (
     Vector,
     Veil,
 )
+
+MOST_OF_A_PASSAGE = 2_400
+"""Code points: three neighbouring chunks of 800, the most that search hands over."""
+MOST_OF_A_NAME = 100
 
 
 def veiled(provider: Provider) -> Provider:
@@ -38,7 +45,7 @@ class VeiledEmbedder(Around[Embedder]):
     async def embed(
         self, texts: Sequence[str], *, purpose: Literal["document", "query"], context: CallContext
     ) -> Sequence[Vector]:
-        hidden = [context.veil.hide(text) for text in texts]
+        hidden = [outward(text, context.veil) for text in texts]
         return await self.inner.embed(hidden, purpose=purpose, context=context)
 
 
@@ -56,11 +63,11 @@ class VeiledReranker(Around[Reranker]):
     ) -> Sequence[float]:
         veil = context.veil
         hidden = [_hidden_stretch(one, veil) for one in stretches]
-        return await self.inner.rerank(veil.hide(query), hidden, rarity=rarity, context=context)
+        return await self.inner.rerank(outward(query, veil), hidden, rarity=rarity, context=context)
 
 
 def _hidden_stretch(stretch: Stretch, veil: Veil) -> Stretch:
-    text, client_name = veil.hide(stretch.text), veil.hide(stretch.client_name)
+    text, client_name = outward(stretch.text, veil), _name(stretch.client_name, veil)
     return replace(stretch, text=text, client_name=client_name)
 
 
@@ -78,16 +85,26 @@ class VeiledChat:
         self, question: Question, passages: Sequence[Passage], *, context: CallContext
     ) -> AsyncGenerator[Delta, None]:
         veil = context.veil
-        asked = replace(question, text=veil.hide(question.text))
+        asked = replace(question, text=outward(question.text, veil))
         hidden = [_hidden(passage, veil) for passage in passages]
         return self.inner.stream(asked, hidden, context=context)
 
 
+def outward(text: str, veil: Veil) -> str:
+    """A text as a provider may read it."""
+    return veil.hide(plain(text))
+
+
 def _hidden(passage: Passage, veil: Veil) -> Passage:
     """The text that a model reads, and no other text of its note."""
-    chunk = replace(passage.chunk, text=veil.hide(passage.chunk.text))
+    chunk = replace(passage.chunk, text=outward(passage.chunk.text[:MOST_OF_A_PASSAGE], veil))
     note = replace(passage.note, fields={})
-    return replace(passage, note=note, chunk=chunk, client_name=veil.hide(passage.client_name))
+    return replace(passage, note=note, chunk=chunk, client_name=_name(passage.client_name, veil))
+
+
+def _name(name: str, veil: Veil) -> str:
+    """On one line, and no longer than names are: whoever can rename a client can write into every prompt about them."""
+    return outward(" ".join(name.split())[:MOST_OF_A_NAME], veil)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +122,4 @@ class VeiledEntailment:
     ) -> Entailment:
         veil = context.veil
         hidden = [_hidden_stretch(one, veil) for one in sources]
-        return await self.inner.entails(veil.hide(claim), hidden, context=context)
+        return await self.inner.entails(outward(claim, veil), hidden, context=context)

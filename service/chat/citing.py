@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from service.chat.output_guard import reads_like_order
 from service.domain.answers import Citation, Claim, Passage, Span, Verdict
 from service.domain.progress import Line
 
@@ -77,4 +78,5 @@ def _citation(
         note_version=note.version,
         is_draft=note.is_draft,
         repaired=repaired,
+        instruction_like=reads_like_order(passage, span),
     )

@@ -1,12 +1,12 @@
 """filter: judges a sentence before it is shown, and the whole once more at the end."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
 from service.chat.grounding import Support, repair, support
+from service.chat.output_guard import Naming, nobody, objection, sources
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import (
     MOST_SOURCES,
@@ -25,11 +25,6 @@ from service.telemetry.metrics import CLAIMS_REPAIRED, CLAIMS_WITHHELD
 
 ENTAIL_SHARE = 0.2  # Of the time that is left: a sentence may wait as long as the reranker may.
 
-# A link or an image in an answer can carry data out or lure a reader; notes are quoted on their cards instead.
-_MARKUP = re.compile(
-    r"[a-z][a-z0-9+.-]*://|(?:mailto|javascript):|data:\w+/|www\.|]\(|!\[|<[a-z!/]",
-    re.IGNORECASE,
-)
 
 _WRONG_FACT: frozenset[WithheldReason] = frozenset(
     {
@@ -50,9 +45,18 @@ _WRONG_FACT: frozenset[WithheldReason] = frozenset(
 is withheld and no more."""
 
 
-def admit(claim: Claim, passages: Sequence[Passage]) -> Verdict:
-    """By rules alone: admitted with the spans that support it, or withheld with the first reason found. Pure."""
-    found = _supported(claim, passages)
+def admit(
+    claim: Claim,
+    passages: Sequence[Passage],
+    *,
+    others: Naming = nobody,
+    quoted: bool = False,
+) -> Verdict:
+    """By rules alone: admitted with the spans that support it, or withheld with the first reason found. Pure.
+
+    `others` and `quoted` are as for `objection`.
+    """
+    found = _supported(claim, passages, others, quoted=quoted)
     if found.how in ("verbatim", "stated"):
         return Verdict(claim, found.spans)
     return _withhold(claim, found.reason or "unsupported")
@@ -64,37 +68,38 @@ async def judged(
     *,
     entailment: EntailmentModel | None,
     context: CallContext,
+    others: Naming = nobody,
+    quoted: bool = False,
 ) -> Verdict:
     """By rules, then by a model where there is one; what they do not let pass is repaired once, or withheld.
 
     A note's own words need no model. What rules can follow is shown unless a model says no; what they cannot, only if
-    it says yes. A model that is away leaves it to the rules, and the meter tells.
+    it says yes. A model that is away leaves it to the rules, and the meter tells. `others` and `quoted` are as for
+    `objection`.
     """
-    found = _supported(claim, passages)
+    found = _supported(claim, passages, others, quoted=quoted)
     if found.how == "verbatim":
         return Verdict(claim, found.spans)
-    said = await _confirmed(claim, found.spans, passages, entailment, context)
+    data = sources(claim, passages, quoted=quoted)
+    said = await _confirmed(claim, found.spans, data, entailment, context)
     if said == "supported" or (said is None and found.how == "stated"):
         return Verdict(claim, found.spans)
     reason = found.reason or ("not_entailed" if said else "unsupported")
-    return _repaired(claim, passages, reason) or _withhold(claim, reason)
+    return _repaired(claim, data, reason, others) or _withhold(claim, reason)
 
 
-def has_markup(text: str) -> bool:
-    """Whether a text holds what may act as a link, an image or a tag."""
-    return bool(_MARKUP.search(text))
-
-
-def _supported(claim: Claim, passages: Sequence[Passage]) -> Support:
+def _supported(
+    claim: Claim, passages: Sequence[Passage], others: Naming, *, quoted: bool
+) -> Support:
     """What rules make of it; for what must not be shown at all, whatever the notes say, no support."""
     by_id = {passage.id: passage for passage in passages}
     if not claim.passage_ids:
         return Support("none", reason="uncited")
     if any(name not in by_id for name in claim.passage_ids):
         return Support("none", reason="unknown_passage")
-    if has_markup(claim.text):
-        return Support("none", reason="markup")
-    return support(claim.text, [by_id[name] for name in claim.passage_ids])
+    if reason := objection(claim, passages, others=others, quoted=quoted):
+        return Support("none", reason=reason)
+    return support(claim.text, sources(claim, passages, quoted=quoted))
 
 
 async def _confirmed(
@@ -112,11 +117,11 @@ async def _confirmed(
     if model is None or not spans or "entailment" in context.meter.away:
         return None
     by_id = {passage.id: passage for passage in passages}
-    sources = [_source(span, by_id[span.passage_id]) for span in spans[:MOST_SOURCES]]
-    if any(len(source.text) > LIMIT for source in sources):
+    near = [_source(span, by_id[span.passage_id]) for span in spans[:MOST_SOURCES]]
+    if any(len(one.text) > LIMIT for one in near):
         return None
     try:
-        return await model.entails(claim.text, sources, context=context.taking(ENTAIL_SHARE))
+        return await model.entails(claim.text, near, context=context.taking(ENTAIL_SHARE))
     except ModelUnavailable as exc:
         context.meter.lacked("entailment", exc.reason)
         return None
@@ -140,7 +145,9 @@ def _source(span: Span, passage: Passage) -> Stretch:
     return Stretch(text, passage.client_name, passage.note.day, chunk.field)
 
 
-def _repaired(claim: Claim, passages: Sequence[Passage], reason: WithheldReason) -> Verdict | None:
+def _repaired(
+    claim: Claim, passages: Sequence[Passage], reason: WithheldReason, others: Naming
+) -> Verdict | None:
     """The note's own sentence in its place, where one must have been meant, and rules agree that it stands there."""
     cited = [passage for passage in passages if passage.id in claim.passage_ids]
     found = repair(claim.text, cited) if reason in _WRONG_FACT else None
@@ -148,7 +155,7 @@ def _repaired(claim: Claim, passages: Sequence[Passage], reason: WithheldReason)
         return None
     text, span = found
     own = replace(claim, text=text, passage_ids=(span.passage_id,))
-    again = _supported(own, passages)
+    again = _supported(own, passages, others, quoted=False)
     return Verdict(own, again.spans, repaired=reason) if again.how == "verbatim" else None
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from service.chat.modes.overview import Overview
+from service.chat.output_guard import Naming
 from service.domain.answers import Answer, Heading, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.identity import Principal
@@ -12,6 +13,7 @@ from service.domain.risk import Risk
 from service.ports import CallContext, ChatModel, ChunkStore, Clock, EntailmentModel
 from service.retrieval.enough import Decision
 from service.retrieval.exhaustive import Course, Reader
+from service.retrieval.people import People
 from service.retrieval.search import Finder, Found
 
 
@@ -26,6 +28,8 @@ class ChatContext:
     spare: ChatModel
     """Quotes where the model is away; it calls nobody."""
     reader: Reader
+    people: People | None = None
+    """Who else is a client of the practice; without them a sentence may name anybody."""
     entailment: EntailmentModel | None = None
     """Confirms what rules alone cannot; where there is none, that is withheld."""
     calls: CallContext = field(kw_only=True)
@@ -45,6 +49,8 @@ class ChatState(TypedDict, total=False):
     """In place of a search, for a question that counts, lists or follows a course; then it is all there is."""
     overview: Overview
     """Beside a course, where another form than an answer is asked for."""
+    others: Naming
+    """Tells whom of the practice's clients a sentence names."""
     search: SearchStatement
     risk: Sequence[Risk]
     """What is pinned above the answer."""

@@ -1,14 +1,24 @@
 """synthesize: the model writes; each finished sentence is judged before anything else may see it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
+from typing import Protocol
 
 from langgraph.runtime import Runtime
 
 from service.chat.filter import admit, judged
+from service.chat.output_guard import Naming, nobody
 from service.chat.refusing import declined, unproven
 from service.chat.state import ChatContext, ChatState
 from service.chat.timeline import heading, lines
@@ -27,7 +37,7 @@ from service.domain.answers import (
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
 from service.language.sentences import sentences
-from service.ports import NO_VEIL, CallContext, ChatModel, Veil
+from service.ports import NO_VEIL, CallContext, ChatModel, EntailmentModel, Veil
 from service.retrieval.enough import judge
 from service.telemetry.metrics import LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
 
@@ -46,7 +56,10 @@ def _told(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
     """A course needs no model: its counts, then a line a session, each judged like any other sentence."""
     course, search, passages = state["course"], state["search"], state["found"].passages
     by_id = {passage.id: passage for passage in passages}
-    verdicts = [admit(claim, [by_id[one] for one in claim.passage_ids]) for claim in lines(course)]
+    verdicts = [
+        admit(claim, [by_id[one] for one in claim.passage_ids], quoted=True)
+        for claim in lines(course)
+    ]
     if not course.total:
         return {"verdicts": []}
     head = heading(course, verdicts, search, state["question"].language)
@@ -99,11 +112,10 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
     if decision.kind == "abstain":
         return {"decision": decision, "verdicts": []}
     context, verdicts = runtime.context, list[Verdict]()
-    model = context.model
+    model, others = context.model, state.get("others", nobody)
     try:
-        await _write(
-            model, question, passages, verdicts, runtime, context.calls.leaving(SPARE_SECONDS)
-        )
+        calls = context.calls.leaving(SPARE_SECONDS)
+        await _write(model, question, passages, verdicts, runtime, calls, others)
         if declined(verdicts):
             raise ModelUnavailable("refused")
         stands_in = unproven(verdicts, decision)
@@ -113,7 +125,7 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
         stands_in = True
     if stands_in:
         model = context.spare
-        await _write(model, question, passages, verdicts, runtime, context.calls)
+        await _write(model, question, passages, verdicts, runtime, context.calls, others)
     return {"decision": decision, "verdicts": verdicts, "written_by": model.model}
 
 
@@ -124,6 +136,7 @@ async def _write(
     verdicts: list[Verdict],
     runtime: Runtime[ChatContext],
     calls: CallContext,
+    others: Naming,
 ) -> None:
     """Judges and offers each sentence as it comes, and adds it to `verdicts`; none that was shown before.
 
@@ -132,7 +145,14 @@ async def _write(
     shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
     deltas = model.stream(question, passages, context=calls)
     whole = claims(deltas, model=model.model, veil=calls.veil, passages=passages)
-    async with _judging(passages, verdicts, runtime, calls) as turns:
+    one_by_one = partial(
+        judged,
+        passages=passages,
+        context=calls,
+        others=others,
+        quoted=model.model == runtime.context.spare.model,
+    )
+    async with _judging(one_by_one, verdicts, runtime) as turns:
         with LLM_SECONDS.labels(model=model.model).time():
             async with aclosing(whole) as said:
                 async for claim in said:
@@ -140,12 +160,17 @@ async def _write(
                         await turns.judge(claim)
 
 
+class _Judge(Protocol):
+    """`judged`, for one answer."""
+
+    def __call__(
+        self, claim: Claim, *, entailment: EntailmentModel | None
+    ) -> Awaitable[Verdict]: ...
+
+
 @asynccontextmanager
 async def _judging(
-    passages: Sequence[Passage],
-    verdicts: list[Verdict],
-    runtime: Runtime[ChatContext],
-    calls: CallContext,
+    judge: "_Judge", verdicts: list[Verdict], runtime: Runtime[ChatContext]
 ) -> AsyncIterator["_Turns"]:
     """At its end every sentence is judged that was handed in: also where the model broke off, for they are whole.
 
@@ -155,7 +180,7 @@ async def _judging(
     try:
         async with asyncio.TaskGroup() as group:
             try:
-                yield _Turns(group, passages, verdicts, runtime, calls)
+                yield _Turns(group, judge, verdicts, runtime)
             except ModelUnavailable as exc:
                 broke_off = exc
     except BaseExceptionGroup as exc:
@@ -169,10 +194,9 @@ class _Turns:
     """Judges sentences a few at once, while the next is still being written, and offers them as they were written."""
 
     group: asyncio.TaskGroup
-    passages: Sequence[Passage]
+    judged: "_Judge"
     verdicts: list[Verdict]
     runtime: Runtime[ChatContext]
-    calls: CallContext
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONFIRMED_AT_ONCE))
     _last: asyncio.Task[None] | None = None
     _count: int = 0
@@ -186,7 +210,7 @@ class _Turns:
     async def _turn(self, claim: Claim, number: int, before: asyncio.Task[None] | None) -> None:
         model = self.runtime.context.entailment if number <= MOST_CONFIRMED else None
         async with self._places:
-            verdict = await judged(claim, self.passages, entailment=model, context=self.calls)
+            verdict = await self.judged(claim, entailment=model)
         if before is not None:
             await before
         self.verdicts.append(verdict)

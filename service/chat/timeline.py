@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from service.chat.days import day_text
-from service.chat.filter import has_markup
 from service.chat.not_found import drafts_en, drafts_he
 from service.chat.other_language import not_crossed
 from service.domain.answers import Claim, Heading, Language, SearchStatement, Verdict
+from service.language.markup import has_markup
 from service.retrieval.exhaustive import Course, Point
 
 SHOWN = 40  # Lines of an answer; the counts stay exact. A client seen weekly fills it in most of a year.

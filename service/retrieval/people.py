@@ -136,7 +136,11 @@ class People:
 
         Raises StoreUnavailable, KeyUnavailable, SealBroken.
         """
-        return (await self._held.get(workspace, epoch=epoch)).named(text)
+        return (await self.register(workspace=workspace, epoch=epoch)).named(text)
+
+    async def register(self, *, workspace: WorkspaceId, epoch: int | None = None) -> Register:
+        """Everybody's names, for many texts. Raises StoreUnavailable, KeyUnavailable, SealBroken."""
+        return await self._held.get(workspace, epoch=epoch)
 
     async def _build(self, workspace: WorkspaceId) -> Register:
         epoch, people = await self._store.people(workspace=workspace)

@@ -154,7 +154,7 @@ class Asked:
         self.contexts = CallContexts(InMemoryKeyStore(), standings)
         prices = Prices({"m": Price(output=1)})
         self.accounts = Accounts(prices, self.spending, standings, {"model": 100})
-        self.store = self.finder = self.reader = None
+        self.store = self.finder = self.reader = self.people = None
         self.models = SimpleNamespace(chat=ScriptedModel(), entailment=None)
         self.graph, self.end = self, end
         self.may_spend: bool | None = None

@@ -1,0 +1,112 @@
+"""What no sentence of an answer may carry, whatever the notes say: links, our instructions, other clients, orders."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from service.chat.grounding import support
+from service.domain.answers import Claim, Passage, Span, WithheldReason
+from service.domain.identity import ClientId
+from service.language.injection import orders_in, reads_like_instruction
+from service.language.markup import has_markup
+from service.language.prompt_text import repeats_instructions
+from service.retrieval.people import NOBODY, Named
+
+Naming = Callable[[str], Named]
+"""Whom of the practice's clients a text names."""
+AROUND = 1_000  # Code points on either side of a quote: the sentence before it and the one behind.
+
+
+def nobody(text: str) -> Named:
+    return NOBODY
+
+
+def objection(
+    claim: Claim,
+    passages: Sequence[Passage],
+    *,
+    others: Naming = nobody,
+    quoted: bool = False,
+) -> WithheldReason | None:
+    """The first reason to withhold a sentence that no support can outweigh; None where there is none.
+
+    `passages` are all that were sent. A `quoted` sentence was written by no model but taken from a note word for word:
+    that may be an order, and is labelled as one.
+    """
+    cited = _cited(claim, passages)
+    if has_markup(claim.text):
+        return "markup"
+    if repeats_instructions(claim.text):
+        return "prompt_text"
+    if _names_another(claim, cited, others):
+        return "other_client"
+    return "instruction" if not quoted and _obeys(claim, cited) else None
+
+
+def sources(
+    claim: Claim, passages: Sequence[Passage], *, quoted: bool = False
+) -> Sequence[Passage]:
+    """The passages that a sentence cites, with blanks for orders: what may support, confirm or repair it.
+
+    Every offset stays.
+    """
+    cited = _cited(claim, passages)
+    return cited if quoted else [_data(passage) for passage in cited]
+
+
+def reads_like_order(passage: Passage, span: Span) -> bool:
+    """Whether a quote is, or holds, what its field says to a model, or has it repeat."""
+    text = passage.note.fields[passage.chunk.field]
+    first, last = max(0, span.start - AROUND), span.end + AROUND
+    start, end = span.start - first, span.end - first
+    return any(one < end and start < other for one, other in orders_in(text[first:last]))
+
+
+def _cited(claim: Claim, passages: Sequence[Passage]) -> list[Passage]:
+    return [passage for passage in passages if passage.id in claim.passage_ids]
+
+
+def _names_another(claim: Claim, cited: Sequence[Passage], others: Naming) -> bool:
+    """Whether it names a client of whom no cited passage is and no cited text speaks."""
+    named = others(claim.text).sure - {passage.note.client for passage in cited}
+    return bool(named) and bool(named - _spoken_of(cited, others))
+
+
+def _spoken_of(cited: Sequence[Passage], others: Naming) -> frozenset[ClientId]:
+    said = (others(passage.chunk.text) for passage in cited)
+    return frozenset().union(*(one.sure | one.maybe for one in said))
+
+
+def _obeys(claim: Claim, cited: Sequence[Passage]) -> bool:
+    """Whether nothing but orders bears it out."""
+    data = [_data(passage) for passage in cited]
+    if data == cited or support(claim.text, data).how != "none":
+        return False
+    return support(claim.text, cited).how != "none"
+
+
+def _data(passage: Passage) -> Passage:
+    """The passage without orders, and without a name that is one: words of a name count as known to the reader."""
+    text, chunk = list(passage.chunk.text), passage.chunk
+    for start, end in _orders_in(passage):
+        text[start:end] = " " * (end - start)
+    name = passage.client_name
+    if reads_like_instruction(name) or has_markup(name):
+        name = ""
+    return replace(passage, chunk=replace(chunk, text="".join(text)), client_name=name)
+
+
+def _orders_in(passage: Passage) -> Iterator[tuple[int, int]]:
+    """Within the passage's text; an order may begin in one field of the note and end in the next."""
+    chunk, at = passage.chunk, 0
+    fields = passage.note.fields or {chunk.field: chunk.text}
+    orders = orders_in("\n".join(fields.values()))
+    for field, text in fields.items():
+        if field == chunk.field:
+            yield from _within(orders, at + chunk.start, at + chunk.end)
+        at += len(text) + 1
+
+
+def _within(orders: Sequence[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
+    for first, last in orders:
+        if first < end and start < last:
+            yield max(first, start) - start, min(last, end) - start
