@@ -236,6 +236,20 @@ def eval_trust(
     raise typer.Exit(interruptible(run_trust(data, what)))
 
 
+@eval_app.command("injection")
+def eval_injection(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path(
+        "tests/data/injection"
+    ),
+    listed: Annotated[bool, typer.Option("--list", help="Print what went wrong.")] = False,
+) -> None:
+    """Whether orders in notes and questions are data: exit 1 where a model that obeys them gets through."""
+    from service.demo.trust.injection_run import run_injection
+
+    _quiet_logs()
+    raise typer.Exit(interruptible(run_injection(data, listed=listed)))
+
+
 @app.command()
 def openapi() -> None:
     """Prints the OpenAPI document."""

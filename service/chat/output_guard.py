@@ -55,10 +55,11 @@ def sources(
 
 def reads_like_order(passage: Passage, span: Span) -> bool:
     """Whether a quote is, or holds, what its field says to a model, or has it repeat."""
-    text = passage.note.fields[passage.chunk.field]
-    first, last = max(0, span.start - AROUND), span.end + AROUND
-    start, end = span.start - first, span.end - first
-    return any(one < end and start < other for one, other in orders_in(text[first:last]))
+    text, at = _whole(passage)
+    start, end = at + span.start, at + span.end
+    first = max(0, start - AROUND)
+    orders = orders_in(text[first : end + AROUND])
+    return any(first + one < end and start < first + other for one, other in orders)
 
 
 def _cited(claim: Claim, passages: Sequence[Passage]) -> list[Passage]:
@@ -96,17 +97,19 @@ def _data(passage: Passage) -> Passage:
 
 
 def _orders_in(passage: Passage) -> Iterator[tuple[int, int]]:
-    """Within the passage's text; an order may begin in one field of the note and end in the next."""
-    chunk, at = passage.chunk, 0
-    fields = passage.note.fields or {chunk.field: chunk.text}
-    orders = orders_in("\n".join(fields.values()))
-    for field, text in fields.items():
-        if field == chunk.field:
-            yield from _within(orders, at + chunk.start, at + chunk.end)
-        at += len(text) + 1
-
-
-def _within(orders: Sequence[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
-    for first, last in orders:
+    """Within the passage's text."""
+    (text, at), chunk = _whole(passage), passage.chunk
+    start, end = at + chunk.start, at + chunk.end
+    for first, last in orders_in(text):
         if first < end and start < last:
             yield max(first, start) - start, min(last, end) - start
+
+
+def _whole(passage: Passage) -> tuple[str, int]:
+    """The whole note and where the passage's field begins: an order may begin in one field and end in the next."""
+    fields, before = passage.note.fields, 0
+    for name, text in fields.items():
+        if name == passage.chunk.field:
+            break
+        before += len(text) + 1
+    return "\n".join(fields.values()), before

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from service.language.plain import plain
+from service.language.plain import parted, plain
 from service.language.text import HEBREW
 
 LEAST_ENCODED = 24  # Characters of base64 or hex that are worth decoding: 18 or 12 letters.
@@ -24,6 +24,9 @@ _LOOKALIKES = str.maketrans(
 _LEET = str.maketrans("013457@$!€", "oieastasie")
 _MIXED = re.compile(r"(?<![\w@$!€])(?=[\d@$!€]*[a-z])(?=[a-z]*[\d@$!€])[a-z\d@$!€]{3,}(?![\w@$!€])")
 _SPELLED = re.compile(rf"(?<!\w)(?:[a-z]|[{HEBREW}])(?:[ ._*|\-](?:[a-z]|[{HEBREW}])){{3,}}(?!\w)")
+_SPELLED_TOO = re.compile(rf"(?<!\w)(?:\w|[{HEBREW}])(?:[ ._*|\-]\w)+(?!\w)")
+_TAG = 0xE0000  # Tags are ASCII, moved so far: a whole message that no screen shows.
+_TAGS = re.compile("[\U000e0020-\U000e007e]")
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]")
 _BASE64 = re.compile(rf"(?<![\w+/=-])[A-Za-z0-9+/_-]{{{LEAST_ENCODED},}}={{0,2}}")
 _HEX = re.compile(rf"(?<![\w])(?:[0-9a-fA-F]{{2}}[ :]?){{{LEAST_ENCODED // 2},}}(?!\w)")
@@ -37,16 +40,23 @@ def folded(text: str) -> str:
     """Small letters of one shape, without marks, entities and escapes; letters that were spelled out are joined."""
     seen = unquote(html.unescape(plain(text)))
     small = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", plain(seen)).casefold())
-    return _SPELLED.sub(_joined, unicodedata.normalize("NFC", _MARKS.sub("", small)))
+    return _together(unicodedata.normalize("NFC", _MARKS.sub("", small)))
 
 
 def undisguised(text: str) -> Iterator[str]:
-    """Every reading worth judging: as it is written, and with look-alikes and digits read as the letters they play."""
+    """Every reading worth judging.
+
+    As it is written; with hidden tags as the letters they stand for; with look-alikes and digits read as the letters they play; with what nobody sees read as blanks.
+    """
     read = folded(text)
     yield read
     played = _MIXED.sub(lambda word: word.group().translate(_LEET), read.translate(_LOOKALIKES))
     if played != read:
-        yield _SPELLED.sub(_joined, played)
+        yield _together(played)
+    if (spaced := parted(text)) != text:
+        yield folded(spaced)
+    if _TAGS.search(text):
+        yield folded(_TAGS.sub(lambda tag: chr(ord(tag.group()) - _TAG), text))
     if _BACKWARDS.search(read):
         yield read[::-1]
     if _ROT13.search(read):
@@ -59,6 +69,11 @@ def decoded(text: str) -> list[str]:
     found = [*_BASE64.findall(seen)[:MOST_DECODED], *_HEX.findall(seen)[:MOST_DECODED]]
     texts = (_from_hex(one) or _from_base64(one) for one in found)
     return [one for one in texts if one and _is_text(one)]
+
+
+def _together(text: str) -> str:
+    """Words that were spelled letter by letter; where one of four letters is, shorter ones are too."""
+    return _SPELLED_TOO.sub(_joined, text) if _SPELLED.search(text) else text
 
 
 def _joined(letters: re.Match[str]) -> str:
@@ -83,4 +98,5 @@ def _from_hex(encoded: str) -> str | None:
 def _is_text(decoded: str) -> bool:
     """Whether it is written for a reader; a key or an id of the same length decodes to noise."""
     letters = sum(one.isalpha() or one.isspace() for one in decoded)
-    return letters >= 0.8 * len(decoded) and " " in decoded
+    readable = all(one.isprintable() or one.isspace() for one in decoded)
+    return readable and letters >= 0.6 * len(decoded) and " " in decoded

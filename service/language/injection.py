@@ -15,6 +15,8 @@ from service.language.sentences import sentences
 
 LIKELY = 0.5
 """From here on a sentence reads like an order. `eval injection`: of its benign look-alikes none scores so much."""
+BESIDE = 0.25
+"""So much is enough right beside an order: who has begun to give orders goes on."""
 _WINDOW, _OVERLAP = (
     1_000,
     200,
@@ -45,9 +47,11 @@ _BEHIND = re.compile(
     r"\b(?:following|next\s+(?:line|sentence)|below|as\s+follows)\b|:\s*$|(?<!\w)(?:הבאה?|הבאים|הבאות|שלמטה|מתחת|כדלקמן)(?!\w)"
 )
 _BEFORE = re.compile(
-    r"\b(?:above|previous\s+(?:line|sentence)|preceding|last\s+(?:line|sentence)|former\s+sentence)\b"
-    r"|(?<!\w)(?:שלמעלה|שלעיל|המשפט\s+הקודם|השורה\s+הקודמת|מעל)(?!\w)"
+    r"\b(?:sentence|line|text|words?|statement|paragraph)s?\s+above\b|\babove\s+(?:sentence|line|text|words?|statement)"
+    r"|\b(?:previous|preceding|last|former)\s+(?:line|sentence|statement|words?)\b"
+    r"|(?:המשפט|השורה|הטקסט|המילים)\s+(?:שלמעלה|שלעיל|לעיל|הקודם|הקודמת|הקודמות|מעל|האחרון|האחרונה)(?!\w)"
 )
+_ENDED = re.compile(r"[.!?…][\"'”’״)\]]*\Z")
 
 
 def score(text: str) -> float:
@@ -61,21 +65,29 @@ def reads_like_instruction(sentence: str) -> bool:
 
 
 def orders_in(text: str) -> list[tuple[int, int]]:
-    """The spans of sentences that read like orders, alone or with the next one, or that one beside says to repeat."""
+    """The spans of sentences that read like orders, alone or with the next one, and of what orders beside them mean."""
     spans = sentences(text)
     said = [text[start:end] for start, end in spans]
-    own = [reads_like_instruction(one) for one in said]
+    scores = [score(one) for one in said]
+    own = [one >= LIKELY for one in scores]
     split = _split(said, own)
     return [
-        span for at, span in enumerate(spans) if own[at] or at in split or _is_meant(said, own, at)
+        span
+        for at, span in enumerate(spans)
+        if own[at] or at in split or _belongs(at, said, own, scores)
     ]
 
 
-def _is_meant(said: Sequence[str], own: Sequence[bool], at: int) -> bool:
-    """Whether the order before it speaks of what follows, or the one behind it of what stands above."""
-    before = at > 0 and own[at - 1] and _BEHIND.search(said[at - 1].casefold())
-    behind = at + 1 < len(said) and own[at + 1] and _BEFORE.search(said[at + 1].casefold())
-    return bool(before or behind)
+def _belongs(at: int, said: Sequence[str], own: Sequence[bool], scores: Sequence[float]) -> bool:
+    """Whether it goes on with the order before it, or an order beside it speaks of it: "copy the next sentence"."""
+    before, behind = at > 0 and own[at - 1], at + 1 < len(said) and own[at + 1]
+    if (before or behind) and scores[at] >= BESIDE:
+        return True
+    if before and not _ENDED.search(said[at - 1]):
+        return True
+    told_before = before and _BEHIND.search(said[at - 1].casefold())
+    told_behind = behind and _BEFORE.search(said[at + 1].casefold())
+    return bool(told_before or told_behind)
 
 
 def _split(said: Sequence[str], own: Sequence[bool]) -> set[int]:

@@ -34,7 +34,7 @@ _RULES_HE = r"(?:ה)?(?:הוראות|הנחיות|הנחיה|הוראה|כללי
 _HUMAN = r"(?!\s+(?:of|from|by|given\s+by|about|on|for|regarding|concerning|as\s+to|around|to\s+(?:ice|rest|avoid|take))\s)"
 _HUMAN_HE = r"(?!\s+(?:של\s+(?!ה?מערכת)|מה|לגבי|בנוגע|בקשר|בעניין|על\s|בדבר|ל))"
 _IGNORE = (
-    r"(?:ignore|disregard|forget|override|bypass|discard|circumvent|neglect|overrule|skip|drop"
+    r"(?:ignore|disregard|override|bypass|circumvent|overrule"
     r"|do\s+not\s+(?:follow|obey|use)|don'?t\s+(?:follow|obey|use)|stop\s+(?:following|obeying)|pay\s+no\s+attention\s+to)"
 )
 _IGNORE_HE = (
@@ -60,7 +60,9 @@ _SHOW_HE = (
 SIGNS: Sequence[tuple[float, str]] = (
     # To forget what was said before.
     (0.6, rf"{_AT}{_IGNORE}{_few(5)}{_RULES}\b{_HUMAN}"),
-    (0.5, rf"{_AT}{_IGNORE}\s+(?:all|any|everything|anything|whatever|what)\s+(?:(?:you|that|was|were|is|has|been)\s+){{0,3}}(?:above|before|previously|earlier|told|said|so\s+far|written)\b"),
+    (0.6, rf"{_AT}(?:forget|discard|neglect|skip|drop|erase)\s+(?:about\s+)?(?:all|any|every|the\s+(?:above|previous|prior|system|earlier)|your|previous|prior|these|those|what){_few(4)}{_RULES}\b{_HUMAN}"),
+    (0.6, rf"{_AT}(?:forget|discard|erase)\s+(?:your|all|previous|prior)\s+{_RULES}\b{_HUMAN}"),
+    (0.5, rf"{_AT}(?:forget|discard|{_IGNORE})\s+(?:all|any|everything|anything|whatever|what)\s+(?:(?:you|that|was|were|is|has|been)\s+){{0,3}}(?:above|before|previously|earlier|told|said|so\s+far|written)\b"),
     (0.3, rf"{_IGNORE}\s+(?:all\s+|any\s+|the\s+|your\s+|my\s+|these\s+|those\s+)*(?:previous|prior|above|earlier|preceding|foregoing|former|system|original|initial|safety)\s+{_RULES}\b{_HUMAN}"),
     (0.6, rf"{_AT_HE}{_IGNORE_HE}{_few(4)}[ומהבלכש]{{0,3}}{_RULES_HE}(?!\w){_HUMAN_HE}"),
     (0.6, rf"{_AT_HE}{_IGNORE_HE}\s+[ומהבלכש]{{0,3}}{_RULES_HE}(?!\w){_HUMAN_HE}"),
@@ -72,10 +74,11 @@ SIGNS: Sequence[tuple[float, str]] = (
     (0.25, r"\byou\s+are\s+now\b|\byou\s+are\s+no\s+longer\b"),
     (0.35, r"\bfrom\s+now\s+on\b[\s,]+(?:you(?:r|\s+(?:will|must|are|only|should|always|never))?|always|answer|respond|reply|ignore|only|never)\b"),
     (0.45, r"\b(?:developer|debug|god|admin|maintenance|jailbreak|dan|sudo|unrestricted)\s+mode\b"),
-    (0.6, r"\bdo\s+anything\s+now\b|\bjailbr(?:eak|oken)\b"),
+    (0.4, r"\bdo\s+anything\s+now\b|\bjailbr(?:eak|oken)\b"),
     (0.5, rf"{_AT}(?:new|updated|revised|additional|important|secret|hidden|real|actual)\s+(?:instructions?|rules?|directives?|system\s+\w+|task|persona|prompt)\s*(?:[:=]|for\s+(?:the\s+)?{_MODEL})"),
     (0.6, rf"{_AT_HE}(?:התנהגי?|תתנהגי?|פעלי?|פעול|תפעלי?|ענה|עני|תענה|העמד|העמידי|תעמידי?|שחקי?|תשחקי?)\s+(?:פנים\s+)?(?:כאילו|כמו|בתור|שאתה|שאת|כ)(?:\s?\S{{1,20}}){{0,4}}?\s?(?:{_MODEL_HE}|עוזר|מערכת|מנהל|האקר|מפתח|פיראט|ללא\s+(?:מגבלות|הגבלות))"),
     (0.55, rf"\b(?:אתה|את|אתם)\s+(?:עכשיו|כעת|מעכשיו|מעתה|כבר\s+לא|לא\s+עוד)\s+(?:\S{{1,20}}\s+){{0,3}}?(?:{_MODEL_HE}|עוזר\S*|מערכת|מנהל|האקר|חופשי\S*|כפופ\S*|כפוף|מוגבל\S*|במצב|ללא)"),
+    (0.45, r"(?<!\w)(?:אתה|את|אתם)\s+(?:עונה|עונים|פועלת?|פועל|מדברת?|מדבר|מתנהגת?|מתנהג|משיבה?|משיב)\s+(?:בתור|כאילו|כמו)(?!\w)"),
     (0.4, r"\b(?:במצב|מצב)\s+(?:מפתח\S*|מנהל|ניפוי|אדמין|ללא\s+הגבלות)"),
     (0.3, rf"\b(?:מעכשיו|מעתה|מרגע\s+זה)(?:\s+ואילך)?[\s,]+(?:אתה|את|ענה|עני|תענה|תמיד|כל|{_TOLD_HE})\b"),
     (0.5, rf"{_AT_HE}(?:הוראות?|הנחיות?|פקודה|משימה)\s+(?:ה?חדשות?|ה?חדשה|ה?מעודכנות?|ה?סודיות?|ה?נסתרות?|דחופות?|ה?אמיתיות?)\s*[:=]"),
@@ -96,8 +99,9 @@ SIGNS: Sequence[tuple[float, str]] = (
     (0.3, r"(?<!\w)(?:ה|ל|של\s+ה|כ)?(?:בינה\s+(?:ה)?מלאכותית|מודל\s+(?:ה)?שפה)(?!\w)"),
     # What its answer shall say.
     (0.4, r"\bwhen(?:ever)?\s+(?:asked\s+(?:for\s+(?:a|the)\s+(?:summary|answer)|to\s+summari[sz]e)|(?:you(?:'re|\s+are)?\s+)(?:asked|summari[sz]\w*|answer\w*|respond\w*|repl\w*|writ\w*|generat\w*)|summari[sz]ing|answering|responding|generating|producing|(?:the|a|any)\s+(?:therapist|user)\s+asks)\b"),
-    (0.4, r"\b(?:in|to|of|into|from|at\s+the\s+(?:end|start|beginning|top)\s+of|with)\s+(?:your|every|each)\s+(?:next\s+|final\s+|own\s+)?(?:answers?|repl(?:y|ies)|responses?|outputs?|summar(?:y|ies))\b"),
-    (0.3, rf"{_AT}{_TOLD}\s+(?:that|only|with|exactly|the\s+following|this|in\b|back|verbatim|:|[\"'“”])"),
+    (0.5, r"\bwhen(?:ever)?\s+(?:you\s+)?summari[sz](?:e|ing)\s+(?:this|the)\s+(?:file|notes?|records?|documents?|client|patient|case|chart|session)\b"),
+    (0.5, r"\b(?:in|to|of|into|from|at\s+the\s+(?:end|start|beginning|top)\s+of|with)\s+(?:your|every|each)\s+(?:next\s+|final\s+|own\s+)?(?:answers?|repl(?:y|ies)|responses?|outputs?|summar(?:y|ies))\b"),
+    (0.3, rf"{_AT}{_TOLD}\s+(?:that|with|exactly|the\s+following|this|in\b|back|verbatim|:|[\"'“”])"),
     (0.55, rf"{_AT}(?:tell|inform|assure|advise|convince|persuade|let)\s+(?:the\s+|your\s+|any\s+|every\s+)?{_READER}\s+(?:know\s+)?(?:that|the\s+(?:client|patient)|she|he|they|it|everything|all|there)\b"),
     (0.35, r"\b(?:copy|repeat|include|quote|report|insert|write|paste|reproduce)\s+(?:only\s+|verbatim\s+|exactly\s+)?(?:the|this)\s+(?:(?:following|next|preceding|previous|last)\s+(?:line|sentence|text|words|phrase)|(?:line|sentence|text|words)\s+(?:above|below|that\s+follows?))\b"),
     (0.5, r"\b(?:do\s+not|don'?t|never|avoid|without)\s+(?:cit\w+|quot\w+|mention\w*|disclos\w+|reveal\w*|includ\w+|show\w*|us\w+|add\w*)(?:\s+\S{1,20}){0,2}?\s+(?:sources?|citations?|references|documents?|these\s+instructions|this\s+(?:instruction|message|line|note))\b"),
@@ -107,8 +111,8 @@ SIGNS: Sequence[tuple[float, str]] = (
     (0.45, r"\b(?:cite|citing|use|give|quote|reference)\s+(?:it\s+|this\s+|that\s+|them\s+)?(?:as\s+|from\s+|to\s+)?(?:the\s+)?(?:document|source|passage|note|doc)?\s*[\[(]?(?:p|doc|source\s?)\d{1,3}\b"),
     (0.3, r"\bas\s+(?:your|the)\s+(?:only\s+)?(?:source|citation|reference)\b|\bmark\s+(?:it|this)\s+as\s+(?:verified|cited|confirmed)\b"),
     (0.4, r"(?<!\w)(?:בעת|בזמן|כאשר|בכל\s+פעם\s+ש|כש|לכש|אם)\s?(?:ה?סיכום|את?ה?\s+מסכם\S*|ל?סכם|מסכמי?ם?|מסכמת|תסכמי?|תתבקשי?|תישאלי?|תשאל|ישאלו\s+אותך|שואלים\s+אותך|מבקשים\s+ממך|אתה\s+עונה|את\s+עונה|תענה|כתיבת\s+ה?(?:סיכום|תשובה)|מתן\s+תשובה|מענה)"),
-    (0.4, r"(?<!\w)(?:ב|ל|מ|בסוף\s+|בתחילת\s+)(?:כל\s+)?(?:ה)?(?:תשובה|תשובות|סיכום|פלט|מענה)\s+שלך(?!\w)|(?<!\w)[בל]?(?:תשובתך|סיכומך)(?!\w)"),
-    (0.3, rf"{_AT_HE}{_TOLD_HE}\s+(?:ש\S|כי\s|רק\s|בדיוק|אך\s+ורק|את\s+(?:המשפט|המילים|הטקסט|ה)|במקום|בסוף|בכל|:|[\"'“”])"),
+    (0.5, r"(?<!\w)(?:ב|ל|מ|בסוף\s+|בתחילת\s+)(?:כל\s+)?(?:ה)?(?:תשובה|תשובות|סיכום|פלט|מענה)\s+שלך(?!\w)|(?<!\w)[בל]?(?:תשובתך|סיכומך)(?!\w)"),
+    (0.3, rf"{_AT_HE}{_TOLD_HE}\s+(?:ש\S|כי\s|בדיוק|אך\s+ורק|את\s+(?:המשפט|המילים|הטקסט|ה)|במקום|בסוף|בכל|:|[\"'“”])"),
     (0.55, rf"{_AT_HE}(?:{_TOLD_HE}|הודע|הודיעי|תודיעי?|ספרי?|תספרי?|עדכני?|תעדכני?|שכנעי?|הבטיחי?|הבטח)\s+ל(?:כל\s+)?{_READER_HE}\s+(?:ש|כי\s)"),
     (0.35, r"(?<!\w)(?:העתק|העתיקי|חזור|חזרי|צטט|צטטי|כתוב|כתבי|כלול|כללי|שבץ|הכנס)\s+(?:על\s+|את\s+|בדיוק\s+את\s+|רק\s+את\s+)*(?:המשפט|השורה|הטקסט|המילים)\s+(?:הבאה?|הבאות|הבאים|שלמטה|שלמעלה|הקודמ\S*|שלפני|שאחרי|מעל|מתחת)"),
     (0.5, r"(?<!\w)(?:אל|בלי|מבלי|ללא|אין|לעולם\s+אל)\s+(?:ל|ת)?(?:צטט|צטטי|ציין|צייני|הזכיר|זכיר|זכירי|כלול|כללי|חשוף|חשפי|הביא|ביא|ביאי)(?:\s+\S{1,20}){0,2}?\s+(?:מקורות?|ציטוט\S*|הפניות|מסמכים|מסמך|(?:ה)?הערה\s+ה?זו|(?:ה)?הודעה\s+ה?זו|(?:ה)?הוראות\s+(?:אלה|אלו|האלה))"),
@@ -119,7 +123,7 @@ SIGNS: Sequence[tuple[float, str]] = (
     # Roles, tokens and frames of a prompt.
     (0.35, r"^\s*(?:system|user|human|developer|admin)\s*(?:message|prompt|note|override|instructions?)?\s*(?:\([^)]{0,20}\))?\s*[:>]"),
     (0.6, r"\bsystem\s*(?:override|prompt|message|instructions?|notes?|command|update|alert|notice|directive)\s*[:>\]]"),
-    (0.35, r"(?m)^\s*(?:מערכת|עוזר|עוזרת|משתמש|מפתח|מנהל)\s*:"),
+    (0.35, r"(?m)^\s*(?:מערכת|משתמש|מפתח|מנהל)\s*:"),
     (0.6, r"(?<!\w)(?:הודעת|הוראת|פקודת|הנחיית|עדכון)\s+(?:ה)?מערכת\s*[:>\]]"),
     (0.85, r"<\s*/?\s*\|?\s*(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|begin_of_sentence|start_of_turn|end_of_turn|system|assistant|user|human|start_of_turn_token|end_of_turn_token|system_token|chatbot_token|user_token|bos_token|eos_token)\s*\|?\s*>|<\s*\|[\w▁ ]{2,30}\|\s*>"),
     (0.85, r"\[\s*/?\s*inst\s*]|<\s*<\s*/?\s*sys\s*>\s*>|<\s*/?\s*s\s*>"),
@@ -140,7 +144,7 @@ SIGNS: Sequence[tuple[float, str]] = (
     (0.35, r"\b(?:base64|rot13|hexadecimal)\b"),
     # Other tongues.
     (0.65, r"\b(?:ignor(?:ez|er|a|ad|en|ieren|iere|are|i|ate)|oubliez|olvida|olvide|vergiss|vergessen|dimentica|esque[cç]a|negeer)\b[^.!?\n]{0,40}(?:instruc\w+|istruzioni|anweisungen|consignes|instruc[oõ]es|regeln|indicaciones|instructies)"),
-    (0.65, r"(?:игнорируй\w*|забудь\w*|не\s+обращай\w*)[^.!?\n]{0,40}(?:инструкци\w*|указани\w*|правил\w*|команд\w*)"),
+    (0.65, r"(?:игнориру[йи]\w*|забудь\w*|не\s+обраща[йи]\w*)[^.!?\n]{0,40}(?:инструкци\w*|указани\w*|правил\w*|команд\w*)"),
     (0.65, r"(?:تجاهل|انس|تجاهلي|لا\s+تتبع)[^.!?\n]{0,40}(?:تعليمات|التعليمات|الاوامر|الأوامر|القواعد|السابقة)"),
     (0.65, r"(?:忽略|无视|忘记|無視)[^。\n]{0,20}(?:指令|指示|提示|规则|命令)"),
     (0.5, r"\b(?:tu\s+es\s+maintenant|ahora\s+eres|du\s+bist\s+jetzt|ты\s+теперь|dis\s+(?:au|à\s+la)\s+th[ée]rapeute|dile\s+al\s+terapeuta|sag\s+dem\s+therapeuten|скажи\s+терапевту)"),

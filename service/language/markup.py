@@ -35,7 +35,7 @@ _MARKUP = re.compile(
             r"www\d?\s?[.\[(]",
             r"(?<![\w:])\\\\[\w.-]{2,}\\",  # \\host\share
             r"]\(|]\[|!\s?\[|^\s*\[[^\]\n]{1,99}]:\s*(?:<|/|\w+[.:/])",  # links, images and definitions of Markdown
-            r"```|~~~|^\s{0,3}#{1,6}\s+\S|\|\s*:?-{3,}|^\s*\|.*\|.*\|\s*$",  # its code, headings and tables
+            r"```|~~~|\|\s*:?-{3,}|^\s*\|.*\|.*\|\s*$",  # its code and tables
             r"<[a-z!/?]|<\s+/?\s*(?:" + _TAGS + r")(?:\s[^<]{0,200})?/?\s*>",
             r"\[/?(?:url|img|link|b|i|code|quote|color)(?:=[^\]]{0,200})?]|\[\[[^\]]{1,99}]]",  # BBCode, wikis
             r"\burl\s?\(|@import\b|\\(?:href|url|includegraphics)\b|\{\{.{0,99}}}",

@@ -51,6 +51,11 @@ def plain(text: str) -> str:
     return _CHANGED.sub(_instead, text)
 
 
+def parted(text: str) -> str:
+    """The text with a blank for each run of what a reader does not see: it may part words."""
+    return re.sub(f"[{_UNSEEN}]+", " ", text)
+
+
 def copied(text: str) -> Copied:
     """The copy, with the way back."""
     pieces, places = list[str](), list[int]()

@@ -49,7 +49,6 @@ from service.language.markup import has_markup
         "[url=x]notes[/url]",
         "[[Notes]]",
         "```js",
-        "## Summary of the client",
         "|---|---|",
         "| date | pain |",
         "\\href{x}{y}",
@@ -90,6 +89,7 @@ def test_links_images_and_tags_are_seen_in_every_shape(text):
         "He said: ! and then [silence].",
         "Uses Node.js at work, U.S. visit, Ph.D. student, St. John's.",
         "Score went 12 -> 8 -> 5 | stable | no change",
+        "## Plan",
         "Net result. Org chart at work; a dot on the map.",
     ],
 )
