@@ -46,7 +46,12 @@ class ChatRecord:
     """Whether the first row is written and the second was not tried."""
 
     def details(self) -> dict[str, Any]:
-        told = {"outcome": self.outcome, "model": self.model, "notes": self.trail.details()}
+        told = {
+            "outcome": self.outcome,
+            "model": self.model,
+            "notes": self.trail.details(),
+            "instruction_score": self.trail.instruction_score,
+        }
         return told | self.trail.costs()
 
 

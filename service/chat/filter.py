@@ -6,7 +6,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from service.chat.grounding import Support, repair, support
-from service.chat.output_guard import Naming, nobody, objection, sources
+from service.chat.output_guard import Naming, guarded, nobody
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import (
     MOST_SOURCES,
@@ -56,7 +56,7 @@ def admit(
 
     `others` and `quoted` are as for `objection`.
     """
-    found = _supported(claim, passages, others, quoted=quoted)
+    found, _ = _supported(claim, passages, others, quoted=quoted)
     if found.how in ("verbatim", "stated"):
         return Verdict(claim, found.spans)
     return _withhold(claim, found.reason or "unsupported")
@@ -77,10 +77,9 @@ async def judged(
     it says yes. A model that is away leaves it to the rules, and the meter tells. `others` and `quoted` are as for
     `objection`.
     """
-    found = _supported(claim, passages, others, quoted=quoted)
+    found, data = _supported(claim, passages, others, quoted=quoted)
     if found.how == "verbatim":
         return Verdict(claim, found.spans)
-    data = sources(claim, passages, quoted=quoted)
     said = await _confirmed(claim, found.spans, data, entailment, context)
     if said == "supported" or (said is None and found.how == "stated"):
         return Verdict(claim, found.spans)
@@ -90,16 +89,15 @@ async def judged(
 
 def _supported(
     claim: Claim, passages: Sequence[Passage], others: Naming, *, quoted: bool
-) -> Support:
-    """What rules make of it; for what must not be shown at all, whatever the notes say, no support."""
+) -> tuple[Support, Sequence[Passage]]:
+    """What rules make of it, and the passages they read; for what must not be shown at all, no support."""
     by_id = {passage.id: passage for passage in passages}
     if not claim.passage_ids:
-        return Support("none", reason="uncited")
+        return Support("none", reason="uncited"), ()
     if any(name not in by_id for name in claim.passage_ids):
-        return Support("none", reason="unknown_passage")
-    if reason := objection(claim, passages, others=others, quoted=quoted):
-        return Support("none", reason=reason)
-    return support(claim.text, sources(claim, passages, quoted=quoted))
+        return Support("none", reason="unknown_passage"), ()
+    reason, data = guarded(claim, passages, others=others, quoted=quoted)
+    return Support("none", reason=reason) if reason else support(claim.text, data), data
 
 
 async def _confirmed(
@@ -155,7 +153,7 @@ def _repaired(
         return None
     text, span = found
     own = replace(claim, text=text, passage_ids=(span.passage_id,))
-    again = _supported(own, passages, others, quoted=False)
+    again, _ = _supported(own, passages, others, quoted=False)
     return Verdict(own, again.spans, repaired=reason) if again.how == "verbatim" else None
 
 

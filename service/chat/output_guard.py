@@ -32,14 +32,7 @@ def objection(
     `passages` are all that were sent. A `quoted` sentence was written by no model but taken from a note word for word:
     that may be an order, and is labelled as one.
     """
-    cited = _cited(claim, passages)
-    if has_markup(claim.text):
-        return "markup"
-    if repeats_instructions(claim.text):
-        return "prompt_text"
-    if _names_another(claim, cited, others):
-        return "other_client"
-    return "instruction" if not quoted and _obeys(claim, cited) else None
+    return guarded(claim, passages, others=others, quoted=quoted)[0]
 
 
 def sources(
@@ -51,6 +44,20 @@ def sources(
     """
     cited = _cited(claim, passages)
     return cited if quoted else [_data(passage) for passage in cited]
+
+
+def guarded(
+    claim: Claim, passages: Sequence[Passage], *, others: Naming = nobody, quoted: bool = False
+) -> tuple[WithheldReason | None, Sequence[Passage]]:
+    """The `objection` to a sentence, and its `sources`, which are read once for both."""
+    cited, data = _cited(claim, passages), sources(claim, passages, quoted=quoted)
+    if has_markup(claim.text):
+        return "markup", data
+    if repeats_instructions(claim.text):
+        return "prompt_text", data
+    if _names_another(claim, cited, others):
+        return "other_client", data
+    return ("instruction" if _obeys(claim, cited, data) else None), data
 
 
 def reads_like_order(passage: Passage, span: Span) -> bool:
@@ -77,9 +84,8 @@ def _spoken_of(cited: Sequence[Passage], others: Naming) -> frozenset[ClientId]:
     return frozenset().union(*(one.sure | one.maybe for one in said))
 
 
-def _obeys(claim: Claim, cited: Sequence[Passage]) -> bool:
+def _obeys(claim: Claim, cited: Sequence[Passage], data: Sequence[Passage]) -> bool:
     """Whether nothing but orders bears it out."""
-    data = [_data(passage) for passage in cited]
     if data == cited or support(claim.text, data).how != "none":
         return False
     return support(claim.text, cited).how != "none"

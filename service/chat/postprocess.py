@@ -20,7 +20,7 @@ from service.domain.answers import (
 )
 from service.domain.audit import Trail
 from service.retrieval.exhaustive import Course
-from service.telemetry.metrics import CITATIONS_RETURNED, DEGRADED
+from service.telemetry.metrics import CITATIONS_RETURNED, DEGRADED, LIKE_INSTRUCTIONS
 
 NO_MODEL = "none"  # Names what wrote an answer that no model did.
 
@@ -37,6 +37,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     for risk in state.get("risk", ()):
         runtime.context.trail.pinned(risk)
     CITATIONS_RETURNED.observe(len(citations))
+    LIKE_INSTRUCTIONS.labels(kind="quote").inc(sum(one.instruction_like for one in citations))
     for part, why in runtime.context.calls.meter.away.items():
         DEGRADED.labels(part=part, reason=why).inc()
     return {

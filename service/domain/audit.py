@@ -84,6 +84,8 @@ class Trail:
     meter: Meter = field(default_factory=Meter)
     cost: int = 0
     """In micro-dollars; at most so much, where a call was left before it told what it used."""
+    instruction_score: int = 0
+    """How much the question reads like an order to a model, in percent: a signal, never a reason to refuse it."""
 
     def saw(self, note: Note, use: Use) -> None:
         """Keeps a note's strongest use, the last of equals."""

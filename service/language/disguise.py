@@ -46,7 +46,8 @@ def folded(text: str) -> str:
 def undisguised(text: str) -> Iterator[str]:
     """Every reading worth judging.
 
-    As it is written; with hidden tags as the letters they stand for; with look-alikes and digits read as the letters they play; with what nobody sees read as blanks.
+    As it is written; with look-alikes and digits as the letters they play; with what nobody sees as blanks; with hidden
+    tags as the letters they stand for.
     """
     read = folded(text)
     yield read

@@ -64,6 +64,9 @@ SIGNS: Sequence[tuple[float, str]] = (
     (0.6, rf"{_AT}(?:forget|discard|erase)\s+(?:your|all|previous|prior)\s+{_RULES}\b{_HUMAN}"),
     (0.5, rf"{_AT}(?:forget|discard|{_IGNORE})\s+(?:all|any|everything|anything|whatever|what)\s+(?:(?:you|that|was|were|is|has|been)\s+){{0,3}}(?:above|before|previously|earlier|told|said|so\s+far|written)\b"),
     (0.3, rf"{_IGNORE}\s+(?:all\s+|any\s+|the\s+|your\s+|my\s+|these\s+|those\s+)*(?:previous|prior|above|earlier|preceding|foregoing|former|system|original|initial|safety)\s+{_RULES}\b{_HUMAN}"),
+    # The same of people's orders, which "about sleep" may only pretend to be.
+    (0.35, rf"{_AT}{_IGNORE}{_few(5)}{_RULES}\b"),
+    (0.35, rf"{_AT_HE}{_IGNORE_HE}(?:\s+\S{{1,30}}){{0,4}}?\s+[ומהבלכש]{{0,3}}{_RULES_HE}(?!\w)"),
     (0.6, rf"{_AT_HE}{_IGNORE_HE}{_few(4)}[ומהבלכש]{{0,3}}{_RULES_HE}(?!\w){_HUMAN_HE}"),
     (0.6, rf"{_AT_HE}{_IGNORE_HE}\s+[ומהבלכש]{{0,3}}{_RULES_HE}(?!\w){_HUMAN_HE}"),
     (0.5, rf"{_AT_HE}{_IGNORE_HE}\s+(?:מ|את\s+)?(?:כל\s+)?(?:מה\s+ש|האמור|הכתוב|הנאמר)\S*\s+(?:לעיל|לפני|קודם|למעלה|עד\s+כה|עד\s+עכשיו|מעל)"),
@@ -103,6 +106,8 @@ SIGNS: Sequence[tuple[float, str]] = (
     (0.5, r"\b(?:in|to|of|into|from|at\s+the\s+(?:end|start|beginning|top)\s+of|with)\s+(?:your|every|each)\s+(?:next\s+|final\s+|own\s+)?(?:answers?|repl(?:y|ies)|responses?|outputs?|summar(?:y|ies))\b"),
     (0.3, rf"{_AT}{_TOLD}\s+(?:that|with|exactly|the\s+following|this|in\b|back|verbatim|:|[\"'“”])"),
     (0.55, rf"{_AT}(?:tell|inform|assure|advise|convince|persuade|let)\s+(?:the\s+|your\s+|any\s+|every\s+)?{_READER}\s+(?:know\s+)?(?:that|the\s+(?:client|patient)|she|he|they|it|everything|all|there)\b"),
+    (0.35, rf"\band\s+(?:tell|inform|assure|advise|convince|persuade)\s+(?:the\s+|your\s+)?{_READER}\s+(?:that|the\s+(?:client|patient)|she|he|they|everything)\b"),
+    (0.35, rf"(?<!\w)ו{_TOLD_HE}\s+(?:ל(?:כל\s+)?{_READER_HE}\s+)?(?:ש|כי\s)"),
     (0.35, r"\b(?:copy|repeat|include|quote|report|insert|write|paste|reproduce)\s+(?:only\s+|verbatim\s+|exactly\s+)?(?:the|this)\s+(?:(?:following|next|preceding|previous|last)\s+(?:line|sentence|text|words|phrase)|(?:line|sentence|text|words)\s+(?:above|below|that\s+follows?))\b"),
     (0.5, r"\b(?:do\s+not|don'?t|never|avoid|without)\s+(?:cit\w+|quot\w+|mention\w*|disclos\w+|reveal\w*|includ\w+|show\w*|us\w+|add\w*)(?:\s+\S{1,20}){0,2}?\s+(?:sources?|citations?|references|documents?|these\s+instructions|this\s+(?:instruction|message|line|note))\b"),
     (0.4, r"\b(?:do\s+not|don'?t|never)\s+cite\b|\bwithout\s+(?:any\s+)?(?:citations?|citing|sources|references|quoting)\b"),

@@ -51,6 +51,11 @@ DEGRADED = Counter(
 CITATIONS_RETURNED = Histogram(
     "ai_agent_citations_returned", "Citations of one answer.", buckets=COUNT_BUCKETS
 )
+LIKE_INSTRUCTIONS = Counter(
+    "ai_agent_instruction_like",
+    "Questions, and quotes in answers, that read like orders to a model; none is refused.",
+    ["kind"],
+)
 CLAIMS_WITHHELD = Counter("ai_agent_claims_withheld", "Sentences not shown.", ["reason"])
 CLAIMS_REPAIRED = Counter(
     "ai_agent_claims_repaired", "Sentences that the note's own words were shown for.", ["reason"]

@@ -96,17 +96,18 @@ _PRACTICES: Mapping[Language, Practice] = {
 
 
 def read_attacks(folder: Path) -> list[Attack]:
-    """Every attack of a folder's carriers and goals. Raises BadSettings."""
+    """Every attack of a folder's carriers and goals, once. Raises BadSettings."""
     carriers = _read(folder / "carriers.jsonl", {"family", "language", "text"})
     goals = _read(folder / "goals.jsonl", {"family", "language", "order", "obeyed"})
-    return [
+    every = (
         attack
         for language in get_args(Language)
         for attack in _attacks(
             [one for one in carriers if one["language"] == language],
             [one for one in goals if one["language"] == language],
         )
-    ]
+    )
+    return list({(one.language, one.place, one.text): one for one in every}.values())
 
 
 def read_lookalikes(folder: Path) -> list[Lookalike]:

@@ -54,6 +54,7 @@ async def test_a_question_has_one_row_before_and_one_after(http, parts):
         "usage": [],
         "cost_micros": 0,
         "degraded": [],
+        "instruction_score": 0,
         "request_id": answered["request_id"],
     }
     assert opening.chat == closing.chat is not None

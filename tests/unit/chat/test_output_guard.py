@@ -1,12 +1,15 @@
 """What may not be in an answer, whatever supports it."""
 
 from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
 from uuid import UUID
 
 import pytest
 
+import service.adapters
 import service.adapters.cohere
-import service.adapters.markers
+import service.adapters.openai_compatible
 from service.chat.citing import AnswerText
 from service.chat.filter import admit
 from service.chat.output_guard import objection, sources
@@ -113,9 +116,7 @@ def test_a_client_of_another_cited_note_may_be_named():
     assert objection(one, passages, others=PEOPLE.named) == "other_client"
 
 
-@pytest.mark.parametrize(
-    "prompt", [service.adapters.cohere.INSTRUCTIONS, service.adapters.markers.INSTRUCTIONS]
-)
+@pytest.mark.parametrize("prompt", sorted(known()))
 def test_an_answer_does_not_repeat_our_instructions(prompt):
     """Whole, in part, or in other dress; not even where a note has the same words."""
     said = prompt.split(". ")[1]
@@ -124,13 +125,21 @@ def test_an_answer_does_not_repeat_our_instructions(prompt):
     assert objected("Answer only what he asks, in short words.", "x") is None
 
 
-def test_every_long_text_that_adapters_hold_is_known_as_an_instruction():
+def _long_texts(value: object) -> set[str]:
+    held = value.values() if isinstance(value, dict) else [value]
+    return {one for one in held if isinstance(one, str) and len(one) > 200}
+
+
+def test_every_instruction_that_adapters_hold_is_known():
     """A new prompt that nobody told the guard of fails here."""
-    for module in (service.adapters.cohere, service.adapters.markers):
-        texts = {one for one in vars(module).values() if isinstance(one, str) and len(one) > 200}
-        texts.discard(module.__doc__)
-        assert texts
-        assert {one for one in texts if one not in known() and "\\" not in one} == set()
+    found = set[str]()
+    for name in (one.name for one in iter_modules(service.adapters.__path__)):
+        module = import_module(f"service.adapters.{name}")
+        held = {key: one for key, one in vars(module).items() if not key.startswith("__")}
+        found |= set[str]().union(*map(_long_texts, held.values()))
+    prompts = {one for one in found if " you" in f" {one.casefold()}"}
+    assert len(prompts) >= 3
+    assert prompts <= known()
 
 
 def test_a_name_that_is_an_order_excuses_no_word():
