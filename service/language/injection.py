@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Self
 
 from service.language.disguise import decoded, undisguised
 from service.language.injection_signs import SIGNS
+from service.language.literals import required
 from service.language.sentences import sentences
 
 LIKELY = 0.5
@@ -30,9 +32,23 @@ class _Evidence:
 
     weight: float
     pattern: re.Pattern[str]
+    literals: Sequence[str] | None
+    """What it cannot be found without; None where that is not known."""
+
+    @classmethod
+    def of(cls, weight: float, pattern: str) -> Self:
+        compiled = re.compile(pattern)
+        literals = required(compiled)
+        return cls(weight, compiled, None if literals is None else sorted(literals))
+
+    def is_in(self, read: str) -> bool:
+        """Most sentences hold no word of it, which is told in a tenth of the time."""
+        if self.literals is not None and not any(one in read for one in self.literals):
+            return False
+        return bool(self.pattern.search(read))
 
 
-_EVIDENCE = tuple(_Evidence(weight, re.compile(pattern)) for weight, pattern in SIGNS)
+_EVIDENCE = tuple(_Evidence.of(weight, pattern) for weight, pattern in SIGNS)
 _SQUEEZED = re.compile(
     r"ignoreall(?:the)?(?:previous|prior)|ignore(?:the|all|your)*(?:previous|prior|above)?instructions|disregard(?:the|all|your)*(?:previous|prior|above)?instructions"
     r"|systemprompt|tellthetherapist(?:that)?|התעלמ[יו]?(?:מכל)?מ?ההוראות|התעלם(?:מכל)?מ?ההוראות"
@@ -115,7 +131,7 @@ def _weighed(read: str) -> float:
 
 def _weights(read: str) -> Iterator[float]:
     for one in _EVIDENCE:
-        if one.pattern.search(read):
+        if one.is_in(read):
             yield one.weight
     if _SQUEEZED.search(read):
         yield _RUN_TOGETHER
