@@ -86,12 +86,11 @@ def orders_in(text: str) -> list[tuple[int, int]]:
     said = [text[start:end] for start, end in spans]
     scores = [score(one) for one in said]
     own = [one >= LIKELY for one in scores]
-    split = _split(said, own)
-    return [
-        span
-        for at, span in enumerate(spans)
-        if own[at] or at in split or _belongs(at, said, own, scores)
-    ]
+    split, found = _split(said, own), list[bool]()
+    for at, one in enumerate(said):
+        goes_on = at > 0 and found[-1] and one[0].islower()
+        found.append(own[at] or at in split or goes_on or _belongs(at, said, own, scores))
+    return [span for span, is_order in zip(spans, found, strict=True) if is_order]
 
 
 def _belongs(at: int, said: Sequence[str], own: Sequence[bool], scores: Sequence[float]) -> bool:
