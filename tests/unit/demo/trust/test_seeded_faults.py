@@ -160,7 +160,7 @@ def only_the_first_quote_kept(monkeypatch):
 def repair_returns_the_claim(monkeypatch):
     """What was wrong is flagged as put right, and shown as it was."""
 
-    def unmended(claim, passages, reason):
+    def unmended(claim, passages, reason, others):
         cited = [one for one in passages if one.id in claim.passage_ids]
         spans = tuple(map(whole, cited))
         return Verdict(claim, spans, repaired=reason) if spans else None
