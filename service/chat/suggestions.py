@@ -7,7 +7,6 @@ from datetime import UTC, date
 from itertools import zip_longest
 
 from service.chat.days import day_text
-from service.chat.filter import has_markup
 from service.chat.modes.client import confirmed
 from service.chat.modes.measures import measures
 from service.chat.state import ChatContext, ChatState
@@ -15,6 +14,7 @@ from service.domain.answers import Language, Question
 from service.domain.identity import ClientId
 from service.domain.notes import Note
 from service.domain.scope import IndexedSession, Period
+from service.language.markup import has_markup
 from service.language.risk import risk_spans
 from service.language.sentences import sentences
 from service.language.text import tokens

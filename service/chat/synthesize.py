@@ -73,7 +73,10 @@ async def _overviewed(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     """A model's sentences where there is one to ask, else the notes' own; either way each is judged and cited."""
     overview, question, context = state["overview"], state["question"], runtime.context
     by_id = {passage.id: passage for passage in overview.passages}
-    quotes = [admit(claim, [by_id[one] for one in claim.passage_ids]) for claim in overview.claims]
+    quotes = [
+        admit(claim, [by_id[one] for one in claim.passage_ids], quoted=True)
+        for claim in overview.claims
+    ]
     if not any(verdict.admitted for verdict in quotes):
         return {"verdicts": quotes}
     told: ChatState = {}
@@ -81,7 +84,8 @@ async def _overviewed(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
         head = heading(state["course"], (), state["search"], question.language)
         runtime.stream_writer({"type": "heading", "text": head.text})
         told = {"heading": head}
-    written = await _composed(overview.passages, question, runtime)
+    others = state.get("others", nobody)
+    written = await _composed(overview.passages, question, runtime, others)
     if any(verdict.admitted for verdict in written):
         told["written_by"] = context.model.model
     if "model" in context.calls.meter.away or "written_by" not in told:
@@ -92,7 +96,10 @@ async def _overviewed(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
 
 
 async def _composed(
-    passages: Sequence[Passage], question: Question, runtime: Runtime[ChatContext]
+    passages: Sequence[Passage],
+    question: Question,
+    runtime: Runtime[ChatContext],
+    others: Naming,
 ) -> list[Verdict]:
     """What a model writes of them, as far as it came; nothing where the model at hand could only quote."""
     context, verdicts = runtime.context, list[Verdict]()
@@ -100,7 +107,7 @@ async def _composed(
         return verdicts
     calls = context.calls.leaving(SPARE_SECONDS)
     try:
-        await _write(context.model, question, passages, verdicts, runtime, calls)
+        await _write(context.model, question, passages, verdicts, runtime, calls, others)
     except ModelUnavailable as exc:
         context.calls.meter.lacked("model", exc.reason)
     return verdicts
