@@ -139,7 +139,8 @@ def test_every_instruction_that_adapters_hold_is_known():
         found |= set[str]().union(*map(_long_texts, held.values()))
     prompts = {one for one in found if " you" in f" {one.casefold()}"}
     assert len(prompts) >= 3
-    assert prompts <= known()
+    lost = [one for one in prompts if not any(one in whole for whole in known())]
+    assert lost == []
 
 
 def test_a_name_that_is_an_order_excuses_no_word():
