@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -226,13 +226,16 @@ def eval_trust(
     listed: Annotated[
         bool, typer.Option("--list", help="Print what was judged wrongly: quotes notes.")
     ] = False,
+    half: Annotated[
+        Literal["tuning", "closing"] | None, typer.Option(help="tuning or closing: the clients that rules are fitted on.")
+    ] = None,
     seed: int = 1,
 ) -> None:
     """Whether true sentences pass the gate and false ones do not; exit 1 where a bar is missed."""
     from service.demo.trust.run import What, run_trust
 
     _quiet_logs()
-    what = What(held_out=held_out, extractive=extractive, listed=listed, seed=seed)
+    what = What(held_out, extractive, listed, seed, half)
     raise typer.Exit(interruptible(run_trust(data, what)))
 
 

@@ -17,6 +17,8 @@ from service.language.chunking import chunk_note
 
 How = Literal["verbatim", "paraphrased", "reordered", "merged", "summarised", "list", "across"]
 """How a sentence says what the notes say; `across`: in the other language."""
+Half = Literal["tuning", "closing"]
+"""Of the clients, one and one: rules are fitted on the first, and judged by the second, which nobody looks at before."""
 Place = tuple[str, str]
 """A note's name and a field of it."""
 
@@ -86,6 +88,13 @@ def read_material(folder: Path) -> tuple[Shelf, list[Statement]]:
     needed = {"id", "language", "how", "text", "cites"}
     rows = _rows(folder / "claims.jsonl", needed)
     return shelf, [_statement(row, shelf) for row in rows]
+
+
+def half_of(statements: Sequence[Statement], half: Half) -> list[Statement]:
+    """Every other client's sentences, in the order in which clients come."""
+    clients = list(dict.fromkeys(one.client for one in statements))
+    mine = set(clients[("tuning", "closing").index(half) :: 2])
+    return [one for one in statements if one.client in mine]
 
 
 def shelve(notes: Iterable[tuple[str, str, Note]]) -> Shelf:
