@@ -227,7 +227,8 @@ def eval_trust(
         bool, typer.Option("--list", help="Print what was judged wrongly: quotes notes.")
     ] = False,
     half: Annotated[
-        Literal["tuning", "closing"] | None, typer.Option(help="tuning or closing: the clients that rules are fitted on.")
+        Literal["tuning", "closing"] | None,
+        typer.Option(help="Of the clients: rules are fitted on the first."),
     ] = None,
     seed: int = 1,
 ) -> None:

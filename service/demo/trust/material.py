@@ -18,7 +18,7 @@ from service.language.chunking import chunk_note
 How = Literal["verbatim", "paraphrased", "reordered", "merged", "summarised", "list", "across"]
 """How a sentence says what the notes say; `across`: in the other language."""
 Half = Literal["tuning", "closing"]
-"""Of the clients, one and one: rules are fitted on the first, and judged by the second, which nobody looks at before."""
+"""Of the clients, one and one: rules are fitted on the first, and judged by the second, unseen before."""
 Place = tuple[str, str]
 """A note's name and a field of it."""
 
