@@ -3,9 +3,10 @@
 import { spoken, t } from "/page/texts.js";
 
 export class Refused extends Error {
-  constructor(status, detail, retryAfter) {
+  constructor(status, detail, retryAfter, code = "") {
     super(detail);
     this.status = status;
+    this.code = code; // the last part of the problem's `type`
     this.retryAfter = retryAfter;
     // Without its cookies the page is refused as a stranger's before anybody asks who it is.
     this.isSignedOut = status === 401 || !csrfToken();
@@ -22,7 +23,8 @@ export async function call(method, path, { body, signal } = {}) {
     return null;
   });
   if (answer.ok && content !== null) return content;
-  throw new Refused(answer.status, explained(content), seconds(answer.headers.get("Retry-After")));
+  const code = String(content?.type ?? "").split(":").at(-1);
+  throw new Refused(answer.status, explained(content), seconds(answer.headers.get("Retry-After")), code);
 }
 
 async function send(method, path, body, signal) {

@@ -98,10 +98,7 @@ async function answerTurn(of, clientId, turn) {
   turnChanged(of, turn);
   announce(t("thinking"));
   try {
-    turn.answer = await call("POST", "/api/v1/ai/agent/chat", {
-      body: questionBody(turn, of.conversation, clientId),
-      signal: of.stop.signal,
-    });
+    turn.answer = await answerOf(of, clientId, turn);
     turn.state = "answered";
     of.conversation = turn.answer.conversation_id ?? null;
   } catch (cause) {
@@ -110,6 +107,23 @@ async function answerTurn(of, clientId, turn) {
   of.stop = null;
   turnChanged(of, turn);
   if (isShown(of)) announce(spokenResult(turn));
+}
+
+// A conversation may be gone meanwhile: deleted, too old, or none is kept any more. The question still stands.
+async function answerOf(of, clientId, turn) {
+  const asked = () =>
+    call("POST", "/api/v1/ai/agent/chat", {
+      body: questionBody(turn, of.conversation, clientId),
+      signal: of.stop.signal,
+    });
+  try {
+    return await asked();
+  } catch (cause) {
+    if (cause.code !== "conversation_not_found") throw cause;
+    of.conversation = null;
+    turn.isAlone = true;
+    return asked();
+  }
 }
 
 function questionBody({ query, mode }, conversation, clientId) {
@@ -148,9 +162,9 @@ const motion = () =>
 
 function spokenResult(turn) {
   if (turn.state !== "answered") return problemText(turn);
-  const { answer } = turn;
-  const pinned = answer.risk?.length ? t("riskTitle") : null;
-  return [pinned, `${t("answer")}: ${answer.answer}`, limitOf(answer)].filter(Boolean).join(" ");
+  const { answer, isAlone } = turn;
+  const pinned = answer.risk?.length || answer.risk_unread ? t("riskTitle") : null;
+  return [pinned, isAlone && t("askedAlone"), `${t("answer")}: ${answer.answer}`, limitOf(answer)].filter(Boolean).join(" ");
 }
 
 const problemText = (turn) =>
@@ -188,7 +202,7 @@ function turnNode(turn) {
 
 function resultNode(turn) {
   if (turn.state === "thinking") return thinkingNode();
-  return turn.state === "answered" ? answerNode(turn.answer) : problemNode(turn);
+  return turn.state === "answered" ? answerNode(turn) : problemNode(turn);
 }
 
 const thinkingNode = () =>
@@ -223,7 +237,7 @@ function countdownNode(until) {
   return node;
 }
 
-function answerNode(answer) {
+function answerNode({ answer, isAlone }) {
   const cards = new Map(
     (answer.citations ?? []).map((citation, place) => [Number(citation.marker ?? place + 1), citation]),
   );
@@ -231,7 +245,8 @@ function answerNode(answer) {
   const openCard = (marker) => showCard(node, marker);
   node.append(
     el("h3", { class: "unseen" }, t("answer")),
-    ...riskNodes(answer.risk ?? []),
+    ...riskNodes(answer.risk ?? [], answer.risk_unread ?? 0),
+    ...(isAlone ? [el("p", { class: "notice" }, t("askedAlone"))] : []),
     ...badgeNodes(answer),
     el("div", { class: "answer-text" }, blocks(answer, cards, openCard)),
     ...(cards.size ? [sourcesNode(cards)] : []),
