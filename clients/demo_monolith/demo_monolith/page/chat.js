@@ -11,6 +11,8 @@ import {
   limitText,
   polarityLabel,
   riskLabel,
+  riskUnreadText,
+  searchedText,
   spoken,
   t,
   withheldText,
@@ -260,8 +262,8 @@ function answerNode({ answer, isAlone }) {
 // What notes say of danger stands above the answer, whatever was asked; the newest few at once, all on demand.
 const RISKS_SHOWN = 3;
 
-function riskNodes(risks) {
-  if (!risks.length) return [];
+function riskNodes(risks, unread) {
+  if (!risks.length && !unread) return [];
   const items = risks.map(riskNode);
   const rest = items.slice(RISKS_SHOWN);
   return [
@@ -272,6 +274,7 @@ function riskNodes(risks) {
       el("ul", {}, items.slice(0, RISKS_SHOWN)),
       rest.length > 0 &&
         el("details", {}, el("summary", {}, t("riskMore", { n: rest.length })), el("ul", {}, rest)),
+      unread > 0 && el("p", { class: "notice" }, riskUnreadText(unread)),
       el("p", { class: "quiet" }, t("riskHint")),
     ),
   ];

@@ -53,8 +53,10 @@ const WORDS = {
     riskHint: "נמצא לפי מילים, ואינו הערכת סיכון. חשוב לקרוא את הסיכומים עצמם.",
     risks: { suicide: "אובדנות", self_harm: "פגיעה עצמית", abuse: "התעללות", violence: "אלימות" },
     polarities: { present: "נאמר", denied: "נשלל", past: "בעבר", possible: "נשאל או ייתכן" },
-    withheldOne: "משפט אחד לא הוצג, כי הסיכומים אינם תומכים בו.",
-    withheldMany: "{n} משפטים לא הוצגו, כי הסיכומים אינם תומכים בהם.",
+    riskUnreadOne: "עוד סיכום אחד שמזכיר סכנה לא נקרא כעת.",
+    riskUnreadMany: "עוד {n} סיכומים שמזכירים סכנה לא נקראו כעת.",
+    withheldOne: "משפט אחד לא הוצג, כי לא עבר את הבדיקה מול הסיכומים.",
+    withheldMany: "{n} משפטים לא הוצגו, כי לא עברו את הבדיקה מול הסיכומים.",
     repaired: "הובא כלשון הסיכום",
     instructionLike: "נכתב כהוראה; מוצג כציטוט בלבד",
     askedAlone: "השיחה הקודמת כבר אינה שמורה, ולכן השאלה נשאלה בפני עצמה.",
@@ -152,8 +154,10 @@ const WORDS = {
     riskHint: "Found by words; this is no risk assessment. Please read the notes themselves.",
     risks: { suicide: "Suicide", self_harm: "Self-harm", abuse: "Abuse", violence: "Violence" },
     polarities: { present: "stated", denied: "denied", past: "in the past", possible: "asked about or possible" },
-    withheldOne: "One sentence is not shown, because the notes do not bear it out.",
-    withheldMany: "{n} sentences are not shown, because the notes do not bear them out.",
+    riskUnreadOne: "One more note that mentions danger could not be read now.",
+    riskUnreadMany: "{n} more notes that mention danger could not be read now.",
+    withheldOne: "One sentence is not shown, because it did not pass the check against the notes.",
+    withheldMany: "{n} sentences are not shown, because they did not pass the check against the notes.",
     repaired: "In the note's own words",
     instructionLike: "Written like an instruction; shown as a quote only",
     askedAlone: "The conversation before is no longer kept, so this was asked by itself.",
@@ -223,6 +227,8 @@ export const fieldLabel = (name) => WORDS[language].fields[name] ?? name;
 export const riskLabel = ({ kind }) => WORDS[language].risks[kind] ?? kind;
 export const polarityLabel = ({ polarity }) => WORDS[language].polarities[polarity] ?? polarity;
 export const withheldText = (n) => (n === 1 ? t("withheldOne") : t("withheldMany", { n }));
+export const riskUnreadText = (n) => (n === 1 ? t("riskUnreadOne") : t("riskUnreadMany", { n }));
+export const searchedText = (n) => (n === 1 ? t("searchedOne") : t("searched", { n }));
 
 // What an answer lacks, as a sentence. `lacks`: embedder, reranker, model; or budget alone.
 export function limitText(lacks) {
