@@ -440,23 +440,38 @@ function feedbackNodes(answer) {
     if (rating === "up" || reason) draw();
     else draw(true);
   };
-  const thumb = (rating, sign) =>
-    button(sign, () => send(rating), {
-      class: "plain thumb",
+  const thumb = (rating) =>
+    button(thumbIcon(), () => send(rating), {
+      class: `plain thumb ${rating}`,
+      title: t(rating),
       "aria-label": t(rating),
       "aria-pressed": String(answer.rating === rating),
     });
   const draw = (asksWhy = false) => {
-    const reasons = Object.entries(t("reasons"));
+    const found = answer.citations?.length > 0;
+    const reasons = Object.entries(t("reasons")).filter(([name]) => (found ? IF_FOUND : IF_NOT).includes(name));
     node.replaceChildren(
-      thumb("up", "👍"),
-      thumb("down", "👎"),
+      thumb("up"),
+      thumb("down"),
       ...(answer.rating ? [el("span", { class: "quiet" }, t(asksWhy ? "why" : "thanks"))] : []),
       ...(asksWhy ? reasons.map(([name, label]) => button(label, () => send("down", name), { class: "example" })) : []),
     );
   };
   draw();
   return [node];
+}
+
+const IF_FOUND = ["wrong_fact", "wrong_client", "missing", "bad_citation", "unclear", "wrong_language", "other"];
+const IF_NOT = ["not_found_but_exists", "unclear", "wrong_language", "other"];
+
+// Drawn, because not every machine has a picture for 👍; the stylesheet turns it around for "down".
+function thumbIcon() {
+  const [svg, path] = ["svg", "path"].map((name) => document.createElementNS("http://www.w3.org/2000/svg", name));
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", "M7 11v9H4v-9zM7 11l4-8c1.7 0 2.6 1.2 2.3 2.8L12.7 9H18a2 2 0 0 1 2 2.4l-1.3 7A2 2 0 0 1 16.7 20H7");
+  svg.append(path);
+  return svg;
 }
 
 // The composer
