@@ -301,7 +301,8 @@ function riskNode(risk) {
 
 function badgeNodes(answer) {
   const status = answer.answer_status;
-  const nodes = ["partial", "degraded"].includes(status)
+  // What found nothing says itself how far it looked; "partial answer" above "not found" would be no help.
+  const nodes = ["partial", "degraded"].includes(status) && answer.citations?.length
     ? [el("span", { class: "badge" }, t(status))]
     : [];
   const limit = limitOf(answer);
@@ -397,8 +398,19 @@ function cardNode(marker, citation) {
 }
 
 function captionNode(answer) {
-  const parts = [searchText(answer.search), modelText(answer)].filter(Boolean);
+  // "Not found in 14 notes" has said what was searched.
+  const searched = answer.citations?.length ? searchText(answer.search) : null;
+  const parts = [searched, ...(searched ? notSearchedTexts(answer.search) : []), modelText(answer)].filter(Boolean);
   return el("p", { class: "caption" }, parts.map((part) => el("span", {}, part)));
+}
+
+// What keeps an answer from being a whole one.
+function notSearchedTexts({ other_language: inOther, unsearched_drafts: drafts, complete }) {
+  return [
+    inOther > 0 && t("inOtherLanguage", { n: inOther }),
+    drafts > 0 && t("stillDrafts", { n: drafts }),
+    complete === false && t("incomplete"),
+  ];
 }
 
 function searchText(search) {
@@ -406,8 +418,10 @@ function searchText(search) {
   const n = search.notes_read;
   const total = search.notes_total;
   if (total > n) return t("searchedOf", { n, total });
-  if (!search.from || !search.to) return t("searched", { n });
-  return t("searchedBetween", { n, from: day(search.from), to: day(search.to) });
+  const searched = searchedText(n);
+  if (!search.from || !search.to) return searched;
+  const [from, to] = [day(search.from), day(search.to)];
+  return from === to ? `${searched}, ${from}` : t("searchedBetween", { searched, from, to });
 }
 
 // The built-in model writes nothing of its own: it picks sentences of the notes.

@@ -40,12 +40,17 @@ const WORDS = {
     limits: {
       model: "מודל השפה אינו זמין כרגע, ולכן הסיכומים מצוטטים כלשונם. כדאי לשאול שוב מאוחר יותר.",
       search: "חלק משירות השפה אינו זמין כרגע. החיפוש היה מוגבל, וייתכן שלא נמצא הכול. כדאי לשאול שוב מאוחר יותר.",
+      check: "חלק משירות הבדיקה אינו זמין כרגע, ולכן משפטים שלא היה אפשר לאמת לא הוצגו.",
       all: "שירות השפה אינו זמין כרגע. החיפוש היה מוגבל, והסיכומים מצוטטים כלשונם. כדאי לשאול שוב מאוחר יותר.",
       budget: "התקציב היומי של שירות השפה נוצל. החיפוש היה מוגבל, והסיכומים מצוטטים כלשונם. מחר יחזרו תשובות מלאות.",
     },
+    searchedOne: "נקרא סיכום אחד",
     searched: "נקראו {n} סיכומים",
-    searchedBetween: "נקראו {n} סיכומים, {from} עד {to}",
+    searchedBetween: "{searched}, {from} עד {to}",
     searchedOf: "נקראו {n} סיכומים מתוך {total}",
+    inOtherLanguage: "מהם בשפה אחרת, ושם החיפוש מוגבל: {n}",
+    stillDrafts: "עדיין בטיוטה, ולא נקראו: {n}",
+    incomplete: "ייתכן ששינויים אחרונים חסרים",
     noModel: "ציטוטים כלשונם, ללא מודל",
     model: "מודל: {name}",
     riskTitle: "הסיכומים מזכירים סכנה",
@@ -144,12 +149,17 @@ const WORDS = {
     limits: {
       model: "The language model is away right now, so your notes are quoted as they stand. Ask again later.",
       search: "Part of the language service is away right now. The search was limited and may have missed something. Ask again later.",
+      check: "Part of the checking is away right now, so sentences that could not be confirmed are not shown.",
       all: "The language service is away right now. The search was limited, and your notes are quoted as they stand. Ask again later.",
       budget: "Today's budget for the language service is used up. The search was limited, and your notes are quoted as they stand. Full answers are back tomorrow.",
     },
+    searchedOne: "One note read",
     searched: "{n} notes read",
-    searchedBetween: "{n} notes read, {from} to {to}",
+    searchedBetween: "{searched}, {from} to {to}",
     searchedOf: "{n} of {total} notes read",
+    inOtherLanguage: "In another language, where the search is limited: {n}",
+    stillDrafts: "Still drafts, and not read: {n}",
+    incomplete: "Recent changes may be missing",
     noModel: "Quotes as they stand, no model",
     model: "Model: {name}",
     riskTitle: "The notes mention danger",
@@ -240,8 +250,9 @@ export const searchedText = (n) => (n === 1 ? t("searchedOne") : t("searched", {
 export function limitText(lacks) {
   const { limits } = WORDS[language];
   if (lacks.includes("budget")) return limits.budget;
-  if (!lacks.includes("model")) return limits.search;
-  return lacks.length > 1 ? limits.all : limits.model;
+  const searchedLess = lacks.includes("embedder") || lacks.includes("reranker");
+  if (lacks.includes("model")) return searchedLess ? limits.all : limits.model;
+  return searchedLess ? limits.search : limits.check;
 }
 
 // A name may be given in both scripts, "Noa Bar / נועה בר"; the page shows the one it speaks.
