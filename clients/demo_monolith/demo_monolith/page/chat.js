@@ -2,7 +2,7 @@
 // an answer about one person must never stand on another person's page.
 
 import { call, Offline, Refused } from "/page/api.js";
-import { announce, button, byId, direction, el, focusWithKeys } from "/page/dom.js";
+import { announce, button, byId, direction, directionOfNote, el, focusWithKeys } from "/page/dom.js";
 import {
   clock,
   day,
@@ -294,7 +294,7 @@ function riskNode(risk) {
       risk.session_date && el("time", { datetime: risk.session_date }, day(risk.session_date)),
       risk.is_draft && el("span", { class: "badge" }, t("draft")),
     ),
-    el("blockquote", { dir: direction(risk.quote) }, risk.quote),
+    el("blockquote", { dir: directionOfNote(risk.quote) }, risk.quote),
     button(t(risk.session_id ? "openNote" : "openProfile"), () => ask.openSource(source), { class: "link" }),
   );
 }
@@ -318,16 +318,24 @@ const limitOf = (answer) =>
 // Paragraphs, simple lists and the lines of a course; anything else stays the text it is.
 function blocks(answer, cards, openCard) {
   const nodes = [];
-  for (const line of String(answer.answer ?? "").split("\n")) {
+  let said = null;
+  const lines = String(answer.answer ?? "").split("\n").filter((line) => line.trim());
+  for (const [place, line] of lines.entries()) {
     const item = /^\s*[-•*]\s+(.*)/.exec(line);
     const point = POINT.exec(line);
-    if (!line.trim()) continue;
     if (point) {
       nodes.push(pointNode(point, answer.language, (text) => withMarkers(text, cards, openCard)));
       continue;
     }
-    const dir = direction(line);
+    if (TITLE.test(line) && POINT.test(lines[place + 1] ?? "")) {
+      nodes.push(el("h4", { class: "part", dir: direction(line) }, line));
+      continue;
+    }
+    const whose = item ? null : whoseName(line, cards);
+    const dir = answer.language === "he" ? directionOfNote(line) : direction(line);
     const content = withMarkers(item ? item[1] : line, cards, openCard);
+    if (whose && whose !== said) nodes.push(el("h4", { class: "part", dir: "auto" }, whose));
+    said = whose;
     if (!item) nodes.push(el("p", { dir }, content));
     else if (nodes.at(-1)?.tagName === "UL") nodes.at(-1).append(el("li", { dir }, content));
     else nodes.push(el("ul", { dir }, el("li", { dir }, content)));
@@ -338,13 +346,25 @@ function blocks(answer, cards, openCard) {
 // "3.3.2026: what was said", or "3.3.2026, whose: what was said".
 const POINT = /^(\d{1,2}\.\d{1,2}\.\d{4})(?:, ([^:]*))?: (.*)$/;
 
+// A section's title: no sentence, and the lines of a course follow.
+const TITLE = /^[^.?!:[\]]+$/;
+
+// Of the whole practice an answer is about somebody: above lines that quote one client stands who it is.
+function whoseName(line, cards) {
+  if (scope.id) return null;
+  const markers = (line.match(/\[[\d,\s]+\]/g) ?? []).flatMap((part) => part.match(/\d+/g).map(Number));
+  const names = new Set(markers.map((marker) => cards.get(marker)?.client_name));
+  const [name] = names;
+  return names.size === 1 ? (name ?? null) : null;
+}
+
 // The days stand in one column on the side where the answer begins, whatever each quote is written in.
 function pointNode([, on, name, quote], language, marked) {
   return el(
     "p",
     { class: "point", dir: language === "he" ? "rtl" : "ltr" },
     el("span", { class: "when" }, el("bdi", {}, on), name && el("bdi", {}, name)),
-    el("span", { dir: direction(quote) }, marked(quote)),
+    el("span", { dir: directionOfNote(quote) }, marked(quote)),
   );
 }
 
@@ -352,15 +372,18 @@ function withMarkers(text, cards, openCard) {
   return text.split(/(\[\d+(?:\s*,\s*\d+)*\])/).flatMap((part) => {
     const markers = /^\[[\d,\s]+\]$/.test(part) ? part.match(/\d+/g).map(Number) : [];
     const known = markers.length > 0 && markers.every((marker) => cards.has(marker));
-    return known ? markers.map((marker) => markerNode(marker, openCard)) : [part];
+    return known ? markers.map((marker) => markerNode(marker, cards.get(marker), openCard)) : [part];
   });
 }
 
-const markerNode = (marker, openCard) =>
-  button(String(marker), () => openCard(marker), {
+// What reads like an order is labelled where it is read, and again at its source.
+function markerNode(marker, citation, openCard) {
+  const node = button(String(marker), () => openCard(marker), {
     class: "marker",
     "aria-label": t("source", { n: marker }),
   });
+  return citation.instruction_like ? [node, el("span", { class: "badge" }, t("instructionLike"))] : node;
+}
 
 function showCard(answer, marker) {
   const card = answer.querySelector(`[data-marker="${marker}"]`);
@@ -392,7 +415,7 @@ function cardNode(marker, citation) {
       citation.repaired && el("span", { class: "badge" }, t("repaired")),
       citation.instruction_like && el("span", { class: "badge" }, t("instructionLike")),
     ),
-    citation.quote && el("blockquote", { dir: direction(citation.quote) }, citation.quote),
+    citation.quote && el("blockquote", { dir: directionOfNote(citation.quote) }, citation.quote),
     open,
   );
 }

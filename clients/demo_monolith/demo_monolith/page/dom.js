@@ -29,11 +29,20 @@ export function announce(text) {
 // laid out backwards; where the first letter and most letters disagree, most letters decide.
 export function direction(text) {
   const letters = String(text ?? "").match(/[A-Za-z\u05d0-\u05ea]/g) ?? [];
-  const isHebrew = (letter) => letter >= "\u05d0";
   const mostlyHebrew = letters.filter(isHebrew).length * 2 > letters.length;
   if (!letters.length || isHebrew(letters[0]) === mostlyHebrew) return "auto";
   return mostlyHebrew ? "rtl" : "ltr";
 }
+
+// A note that has Hebrew in it at all is a Hebrew one with terms: "hop LSI 96%, כוח 94%" is read from the right,
+// although most of its letters are Latin. A word of Hebrew in three is enough.
+export function directionOfNote(text) {
+  const words = String(text ?? "").match(/[A-Za-z]+|[\u05d0-\u05ea]+/g) ?? [];
+  if (!words.length) return "auto";
+  return words.filter((word) => isHebrew(word[0])).length * 3 >= words.length ? "rtl" : "ltr";
+}
+
+const isHebrew = (letter) => letter >= "\u05d0";
 
 // Offsets from the service count code points; JavaScript counts UTF-16 units.
 export function cut(text, start, end) {

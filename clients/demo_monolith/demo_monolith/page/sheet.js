@@ -1,7 +1,7 @@
 // The side sheet: the list of notes, and one note or profile to read, correct, delete and restore.
 
 import { call, Refused } from "/page/api.js";
-import { announce, button, byId, cut, direction, el } from "/page/dom.js";
+import { announce, button, byId, cut, directionOfNote, el } from "/page/dom.js";
 import { day, fieldLabel, t } from "/page/texts.js";
 
 const SOAP = ["subjective", "objective", "assessment", "plan"];
@@ -126,7 +126,7 @@ function listItem(note) {
       !context.clientId && el("span", { dir: "auto" }, context.nameOf(note.client_id)),
       badges(note),
     ),
-    el("span", { class: "note-start", dir: direction(first) }, first),
+    el("span", { class: "note-start", dir: directionOfNote(first) }, first),
   );
   return el("li", { class: note.deleted_at ? "gone" : "" }, open);
 }
@@ -197,7 +197,7 @@ const fieldHead = (name, edit) =>
 function fieldText(row, name, citation) {
   const text = row[name];
   if (!text) return el("p", { class: "quiet" }, t("emptyField"));
-  const whole = (...content) => el("p", { class: "text", dir: direction(text) }, content);
+  const whole = (...content) => el("p", { class: "text", dir: directionOfNote(text) }, content);
   if (citation?.field_name !== name || citation.start == null) return whole(text);
   const [before, quoted, after] = cut(text, citation.start, citation.end);
   if (quoted === citation.quote) return whole(before, el("mark", {}, quoted), after);

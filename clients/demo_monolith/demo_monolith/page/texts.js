@@ -250,7 +250,7 @@ export const withheldText = (n) => (n === 1 ? t("withheldOne") : t("withheldMany
 export const riskUnreadText = (n) => (n === 1 ? t("riskUnreadOne") : t("riskUnreadMany", { n }));
 export const searchedText = (n) => (n === 1 ? t("searchedOne") : t("searched", { n }));
 
-// What an answer lacks, as a sentence. `lacks`: embedder, reranker, model; or budget alone.
+// What an answer lacks, as a sentence. `lacks`: embedder, reranker, model, entailment; or budget alone.
 export function limitText(lacks) {
   const { limits } = WORDS[language];
   if (lacks.includes("budget")) return limits.budget;
