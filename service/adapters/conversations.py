@@ -130,7 +130,8 @@ class PgConversations:
                 insert(turns).values(_turn_row(turn, keys, conversation=conversation))
             )
             if sources := _source_rows(turn, workspace):
-                await connection.execute(insert(turn_sources).values(sources))
+                # Row by row: a statement takes 32,767 values, and danger may be spoken of in more sentences.
+                await connection.execute(insert(turn_sources), sources)
 
     async def _require_open(self, connection: AsyncConnection, keys: WorkspaceKeys) -> None:
         """Nothing is said any more in a workspace that was shut while the answer was being written.

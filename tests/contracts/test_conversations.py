@@ -309,6 +309,16 @@ async def test_what_was_pinned_hides_and_goes_with_its_note(bench: Bench) -> Non
     assert await texts(bench, conversation) == [(None, ["from two", None])]
 
 
+async def test_any_number_of_sentences_is_kept(bench: Bench) -> None:
+    """A client of many years may have thousands that speak of danger, and all are pinned above every answer."""
+    note = a_note("one")
+    await bench.index(note)
+    risk = replace(said("danger", note), is_risk=True)
+    conversation = await add(bench, a_turn(*[risk] * 5_000))
+    [turn] = await bench.conversations.turns(conversation, user=USER, workspace=WORKSPACE)
+    assert [one.text for one in turn.sentences if one] == ["danger"] * 5_000
+
+
 async def test_the_days_that_were_searched_go_with_an_erased_note(bench: Bench) -> None:
     """One of them may have been the note's own; states and counts of the answer stay, other turns stay whole."""
     gone = a_note("one")
