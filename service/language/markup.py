@@ -41,7 +41,7 @@ _MARKUP = re.compile(
             r"\burl\s?\(|@import\b|\\(?:href|url|includegraphics)\b|\{\{.{0,99}}}",
             rf"{_HOST}(?:{_ENDINGS})(?![\w-]|\.\w)",
             rf"{_HOST}(?:{_BEFORE_PATH})(?::\d{{2,5}})?[/?#][\w%?=&./~#-]*\w",
-            rf"(?:{_LABEL}\.)+xn--|\bxn--[a-z0-9]",
+            r"\.xn--|\bxn--[a-z0-9]",
             r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{2,5})?/[\w?]",
             r"\w\s?(?:\[\.]|\(\.\)|\{\.}|\[dot]|\(dot\))\s?\w",
             r"\w\s+(?:dot|\.|נקודה)\s+(?:com|org|net|io|co|il|ru|xyz|קום)\b",

@@ -31,6 +31,9 @@ REACH_BACK = 4
 NEAR = (
     24  # Code points between "no" and the first danger it denies: "no current thoughts of suicide".
 )
+# Code points of a sentence that are read at once: what is found is weighed against all the rest, so that time would
+# grow with the square (0.5 s for 8,000), and a profile may be of any length.
+_WINDOW, _OVERLAP = 2_000, 400
 # What is so outweighs what may be, what was and what is not, where a sentence says several.
 _BY_WEIGHT: tuple[Polarity, ...] = ("present", "possible", "past", "denied")
 
@@ -65,11 +68,12 @@ def _in_field(field: str, text: str) -> Iterator[RiskSpan]:
 
 def _said(sentence: str) -> Mapping[RiskKind, Polarity]:
     """The kinds that a sentence speaks of, each with what it says of it."""
-    text = " ".join(_read(sentence))
-    found = _found(text)
     polarities: dict[RiskKind, list[Polarity]] = {}
-    for one in found:
-        polarities.setdefault(one.sign.kind, []).append(_polarity(text, one, found))
+    for start in range(0, max(1, len(sentence) - _OVERLAP), _WINDOW - _OVERLAP):
+        text = " ".join(_read(sentence[start : start + _WINDOW]))
+        found = _found(text)
+        for one in found:
+            polarities.setdefault(one.sign.kind, []).append(_polarity(text, one, found))
     return {kind: min(said, key=_BY_WEIGHT.index) for kind, said in polarities.items()}
 
 

@@ -122,12 +122,17 @@ def _nearly(word: str) -> tuple[str, ...]:
 
 
 _TERMS, _OTHERS = _words("misspelled"), _words("not them")
+_LONGEST = max(map(len, _TERMS | _OTHERS))
 _SLIPS = {slip: term for term in sorted(_TERMS) for slip in _nearly(term)}
 
 
 def spelled_rightly(word: str) -> str:
     """The term that a word in normal form misspells by a letter, behind whatever prefix; else the word itself."""
     for prefix, bare in _bare(word):
+        if (
+            len(bare) > _LONGEST + 1
+        ):  # As many readings as letters: of 100,000 in a row they would be 10 GB.
+            continue
         if bare in _TERMS or bare in _OTHERS:
             return word
         if slip := next((one for one in _nearly(bare) if one in _SLIPS), None):

@@ -15,7 +15,8 @@ _ABBREVIATIONS = frozenset(
 # These also end sentences often, so a capital letter after them does end one.
 _SOFT = frozenset({"etc", "wk", "mo", "yr", "yrs", "mg", "ml", "pt", "no"})
 
-_END = re.compile(r"[.!?…]+[\"'”’״)\]]*(?=\s)|\n+|\r+|[\u2028\u2029]")
+# A run of marks is looked at once, from its first: 5,000 question marks took 0.4 s.
+_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’״)\]]*(?=\s)|\n+|\r+|[\u2028\u2029]")
 _BULLET = re.compile(r"[ \t]*(?:[-–—*•·●▪◦‣]+|\d{1,3}[.)]|[א-ת][.)])[ \t]+")
 _LIST_NUMBER = re.compile(r"(?:^|[.!?:;,])\s*(?:\d{1,2}|[א-ת])$")
 _LOOK_BACK = 40  # Code points before a full stop that decide what it is; longer "words" are none.

@@ -1,5 +1,7 @@
 """Links and markup, and the writing of clinicians that looks like them."""
 
+from time import process_time
+
 import pytest
 
 from service.language.markup import has_markup
@@ -96,3 +98,11 @@ def test_links_images_and_tags_are_seen_in_every_shape(text):
 def test_clinical_writing_is_no_markup(text):
     """Levels, initials, comparisons, scores and missing blanks behind full stops are how notes are written."""
     assert not has_markup(text)
+
+
+@pytest.mark.parametrize("text", ["a." * 8_000, f"{'a' * 62}." * 250])
+def test_a_long_row_of_labels_takes_no_long_time(text):
+    """Whatever a model writes is looked at while others wait."""
+    started = process_time()
+    has_markup(text)
+    assert process_time() - started < 1

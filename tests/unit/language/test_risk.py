@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 from typing import get_args
 
 import pytest
@@ -198,3 +199,20 @@ def test_every_span_is_a_sentence_once_a_kind(fields):
 def test_any_text_can_be_read(text):
     """No text makes it fail or hang."""
     risk_spans({"plan": text})
+
+
+@pytest.mark.parametrize("text", ["ה" * 60_000, "no suicide and no thoughts of harming " * 1_500])
+def test_time_grows_with_the_text_alone(text):
+    """A profile may be of any length, and hold a pasted image or a page without a full stop."""
+    started = process_time()
+    risk_spans({"notes": text})
+    assert process_time() - started < 5
+
+
+def test_danger_is_found_wherever_a_long_sentence_speaks_of_it():
+    """It is still one span, of the whole sentence."""
+    for place in (0, 1_590, 1_990, 4_000):
+        text = f"{'walks, ' * (place // 7)}cuts herself again, {'walks, ' * 300}home."
+        assert [(one.kind, one.start, one.end) for one in risk_spans({"plan": text})] == [
+            ("self_harm", 0, len(text))
+        ]

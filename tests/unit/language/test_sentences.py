@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -49,3 +50,11 @@ def test_sentences_are_in_order_and_lose_only_list_marks(text):
     assert all(text[start:end].strip() for start, end in spans)
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans))
     assert all(re.fullmatch(r"[-•.)\dא-ת]*", part) for part in re.split(r"[\x00\s]+", left))
+
+
+@pytest.mark.parametrize("text", ["?" * 50_000, '?"' * 25_000, "…" * 50_000 + '"' * 50_000])
+def test_a_long_row_of_marks_takes_no_long_time(text):
+    """A question may be nothing else, and the list of conversations reads each of them for its title."""
+    started = process_time()
+    assert sentences(f"{text}a") == [(0, len(text) + 1)]
+    assert process_time() - started < 1
