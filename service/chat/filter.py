@@ -6,7 +6,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from service.chat.grounding import Support, repair, support
-from service.chat.output_guard import Naming, guarded, nobody
+from service.chat.output_guard import Naming, Orders, guarded, nobody
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import (
     MOST_SOURCES,
@@ -19,6 +19,7 @@ from service.domain.answers import (
 )
 from service.errors import ModelUnavailable
 from service.language.chunking import LIMIT
+from service.language.injection import orders_in
 from service.language.sentences import sentences
 from service.ports import CallContext, Entailment, EntailmentModel
 from service.telemetry.metrics import CLAIMS_REPAIRED, CLAIMS_WITHHELD
@@ -70,14 +71,15 @@ async def judged(
     context: CallContext,
     others: Naming = nobody,
     quoted: bool = False,
+    orders: Orders = orders_in,
 ) -> Verdict:
     """By rules, then by a model where there is one; what they do not let pass is repaired once, or withheld.
 
     A note's own words need no model. What rules can follow is shown unless a model says no; what they cannot, only if
     it says yes. A model that is away leaves it to the rules, and the meter tells. `others` and `quoted` are as for
-    `objection`.
+    `objection`; `orders` may remember what notes hold of them, for one answer.
     """
-    found, data = _supported(claim, passages, others, quoted=quoted)
+    found, data = _supported(claim, passages, others, quoted=quoted, orders=orders)
     if found.how == "verbatim":
         return Verdict(claim, found.spans)
     said = await _confirmed(claim, found.spans, data, entailment, context)
@@ -88,7 +90,12 @@ async def judged(
 
 
 def _supported(
-    claim: Claim, passages: Sequence[Passage], others: Naming, *, quoted: bool
+    claim: Claim,
+    passages: Sequence[Passage],
+    others: Naming,
+    *,
+    quoted: bool,
+    orders: Orders = orders_in,
 ) -> tuple[Support, Sequence[Passage]]:
     """What rules make of it, and the passages they read; for what must not be shown at all, no support."""
     by_id = {passage.id: passage for passage in passages}
@@ -96,7 +103,7 @@ def _supported(
         return Support("none", reason="uncited"), ()
     if any(name not in by_id for name in claim.passage_ids):
         return Support("none", reason="unknown_passage"), ()
-    reason, data = guarded(claim, passages, others=others, quoted=quoted)
+    reason, data = guarded(claim, passages, others=others, quoted=quoted, orders=orders)
     return Support("none", reason=reason) if reason else support(claim.text, data), data
 
 

@@ -13,6 +13,8 @@ from service.retrieval.people import NOBODY, Named
 
 Naming = Callable[[str], Named]
 """Whom of the practice's clients a text names."""
+Orders = Callable[[str], Sequence[tuple[int, int]]]
+"""Where a text speaks to a model: `orders_in`, or what remembers it for one answer."""
 AROUND = 1_000  # Code points on either side of a quote: the sentence before it and the one behind.
 
 
@@ -36,21 +38,30 @@ def objection(
 
 
 def sources(
-    claim: Claim, passages: Sequence[Passage], *, quoted: bool = False
+    claim: Claim,
+    passages: Sequence[Passage],
+    *,
+    quoted: bool = False,
+    orders: Orders = orders_in,
 ) -> Sequence[Passage]:
     """The passages that a sentence cites, with blanks for orders: what may support, confirm or repair it.
 
     Every offset stays.
     """
     cited = _cited(claim, passages)
-    return cited if quoted else [_data(passage) for passage in cited]
+    return cited if quoted else [_data(passage, orders) for passage in cited]
 
 
 def guarded(
-    claim: Claim, passages: Sequence[Passage], *, others: Naming = nobody, quoted: bool = False
+    claim: Claim,
+    passages: Sequence[Passage],
+    *,
+    others: Naming = nobody,
+    quoted: bool = False,
+    orders: Orders = orders_in,
 ) -> tuple[WithheldReason | None, Sequence[Passage]]:
     """The `objection` to a sentence, and its `sources`, which are read once for both."""
-    cited, data = _cited(claim, passages), sources(claim, passages, quoted=quoted)
+    cited, data = _cited(claim, passages), sources(claim, passages, quoted=quoted, orders=orders)
     if has_markup(claim.text):
         return "markup", data
     if repeats_instructions(claim.text):
@@ -58,6 +69,12 @@ def guarded(
     if _names_another(claim, cited, others):
         return "other_client", data
     return ("instruction" if _obeys(claim, cited, data) else None), data
+
+
+def look_through(passages: Sequence[Passage], orders: Orders) -> None:
+    """Every note of the passages for what it says to a model, so that `orders` remembers it."""
+    for passage in passages:
+        orders(_whole(passage)[0])
 
 
 def reads_like_order(passage: Passage, span: Span) -> bool:
@@ -91,10 +108,10 @@ def _obeys(claim: Claim, cited: Sequence[Passage], data: Sequence[Passage]) -> b
     return support(claim.text, cited).how != "none"
 
 
-def _data(passage: Passage) -> Passage:
+def _data(passage: Passage, orders: Orders) -> Passage:
     """The passage without orders, and without a name that is one: words of a name count as known to the reader."""
     text, chunk = list(passage.chunk.text), passage.chunk
-    for start, end in _orders_in(passage):
+    for start, end in _orders_in(passage, orders):
         text[start:end] = " " * (end - start)
     name = passage.client_name
     if reads_like_instruction(name) or has_markup(name):
@@ -102,11 +119,11 @@ def _data(passage: Passage) -> Passage:
     return replace(passage, chunk=replace(chunk, text="".join(text)), client_name=name)
 
 
-def _orders_in(passage: Passage) -> Iterator[tuple[int, int]]:
+def _orders_in(passage: Passage, orders: Orders) -> Iterator[tuple[int, int]]:
     """Within the passage's text."""
     (text, at), chunk = _whole(passage), passage.chunk
     start, end = at + chunk.start, at + chunk.end
-    for first, last in orders_in(text):
+    for first, last in orders(text):
         if first < end and start < last:
             yield max(first, start) - start, min(last, end) - start
 

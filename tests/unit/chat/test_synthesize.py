@@ -1,5 +1,6 @@
 """A model's stream, cut into sentences and judged one by one."""
 
+from threading import current_thread, main_thread
 from types import SimpleNamespace
 
 import pytest
@@ -265,3 +266,31 @@ async def test_tokens_are_counted_by_kind():
     before = counted("input"), counted("output")
     await told(TextDelta("Slept."), Finished("complete", Usage(7, 3)))
     assert (counted("input") - before[0], counted("output") - before[1]) == (7, 3)
+
+
+async def test_a_note_is_looked_through_once_and_beside_the_loop(monkeypatch):
+    """However many sentences lean on it: a long one takes 0.3 s, and other questions wait on the loop."""
+    looked: list[tuple[str, bool]] = []
+
+    def orders(text: str) -> list[tuple[int, int]]:
+        looked.append((text, current_thread() is main_thread()))
+        return []
+
+    monkeypatch.setattr("service.chat.synthesize.orders_in", orders)
+    passage = a_passage("Takes 5 mg daily. Slept well.")
+    model = ScriptedModel(
+        TextDelta("Takes 5 mg daily. Slept well."),
+        CitationDelta(0, 17, ("p1",)),
+        CitationDelta(18, 29, ("p1",)),
+        DONE,
+    )
+    runtime = SimpleNamespace(
+        context=SimpleNamespace(
+            model=model, spare=SimpleNamespace(model="spare"), entailment=None, calls=a_context()
+        ),
+        stream_writer=lambda event: None,
+    )
+    found = Found((passage,), ranked=(), considered=1)
+    told = await synthesize({"question": QUESTION, "found": found}, runtime)
+    assert [one.admitted for one in told["verdicts"]] == [True, True]
+    assert looked == [("Takes 5 mg daily. Slept well.", False)]
