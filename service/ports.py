@@ -494,7 +494,7 @@ class ChunkStore(Protocol):
     ) -> Sequence[RiskNote]:
         """The clients' notes that speak of danger, newest first, and last the profiles, which have no day.
 
-        A note indexed before this was kept is missing until it is looked at again.
+        One indexed before this was kept may speak of it: until it is looked at again it is among them, without spans.
         """
         ...
 

@@ -213,8 +213,8 @@ class PgChunkStore:
         self, clients: Collection[ClientId], keys: WorkspaceKeys
     ) -> Sequence[RiskNote]:
         async with self.database.tenant_tx(keys.workspace) as connection:
-            rows = (await connection.execute(_sealed_of(clients, keys.workspace))).all()
-        return [note for row in rows if (note := risk_in(row, keys)).spans]
+            rows = (await connection.execute(_searched_of(clients, keys.workspace))).all()
+        return [note for row in rows if (note := risk_in(row, keys))]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         known = select(note_catalogue.c.entity_id).where(
@@ -591,22 +591,25 @@ def _bag_place(ref: NoteRef) -> tuple[str, ...]:
 
 
 def _named(workspace: WorkspaceId) -> Any:
-    return _sealed(workspace, note_catalogue.c.entity == "clients")
-
-
-def _sealed_of(clients: Collection[ClientId], workspace: WorkspaceId) -> Any:
+    """A client of whom nothing is sealed was not looked at since names are, and is not there."""
     table = note_catalogue
+    return _rows_of(workspace, table.c.entity == "clients", table.c.sealed.is_not(None))
+
+
+def _searched_of(clients: Collection[ClientId], workspace: WorkspaceId) -> Any:
+    table = note_catalogue
+    searched = table.c.client_id.in_(clients), table.c.is_searched, table.c.state != "archived"
     newest = table.c.day.desc().nulls_last(), table.c.entity, table.c.entity_id
-    return _sealed(workspace, table.c.client_id.in_(clients)).order_by(*newest)
+    return _rows_of(workspace, *searched).order_by(*newest)
 
 
-def _sealed(workspace: WorkspaceId, chosen: ColumnElement[bool]) -> Any:
-    """What it takes to open a row; one that nobody has looked at since something is sealed of it is not there."""
+def _rows_of(workspace: WorkspaceId, *chosen: ColumnElement[bool]) -> Any:
+    """What it takes to open a row."""
     table = note_catalogue
     return select(
         *(table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.client_id, table.c.day),
         *(table.c.key_epoch, table.c.sealed),
-    ).where(table.c.workspace_id == workspace, table.c.sealed.is_not(None), chosen)
+    ).where(table.c.workspace_id == workspace, *chosen)
 
 
 def _ref(row: Row[Any]) -> NoteRef:

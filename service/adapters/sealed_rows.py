@@ -42,10 +42,13 @@ def names_in(row: Row[Any], keys: WorkspaceKeys) -> Person:
     return Person(ClientId(row.entity_id), first, last)
 
 
-def risk_in(row: Row[Any], keys: WorkspaceKeys) -> RiskNote:
-    """Of any row; a client's from before risk was kept has none in it. Raises KeyUnavailable, SealBroken."""
-    kept = json.loads(_open(row, keys)).get("risk", ())
-    spans = tuple(RiskSpan(*one) for one in kept)
+def risk_in(row: Row[Any], keys: WorkspaceKeys) -> RiskNote | None:
+    """Of any row; None where it speaks of none. Raises KeyUnavailable, SealBroken."""
+    kept = json.loads(_open(row, keys)).get("risk") if row.sealed else None
+    if kept == []:
+        return None
+    # One from before risk was kept has none in it: nobody knows yet.
+    spans = tuple(RiskSpan(*one) for one in kept or ())
     return RiskNote(_ref(row), ClientId(row.client_id), row.day, spans)
 
 

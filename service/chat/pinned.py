@@ -38,7 +38,9 @@ async def pinned(question: Question, found: Found, context: ChatContext) -> Chat
 async def _marked(
     question: Question, found: Found, clients: frozenset[ClientId], context: ChatContext
 ) -> tuple[Sequence[tuple[Note, str]], int]:
-    """The notes that the index marked, but for those already read; and how many of them cannot be read."""
+    """The notes that the index marked, or that nobody looked at since it marks any, but for those already read; and
+    how many of them cannot be read.
+    """
     workspace, held = context.principal.workspace, {note.ref for note, _ in found.read}
     marked = await context.store.risks(workspace=workspace, clients=clients)
     wanted = [(one.ref, one.client) for one in marked if one.ref not in held]

@@ -25,7 +25,7 @@ class RiskSpan:
 
 @dataclass(frozen=True, slots=True)
 class RiskNote:
-    """A note that speaks of danger, and where, as its text was when it was indexed."""
+    """A note that speaks of danger, and where, as its text was when it was indexed; without `spans`, nobody knows."""
 
     ref: NoteRef
     client: ClientId
