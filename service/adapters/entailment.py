@@ -69,6 +69,6 @@ def _in_json(said: str) -> str:
     """A verdict that is given twice is none."""
     try:
         pairs = json.loads(said, object_pairs_hook=tuple)
-    except ValueError:
+    except (ValueError, RecursionError):  # thousands of braces, one in the other
         return ""
     return pairs[0][1] if len(pairs) == 1 and pairs[0][0] == VERDICT else ""
