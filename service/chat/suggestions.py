@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from service.chat.days import day_text
 from service.chat.modes.client import confirmed
@@ -127,7 +127,7 @@ async def suggested(state: ChatState, context: ChatContext, *, found_any: bool) 
     else:
         within = replace(state["found"].within, period=None, sessions=None)
         held = await context.store.sessions(workspace=context.principal.workspace, within=within)
-        candidates = [*_of_days(held, asker)]
+        candidates = [*islice(_of_days(held, asker), LOOKED_AT)]  # each is 2 ms to understand
     offered: list[str] = []
     for one in dict.fromkeys(candidates):
         if len(offered) < MOST and await _is_answered(one, asker, held, context):

@@ -109,3 +109,18 @@ async def test_of_nobody_and_of_a_client_without_notes_there_is_none(practice, c
     """A question of the whole practice may be about anybody."""
     answer = await practice.ask("Does she have a cat?", client)
     assert answer.suggestions == []
+
+
+async def test_few_days_are_tried(monkeypatch):
+    """Also where none of them will do, of a client with a session every other day for years."""
+    tried: list[str] = []
+
+    async def no(text: str, *_: object) -> bool:
+        tried.append(text)
+        return False
+
+    monkeypatch.setattr("service.chat.suggestions._is_answered", no)
+    held = Practice()
+    await held.keep(*(on(f"2026-{1 + n // 14:02}-{1 + n % 14:02}", "Slept.") for n in range(60)))
+    assert (await held.ask("Does she have a cat?", CLIENT)).suggestions == []
+    assert len(tried) == 20
