@@ -39,7 +39,8 @@ ALTER TABLE switches ADD CONSTRAINT switches_name_check
 CONTENT_TABLES = ("feedback",)
 
 GRANTS = """
-GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO pazpaz_ai_api, pazpaz_ai_worker;
+GRANT SELECT, INSERT, UPDATE ON feedback TO pazpaz_ai_api, pazpaz_ai_worker;
+GRANT DELETE ON feedback TO pazpaz_ai_worker;
 """
 
 

@@ -193,6 +193,7 @@ async def test_no_login_of_the_service_has_more_than_it_needs(owner: Owner) -> N
     for table in (*index, "work", "tombstones", "event_ids"):
         assert (table, "DELETE") not in api
     assert {right for table, right in api if table in index - {"workspace_keys"}} == {"SELECT"}
+    assert ("feedback", "DELETE") not in api  # it goes with its turn, by the owner of the table
     owned = await _column(
         owner,
         "SELECT c.relname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner"
