@@ -10,9 +10,14 @@ from service.language.said import counted_he, day_said, days_said, number_en, nu
 
 
 def not_found(
-    search: SearchStatement, question: Question, *, today: date, degraded: Sequence[Lack] = ()
+    search: SearchStatement,
+    question: Question,
+    *,
+    today: date,
+    degraded: Sequence[Lack] = (),
+    withheld: int = 0,
 ) -> str:
-    """How many notes of which days were searched, what was not, and why it was no full search.
+    """How many notes of which days were searched, what was not, why it was no full search, and what was held back.
 
     `today` decides which days need their year.
     """
@@ -20,7 +25,15 @@ def not_found(
     parts = told(search, question, today)
     less = _searched_less(degraded)[question.language] if degraded else ""
     crossed = not_crossed(search, question.language)
-    return " ".join(filter(None, (f"{'; '.join(parts)}.", less, crossed)))
+    held = _held_back(withheld, question.language) if withheld else ""
+    return " ".join(filter(None, (f"{'; '.join(parts)}.", held, less, crossed)))
+
+
+def _held_back(count: int, language: Language) -> str:
+    """Something was written, and may not be shown: "not found" alone would be no whole truth."""
+    if language == "he":
+        return "משפט אחד לא הוצג." if count == 1 else f"{count} משפטים לא הוצגו."
+    return "One sentence is held back." if count == 1 else f"{count} sentences are held back."
 
 
 def _searched_less(degraded: Sequence[Lack]) -> dict[Language, str]:

@@ -33,6 +33,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     found = _status_of(state)
     degraded = lacking(runtime.context.calls.meter)
     today = runtime.context.clock().astimezone(UTC).date()  # as the days of notes are kept
+    withheld = len(verdicts) - len(admitted)
     head = heading.text if heading else ""
     # In a thread: of each of forty quotes it is looked up whether it reads like an order, 10 ms each.
     text, citations = await asyncio.to_thread(cite, admitted, passages, heading=head)
@@ -45,13 +46,16 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
         DEGRADED.labels(part=part, reason=why).inc()
     return {
         "answer": Answer(
-            text=text or not_found(state["search"], question, today=today, degraded=degraded),
+            text=text
+            or not_found(
+                state["search"], question, today=today, degraded=degraded, withheld=withheld
+            ),
             status="degraded" if degraded else _honest(found, state["search"]),
             language=question.language,
             citations=citations,
             search=state["search"],
             retrieved_count=len({passage.note.ref for passage in passages}),
-            withheld=len(verdicts) - len(admitted),
+            withheld=withheld,
             model=state.get("written_by", NO_MODEL),
             # "Not found" leans on no note, as in any other answer.
             heading=heading if found != "abstained" else None,

@@ -56,18 +56,19 @@ _FRAMES: tuple[tuple[Form, re.Pattern[str]], ...] = (
         "summary",
         _pattern(
             rf"{_EN_PLEASE}{_EN_GIVE}{_EN_WHOSE}(?:summari[sz]e|summary|overview|recap|sum\s+up)(?:\s+|$){_EN_WHOSE}"
-            rf"(?:{_EN_WHO}{_EN_COURSE}(?!\w)|(?=\W*$)){_EN_SO_FAR}",
+            rf"(?:{_EN_WHO}{_EN_COURSE}(?!\w)|(?=\W*$)|(?=\w)){_EN_SO_FAR}",
             rf"^\W*how\s+(?:has|did|is|was)\s+{_EN_WHOSE}{_EN_COURSE}\s+(?:gone|go|going|been|been\s+going)(?!\w){_EN_SO_FAR}",
             rf"{_HE_PLEASE}(?:סכם|סכמי|תסכם|תסכמי|לסכם|סיכום|תקציר|סקירה|סיכמי)"
             r"(?:\s+(?:לי|בבקשה|קצר|קצרה|של|את|כל|על|מלא))*"
-            rf"(?:\s+{_HE_COURSE}(?!\w)|(?=\W*$))(?:\s+(?:עד\s+(?:כה|עכשיו|היום)|של|עם))*",
+            rf"(?:\s+{_HE_COURSE}(?!\w)|(?=\W*$)|(?=\s+\w))(?:\s+(?:עד\s+(?:כה|עכשיו|היום)|של|עם))*",
         ),
     ),
 )
 # What a session was about, in words that leave nothing to look for: its time, or that it was planned, says it all.
 _PLANNED = _pattern(
-    r"\b(?:what|which)\s+(?:(?:did|have|had)\s+(?:i|we)\s+plan(?:ned)?|was\s+planned|(?:is|was|['’]s)\s+(?:the|my|our|her|his)\s+plan)"
-    r"(?!\w)(?:\s+for\s+(?:(?:the|our|her|his)\s+)?next\s+(?:session|meeting|time|week|appointment))?(?:\s+last\s+time)?(?:\s+(?:for|with))?",
+    r"\b(?:what|which)\s+(?:(?:did|have|had)\s+(?:i|we)\s+(?:plan(?:ned)?|agreed?|decided?)"
+    r"|was\s+(?:planned|agreed|decided)|(?:is|was|['’]s)\s+(?:the|my|our|her|his)\s+plan)"
+    r"(?!\w)(?:\s+(?:on|upon))?(?:\s+for\s+(?:(?:the|our|her|his)\s+)?next\s+(?:session|meeting|time|week|appointment))?(?:\s+last\s+time)?(?:\s+(?:for|with))?",
     r"(?<!\w)ו?מה\s+(?:תכננתי|תכננו|תוכנן|ה?תו?כנית)(?!\w)(?:\s+(?:ל?פגישה\s+הבאה|להמשך|לפעם\s+הבאה))?(?:\s+(?:עם|של|עבור))?",
 )
 

@@ -63,6 +63,9 @@ _PLACES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Place]], ...] = 
         (rf"{_EN_IN}session\s+before\s+(?:the\s+)?last(?:\s+one)?", _last_but_one),
         (rf"{_EN_IN}(?:penultimate|(?:second|next)[\s-]to[\s-]last)\s+session", _last_but_one),
         (rf"{_EN_IN}session\s+(?:number\s+|no\.?\s*|#)?(?P<n>\d{{1,3}})", _numbered),
+        # At the end of a question alone: "the last time she had a headache" is no session.
+        (r"(?<!the\s)last\s+(?P<n>)time(?:\s+we\s+(?:met|spoke|talked)|(?=\W*$))", _newest),
+        (r"ו?בפעם\s+(?P<n>)(?:הקודמת|שעברה|האחרונה)(?=\W*$)", _newest),
         (rf"{_HE_IN}{_HE_ONE}\s+(?P<n>){_HE_LAST}", _newest),
         (rf"{_HE_IN}(?P<n>{HE_NUMBER})\s+ה?{_HE_MANY}\s+{_HE_LASTS}", _newest),
         (rf"{_HE_IN}(?P<n>{HE_NUMBER})\s+ה?{_HE_MANY}\s+{_HE_FIRSTS}", _oldest),

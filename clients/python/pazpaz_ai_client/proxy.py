@@ -1,6 +1,7 @@
 """The thin proxy in PazPaz: the page talks to PazPaz, PazPaz talks to the AI service."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
@@ -12,13 +13,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from pazpaz_ai_client._edges import BodyTooLarge, problem, read_body
+from pazpaz_ai_client._edges import BodyTooLarge, problem, problem_body, read_body
 from pazpaz_ai_client.signing import usable_request_id
 
 MAX_BODY = 64 * 1024
 TIMEOUT = httpx.Timeout(60, connect=2, pool=2)  # the service beats at least every 10 s
 UPSTREAM_PREFIX = "/api/v1/ai/agent"
 EVENT_STREAM = "text/event-stream"
+EVENT_END = b"\n\n"
+LAST_EVENTS = (b"event: done", b"event: error")
 BROWSER_LEFT = 499  # as nginx writes it into its log; nobody is there to read it
 
 _SENT_ON = ("Content-Type", "Accept", "Accept-Language", "X-Request-ID")
@@ -89,7 +92,8 @@ class _Proxy:
         try:
             body = await read_body(request, MAX_BODY)
             async with AsyncExitStack() as held:
-                exchange = self._exchange(self._outgoing(request, path, token, body), held)
+                outgoing = self._outgoing(request, path, token, body)
+                exchange = self._exchange(outgoing, held, last_word=_broken(request))
                 response = await _unless_left(exchange, request.receive)
                 held.pop_all()  # from here on the relay closes it
                 return response
@@ -114,12 +118,14 @@ class _Proxy:
             extensions={"timeout": TIMEOUT.as_dict()},
         )
 
-    async def _exchange(self, outgoing: httpx.Request, held: AsyncExitStack) -> Response:
+    async def _exchange(
+        self, outgoing: httpx.Request, held: AsyncExitStack, *, last_word: bytes
+    ) -> Response:
         client = self._client if isinstance(self._client, httpx.AsyncClient) else self._client()
         answer = await client.send(outgoing, stream=True, auth=None, follow_redirects=False)
         held.push_async_callback(answer.aclose)
         if _is_stream(answer):
-            return _Relay(answer)
+            return _Relay(answer, last_word)
         try:
             content = await answer.aread()
         finally:
@@ -130,8 +136,8 @@ class _Proxy:
 class _Relay(StreamingResponse):
     """Passes events on as they come, and hangs up on the service when the browser has left."""
 
-    def __init__(self, answer: httpx.Response) -> None:
-        super().__init__(_events(answer), status_code=answer.status_code)
+    def __init__(self, answer: httpx.Response, last_word: bytes) -> None:
+        super().__init__(_events(answer, last_word), status_code=answer.status_code)
         self.raw_headers = [(k.lower().encode(), v.encode()) for k, v in _stream_headers(answer)]
         self._answer = answer
 
@@ -173,13 +179,33 @@ async def _left(receive: Receive) -> bool:
         return False
 
 
-async def _events(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _events(answer: httpx.Response, last_word: bytes) -> AsyncIterator[bytes]:
+    """Whole events as they come. A stream that does not end with a last event of its own ends with `last_word`.
+
+    The status is out already, and a killed service says nothing: without it the page would wait, or trust a part.
+    """
+    rest, has_ended = b"", False
     try:
         async for part in answer.aiter_bytes():
-            yield part
+            whole, mark, rest = (rest + part).rpartition(EVENT_END)
+            if mark:
+                has_ended = has_ended or _is_last(whole)
+                yield whole + mark
     except httpx.HTTPError as exc:
-        # The status is out already. A stream without `done` is one the page must not trust.
         log.warning("stream broke: error=%s", type(exc).__name__)
+    if not has_ended:
+        yield last_word
+
+
+def _is_last(events: bytes) -> bool:
+    return any(event.startswith(LAST_EVENTS) for event in events.split(EVENT_END))
+
+
+def _broken(request: Request) -> bytes:
+    """The event `error` of a stream that broke off, in the shape of the service's own."""
+    body = json.loads(problem_body(503, _AWAY[_language(request)], _request_id(request)))
+    told = json.dumps({**body, "code": "stream_broken", "retry_after": 5}, ensure_ascii=False)
+    return f"event: error\ndata: {told}\n\n".encode()
 
 
 def _is_stream(answer: httpx.Response) -> bool:
@@ -199,6 +225,12 @@ def _stream_headers(answer: httpx.Response) -> list[tuple[str, str]]:
 def _refusal(
     request: Request, status: int, details: dict[str, str], headers: dict[str, str] | None = None
 ) -> Response:
-    language = "he" if request.headers.get("Accept-Language", "").startswith("he") else "en"
-    request_id = usable_request_id(request.headers.get("X-Request-ID", ""))
-    return problem(status, details[language], request_id, headers)
+    return problem(status, details[_language(request)], _request_id(request), headers)
+
+
+def _language(request: Request) -> str:
+    return "he" if request.headers.get("Accept-Language", "").startswith("he") else "en"
+
+
+def _request_id(request: Request) -> str:
+    return usable_request_id(request.headers.get("X-Request-ID", ""))

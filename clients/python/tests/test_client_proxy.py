@@ -1,6 +1,7 @@
 """The thin proxy, between a browser and a service that are both played here."""
 
 import asyncio
+import json
 from uuid import UUID
 
 import httpx
@@ -239,7 +240,7 @@ def a_stream():
 
 
 async def test_events_pass_as_they_come():
-    """Each part reaches the browser before the next one exists, with buffering switched off."""
+    """Each event reaches the browser before the next one exists, with buffering switched off."""
     events, upstream = a_stream()
     browser = Browser(an_app(upstream))
     asking = browser.ask()
@@ -248,12 +249,35 @@ async def test_events_pass_as_they_come():
     headers = dict(start["headers"])
     assert headers[b"x-accel-buffering"] == b"no"
     assert headers[b"content-type"] == b"text/event-stream; charset=utf-8"
-    for part in (b"event: token\n", b"data: x\n\n"):
+    for part in (b"event: token\ndata: x\n\n", b": beat\n\n", b"event: done\ndata: {}\n\n"):
         events.parts.put_nowait(part)
         assert (await browser.received.get())["body"] == part
     events.parts.put_nowait(None)
     await asking
+    assert browser.received.get_nowait()["body"] == b""
     assert events.closed.is_set()
+
+
+@pytest.mark.parametrize("end", [None, httpx.ReadError("reset")], ids=["ends", "breaks"])
+async def test_a_stream_that_breaks_off_ends_with_an_error(end):
+    """A service that is killed says nothing; half an event is not passed on, and the page is told in its language."""
+    events, upstream = a_stream()
+    browser = Browser(an_app(upstream))
+    asking = browser.ask()
+    await browser.received.get()
+    for part in (b"event: token\nda", b"ta: x\n\nevent: don", b"e\ndata: {", end):
+        events.parts.put_nowait(part)
+    await asking
+    bodies = []
+    while not browser.received.empty():
+        bodies.append(browser.received.get_nowait()["body"])
+    assert bodies[0] == b"event: token\ndata: x\n\n"
+    name, data = bodies[1].decode().strip().split("\n")
+    told = json.loads(data.removeprefix("data: "))
+    assert name == "event: error"
+    assert (told["status"], told["code"], told["retry_after"]) == (503, "stream_broken", 5)
+    assert told["detail"].startswith("The assistant is not available")
+    assert bodies[2:] == [b""]
 
 
 async def test_a_browser_that_leaves_stops_the_service():
@@ -363,19 +387,19 @@ async def test_who_stays_is_answered_behind_any_middleware(dispatch):
     assert browser.received.get_nowait()["status"] == 200
 
     events, upstream = a_stream()
-    for part in (b"data: x\n\n", None):
+    for part in (b"event: done\ndata: x\n\n", None):
         events.parts.put_nowait(part)
     browser = Browser(behind(dispatch, an_app(upstream)))
     await asyncio.wait_for(browser.ask(), 5)
     sent = [browser.received.get_nowait() for _ in range(browser.received.qsize())]
-    assert b"".join(message.get("body", b"") for message in sent) == b"data: x\n\n"
+    assert b"".join(message.get("body", b"") for message in sent) == b"event: done\ndata: x\n\n"
 
 
 async def test_a_stream_that_breaks_just_ends():
     """A broken stream has no `done`, and no error of ours inside it."""
     events, upstream = a_stream()
     browser = Browser(an_app(upstream))
-    events.parts.put_nowait(b"data: x\n\n")
+    events.parts.put_nowait(b"event: done\ndata: x\n\n")
     events.parts.put_nowait(httpx.ReadError("x"))
 
     await asyncio.wait_for(browser.ask(), 1)

@@ -208,3 +208,15 @@ def test_a_year_is_told_where_it_is_not_this_one(first: date, length: int) -> No
         assert told == ([] if last.year == TODAY.year else [last.year])
     else:
         assert told == [first.year, last.year]
+
+
+@pytest.mark.parametrize(
+    ("count", "language", "told"),
+    [
+        (1, "en", "9 July. One sentence is held back."),
+        (2, "he", "9 ביולי. 2 משפטים לא הוצגו."),
+    ],
+)
+def test_what_was_held_back_is_told(count: int, language: str, told: str) -> None:
+    """Something was written and may not be shown, so "not found" alone would be no whole truth."""
+    assert said(a_search(14), language, withheld=count).endswith(told)

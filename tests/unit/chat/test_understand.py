@@ -87,6 +87,11 @@ async def formed(text: str, *, earlier=(), **more) -> str:
         ("Please give me a short summary of the treatment so far", "summary"),
         ("Summarise Dana's treatment", "summary"),
         ("how has her treatment been going?", "summary"),
+        ("Summarise Dana", "summary"),
+        ("סכמי את דנה", "summary"),
+        ("What did we agree last time?", "session"),
+        ("What did we agree on in the last session?", "session"),
+        ("מה סוכם בפעם הקודמת?", "session"),
         ("הכיני אותי לפגישה מחר", "prepare"),
         ("תעזור לי להתכונן לפגישה הבאה עם דנה", "prepare"),
         ("prepare me for tomorrow's session", "prepare"),
@@ -120,6 +125,9 @@ async def test_a_summary_a_preparation_and_a_session_are_understood_by_their_wor
         "How many sessions have we had?",
         "How did the pain change?",
         "Was a treatment summary sent to the GP?",
+        "When was the last time she had a headache?",
+        "What did we agree about her sleep last time?",
+        "Summarise her headaches",
     ],
 )
 async def test_words_that_are_left_to_look_for_make_it_a_question_like_any_other(text):
