@@ -103,7 +103,9 @@ async def test_without_an_admitted_sentence_the_answer_is_an_honest_not_found(la
         said = await answer(verdicts, [passage], language=language)
         assert said.status == "abstained"
         assert said.citations == ()
-        assert said.text == not_found(SEARCH, Question("?", language), today=NOW.date())
+        held = len(verdicts)
+        asked = Question("?", language)
+        assert said.text == not_found(SEARCH, asked, today=NOW.date(), withheld=held)
         assert (said.language, said.withheld) == (language, len(verdicts))
 
 
@@ -188,5 +190,7 @@ async def test_nothing_found_over_notes_hardly_searched_is_partial(language, tex
     sure = await answer(verdicts_of(("Slept well.", [passage])), [passage], search=search)
 
     assert (none.status, none.text, none.heading) == ("partial", text, None)
-    assert (held_back.status, held_back.text) == ("partial", text)
+    assert held_back.status == "partial"
+    assert held_back.text != text
+    assert set(text.split(". ")) < set(held_back.text.split(". "))
     assert (sure.status, sure.text) == ("answered", "Slept well. [1]")
