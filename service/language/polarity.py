@@ -12,7 +12,7 @@ REACH_OF_LIST = 3  # Words of each further thing on a list: "denies SI, HI, plan
 
 _MORE_DENIALS = """
 cannot unable lacks lack lacked absent absence nobody nothing nowhere hardly ain't wouldn't shouldn't couldn't
-ולא ואין שאין שלא ללא חסר חסרת היעדר העדר אף לעולם מעולם
+ולא ואין שאין שלא ללא חסר חסרת היעדר העדר אף לעולם מעולם בניגוד contrary
 """
 _DENIALS = frozenset(map(normalise, _MORE_DENIALS.split()))
 _LISTING_WORDS = """
@@ -22,6 +22,7 @@ denies denied deny denying
 _END_WORDS = "but except however although though yet אך אבל אולם למעט חוץ אלא"
 # These deny what they stand before and say nothing else: "not only", "no change" (a word).
 _NOT_SO_WORDS = "only just change רק"
+_OR = frozenset(map(normalise, ("or", "nor", "או")))
 _BEEN = frozenset(
     ["been", "is", "was", "be", "came", "come", "comes", "stays", "stayed", "kept", "remains"]
 )
@@ -55,8 +56,8 @@ def _ends(word: str) -> bool:
 
 
 def _is_off(words: Sequence[str], place: int) -> bool:
-    """ "Has been off alcohol"."""
-    return words[place] == "off" and place > 0 and words[place - 1] in _BEEN
+    """ "Has been off alcohol", or "Off work since May"."""
+    return words[place] == "off" and (place == 0 or words[place - 1] in _BEEN)
 
 
 def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
@@ -86,6 +87,18 @@ def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
     return said
 
 
+def denials(words: Sequence[str]) -> list[int]:
+    """The places of the words that deny something: of "not only" there is none."""
+    return [
+        at for at, word in enumerate(words) if is_denial(word) and not _is_idiom(words, at)
+    ]
+
+
+def turns(words: Sequence[str], clauses: Sequence[int]) -> bool:
+    """Whether anything is denied, ended, or not said for sure."""
+    return bool(denials(words)) or any(said != AFFIRMED for said in polarities(words, clauses))
+
+
 def _is_idiom(words: Sequence[str], place: int) -> bool:
     after = words[place + 1] if place + 1 < len(words) else ""
     return after in _NOT_SO
@@ -99,10 +112,18 @@ def _scope(words: Sequence[str], clauses: Sequence[int], place: int) -> list[int
         if clauses[at] == clauses[place]
     ]
     reached = list(takewhile(lambda at: not _cuts(words[at]), here))
-    is_cut = len(reached) < len(here)
-    if words[place] in _LISTING and not is_cut:
-        reached += _listed(words, clauses, clauses[place] + 1)
-    return reached
+    if len(reached) < len(here):
+        return reached
+    listed = _listed(words, clauses, clauses[place] + 1)
+    if words[place] in _LISTING:
+        return reached + listed
+    return reached + listed[: _through_last_or(words, clauses, listed)]
+
+
+def _through_last_or(words: Sequence[str], clauses: Sequence[int], listed: Sequence[int]) -> int:
+    """How many of the places listed a plain "no" denies: "no alcohol, drugs or gambling", to the end of what "or" begins."""
+    last = max((clauses[at] for at in listed if words[at] in _OR), default=None)
+    return sum(clauses[at] <= last for at in listed) if last is not None else 0
 
 
 def _cuts(word: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from service.domain.answers import Passage, Span
+from service.language.polarity import turns
 from service.language.sentences import sentences
 from service.language.statements import Part, Statement, Unit
 from service.language.terms import opposite
@@ -46,6 +47,11 @@ class Source:
     def meant(self) -> frozenset[int]:
         """All that its units mean, also in fewer words."""
         return frozenset().union(*(unit.wide for unit in self.said.units))
+
+    @cached_property
+    def turns(self) -> bool:
+        """Whether it denies anything."""
+        return turns([word.text for word in self.said.words], self.said.clauses)
 
     @cached_property
     def forms(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from service.language.amounts import Amount
 from service.language.dates import Day
 from service.language.modality import Modality, is_done, modality
 from service.language.proper_names import has_names, names
+from service.language.polarity import denials
 from service.language.quotations import quoted, says
 from service.language.sides import Side, side_at
 from service.language.statements import Part, Statement, Unit
@@ -117,6 +118,20 @@ def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
     return any(_clash(part, source) for source in evidence)
 
 
+def denials_differ(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether it denies something, and nothing is denied in the evidence or said there by its contrary."""
+    said = [word.text for word in part.whole.words]
+    clauses = {part.whole.clauses[at] for at in denials(said)} & set(part.clauses)
+    return bool(clauses) and not any(
+        source.turns or _is_contrary(part, clauses, source) for source in evidence
+    )
+
+
+def _is_contrary(part: Part, clauses: set[int], source: Source) -> bool:
+    against = {opposite(one) for u in part.units if u.clause in clauses for one in u.concepts}
+    return not source.meant.isdisjoint(one for one in against if one is not None)
+
+
 Guard = Callable[[Part, Sequence[Source]], bool]
 _GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
     (days_differ, "date_differs"),
@@ -124,6 +139,7 @@ _GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
     (sides_differ, "side_differs"),
     (subjects_differ, "subject_differs"),
     (times_differ, "time_differs"),
+    (denials_differ, "negation_differs"),
 )
 
 
@@ -316,6 +332,7 @@ def _is_clause_anothers(part: Part, clause: int, source: Source, named: frozense
         return False
     best = max(source.fit(own, one.clause) for _, one in matched)
     told = [(unit, one) for unit, one in matched if source.fit(own, one.clause) >= best - _SAME]
+    told = [(unit, one) for unit, one in told if not is_mutual(one)] or told
     return all(_is_told_of_another(unit, one, part, source, named) for unit, one in told)
 
 
@@ -427,9 +444,14 @@ def _polarity(part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
         if _is_pole(unit):
             if reason := _pole_differs(unit, part, evidence):
                 return reason
-        elif unit.weight > 0.5 and _is_denied_otherwise(unit, part, evidence):
+        elif (unit.weight > 0.5 or _is_of_risk(unit)) and _is_denied_otherwise(unit, part, evidence):
             return "negation_differs"
     return None
+
+
+def _is_of_risk(unit: Unit) -> bool:
+    """A plan or an intent, which tell so little elsewhere that they weigh nothing."""
+    return bool(unit.concepts & (concept("plan") | concept("intention")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,9 +499,11 @@ _BESIDE = frozenset(
 
 
 def _all_differ(told: Sequence[_Told]) -> bool:
-    """Whether none agrees of those that stand where the claim fits best."""
+    """Whether none agrees of those that stand where the claim fits best; its own word tells more than its contrary."""
     best = max((one.fit for one in told), default=0.0)
-    return bool(told) and not any(one.agrees for one in told if one.fit >= best - _SAME)
+    fitting = [one for one in told if one.fit >= best - _SAME]
+    same = [one for one in fitting if one.is_same]
+    return bool(told) and not any(one.agrees for one in same or fitting)
 
 
 def _is_pole(unit: Unit) -> bool:
