@@ -29,12 +29,12 @@ _PLANNED = _cues(
     plans on|going to|intend to|intends to|intended to|aims to|aim to|is to|are to|to be *ed|to be done
     to be taken|next session|next week|next month|next visit|next time|next appointment|next meeting|scheduled
     upcoming|tomorrow|from now on|wants to|wishes to|hopes to|would like to|booked|set for|later on|following week
-    following session|in the coming|is due|due to have|due to undergo
+    following session|in the coming|is due|due to have|due to undergo|was to|were to|supposed to|expected to|meant to
     """,
     """
     מתכנן|מתכננ*|תכנן|תכננ*|מתכוון|מתכוונ*|התכוון|התכוונ*|עומד ל*|עומדת ל*|נקבע|נקבע*|קבענו|מתוכנן|מתוכננ*|מיועד*
     צפוי*|בשבוע הבא|בפגישה הבאה|בחודש הבא|פגישה הבאה|מחר|רוצה ל*|מעוניינ*|מעוניין|מקווה ל*|בעתיד|בהמשך|בקרוב
-    בפעם הבאה|לקראת
+    בפעם הבאה|לקראת|אמור ל*|אמורה ל*|אמורים ל*|אמורות ל*|עתיד ל*|עתידה ל*
     """,
 )
 # What was asked of somebody is a plan and a fact.

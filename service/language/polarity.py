@@ -1,5 +1,6 @@
 """Which words of a statement are denied."""
 
+import re
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -23,6 +24,7 @@ _END_WORDS = "but except however although though yet אך אבל אולם למע
 # These deny what they stand before and say nothing else: "not only", "no change" (a word).
 _NOT_SO_WORDS = "only just change רק"
 _OR = frozenset(map(normalise, ("or", "nor", "או")))
+_UN = re.compile(r"un(?!der|cle|ique|ion|it|til|iform|ivers)\w{3,}|\w{3,}less")  # "unsent", "sleepless"
 _BEEN = frozenset(
     ["been", "is", "was", "be", "came", "come", "comes", "stays", "stayed", "kept", "remains"]
 )
@@ -96,7 +98,10 @@ def denials(words: Sequence[str]) -> list[int]:
 
 def turns(words: Sequence[str], clauses: Sequence[int]) -> bool:
     """Whether anything is denied, ended, or not said for sure."""
-    return bool(denials(words)) or any(said != AFFIRMED for said in polarities(words, clauses))
+    return any(
+        is_denial(word) or _UN.fullmatch(word) or said != AFFIRMED
+        for word, said in zip(words, polarities(words, clauses), strict=True)
+    )
 
 
 def _is_idiom(words: Sequence[str], place: int) -> bool:
@@ -121,7 +126,7 @@ def _scope(words: Sequence[str], clauses: Sequence[int], place: int) -> list[int
 
 
 def _through_last_or(words: Sequence[str], clauses: Sequence[int], listed: Sequence[int]) -> int:
-    """How many of the places listed a plain "no" denies: "no alcohol, drugs or gambling", to the end of what "or" begins."""
+    """How many of the places listed a plain "no" denies, to the end of what "or" begins: "no alcohol, drugs or bets"."""
     last = max((clauses[at] for at in listed if words[at] in _OR), default=None)
     return sum(clauses[at] <= last for at in listed) if last is not None else 0
 

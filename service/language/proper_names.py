@@ -82,8 +82,18 @@ def _is_latin_name(text: str, said: Sequence[Word], at: int) -> bool:
     if not begins and at > 0:
         return True
     after = said[at + 1].text if at + 1 < len(said) else ""
+    is_told_to = after == "to" and said[at].text not in _BEFORE_TO
     owns = text[said[at].start : said[at].end].endswith(("'s", "’s"))
-    return owns or after in TOLD or bool(other_spellings(said[at].text)) or _is_verb(after)
+    return owns or is_told_to or after in TOLD or bool(other_spellings(said[at].text)) or _is_verb(after)
+
+
+_BEFORE_TO_WORDS = """
+according due able unable prior similar close next relative contrary thanks likely unlikely ready willing reluctant
+referred asked told advised encouraged invited instructed back subject access exposure response reaction adherence
+attention attachment sensitivity resistance commitment attempt down up open used allergic
+"""
+_BEFORE_TO = frozenset(_BEFORE_TO_WORDS.split())
+"""Words that a sentence begins with before "to", and that are no names: "According to"."""
 
 
 def _is_verb(word: str) -> bool:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from service.language.statements import Statement, Unit
+from service.language.proper_names import names
+from service.language.statements import Statement, Unit, is_silent
 from service.language.terms import concept
 from service.language.text import normalise
 
@@ -91,6 +92,26 @@ def subjects(said: Statement, clause: int) -> set[People]:
         ):
             return {last}
     return {frozenset()}
+
+
+def leaders(said: Statement) -> dict[int, str]:
+    """By clause, the name, in normal form, that it begins with: "Omer", or "but Omer"."""
+    named = set(names(said.text))
+    found = dict[int, str]()
+    begun = set[int]()
+    for word, clause in zip(said.words, said.clauses, strict=True):
+        if clause in begun or clause in found:
+            continue
+        if word.text in named:
+            found[clause] = word.text
+        elif not is_silent(word.text):
+            begun.add(clause)
+    return found
+
+
+def mentions(units: Sequence[Unit], who: People) -> int:
+    """How often somebody is named by their place."""
+    return sum(bool(unit.concepts & who) for unit in units)
 
 
 def gender(said: Statement, clause: int) -> str:

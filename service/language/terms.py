@@ -221,8 +221,8 @@ def _written(terms: Terms, way: str) -> Iterator[Term]:
         yield tuple(map(_key, said))
 
 
-def _verb(terms: Terms, past: str, present: str, infinitive: str = "") -> Term:
-    for tense, form in _conjugated(past, present, infinitive):
+def _verb(terms: Terms, past: str, present: str, infinitive: str = "", future: str = "") -> Term:
+    for tense, form in _conjugated(past, present, infinitive, future):
         _remember(terms, form, past)
         terms.tenses[form].add(tense)
     return (past,)
@@ -242,7 +242,9 @@ def _inflected(word: str) -> Iterator[str]:
         yield from (normalise(word + ending) for ending in ("ים", "ות", "י", "ו", "ה", "יו", "יה"))
 
 
-def _conjugated(past: str, present: str, infinitive: str) -> Iterator[tuple[Tense, str]]:
+def _conjugated(
+    past: str, present: str, infinitive: str, future: str
+) -> Iterator[tuple[Tense, str]]:
     trunk = past.removesuffix("ה")
     for ending in _PAST_OF_HE if trunk != past else _PAST:
         yield "past", normalise(trunk + ending)
@@ -251,17 +253,19 @@ def _conjugated(past: str, present: str, infinitive: str) -> Iterator[tuple[Tens
         yield "present", normalise(trunk + ending)
     if infinitive:
         yield "infinitive", infinitive
-        yield from (("future", form) for form in _future(infinitive))
+        yield from (("future", form) for form in _future(infinitive, future))
 
 
-def _future(infinitive: str) -> Iterator[str]:
-    """יפסיק of להפסיק, ידבר of לדבר; a verb that is irregular has its form in the list."""
+def _future(infinitive: str, future: str) -> Iterator[str]:
+    """יפסיק of להפסיק, ידבר of לדבר; a verb that is irregular has its own in the list, as "he will" has it."""
     trunk = (
         infinitive[2:] if infinitive.startswith("לה") and len(infinitive) > 4 else infinitive[1:]
     )
+    trunk = future[1:] or trunk
     for person in "יתאנ":
         yield person + trunk
         yield person + trunk.removesuffix("ה") + "ו"
+    yield f"ת{trunk.removesuffix('ה')}י"
 
 
 def _widen(terms: Terms, line: str, number: int) -> None:

@@ -8,6 +8,7 @@ from service.domain.answers import Passage, Span
 from service.language.polarity import turns
 from service.language.sentences import sentences
 from service.language.statements import Part, Statement, Unit
+from service.language.subjects import leaders
 from service.language.terms import opposite
 
 
@@ -47,6 +48,10 @@ class Source:
     def meant(self) -> frozenset[int]:
         """All that its units mean, also in fewer words."""
         return frozenset().union(*(unit.wide for unit in self.said.units))
+
+    @cached_property
+    def leaders(self) -> dict[int, str]:
+        return leaders(self.said)
 
     @cached_property
     def turns(self) -> bool:

@@ -10,12 +10,22 @@ from service.domain.answers import WithheldReason
 from service.language.amounts import Amount
 from service.language.dates import Day
 from service.language.modality import Modality, is_done, modality
-from service.language.proper_names import has_names, names
 from service.language.polarity import denials
+from service.language.proper_names import has_names, names
 from service.language.quotations import quoted, says
 from service.language.sides import Side, side_at
 from service.language.statements import Part, Statement, Unit
-from service.language.subjects import gender, is_mutual, is_person, owner, people, subject, subjects
+from service.language.subjects import (
+    gender,
+    is_mutual,
+    is_person,
+    leaders,
+    mentions,
+    owner,
+    people,
+    subject,
+    subjects,
+)
 from service.language.terms import concept, kind, opposite
 
 _FROM_TO = re.compile(
@@ -110,7 +120,12 @@ def sides_differ(part: Part, evidence: Sequence[Source]) -> bool:
 
 def subjects_differ(part: Part, evidence: Sequence[Source]) -> bool:
     """Whether the evidence tells of somebody else: the mother's surgery is not the client's."""
-    return any(_is_anothers(part, source) for source in evidence)
+    return (
+        any(_is_anothers(part, source) for source in evidence)
+        or _is_mentioned_more(part, evidence)
+        or _is_led_by_another(part, evidence)
+        or _is_named_elsewhere(part, evidence)
+    )
 
 
 def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
@@ -332,7 +347,6 @@ def _is_clause_anothers(part: Part, clause: int, source: Source, named: frozense
         return False
     best = max(source.fit(own, one.clause) for _, one in matched)
     told = [(unit, one) for unit, one in matched if source.fit(own, one.clause) >= best - _SAME]
-    told = [(unit, one) for unit, one in told if not is_mutual(one)] or told
     return all(_is_told_of_another(unit, one, part, source, named) for unit, one in told)
 
 
@@ -364,6 +378,46 @@ def _claimed(part: Part, unit: Unit) -> frozenset[int]:
         if who is not None:
             return who
     return owner(part.whole, unit)
+
+
+def _is_mentioned_more(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether who leads a clause is named more often than the evidence does: "her mother spoke of her mother"."""
+    leading = [who for clause in part.clauses if (who := subject(part.whole, clause))]
+    return any(
+        mentions(part.units, who) > sum(mentions(source.said.units, who) for source in evidence) > 0
+        for who in leading
+    )
+
+
+def _is_named_elsewhere(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether who leads the claim stands in one sentence of the evidence, and all that is told in another."""
+    who = subject(part.whole, part.clauses[0])
+    own = [unit for unit in part.telling if not is_person(unit)]
+    told = [source for source in evidence if any(source.matching(unit) for unit in own)]
+    return bool(who and told) and not any(people(source.said.units) & who for source in told)
+
+
+def _is_led_by_another(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether a clause begins with one name, and where the evidence says it with another: "Tom asked", "Ann asked"."""
+    led = [source for source in evidence if source.leaders]
+    named = leaders(part.whole) if led else {}
+    return any(
+        _has_other_leader(part, clause, name, source)
+        for clause, name in named.items()
+        if clause in part.clauses
+        for source in led
+    )
+
+
+def _has_other_leader(part: Part, clause: int, name: str, source: Source) -> bool:
+    said, passage = part.whole, source.passage
+    if not has_names([name], [passage.client_name, passage.chunk.text]):
+        return False  # nobody of that name is known here: that is for the names to say
+    own = [one for one in said.of_clause(clause) if said.words[one.start].text != name]
+    fits = {one: source.fit(own, one) for one in set(source.said.clauses)}
+    best = max(fits.values(), default=0.0)
+    told = {source.leaders.get(one, "") for one, fit in fits.items() if 0 < fit >= best - _SAME}
+    return bool(told) and all(one and not has_names([name], [one]) for one in told)
 
 
 def _has_both(part: Part, source: Source) -> bool:
@@ -483,7 +537,7 @@ def _denies_alike(unit: Unit, one: Unit, part: Part, source: Source) -> bool:
 
     Of people, places and parts of the body it is enough that they do so anywhere: "no longer speaks to an old friend".
     """
-    is_beside = any(kind(each) in _BESIDE for each in unit.concepts)
+    is_beside = any(kind(each) in _BESIDE for each in unit.concepts) and not _is_pole(unit)
     return any(
         own.polarity == other.polarity == -1
         for own in part.telling
@@ -541,7 +595,8 @@ def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> Withhel
     told = [
         _Told(
             source.fit(part.telling, one.clause),
-            _agrees(unit, one, poles),
+            _agrees(unit, one, poles)
+            or (bool(one.concepts & unit.concepts) and _denies_alike(unit, one, part, source)),
             bool(one.concepts & unit.concepts),
         )
         for source in evidence
