@@ -24,7 +24,9 @@ _END_WORDS = "but except however although though yet אך אבל אולם למע
 # These deny what they stand before and say nothing else: "not only", "no change" (a word).
 _NOT_SO_WORDS = "only just change רק"
 _OR = frozenset(map(normalise, ("or", "nor", "או")))
-_UN = re.compile(r"un(?!der|cle|ique|ion|it|til|iform|ivers)\w{3,}|\w{3,}less")  # "unsent", "sleepless"
+_UN = re.compile(
+    r"un(?!der|cle|ique|ion|it|til|iform|ivers)\w{3,}|\w{3,}less"
+)  # "unsent", "sleepless"
 _BEEN = frozenset(
     ["been", "is", "was", "be", "came", "come", "comes", "stays", "stayed", "kept", "remains"]
 )
@@ -91,9 +93,7 @@ def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
 
 def denials(words: Sequence[str]) -> list[int]:
     """The places of the words that deny something: of "not only" there is none."""
-    return [
-        at for at, word in enumerate(words) if is_denial(word) and not _is_idiom(words, at)
-    ]
+    return [at for at, word in enumerate(words) if is_denial(word) and not _is_idiom(words, at)]
 
 
 def turns(words: Sequence[str], clauses: Sequence[int]) -> bool:
@@ -126,7 +126,7 @@ def _scope(words: Sequence[str], clauses: Sequence[int], place: int) -> list[int
 
 
 def _through_last_or(words: Sequence[str], clauses: Sequence[int], listed: Sequence[int]) -> int:
-    """How many of the places listed a plain "no" denies, to the end of what "or" begins: "no alcohol, drugs or bets"."""
+    """How many of the places listed a plain "no" denies, to the end of what "or" begins: "no wine, beer or bets"."""
     last = max((clauses[at] for at in listed if words[at] in _OR), default=None)
     return sum(clauses[at] <= last for at in listed) if last is not None else 0
 

@@ -11,8 +11,9 @@ from service.language.hebrew import rests
 from service.language.hebrew_words import FORMS, WHOLE
 from service.language.spellings import other_spellings
 from service.language.stopwords import STOPWORDS
-from service.language.terms import keys, meanings, tenses
+from service.language.terms import is_listed, keys, meanings, tenses
 from service.language.text import Word, normalise, tokens, words
+from service.language.transliteration import name_sounds
 
 _CODE = re.compile(r"(?<![A-Za-z\d])[A-Za-z]{1,12}-?\d{1,4}(?![\dA-Za-z])")
 """Named with a number: PHQ-9, L4, T12."""
@@ -49,16 +50,37 @@ def has_names(wanted: Iterable[str], texts: Sequence[str]) -> bool:
     held = {form for text in texts for word in tokens(text) for form in _rests(word)}
     held |= {code for text in texts for code in codes(text)}
     heard = {sound for word in held for sound in sounds(word)}
-    return all(_is_held(name, held, heard) for name in wanted)
+    return all(_is_held(name, held, heard) or _is_heard(name, held) for name in wanted)
+
+
+def _is_heard(name: str, held: set[str]) -> bool:
+    """Whether a name that no list has sounds like a word of the other alphabet that none has."""
+    for form in _rests(name):
+        if other_spellings(form) or is_listed(form):
+            continue
+        others = (one for one in held if one.isascii() is not form.isascii())
+        if any(
+            not name_sounds(form).isdisjoint(name_sounds(one))
+            for one in others
+            if not is_listed(one)
+        ):
+            return True
+    return False
 
 
 def _is_held(name: str, held: set[str], heard: set[str]) -> bool:
-    for form in _rests(name):
+    for form in (*_rests(name), *_owner(name)):
         if form in held or not other_spellings(form).isdisjoint(held):
             return True
         if not heard.isdisjoint(other_sounds(form)):
             return True
     return name.isascii() and stem(name) in map(stem, filter(str.isascii, held))
+
+
+def _owner(name: str) -> Iterator[str]:
+    """ "Ronit's" without what makes it hers; the apostrophe is gone from its normal form."""
+    if name.isascii() and name.endswith("s") and len(name) > _LEAST:
+        yield name[:-1]
 
 
 def _is_name(text: str, said: Sequence[Word], at: int, *, known: bool) -> bool:
@@ -70,6 +92,8 @@ def _is_name(text: str, said: Sequence[Word], at: int, *, known: bool) -> bool:
         or any(map(str.isdigit, word.text))
     ):
         return False
+    if not known and _is_dosed(said, at):
+        return True
     if word.text.isascii():
         return not known and _is_latin_name(text, said, at)
     return _is_hebrew_name(said, at, known=known)
@@ -84,7 +108,13 @@ def _is_latin_name(text: str, said: Sequence[Word], at: int) -> bool:
     after = said[at + 1].text if at + 1 < len(said) else ""
     is_told_to = after == "to" and said[at].text not in _BEFORE_TO
     owns = text[said[at].start : said[at].end].endswith(("'s", "’s"))
-    return owns or is_told_to or after in TOLD or bool(other_spellings(said[at].text)) or _is_verb(after)
+    return (
+        owns
+        or is_told_to
+        or after in TOLD
+        or bool(other_spellings(said[at].text))
+        or _is_verb(after)
+    )
 
 
 _BEFORE_TO_WORDS = """
@@ -107,15 +137,31 @@ def _is_hebrew_name(said: Sequence[Word], at: int, *, known: bool) -> bool:
     word, after = said[at].text, said[at + 1].text if at + 1 < len(said) else ""
     before = said[at - 1].text if at else ""
     listed = [form for form in _rests(word) if other_spellings(form)]
-    in_place = before in _NAMING or (at == 0 and (after in TOLD or bool(tenses(after))))
+    in_place = before in _NAMING or (at == 0 and (after in TOLD or _is_told(after)))
     if listed:
         in_place = in_place or before in RELATIVES
         return not known and (in_place or word in listed) and (in_place or word not in EVERYDAY)
     return not known and in_place and len(word) >= _LEAST and _is_unheard(word)
 
 
+def _is_told(after: str) -> bool:
+    """Whether it is a verb that somebody does; "to do" follows what was agreed on."""
+    return bool(tenses(after) - {"infinitive"})
+
+
+def _is_dosed(said: Sequence[Word], at: int) -> bool:
+    """Whether a word that no list has stands before an amount in mg: a drug."""
+    if at + 2 >= len(said) or is_listed(said[at].text):
+        return False
+    number, unit = said[at + 1].text, said[at + 2].text
+    return number[0].isdigit() and unit_of(unit) in _OF_DRUGS
+
+
+_OF_DRUGS = {"mg", "mcg", "ml", "g"}
 _NAMING = (
-    OF | CALLED | frozenset(map(normalise, ("מר", "גב", "גברת", 'ד"ר', "פרופ'", "ושמו", "ושמה")))
+    OF
+    | CALLED
+    | frozenset(map(normalise, ("עם", "אצל", "מר", "גב", "גברת", 'ד"ר', "פרופ'", "ושמו", "ושמה")))
 )
 
 

@@ -9,14 +9,15 @@ from typing import Self
 from service.language.amounts import Amount, amounts, is_number_word, unit_of
 from service.language.dates import Day, covered, days
 from service.language.features import other_sounds, sounds, stem
-from service.language.hebrew import sure_readings
+from service.language.hebrew import rests, sure_readings
 from service.language.polarity import is_denial, polarities
 from service.language.sides import SideSaid, sides
 from service.language.spellings import other_spellings
 from service.language.stopwords import STOPWORDS
-from service.language.terms import GENERAL, LEXICON, broader, kind, meanings, tenses
+from service.language.terms import GENERAL, LEXICON, broader, is_listed, kind, meanings, tenses
 from service.language.text import Word, normalise, words
 from service.language.topic import AGED
+from service.language.transliteration import name_sounds
 
 _CLAUSE = re.compile(
     r"[;:,()\[\]\n.!?…]+(?=\s|$)|\s[-–—+&]\s|[\n()]|\s(?:and|but|while|whereas|although|though|then|or|because|that|who|when)\s"
@@ -299,6 +300,8 @@ def _forms(word: str) -> Iterator[str]:
         yield from (f"s{one}" for one in sure_readings(word))
         bare = (one.translate(_SPELLING) for one in sure_readings(word))
         yield from (f"v{one}" for one in bare if len(one) >= _LEAST_LETTERS)
+    if not is_listed(word):
+        yield from (f"m{sound}" for rest in rests(word) for sound in name_sounds(rest))
     yield from (f"n{one}" for one in (word, *other_spellings(word)))
     yield from (
         one for one in (*sounds(word), *other_sounds(word)) if len(one) > _LEAST_LETTERS + 1

@@ -9,6 +9,7 @@ from typing import Literal
 
 from service.language.features import stem
 from service.language.hebrew import rests, stem_hebrew
+from service.language.spellings import other_spellings
 from service.language.text import normalise, tokens
 
 Term = tuple[str, ...]
@@ -133,7 +134,14 @@ def keys(word: str) -> frozenset[str]:
         return frozenset({_key(word)})
     terms = _terms()
     found = {key for rest in rests(word) for key in terms.forms.get(rest, set())}
-    return frozenset(found or terms.stems.get(stem_hebrew(word), set()))
+    if not found and not other_spellings(word):  # a name is no form of a word it begins like
+        found = terms.stems.get(stem_hebrew(word), set())
+    return frozenset(found)
+
+
+def is_listed(word: str) -> bool:
+    """Whether a term of the lists begins with this word, in normal form, or a form of it."""
+    return not keys(word).isdisjoint(_terms().by_first)
 
 
 def _longest(terms: Terms, said: Sequence[frozenset[str]], start: int) -> tuple[int, set[int]]:
@@ -215,8 +223,9 @@ def _written(terms: Terms, way: str) -> Iterator[Term]:
             _remember(terms, word, word)
             for form in _inflected(word):
                 _remember(terms, form, word)
-            if len(word) >= _LEAST_STEM:
-                terms.stems[stem_hebrew(word)].add(word)
+            found = stem_hebrew(word)
+            if len(word) >= _LEAST_STEM and found[0] == word[0]:  # not "עידו" of "מעידה"
+                terms.stems[found].add(word)
     if said:
         yield tuple(map(_key, said))
 

@@ -57,3 +57,35 @@ def _of_hebrew(word: str) -> str:
     for letters, sound in _HEBREW_GROUPS:
         word = word.replace(letters, sound)
     return word.translate(_HEBREW)
+
+
+_LATIN_H = re.compile(r"(?<![csptkg])h")
+
+
+def name_sounds(word: str) -> frozenset[str]:
+    """How a name that no list has is heard, in either alphabet: its consonants, two at least, and those of its vowels
+    that both spellings show: אטופן and Etopan, לורה and Laura, חיפה and Haifa.
+
+    For names alone, among words that no list knows: two consonants are too few for anything else.
+    """
+    if _IS_LATIN.fullmatch(word):
+        spelled = {word, _LATIN_H.sub("ch", word), word.replace("ch", "sh")}
+        bare, vowels = {_of_latin(one) for one in spelled}, _vowels_of_latin(word)
+    elif _IS_HEBREW.fullmatch(word):
+        bare, vowels = {_of_hebrew(word)}, _vowels_of_hebrew(word)
+    else:
+        return frozenset()
+    return frozenset(f"{one}{vowels}" for one in bare if len(one) > 1)
+
+
+def _vowels_of_latin(word: str) -> str:
+    """Whether it begins with one, has an "o" or "u", and an "i"."""
+    return _marks(word[0] in "aeiou", re.search("[ou]", word), re.search("[iy]|ee", word))
+
+
+def _vowels_of_hebrew(word: str) -> str:
+    return _marks(word[0] in "אעי", "ו" in word.replace("וו", ""), "י" in word)
+
+
+def _marks(*found: object) -> str:
+    return "".join("+" if one else "-" for one in found)

@@ -394,7 +394,9 @@ def _is_named_elsewhere(part: Part, evidence: Sequence[Source]) -> bool:
     who = subject(part.whole, part.clauses[0])
     own = [unit for unit in part.telling if not is_person(unit)]
     told = [source for source in evidence if any(source.matching(unit) for unit in own)]
-    return bool(who and told) and not any(people(source.said.units) & who for source in told)
+    if not who or not told:
+        return False
+    return not any(people(source.said.units) & who for source in told)
 
 
 def _is_led_by_another(part: Part, evidence: Sequence[Source]) -> bool:
@@ -498,7 +500,9 @@ def _polarity(part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
         if _is_pole(unit):
             if reason := _pole_differs(unit, part, evidence):
                 return reason
-        elif (unit.weight > 0.5 or _is_of_risk(unit)) and _is_denied_otherwise(unit, part, evidence):
+        elif (unit.weight > 0.5 or _is_of_risk(unit)) and _is_denied_otherwise(
+            unit, part, evidence
+        ):
             return "negation_differs"
     return None
 
