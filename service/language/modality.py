@@ -72,6 +72,15 @@ _PAST = _cues(
     בעבר|לשעבר|בילדות*|בנעורי*|לפני שנים|בצעירות*|היסטוריה של|נהג ל*|נהגה ל*
     """,
 )
+# What somebody fears or hopes is no plan: "worries that he will need it".
+_FEARED = re.compile(
+    r"\b((?:worr|fear|afraid|scared|concern|anxious|dread)\w*\s(?:that\s)?\w+(?:\s\w+){0,2}?)\s(?:will|would|might|may)\b",
+    re.IGNORECASE,
+)
+_HAPPENED = re.compile(
+    r"\balready\s(?:did|has|have|had|was|were)\b|\b(?:has|have|had)\s(?:already\s)?(?:begun|started)\b",
+    re.IGNORECASE,
+)
 _ALTHOUGH = re.compile(r"אם כי|גם אם|even if")
 _WHEN = re.compile(
     r"next|following|in the coming|later|tomorrow|ב?פגישה|בשבוע|בחודש|בפעם|מחר|בהמשך"
@@ -89,6 +98,9 @@ _DONE = re.compile(
 
 def modality(text: str) -> Modality:
     """The least real of what a statement's words say; `told` where nothing says otherwise."""
+    text = _FEARED.sub(r"\1", text)
+    if _HAPPENED.search(text):
+        return "told"
     if _HYPOTHETICAL.search(_ALTHOUGH.sub("", text)):
         return "hypothetical"
     if _has_future(text) or _is_ahead(text):

@@ -23,6 +23,7 @@ denies denied deny denying
 _END_WORDS = "but except however although though yet אך אבל אולם למעט חוץ אלא"
 # These deny what they stand before and say nothing else: "not only", "no change" (a word).
 _NOT_SO_WORDS = "only just change רק"
+_AND_WITH = normalise("ועם")
 _OR = frozenset(map(normalise, ("or", "nor", "או")))
 _UN = re.compile(
     r"un(?!der|cle|ique|ion|it|til|iform|ivers)\w{3,}|\w{3,}less"
@@ -132,7 +133,7 @@ def _through_last_or(words: Sequence[str], clauses: Sequence[int], listed: Seque
 
 
 def _cuts(word: str) -> bool:
-    return word in _ENDS or (word[0] == "ו" and is_denial(word))
+    return word in _ENDS or word == _AND_WITH or (word[0] == "ו" and is_denial(word))
 
 
 def _listed(words: Sequence[str], clauses: Sequence[int], clause: int) -> list[int]:

@@ -14,7 +14,17 @@ from service.language.polarity import is_denial, polarities
 from service.language.sides import SideSaid, sides
 from service.language.spellings import other_spellings
 from service.language.stopwords import STOPWORDS
-from service.language.terms import GENERAL, LEXICON, broader, is_listed, kind, meanings, tenses
+from service.language.terms import (
+    COMMON,
+    DIRECTION,
+    GENERAL,
+    LEXICON,
+    broader,
+    is_listed,
+    kind,
+    meanings,
+    tenses,
+)
 from service.language.text import Word, normalise, words
 from service.language.topic import AGED
 from service.language.transliteration import name_sounds
@@ -49,6 +59,7 @@ amount number along apart whereas see sees seen views caused cause reached reach
 """
 _FILLER = frozenset(normalise(word) for word in _FILLERS.split())
 _AND_SAY = frozenset(map(normalise, ("והוא", "והיא", "ואין", "ולא", "ויש")))
+_COURSE = frozenset([DIRECTION, "opposite", LEXICON])
 _SOFT = frozenset([GENERAL, "opposite"])
 _UNKNOWN, _GENERAL = 0.7, 0.3  # What a word weighs that no list has, or that says little, beside 1.
 _SPELLING = str.maketrans("", "", "וי")
@@ -71,12 +82,19 @@ class Unit:
     clause: int
     inner: frozenset[str]
     """The forms of its words, where it is a term of several."""
+    pieces: tuple[frozenset[int], ...]
+    """What each of its words means, where it is a term of several: כאבי בטן is pain, and a stomach."""
     weight: float
     """How much of a claim it is: nothing for fillers, 1 for what the lists know well."""
 
     @property
     def is_someone(self) -> bool:
         return any(kind(one) == "person" for one in self.concepts)
+
+    @property
+    def is_course(self) -> bool:
+        """Whether it only says which way something went: "rose" of what?"""
+        return bool(self.concepts) and all(kind(one) in _COURSE for one in self.concepts)
 
     def is_said_by(self, other: "Unit") -> bool:
         """Whether the other one, or something narrower, means it."""
@@ -171,7 +189,10 @@ class Part:
     @property
     def is_full(self) -> bool:
         """Whether it tells something by itself."""
-        return any(unit.weight >= _UNKNOWN and not unit.is_someone for unit in self.units)
+        return any(
+            unit.weight >= _UNKNOWN and not unit.is_someone and not unit.is_course
+            for unit in self.units
+        )
 
     @property
     def substance(self) -> int:
@@ -217,7 +238,7 @@ def _units(said: Sequence[Word], clauses: Sequence[int], named: Sequence[Day]) -
     return [unit for unit in found if unit is not _NOTHING]
 
 
-_NOTHING = Unit(0, 0, frozenset(), frozenset(), frozenset(), 1, 0, frozenset(), 0.0)
+_NOTHING = Unit(0, 0, frozenset(), frozenset(), frozenset(), 1, 0, frozenset(), (), 0.0)
 
 
 def _unknown(word: Word, place: int, sign: int, clause: int, named: Sequence[Day]) -> Unit:
@@ -232,6 +253,7 @@ def _unknown(word: Word, place: int, sign: int, clause: int, named: Sequence[Day
         sign,
         clause,
         frozenset(),
+        (),
         _UNKNOWN,
     )
 
@@ -254,18 +276,38 @@ def _known(
     loud = "frequency" in kinds or ("person" in kinds and not is_client)
     silent = not loud and all(is_silent(word.text) for word in said[start:end])
     soft = [one in _SOFT for one in kinds - {LEXICON} or kinds]
-    weight = 0.0 if silent else _GENERAL if all(soft) else _UNKNOWN if any(soft) else 1.0
+    is_common = any(soft) or COMMON in kinds
+    weight = 0.0 if silent else _GENERAL if all(soft) else _UNKNOWN if is_common else 1.0
+    pieces = _pieces(said[start:end])
     return Unit(
         start,
         end,
         concepts,
-        concepts | broader(concepts),
+        concepts | broader(concepts) | _of_body(pieces),
         forms,
         signs[start],
         clauses[start],
         inner,
+        pieces,
         weight,
     )
+
+
+def _pieces(said: Sequence[Word]) -> tuple[frozenset[int], ...]:
+    if len(said) < 2:
+        return ()
+    return tuple(
+        frozenset(one for meaning in meanings([word.text]) for one in meaning.concepts)
+        for word in said
+        if not is_silent(word.text)
+    )
+
+
+def _of_body(pieces: Sequence[frozenset[int]]) -> frozenset[int]:
+    """Of "back pain" that it is of the back and pain; "loss of appetite" is no appetite."""
+    if not any(kind(one) == "body" for piece in pieces for one in piece):
+        return frozenset()
+    return frozenset().union(*pieces)
 
 
 def _is_age(said: Sequence[Word], end: int) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from service.language.features import stem
 from service.language.hebrew import rests, stem_hebrew
+from service.language.hebrew_words import FORMS
 from service.language.spellings import other_spellings
 from service.language.text import normalise, tokens
 
@@ -16,6 +17,8 @@ Term = tuple[str, ...]
 Tense = Literal["past", "present", "future", "infinitive"]
 GENERAL = "general"
 """The kind of words that say little by themselves: verbs of saying and doing, measures of time."""
+COMMON = "common"
+"""The kind of everyday words, which a claim may add as it may a word that no list has."""
 DIRECTION, _OPPOSITE = "direction", "opposite"
 """Words that come in two that contradict each other; a direction is what a sentence is about, others are beside it."""
 _AMBIGUOUS = "?"
@@ -134,6 +137,8 @@ def keys(word: str) -> frozenset[str]:
         return frozenset({_key(word)})
     terms = _terms()
     found = {key for rest in rests(word) for key in terms.forms.get(rest, set())}
+    if not found:
+        found = {FORMS[one] for one in rests(word) if FORMS.get(one) in terms.forms}
     if not found and not other_spellings(word):  # a name is no form of a word it begins like
         found = terms.stems.get(stem_hebrew(word), set())
     return frozenset(found)
@@ -222,7 +227,10 @@ def _written(terms: Terms, way: str) -> Iterator[Term]:
         if not word.isascii():
             _remember(terms, word, word)
             for form in _inflected(word):
-                _remember(terms, form, word)
+                if (
+                    len(word) > 2 or FORMS.get(normalise(form), word) == word
+                ):  # ימי is of days, no sea
+                    _remember(terms, form, word)
             found = stem_hebrew(word)
             if len(word) >= _LEAST_STEM and found[0] == word[0]:  # not "עידו" of "מעידה"
                 terms.stems[found].add(word)

@@ -8,6 +8,7 @@ from typing import Literal
 from service.chat.grounding.evidence import Source, coverage, likeness, sources, unsaid
 from service.chat.grounding.guards import misnames, misquotes, objection, told_by_numbers
 from service.domain.answers import Passage, Span, WithheldReason
+from service.language.causes import reason_at
 from service.language.modality import modality
 from service.language.polarity import is_denial
 from service.language.sentences import sentences
@@ -212,6 +213,8 @@ def _verdict(part: Part, evidence: Sequence[Source]) -> str:
     worth = 1 - sum(unit.weight for unit in left) / total if total else 0.0
     if reason := _missing(left):
         return reason
+    if _is_reason(part, left):
+        return "unsupported"
     unknown = sum(not unit.concepts for unit in left)
     is_known = not any(unit.weight == 1 for unit in left) and unknown <= MOST_UNKNOWN
     if not _tells(part, left):
@@ -219,6 +222,17 @@ def _verdict(part: Part, evidence: Sequence[Source]) -> str:
     if worth >= STATED and is_known:
         return "stated"
     return "likely" if worth >= STATED or len(left) == 1 else "unsupported"
+
+
+def _is_reason(part: Part, left: Sequence[Unit]) -> bool:
+    """Whether one of these is what a claim gives as a reason: that is never a word which may be added."""
+    said, begins = part.whole, reason_at(part.whole.text)
+    return begins is not None and any(
+        said.words[unit.start].start >= begins for unit in left if unit.weight > _LITTLE
+    )
+
+
+_LITTLE = 0.5  # Beside a word that no list has, 0.7: what says little by itself weighs less.
 
 
 def _tells(part: Part, left: Sequence[Unit]) -> bool:

@@ -89,9 +89,16 @@ def _is_said(unit: Unit, evidence: Sequence[Source]) -> bool:
     """The client's name is said by every passage about that client; that it is the right one is a guard's work."""
     if any(source.matching(unit) or _is_said_otherwise(unit, source) for source in evidence):
         return True
+    if len(unit.pieces) > 1 and any(_says_each(source, unit.pieces) for source in evidence):
+        return True
     return not unit.concepts and any(
         unit.is_said_by(one) for source in evidence for one in source.client.units
     )
+
+
+def _says_each(source: Source, pieces: Sequence[frozenset[int]]) -> bool:
+    """Whether it says a term word by word: "her stomach hurt" of "stomach ache"."""
+    return all(piece and not piece.isdisjoint(source.meant) for piece in pieces)
 
 
 def _is_said_otherwise(unit: Unit, source: Source) -> bool:

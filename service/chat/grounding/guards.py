@@ -42,6 +42,7 @@ _MORE_IS_BETTER = (
         "range of motion",
         "flexion",
         "extension",
+        "straight leg raise",
         "strength",
         "sleep",
         "appetite",
@@ -115,7 +116,9 @@ def days_differ(part: Part, evidence: Sequence[Source]) -> bool:
 
 def sides_differ(part: Part, evidence: Sequence[Source]) -> bool:
     """Whether something is on another side in the evidence, or on one that its passages do not say."""
-    return any(not _is_sided(unit, side, evidence) for unit, side in _sided(part))
+    if any(not _is_sided(unit, side, evidence) for unit, side in _sided(part)):
+        return True
+    return any(_is_on_other_side(part, clause, evidence) for clause in part.clauses)
 
 
 def subjects_differ(part: Part, evidence: Sequence[Source]) -> bool:
@@ -299,15 +302,40 @@ def _is_later_first(first: Amount, last: Amount, evidence: Sequence[Source]) -> 
 # Sides.
 
 
+_SIDED = frozenset(["body", "symptom"])
+
+
 def _sided(part: Part) -> Iterator[tuple[Unit, Side]]:
     for unit in part.telling:
         side = side_at(unit.start, part.whole.sides)
         if (
             side
-            and any(kind(one) in {"body", "symptom"} for one in unit.concepts)
+            and any(kind(one) in _SIDED for one in unit.concepts)
             and not _is_side(unit, part.whole)
         ):
             yield unit, side
+
+
+def _is_on_other_side(part: Part, clause: int, evidence: Sequence[Source]) -> bool:
+    """Whether a clause names one side, and those that the evidence fits it with best name others alone."""
+    claimed = _sides_of(part.whole, clause)
+    if len(claimed) != 1:
+        return False
+    said = part.whole
+    own = [unit for unit in said.of_clause(clause) if not _is_side(unit, said)]
+    places = [(source, one) for source in evidence for one in set(source.said.clauses)]
+    fits = [source.fit(own, one) for source, one in places]
+    best = max(fits, default=0.0)
+    told = [
+        _sides_of(source.said, one)
+        for (source, one), fit in zip(places, fits, strict=True)
+        if 0 < fit >= best - _SAME
+    ]
+    return bool(told) and all(one and not one & (claimed | {"both"}) for one in told)
+
+
+def _sides_of(said: Statement, clause: int) -> set[Side]:
+    return {one.side for one in said.sides if said.clauses[one.start] == clause}
 
 
 def _is_side(unit: Unit, said: Statement) -> bool:
@@ -527,7 +555,7 @@ def _is_denied_otherwise(unit: Unit, part: Part, evidence: Sequence[Source]) -> 
             source.fit(part.telling, one.clause),
             one.polarity in (0, unit.polarity)
             or _carries_pole(one, source.said)
-            or _denies_alike(unit, one, part, source),
+            or (not _is_of_risk(unit) and _denies_alike(unit, one, part, source)),
             is_same=True,
         )
         for source in evidence
@@ -634,8 +662,9 @@ def _numbers_go_another_way(unit: Unit, part: Part) -> bool:
 
 
 def _is_course(unit: Unit) -> bool:
-    return any(
-        unit.concepts & concept(one) for one in ("increased", "decreased", "improved", "worsened")
+    return _any_of(
+        unit.concepts,
+        ("increased", "decreased", "improved", "worsened", "lengthen", "shorten"),
     )
 
 
@@ -644,7 +673,7 @@ def told_by_numbers(unit: Unit, part: Part) -> bool:
     rising = is_rising(part)
     if rising is None:
         return False
-    if unit.concepts & concept("increased" if rising else "decreased"):
+    if _any_of(unit.concepts, ("increased", "lengthen") if rising else ("decreased", "shorten")):
         return True
     about = frozenset(one for other in part.telling for one in other.concepts)
     better = _any_of(about, _MORE_IS_BETTER if rising else _LESS_IS_BETTER)

@@ -219,6 +219,49 @@ def test_one_wrong_word_is_enough_to_withhold(claim, note, why):
     assert reason(claim, note) == f"{why}_differs"
 
 
+@pytest.mark.parametrize(
+    ("claim", "note", "why"),
+    [
+        ("The balance score was not 41.", "Balance score: 41.", "negation"),
+        ("הציון בשאלון לא היה 22.", "ציון בשאלון: 22.", "negation"),
+        (
+            "Thoughts of death, some plan and no intent.",
+            "Thoughts of death, no plan or intent.",
+            "negation",
+        ),
+        (
+            "Her sister wept when she spoke of her sister.",
+            "Wept when she spoke of her sister.",
+            "subject",
+        ),
+        ("אחותה סובלת מסיוטים.", "אחותה אושפזה באביב. סובלת מסיוטים.", "subject"),
+        ("Tamar refused the shift.", "Yossi refused the shift. Tamar slept well.", "subject"),
+        ("היא תיסע לחיפה ברכבת.", "נסעה לחיפה ברכבת.", "time"),
+        (
+            "Reflex absent on the left and normal on the left.",
+            "Reflex absent on the left, normal on the right.",
+            "side",
+        ),
+    ],
+)
+def test_a_fact_that_no_word_of_weight_carries_is_compared(claim, note, why):
+    """A bare "not", a plan to act, who is named twice, who leads a clause, an irregular future, a side of a finding."""
+    assert reason(claim, note) == f"{why}_differs"
+
+
+def test_what_is_given_as_a_reason_must_be_in_the_note():
+    """Any other word that no list has may be added to a sentence; a cause is a fact."""
+    note = "Stayed at home on Sunday and slept badly."
+    assert reason("She stayed at home on Sunday and slept badly.", note) is None
+    assert reason("She stayed at home on Sunday and slept badly because of mould.", note)
+
+
+def test_the_claim_may_say_word_by_word_what_the_note_says_in_one():
+    """ "Her knee hurts" is knee pain, in either language."""
+    assert reason("יש לה כאבי צוואר אחרי העבודה.", "Her neck hurts after work.") is None
+    assert reason("Her neck hurts after work.", "כאבי צוואר אחרי העבודה.") is None
+
+
 def test_the_clients_own_name_may_stand_in_a_claim():
     """Notes say "she"; a claim may say whom the note is about."""
     assert reason("דנה מדווחת על מחשבות אובדניות", "מדווחת על מחשבות אובדניות.") is None

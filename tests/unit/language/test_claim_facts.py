@@ -5,14 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.language.amounts import amounts
+from service.language.causes import reason_at
 from service.language.dates import days
 from service.language.modality import modality
+from service.language.polarity import denials, turns
 from service.language.proper_names import has_names, names
 from service.language.quotations import quoted, says
 from service.language.statements import Statement
-from service.language.subjects import people, subject
+from service.language.subjects import leaders, people, subject
 from service.language.terms import concept, meanings
-from service.language.text import tokens
+from service.language.text import normalise, tokens
 
 
 @pytest.mark.parametrize(
@@ -152,3 +154,76 @@ def test_any_text_is_read(text):
     assert len(said.clauses) == len(said.words)
     assert all(0 <= one.start < one.end <= len(text) for one in [*said.amounts, *said.days])
     assert all(0 <= one.start < one.end <= len(said.words) for one in said.units)
+
+
+def test_or_carries_a_denial_on():
+    """ "No alcohol or drugs" denies both, and "and with" ends it."""
+    for text in ("No alcohol or gambling", "אין אלכוהול או הימורים"):
+        assert {unit.polarity for unit in Statement.of(text).telling} == {-1}
+    said = Statement.of("ללא חום ועם שיעול")
+    assert [unit.polarity for unit in said.telling] == [-1, 1]
+
+
+def test_what_denies_is_found_though_it_denies_no_word_that_tells():
+    """ "Was not 17" has nothing behind it that a list knows; "not only" denies nothing."""
+    assert denials(tokens("The score was not 17")) == [3]
+    assert denials(tokens("Not only pain")) == []
+    assert turns(["unsent", "letter"], [0, 0])
+    assert not turns(["letter"], [0])
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("היא תיסע לבד", "planned"),
+        ("הוא ילך לחוג", "planned"),
+        ("She was to call the clinic", "planned"),
+        ("הוא אמור להביא יומן", "planned"),
+        ("She is afraid that her son will fall", "told"),
+        ("If the pain has started, he rests", "told"),
+    ],
+)
+def test_futures_of_irregular_verbs_are_plans_and_fears_are_none(text, time):
+    """What somebody is afraid of is no appointment."""
+    assert modality(text) == time
+
+
+def test_the_name_a_clause_begins_with_leads_it():
+    """By clause; a relative or a pronoun is no name."""
+    assert leaders(Statement.of("Tamar called the school, but Yossi refused")) == {
+        0: "tamar",
+        2: "yossi",
+    }
+    assert leaders(Statement.of("Her mother called")) == {}
+
+
+def test_names_that_no_list_has_are_heard_in_the_other_alphabet():
+    """By consonants and by the vowels that both show; a name that is listed only as it is listed."""
+    assert has_names(["etomal"], ["נוטלת אטומל כל ערב"])
+    assert has_names(["לוסיה"], ["Lucia came late"])
+    assert not has_names(["etomal"], ["נוטלת אטמיל כל ערב"])
+    assert not has_names(["dana"], ["דינה"])
+
+
+def test_a_word_before_its_dose_is_a_name_and_an_agreement_is_none():
+    """Drugs that no list has, and verbs that look like names before "to do"."""
+    assert names("She takes zumilate 50 mg") == ["zumilate"]
+    assert names('נוטלת זומילט 50 מ"ג') == [normalise("זומילט")]
+    assert names("הוחלט להפסיק") == []
+    assert names("According to her") == []
+
+
+def test_a_reason_begins_behind_what_announces_it():
+    """In either language; the last one where there are several."""
+    assert reason_at("Slept badly because of noise") == len("Slept badly because")
+    assert reason_at("ישנה רע בגלל רעש") == len("ישנה רע בגלל")
+    assert reason_at("Slept badly") is None
+
+
+def test_a_term_of_the_body_says_its_parts():
+    """Back pain is of the back, and loss of appetite is no appetite."""
+    [pain] = Statement.of("back pain").telling
+    [loss] = Statement.of("loss of appetite").telling
+    assert pain.wide & concept("back")
+    assert pain.wide & concept("pain")
+    assert not loss.wide & concept("appetite")
