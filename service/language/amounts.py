@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from service.language.hebrew import rests
@@ -25,6 +25,8 @@ m meter metre meters metres מטר מטרים
 km ק"מ kilometers kilometres kilometer kilometre קילומטר קילומטרים
 hz bpm mmhg
 times time x פעמים פעם
+set sets סט סטים
+rep reps repetition repetitions חזרות
 second sec secs seconds s שניות שנייה שניה
 minute min mins minutes דקה דקות דק' דק
 hour h hr hrs hours שעה שעות
@@ -97,8 +99,25 @@ _FIGURE = re.compile(
 )
 # L4-5, PHQ-9, T12: names, not amounts; "x10" is one.
 _NAMED = re.compile(r"(?<![A-Za-z\d])(?![xX]\d)[A-Za-z]{1,12}-?\d{1,4}(?:[-–/]\d{1,3})?(?!\d)")
+_OF_SETS = re.compile(r"\s*-?(?:sets?|סט|סטים)\s+(?:of|של)\s+", re.IGNORECASE)
+_EVERY_OTHER = re.compile(r"\bevery (?:other|second) (day|week|month)\b", re.IGNORECASE)
 _APART = 8  # Code points between "twice" and its "daily".
-_LOOSE = ({"", "times"}, {"", "day"}, {"", "shekel"}, {"", "dollar"})
+_AGE_BEFORE = re.compile(
+    r"(?:(?<![א-ת])ו?(?:בן|בת|בני|בנות|בגיל|גיל)|\b(?:aged?|age of))\s*$", re.IGNORECASE
+)
+_AGE_BEHIND = re.compile(r"[- ](?:years?|yrs?)[- ]?(?:olds?)\b|[- ]?y/?o\b", re.IGNORECASE)
+_LISTED = re.compile(
+    r"(?:^|,\s|\band\s|\bat\s|(?<![א-ת])ו-?)$"
+)  # "47, nurse", "two sons, 6 and 9".
+AGE = "age"
+_RATE = re.compile(
+    r"\b(?:an?|per|each|every|last|past)\s(?P<en>day|night|evening|week|month|year)\b"
+    r"|\b(?P<adverb>daily|nightly|weekly|monthly|yearly)\b"
+    r"|(?<![א-ת])(?:[בל]|כל\s|מדי\s)(?P<he>יום|שבוע|חודש|שנה)(?![א-ת])(?!\s(?:הבא|הקרוב|ראשון|שני|שלישי|רביעי|חמישי|שישי))",
+    re.IGNORECASE,
+)
+_LOOSE = ({"", "times"}, {"", "set"}, {"", "rep"}, {"", "day"}, {"", "shekel"}, {"", "dollar"})
+_TO_TEN = frozenset(f"{half / 2:g}" for half in range(21))  # Whole and half points of a scale.
 _OVER = frozenset(["/", "out of", "מתוך"])
 _FROM = re.compile(r"(?:\bfrom|(?<![א-ת])מ-?)\s*$", re.IGNORECASE)
 _DAILY = re.compile(
@@ -124,6 +143,9 @@ class Amount:
     is_aside: bool = False
     """Said without being stated: an end of a range, or that "daily" is once. It answers a claim and makes none."""
 
+    may_be_age: bool = False
+    """It stands alone where a note writes an age."""
+
     @property
     def kind(self) -> str:
         """What it may be confused with: amounts of the same unit, or other scores."""
@@ -131,10 +153,13 @@ class Amount:
 
     def is_said_by(self, other: "Amount") -> bool:
         """Whether the other one states it: the same value and unit, or a score out of ten without its ten."""
+        if AGE in (self.unit, other.unit):
+            is_age = self.unit == other.unit or not self.unit or other.may_be_age
+            return self.value == other.value and is_age
         if self.value == other.value and (self.unit == other.unit or self._is_loose(other)):
             return True
         scores = {self.value.removesuffix("/10"), other.value.removesuffix("/10")}
-        return len(scores) == 1 and self.unit == other.unit == ""
+        return scores <= _TO_TEN and len(scores) == 1 and self.unit == other.unit == ""
 
     def _is_loose(self, other: "Amount") -> bool:
         """ "Twice" says of arguments what "two" does, and "10 of 14 days" counts ten days."""
@@ -145,10 +170,25 @@ def amounts(text: str) -> list[Amount]:
     """All amounts in order of their kind of writing: in figures, then in words."""
     bare = _NAMED.sub(lambda match: "\u00b7" * len(match.group()), text)
     figures = [one for match in _FIGURE.finditer(bare) for one in _read(match, bare)]
-    found = [*figures, *_spelled(text)]
+    found = list(_with_repetitions([*figures, *_spelled(text)], text))
+    found += _every_other(text)
     often = [one.end for one in found if one.unit == "times"]
     once = (one for one in _once(text) if not any(0 <= one.start - end <= _APART for end in often))
     return [*found, *once]
+
+
+def _with_repetitions(found: list[Amount], text: str) -> Iterator[Amount]:
+    """Of "3 sets of 10" the ten are repetitions."""
+    ends = [one.end for one in found if one.unit == "set"]
+    for one in found:
+        is_of = any(_OF_SETS.fullmatch(text, end, one.start) for end in ends if end < one.start)
+        yield replace(one, unit="rep") if is_of and not one.unit else one
+
+
+def _every_other(text: str) -> Iterator[Amount]:
+    """ "Every other day" is every two days."""
+    for match in _EVERY_OTHER.finditer(text):
+        yield Amount("2", unit_of(match[1].casefold()), match.start(), match.end())
 
 
 def _once(text: str) -> Iterator[Amount]:
@@ -157,6 +197,26 @@ def _once(text: str) -> Iterator[Amount]:
         yield Amount(
             "1", "times", match.start(), match.end(), is_aside=not _ONE_DAILY.match(match.group())
         )
+
+
+def rates(text: str) -> frozenset[str]:
+    """The stretches of time that something is counted in: "three a week", "weekly", "פעם בחודש"."""
+    return frozenset(_period(match) for match in _RATE.finditer(text))
+
+
+def rate_at(text: str, start: int, end: int) -> str:
+    """The one of them that a stretch of the text is part of, or holds; empty if none."""
+    found = (one for one in _RATE.finditer(text) if one.start() < end and start < one.end())
+    return next(map(_period, found), "")
+
+
+def _period(match: re.Match[str]) -> str:
+    word = normalise(match["en"] or match["adverb"] or match["he"])
+    return (
+        "day"
+        if word in {"daily", "night", "nightly", "evening"}
+        else unit_of(word.removesuffix("ly"))
+    )
 
 
 def unit_of(word: str) -> str:
@@ -171,12 +231,16 @@ def is_number_word(word: str) -> bool:
 
 def _read(match: re.Match[str], text: str) -> Iterator[Amount]:
     first, second, join = _plain(match["first"]), match["second"], match["join"]
-    unit = _unit(match["unit"] or "", text, match.end())
+    unit = _unit(match["unit"] or "")
+    if not second and _is_age(match, text):
+        yield Amount(first, AGE, match.start("first"), match.end("first"))
+        return
     start, end = match.start("first"), match.end("first")
     if _TIMES_BEFORE.search(text, max(0, start - 2), start) and not second:
         unit = unit or "times"
     if not second:
-        yield Amount(first, unit, start, end)
+        alone = not unit and bool(_LISTED.search(text[max(0, start - 4) : start]))
+        yield Amount(first, unit, start, end, may_be_age=alone)
         return
     other, last = _plain(second), match.end("third") if match["third"] else match.end("second")
     if match["third"]:
@@ -186,8 +250,8 @@ def _read(match: re.Match[str], text: str) -> Iterator[Amount]:
     elif join == ":":
         yield Amount(first if other in {"0", "00"} else f"{first}:{other}", "", start, last)
     elif join in "xX×":
-        yield Amount(first, "", start, end)
-        yield Amount(other, unit, match.start("second"), match.end("second"))
+        yield Amount(first, "" if unit else "set", start, end)
+        yield Amount(other, unit or "rep", match.start("second"), match.end("second"))
     else:
         is_course = join in {"to", "עד"} and bool(_FROM.search(text, max(0, start - 8), start))
         if not is_course:
@@ -204,10 +268,14 @@ def _plain(figure: str) -> str:
     return format(number.normalize(), "f") if number else "0"
 
 
-def _unit(word: str, text: str, end: int) -> str:
-    unit = _UNITS.get(normalise(word), "")
-    is_age = unit in {"year", "month"} and re.match(r"[- ]old\b", text[end : end + 5])
-    return "" if is_age else unit
+def _is_age(match: re.Match[str], text: str) -> bool:
+    start, end = match.span("first")
+    before = text[max(0, start - 12) : start]
+    return bool(_AGE_BEFORE.search(before) or _AGE_BEHIND.match(text, end))
+
+
+def _unit(word: str) -> str:
+    return _UNITS.get(normalise(word), "")
 
 
 def _spelled(text: str) -> Iterator[Amount]:

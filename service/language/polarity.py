@@ -37,6 +37,7 @@ _HARD_WORDS = """
 difficulty difficulties difficult trouble hard struggle struggles struggling unable avoids avoided avoiding
 קושי קשה מתקשה התקשה התקשתה מתקשים נמנע נמנעת נמנעה הימנעות
 """
+_AVOID = frozenset(map(normalise, ("avoid", "להימנע")))
 _STOP_WORDS = """
 stop stops stopped stopping quit quits discontinued ceased wean weaned weaning abstains abstained abstinent
 refuse refuses refused refusing declined declines fails failed
@@ -56,8 +57,8 @@ def is_denial(word: str) -> bool:
 
 
 def _ends(word: str) -> bool:
-    """Whether it says that what follows is no more."""
-    return word in _STOPS
+    """Whether it says that what follows is no more, or is not to be: "avoid sitting"."""
+    return word in _STOPS or word in _AVOID
 
 
 def _is_off(words: Sequence[str], place: int) -> bool:

@@ -48,14 +48,16 @@ taking use used using during both another overall summary course update point to
 roughly per out ten scale rate rated rating level became become becomes getting remain remains remained since today
 visit meeting appointment occasion day week month year days weeks months years hours hour minutes minute date set
 sets rep reps repetition repetitions degree degrees points age aged assessment plan plans planned home-based way
-amount number along apart whereas see sees seen views caused cause reached reaches part מדווח מדווחת דיווח דיווחה
+amount number judged assessed deemed considered found actually indeed diagnosis
+along apart whereas see sees seen views caused cause reached reaches part מדווח מדווחת דיווח דיווחה
 מתאר מתארת תיאר תיארה מספר מספרת סיפר סיפרה אומר אומרת אמר אמרה ציין ציינה מציין מציינת לדבריו לדבריה המטופל המטופלת
 מטופל מטופלת הלקוח הלקוחה לקוח לקוחה המטפל המטפלת הפגישה בפגישה פגישה מפגש במפגש נאמר צוין דווח חש חשה מרגיש מרגישה
 הרגיש הרגישה שיתף שיתפה משתף משתפת הביע הביעה מביע מביעה הסביר הסבירה לפי חווה חוותה היה הייתה היתה כי אשר נמצא
-נמצאת כרגע כיום בערך סביב ציון סך מתוך בסולם סולם נותר נותרה נשאר נשארה תאריך היום כעת יום ימים שבוע שבועות חודש
+נמצאת נמצאו ביניהם ביניהן בפועל האבחנה אבחנה אובחן אובחנה הוערך הוערכה מתוכנן מתוכננת מתוכננים
+ כרגע כיום בערך סביב ציון סך מתוך בסולם סולם נותר נותרה נשאר נשארה תאריך היום כעת יום ימים שבוע שבועות חודש
 חודשים שנה שנים שעה שעות דקה דקות סט סטים חזרות מעלות מעלה נקודות בגיל גיל לדברי בהתאם בתוכנית התוכנית תוכנית כוללת
 כולל הכוללת נכתב בלבד רבע צפוי צפויה מדי והדבר הדבר דבר פעם פעמים יש לו לה לאורך במשך מדובר נרשם נרשמה לקח לקחה לוקח
-לוקחת נוטל נוטלת משתמש משתמשת דיבר דיברה דיברו עלתה ערך רמת רמה
+לוקחת מכן נוטל נוטלת משתמש משתמשת דיבר דיברה דיברו עלתה ערך רמת רמה
 """
 _FILLER = frozenset(normalise(word) for word in _FILLERS.split())
 _AND_SAY = frozenset(map(normalise, ("והוא", "והיא", "ואין", "ולא", "ויש")))
@@ -64,6 +66,7 @@ _SOFT = frozenset([GENERAL, "opposite"])
 _UNKNOWN, _GENERAL = 0.7, 0.3  # What a word weighs that no list has, or that says little, beside 1.
 _SPELLING = str.maketrans("", "", "וי")
 _LEAST_LETTERS = 3
+_PREFIXES = "ובלמשכה"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,7 @@ class Part:
     @property
     def substance(self) -> int:
         """How many things it says."""
-        return len(self.telling) + len(self.amounts)
+        return len(self.telling) + len(self.amounts) + len(self.days)
 
 
 def _clauses(text: str, said: Sequence[Word]) -> list[int]:
@@ -320,10 +323,11 @@ def is_silent(word: str) -> bool:
     return (
         word in STOPWORDS
         or word in _FILLER
-        or (word[0] in "ובלמשכה" and len(word) > _LEAST_LETTERS and word[1:] in STOPWORDS | _FILLER)
+        or (word[0] in _PREFIXES and len(word) > _LEAST_LETTERS and word[1:] in STOPWORDS | _FILLER)
         or is_denial(word)
         or is_number_word(word)
         or bool(unit_of(word))
+        or (word[0] in _PREFIXES and word.lstrip("ו") in _PREFIXES)  # of a number: "ול-8"
         or not any(map(str.isalpha, word))
     )
 

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.chat.grounding.evidence import Source, coverage, likeness, sources, unsaid
-from service.chat.grounding.guards import misnames, misquotes, objection, told_by_numbers
+from service.chat.grounding.guards import (
+    is_aged,
+    is_dosed,
+    is_rated,
+    misnames,
+    misquotes,
+    objection,
+    told_by_measure,
+    told_by_numbers,
+)
 from service.domain.answers import Passage, Span, WithheldReason
+from service.language.amounts import Amount
 from service.language.causes import reason_at
 from service.language.modality import modality
 from service.language.polarity import is_denial
@@ -18,7 +28,7 @@ from service.language.terms import kind
 from service.language.text import tokens
 
 # Of a claim's words, by what they weigh, that its evidence must say. Fitted on tests/data/grounding_dev.jsonl.
-STATED, LIKELY = 0.7, 0.3
+STATED, LIKELY = 0.6, 0.3
 MOST_UNKNOWN = 1  # Words that no list has and the note does not say; none would withhold 29 of 208 true claims.
 NEAR_BEST = (
     0.15  # Sentences that cover this much less than the best one may be meant instead of it.
@@ -151,10 +161,16 @@ def _found(said: Statement, held: Sequence[Source]) -> list[_Finding]:
 
 
 def _grouped(whole: Part, least: int) -> list[Part]:
-    """Its clauses, each joined to the one before it until it says so many things of which one is known well."""
+    """Its clauses, each joined to the one before it until it says so many things of which one is known well.
+
+    A clause with nothing of its own belongs to the one before it: "extensions (10 reps every 2 hours)".
+    """
     groups: list[list[int]] = []
     for clause in whole.clauses:
-        if groups and not _is_enough(whole.whole.part(groups[-1]), least):
+        own = whole.whole.part([clause])
+        if not groups and _is_heading(own):
+            continue
+        if groups and not (_is_enough(whole.whole.part(groups[-1]), least) and own.telling):
             groups[-1].append(clause)
         else:
             groups.append([clause])
@@ -164,8 +180,22 @@ def _grouped(whole: Part, least: int) -> list[Part]:
     return [whole.whole.part(group) for group in groups]
 
 
+_HEADING = re.compile(
+    r"(?:the\s)?(?:next\s)?(?:steps?|plans?|tasks?|goals?|homework|follow-up)(?:\s(?:is|was|are|were|includes?))?"
+    r"|ה?(?:המשך|תוכנית|תכנית|צעדים הבאים|מטלות|מטרות|סוכם|סיכום)",
+    re.IGNORECASE,
+)
+
+
+def _is_heading(part: Part) -> bool:
+    """Whether it only says that a list of what is to be done comes: "Next steps:"."""
+    end = part.whole.text.find(part.text) + len(part.text)
+    return part.whole.text[end : end + 1] == ":" and bool(_HEADING.fullmatch(part.text))
+
+
 def _is_enough(part: Part, least: int) -> bool:
-    return part.is_full and part.substance >= least
+    counts = bool(part.telling) and bool(part.amounts)
+    return part.substance >= least + (0 if part.is_full else 1) and (part.is_full or counts)
 
 
 def _evidence(part: Part, held: Sequence[Source]) -> _Finding:
@@ -175,12 +205,29 @@ def _evidence(part: Part, held: Sequence[Source]) -> _Finding:
     if not part.telling or best <= 0 or _most_covered(part, graded) < LIKELY:
         return _Finding(reason="unsupported")
     near = [one for worth, one in graded if worth > 0 and worth >= best - NEAR_BEST][:MOST_TRIED]
-    tried = [(one, *_judged(part, one, held)) for one in near]
+    tried = [_in_its_session(part, *_judged(part, one, held), held) for one in near]
     for wanted in ("stated", "likely"):
-        bearing = [evidence for _, how, evidence in tried if how == wanted]
+        bearing = [evidence for how, evidence in tried if how == wanted]
         if bearing:
             return _Finding(_of_each_passage(bearing), is_likely=wanted == "likely")
-    return _Finding(reason=tried[0][1])  # type: ignore[arg-type]
+    return _Finding(reason=tried[0][0])  # type: ignore[arg-type]
+
+
+_AT_FIRST = re.compile(
+    r"\b(?:at first|initially|originally|at baseline)\b|(?<![א-ת])[בש]?(?:התחלה|תחילה)(?![א-ת])",
+    re.IGNORECASE,
+)
+
+
+def _in_its_session(
+    part: Part, how: str, evidence: tuple[Source, ...], held: Sequence[Source]
+) -> tuple[str, tuple[Source, ...]]:
+    """What was "at first" is told by the first of the sessions cited, else at another time."""
+    days = [one.passage.note.day for one in held if one.passage.note.day]
+    is_first = not days or any(one.passage.note.day == min(days) for one in evidence)
+    if how in {"stated", "likely"} and not is_first and _AT_FIRST.search(part.text):
+        return "time_differs", evidence
+    return how, evidence
 
 
 def _most_covered(part: Part, graded: Sequence[tuple[float, Source]]) -> float:
@@ -198,25 +245,48 @@ def _judged(part: Part, source: Source, held: Sequence[Source]) -> tuple[str, tu
     """`stated` or `likely` or the reason against it, of a sentence with what its neighbours add."""
     alone = _verdict(part, (source,))
     if alone == "stated":
-        return alone, (source,)
+        return alone, _with_the_rest(part, source, held)
     for more in _completing(part, source, held):
-        if _verdict(part, (source, *more)) == "stated":
-            return "stated", (source, *more)
+        found = _verdict(part, (source, *more))
+        if found == "stated":
+            return found, (source, *more)
+        if alone == "number_differs" and found not in {"likely", "unsupported"}:
+            alone = found  # what still speaks against it where all its numbers stand
     return alone, (source,)
+
+
+def _with_the_rest(part: Part, source: Source, held: Sequence[Source]) -> tuple[Source, ...]:
+    """With the sentence of another passage that says, of the same things, what this one leaves unsaid."""
+    for other in _telling_the_rest(part, source, held):
+        if _verdict(part, (source, other)) == "stated":
+            return source, other
+    return (source,)
+
+
+def _telling_the_rest(part: Part, source: Source, held: Sequence[Source]) -> Iterator[Source]:
+    left = _left(part, (source,))
+    for other in held if left else ():
+        if other.passage is source.passage or not any(other.matching(unit) for unit in left):
+            continue
+        if any(other.matching(unit) for unit in part.telling if source.matching(unit)):
+            yield other
 
 
 def _verdict(part: Part, evidence: Sequence[Source]) -> str:
     if reason := objection(part, evidence):
         return reason
-    left = [unit for unit in unsaid(part, evidence) if not told_by_numbers(unit, part)]
+    left = _left(part, evidence)
     total = sum(unit.weight for unit in part.telling)
     worth = 1 - sum(unit.weight for unit in left) / total if total else 0.0
     if reason := _missing(left):
         return reason
     if _is_reason(part, left):
         return "unsupported"
+    if any(is_dosed(unit, part) or is_aged(unit, part) for unit in left):
+        return "name_differs"
     unknown = sum(not unit.concepts for unit in left)
-    is_known = not any(unit.weight == 1 for unit in left) and unknown <= MOST_UNKNOWN
+    is_known = not any(unit.weight == 1 or _is_whereto(unit, part) for unit in left)
+    is_known = is_known and unknown <= MOST_UNKNOWN
     if not _tells(part, left):
         return "unsupported"
     if worth >= STATED and is_known:
@@ -235,10 +305,53 @@ def _is_reason(part: Part, left: Sequence[Unit]) -> bool:
 _LITTLE = 0.5  # Beside a word that no list has, 0.7: what says little by itself weighs less.
 
 
+def _is_whereto(unit: Unit, part: Part) -> bool:
+    """Whether a word that no list has stands behind "in", "to" or "from", written into it: it may be any place."""
+    word = part.whole.words[unit.start].text
+    return not unit.concepts and word[0] in "בלמ" and len(word) > _LEAST_PLACE
+
+
+_LEAST_PLACE = 3
+
+
+def _left(part: Part, evidence: Sequence[Source]) -> list[Unit]:
+    """What no word of the evidence says, and no amount of it either."""
+    return [
+        unit
+        for unit in unsaid(part, evidence)
+        if not told_by_numbers(unit, part)
+        and not told_by_measure(unit, part, evidence)
+        and not is_rated(unit, part, evidence)
+        and not _is_counted(unit, part)
+    ]
+
+
+def _is_counted(unit: Unit, part: Part) -> bool:
+    """Whether it is part of an amount, which a guard has found: "every other day"."""
+    start, end = part.whole.words[unit.start].start, part.whole.words[unit.end - 1].end
+    return any(one.start <= start and end <= one.end for one in part.amounts if not one.is_aside)
+
+
 def _tells(part: Part, left: Sequence[Unit]) -> bool:
     """Whether the evidence says more than whom it is about, where the claim does."""
     telling = [unit for unit in part.telling if not is_person(unit)]
-    return not telling or any(unit not in left for unit in telling)
+    if telling and all(unit in left for unit in telling):
+        return False
+    alone = {unit.clause for unit in left} - {
+        unit.clause for unit in part.units if unit not in left
+    }
+    return not any(_is_all_of_clause(clause, part) for clause in alone)
+
+
+_LEADS_UP = re.compile(r":|,?\s*[\"“”„״]")
+
+
+def _is_all_of_clause(clause: int, part: Part) -> bool:
+    """Whether its words are all that a clause tells: "and then vanished"; a list or a quote may still follow."""
+    own = part.whole.part([clause])
+    end = part.whole.text.find(own.text) + len(own.text)
+    leads_up = _LEADS_UP.match(part.whole.text, end)
+    return not (own.amounts or own.days or leads_up)
 
 
 _HARD_KINDS: dict[str, WithheldReason] = {
@@ -276,8 +389,30 @@ def _completing(part: Part, source: Source, held: Sequence[Source]) -> Iterator[
         if one is not source and one.passage is source.passage
     ]
     yield from ((one,) for one in near if _is_used_up(part, one) or _adds_clause(part, source, one))
+    yield from ((one,) for one in _telling_the_rest(part, source, held))
     if len(part.amounts) + len(part.days) > 1:
-        yield from ((one,) for one in held if one is not source and _adds_fact(part, source, one))
+        adding = [one for one in held if one is not source and _adds_fact(part, source, one)]
+        yield from ((one,) for one in adding)
+        yield from _series(part, source, adding)
+
+
+def _series(part: Part, source: Source, adding: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+    """One place for each amount that is missing: "from 17 to 12 and then to 6" is told by three sessions."""
+    found: list[Source] = []
+    for amount in _missing_amounts(part, source):
+        if not any(_states(one, amount) for one in found):
+            holding = [one for one in adding if _states(one, amount)]
+            found += [max(holding, key=lambda one: likeness(part, one))] if holding else []
+    if len(found) > 1:
+        yield tuple(found)
+
+
+def _missing_amounts(part: Part, source: Source) -> list[Amount]:
+    return [one for one in part.amounts if not one.is_aside and not _states(source, one)]
+
+
+def _states(source: Source, amount: Amount) -> bool:
+    return any(amount.is_said_by(own) for own in source.said.amounts)
 
 
 def _is_used_up(part: Part, source: Source) -> bool:
@@ -296,9 +431,6 @@ def _adds_clause(part: Part, source: Source, other: Source) -> bool:
 
 
 def _adds_fact(part: Part, source: Source, other: Source) -> bool:
-    missing = [
-        one for one in part.amounts if not any(one.is_said_by(own) for own in source.said.amounts)
-    ]
-    has = any(one.is_said_by(own) for one in missing for own in other.said.amounts)
+    has = any(_states(other, one) for one in _missing_amounts(part, source))
     shared = any(other.matching(unit) for unit in part.telling if source.matching(unit))
     return has and shared

@@ -4,13 +4,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from service.chat.grounding.binding import Bound, Mark, bound, misbound
 from service.chat.grounding.evidence import Source
 from service.domain.answers import WithheldReason
-from service.language.amounts import Amount
+from service.language.amounts import AGE, Amount, rate_at, rates
 from service.language.dates import Day
 from service.language.modality import Modality, is_done, modality
-from service.language.polarity import denials
+from service.language.polarity import denials, is_denial
 from service.language.proper_names import has_names, names
 from service.language.quotations import quoted, says
 from service.language.sides import Side, side_at
@@ -34,6 +36,16 @@ _FROM_TO = re.compile(
 _BACK = re.compile(
     r"\b(?:from|compared|versus|vs|was|previously|last)\b|לעומת|מ-|היה|קודם", re.IGNORECASE
 )
+_THEN = re.compile(
+    r"\b(?:then|later|finally|eventually|afterwards|followed by)\b"
+    r"|(?<![א-ת])ו?(?:אז|אחר כך|לאחר מכן|לבסוף|בהמשך|בסוף|דרך)(?![א-ת])",
+    re.IGNORECASE,
+)
+_ALREADY = re.compile(
+    r"\balready\b|\b(?:has|have|had) begun\b|(?<![א-ת])כבר(?![א-ת])", re.IGNORECASE
+)
+_AGED = re.compile(r",?\s(?:is|was|aged|בן|בת|בגיל)?\s?", re.IGNORECASE)
+_DEGREES = re.compile(r"\bdegrees?\b|°|מעלות", re.IGNORECASE)  # Of a range of motion.
 _SINCE = re.compile(r"\bsince\b|\bfrom\b|(?<![א-ת])מאז", re.IGNORECASE)
 _SAME = 1e-9
 # What is better when there is more of it, and when there is less.
@@ -106,7 +118,12 @@ def amounts_differ(part: Part, evidence: Sequence[Source]) -> bool:
         not _is_counted(amount, part, evidence) for amount in part.amounts if not amount.is_aside
     ):
         return True
-    return _runs_backwards(part, evidence) or _is_of_another_day(part, evidence)
+    return (
+        _is_of_another_time(part, evidence)
+        or _are_misplaced(part, evidence)
+        or _runs_backwards(part, evidence)
+        or _is_of_another_day(part, evidence)
+    )
 
 
 def days_differ(part: Part, evidence: Sequence[Source]) -> bool:
@@ -118,7 +135,17 @@ def sides_differ(part: Part, evidence: Sequence[Source]) -> bool:
     """Whether something is on another side in the evidence, or on one that its passages do not say."""
     if any(not _is_sided(unit, side, evidence) for unit, side in _sided(part)):
         return True
-    return any(_is_on_other_side(part, clause, evidence) for clause in part.clauses)
+    claimed = bound(part.whole, _side_marks(part.whole), clauses=part.clauses)
+    told = [
+        one
+        for source in evidence
+        for one in bound(source.said, _side_marks(source.said), clauses=source.said.clauses)
+    ]
+    return (
+        _is_on_no_side(claimed, evidence)
+        or misbound(claimed, told, _is_same_side)
+        or any(_is_on_other_side(part, clause, evidence) for clause in part.clauses)
+    )
 
 
 def subjects_differ(part: Part, evidence: Sequence[Source]) -> bool:
@@ -133,7 +160,7 @@ def subjects_differ(part: Part, evidence: Sequence[Source]) -> bool:
 
 def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
     """Whether what is planned, possible or past is told as what is, or the other way round."""
-    return any(_clash(part, source) for source in evidence)
+    return any(_clash(part, source) or _is_done_already(part, source) for source in evidence)
 
 
 def denials_differ(part: Part, evidence: Sequence[Source]) -> bool:
@@ -150,6 +177,30 @@ def _is_contrary(part: Part, clauses: set[int], source: Source) -> bool:
     return not source.meant.isdisjoint(one for one in against if one is not None)
 
 
+def amounts_are_denied(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether it denies an amount that the evidence only affirms: "was not 17"."""
+    told = [(source.said, one) for source in evidence for one in source.said.amounts]
+    for amount in part.amounts:
+        same = [_is_turned(said, one) for said, one in told if amount.is_said_by(one)]
+        if same and not any(same) and not amount.is_aside and _is_denied(part.whole, amount):
+            return True
+    return False
+
+
+def _is_denied(said: Statement, amount: Amount) -> bool:
+    """Whether a denial stands before an amount in its clause."""
+    place = next(at for at, word in enumerate(said.words) if word.end > amount.start)
+    before = (at for at in range(place) if is_denial(said.words[at].text))
+    return any(said.clauses[at] == said.clauses[place] for at in before)
+
+
+def _is_turned(said: Statement, amount: Amount) -> bool:
+    """Whether anything of its clause is denied or not said for sure."""
+    clause = said.clause_at(amount.start)
+    turned = any(unit.polarity != 1 and unit.clause == clause for unit in said.units)
+    return turned or _is_denied(said, amount)
+
+
 Guard = Callable[[Part, Sequence[Source]], bool]
 _GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
     (days_differ, "date_differs"),
@@ -158,6 +209,7 @@ _GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
     (subjects_differ, "subject_differs"),
     (times_differ, "time_differs"),
     (denials_differ, "negation_differs"),
+    (amounts_are_denied, "negation_differs"),
 )
 
 
@@ -165,38 +217,67 @@ _GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
 
 
 def _is_counted(amount: Amount, part: Part, evidence: Sequence[Source]) -> bool:
-    """Whether an amount stands where the evidence fits its clause best: "A 0.5 mg and B 50 mg" is not the reverse."""
-    about = _about(amount, part)
-    places = [(source, one) for source in evidence for one in source.said.amounts]
-    fits = [_fit(about, source, one) for source, one in places if amount.is_said_by(one)]
-    if not fits:
-        return _is_a_day(amount, part, evidence) or _is_between(amount, evidence)
-    others = (
-        _fit(about, source, one)
-        for source, one in places
-        if one.kind == amount.kind
-        and not one.is_aside
-        and not any(own.is_said_by(one) for own in part.amounts if _about(own, part) == about)
+    """Whether the evidence has an amount at all."""
+    if any(amount.is_said_by(one) for source in evidence for one in source.said.amounts):
+        return True
+    return _is_a_day(amount, part, evidence) or _is_between(amount, evidence)
+
+
+def _is_of_another_time(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether it counts by the month what is only counted by the week."""
+    claimed = rates(part.text)
+    told = frozenset[str]().union(*(rates(source.said.text) for source in evidence))
+    return bool(claimed and told) and claimed.isdisjoint(told)
+
+
+def is_rated(unit: Unit, part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether it is a stretch of time that the evidence counts in too, whatever it calls it: "a week", "weekly"."""
+    if not any(kind(one) == "frequency" for one in unit.concepts):
+        return False
+    start, end = part.whole.words[unit.start].start, part.whole.words[unit.end - 1].end
+    rate = rate_at(part.whole.text, start, end)
+    return bool(rate) and any(rate in rates(source.said.text) for source in evidence)
+
+
+_DOSES = frozenset(["mg", "mcg", "g", "ml", "iu"])
+
+
+def is_dosed(unit: Unit, part: Part) -> bool:
+    """Whether a dose stands right behind a word that no list has: it is a drug, whatever it is called."""
+    end = part.whole.words[unit.end - 1].end
+    behind = (one for one in part.amounts if 0 < one.start - end <= 2)
+    return not unit.concepts and any(one.unit in _DOSES for one in behind)
+
+
+def is_aged(unit: Unit, part: Part) -> bool:
+    """Whether an age follows a word that no list has: it is whose age that is."""
+    end = part.whole.words[unit.end - 1].end
+    behind = (one for one in part.amounts if one.start - end > 0)
+    return not unit.concepts and any(
+        one.unit == AGE and _AGED.fullmatch(part.whole.text, end, one.start) for one in behind
     )
-    return max(others, default=0.0) <= max(fits) + _SAME
 
 
-def _about(amount: Amount, part: Part) -> Sequence[Unit]:
-    """What a claim counts with it: the words between it and the amount before, else behind it."""
-    clause = part.whole.clause_at(amount.start)
-    units = part.whole.of_clause(clause)
-    ends = [0, *sorted(one.start for one in part.amounts if not one.is_aside), len(part.whole.text)]
-    at = ends.index(amount.start) if amount.start in ends else 0
+def _are_misplaced(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether an amount is counted of something else there: "A 0.5 mg and B 50 mg" is not the reverse."""
+    stated = [one for one in part.amounts if not one.is_aside]
+    claimed = bound(part.whole, list(map(_mark, stated)), clauses=part.clauses)
+    told = [one for source in evidence for one in _counted_in(source)]
+    return misbound(claimed, told, _is_same_amount)
 
-    def between(start: int, end: int) -> list[Unit]:
-        return [unit for unit in units if start <= part.whole.words[unit.start].start < end]
 
-    first = next((one for one in ends[1:-1] if part.whole.clause_at(one) == clause), amount.start)
-    if at and between(0, first):
-        found = between(ends[at - 1], amount.start)
-    else:
-        found = between(amount.start, ends[at + 1] if at else amount.start)
-    return found or units or part.telling
+def _counted_in(source: Source) -> list[Bound]:
+    marks = [_mark(one) for one in source.said.amounts]
+    return bound(source.said, marks, clauses=source.said.clauses)
+
+
+def _mark(amount: Amount) -> Mark:
+    return Mark(amount, amount.kind, amount.start, amount.end)
+
+
+def _is_same_amount(claimed: Mark, told: Mark) -> bool:
+    one, other = claimed.value, told.value
+    return isinstance(one, Amount) and isinstance(other, Amount) and one.is_said_by(other)
 
 
 _DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31)}
@@ -209,10 +290,6 @@ def _is_between(amount: Amount, evidence: Sequence[Source]) -> bool:
         return False
     least, most = (one * int(amount.value) for one in _DAYS[amount.unit])
     return least <= (sessions[-1] - sessions[0]).days <= most
-
-
-def _fit(about: Sequence[Unit], source: Source, amount: Amount) -> float:
-    return source.fit(about, source.said.clause_at(amount.start))
 
 
 def _is_a_day(amount: Amount, part: Part, evidence: Sequence[Source]) -> bool:
@@ -241,11 +318,31 @@ def _is_dated(day: Day, part: Part, evidence: Sequence[Source]) -> bool:
 
 
 def _runs_backwards(part: Part, evidence: Sequence[Source]) -> bool:
-    """Whether "from 8 to 5" is "from 5 to 8" in a sentence that has both."""
-    counted = plain_amounts(part)
-    if len(counted) != 2 or not _FROM_TO.search(part.text):
-        return False
-    first, last = counted
+    """Whether "from 8 to 5" is "from 5 to 8" in the evidence, or a course of more is in another order."""
+    return _tells_course(part) and any(
+        _is_backwards(*pair, evidence) for pair in pairwise(_course(part))
+    )
+
+
+def _tells_course(part: Part) -> bool:
+    return bool(_FROM_TO.search(part.text) or _THEN.search(part.text))
+
+
+def _course(part: Part) -> list[Amount]:
+    """The amounts that follow one another: of the kind of which there are most, two at least."""
+    begins = _FROM_TO.search(part.whole.text)
+    least = begins.start() if begins else 0
+    counted = [one for one in plain_amounts(part) if one.start >= least]
+    if len(counted) < 2:
+        return []
+    most = Counter(one.kind for one in counted).most_common(1)[0][0]
+    same = [one for one in counted if one.kind == most]
+    return same if len(same) > 1 else counted if len(counted) == 2 else []
+
+
+def _is_backwards(first: Amount, last: Amount, evidence: Sequence[Source]) -> bool:
+    if first.value == last.value:
+        return True  # no course goes from 5 to 5
     for source in evidence:
         before = [one.start for one in source.said.amounts if first.is_said_by(one)]
         after = [one.start for one in source.said.amounts if last.is_said_by(one)]
@@ -303,6 +400,29 @@ def _is_later_first(first: Amount, last: Amount, evidence: Sequence[Source]) -> 
 
 
 _SIDED = frozenset(["body", "symptom"])
+
+
+def _is_on_no_side(claimed: Sequence[Bound], evidence: Sequence[Source]) -> bool:
+    """Whether a side is none of those told; one that is all of a claim's must be in each sentence that has sides."""
+    told = [_side_marks(source.said) for source in evidence if source.said.sides]
+    is_one = len({one.mark.value for one in claimed}) == 1
+    groups = told if is_one or not told else [[mark for marks in told for mark in marks]]
+    return any(
+        not any(_is_same_side(one.mark, mark) for mark in marks)
+        for one in claimed
+        for marks in groups
+    )
+
+
+def _side_marks(said: Statement) -> list[Mark]:
+    return [
+        Mark(one.side, "side", said.words[one.start].start, said.words[one.end - 1].end)
+        for one in said.sides
+    ]
+
+
+def _is_same_side(claimed: Mark, told: Mark) -> bool:
+    return claimed.value == told.value or (told.value == "both" and claimed.value != "both")
 
 
 def _sided(part: Part) -> Iterator[tuple[Unit, Side]]:
@@ -475,6 +595,16 @@ def _clash(part: Part, source: Source) -> bool:
     )
 
 
+def _is_done_already(part: Part, source: Source) -> bool:
+    """Whether it says that what is only to be done has happened, be there an "if" or not."""
+    if not _ALREADY.search(part.text) or _ALREADY.search(source.said.text):
+        return False
+    text = source.said.of_clauses(source.clauses_for(part))
+    return (
+        bool(text) and not is_done(text) and _modality_of_note(text, source) not in {"told", "past"}
+    )
+
+
 def _modality_of_claim(part: Part) -> Modality:
     own, whole = modality(part.text), modality(part.whole.text)
     if own == "told" and is_done(part.text):
@@ -528,9 +658,7 @@ def _polarity(part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
         if _is_pole(unit):
             if reason := _pole_differs(unit, part, evidence):
                 return reason
-        elif (unit.weight > 0.5 or _is_of_risk(unit)) and _is_denied_otherwise(
-            unit, part, evidence
-        ):
+        elif (unit.weight > 0 or _is_of_risk(unit)) and _is_denied_otherwise(unit, part, evidence):
             return "negation_differs"
     return None
 
@@ -569,7 +697,9 @@ def _denies_alike(unit: Unit, one: Unit, part: Part, source: Source) -> bool:
 
     Of people, places and parts of the body it is enough that they do so anywhere: "no longer speaks to an old friend".
     """
-    is_beside = any(kind(each) in _BESIDE for each in unit.concepts) and not _is_pole(unit)
+    is_beside = any(kind(each) in _BESIDE for each in unit.concepts) and not (
+        _is_pole(unit) or _is_of_risk(unit)
+    )
     return any(
         own.polarity == other.polarity == -1
         for own in part.telling
@@ -610,9 +740,19 @@ _HOW_IT_IS = (
 )
 
 
+def _is_denied_how(unit: Unit, said: Statement) -> bool:
+    """Whether it denies how something is: "not changed"; "not any more" does not."""
+    is_any = unit.start > 0 and said.words[unit.start - 1].text == "any"
+    return unit.polarity < 0 and bool(unit.concepts & _how_it_is()) and not is_any
+
+
+def _how_it_is() -> frozenset[int]:
+    return frozenset(one for term in _HOW_IT_IS for one in concept(term))
+
+
 def _carries_pole(unit: Unit, said: Statement) -> bool:
     """Whether a denial beside it falls on how it is: "not sleeping well" denies "well"."""
-    how = frozenset(one for term in _HOW_IT_IS for one in concept(term))
+    how = _how_it_is()
     return any(
         one.clause == unit.clause and one is not unit and one.concepts & how and one.polarity == -1
         for one in said.units
@@ -622,6 +762,12 @@ def _carries_pole(unit: Unit, said: Statement) -> bool:
 def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> WithheldReason | None:
     if unit.concepts & (concept("before") | concept("after")) and _counts_next(unit, part.whole):
         return None
+    if _is_course(unit) and _tells_course(part):
+        agrees = _agrees_with_numbers(unit, part)
+        if agrees is not None and unit.polarity < 0:
+            return "negation_differs"
+        if agrees is not None:
+            return None if agrees else "direction_differs"
     poles = {one for one in unit.concepts if opposite(one) is not None}
     against = {opposite(one) for one in poles} - unit.concepts
     told = [
@@ -637,7 +783,11 @@ def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> Withhel
     ]
     if told and _all_differ(told):
         return "negation_differs" if all(one.is_same for one in told) else "direction_differs"
-    return "direction_differs" if not told and _numbers_go_another_way(unit, part) else None
+    if not told and _is_denied_how(unit, part.whole):
+        return "negation_differs"
+    if not told and _is_course(unit) and _agrees_with_numbers(unit, part) is False:
+        return "direction_differs"
+    return None
 
 
 def _counts_next(unit: Unit, said: Statement) -> bool:
@@ -655,12 +805,6 @@ def _agrees(unit: Unit, one: Unit, poles: set[int]) -> bool:
     return is_same == (one.polarity == unit.polarity)
 
 
-def _numbers_go_another_way(unit: Unit, part: Part) -> bool:
-    """Whether "rose from 8 to 5"."""
-    rising = is_rising(part)
-    return rising is not None and told_by_numbers(unit, part) is not True and _is_course(unit)
-
-
 def _is_course(unit: Unit) -> bool:
     return _any_of(
         unit.concepts,
@@ -669,17 +813,84 @@ def _is_course(unit: Unit) -> bool:
 
 
 def told_by_numbers(unit: Unit, part: Part) -> bool:
-    """Whether two amounts say a direction: "fell" from 8 to 5, and pain that "improved" so."""
+    """Whether a course says a direction: "fell" from 8 to 5, and pain that "improved" so."""
+    return _is_course(unit) and _agrees_with_numbers(unit, part) is True
+
+
+def _agrees_with_numbers(unit: Unit, part: Part) -> bool | None:
+    """Whether a direction is that of a course; None where there is none, or nobody knows which is better."""
     rising = is_rising(part)
     if rising is None:
-        return False
-    if _any_of(unit.concepts, ("increased", "lengthen") if rising else ("decreased", "shorten")):
-        return True
+        return False if _turns_back(unit, part) else None
+    if _any_of(unit.concepts, _UP + _DOWN):
+        return _any_of(unit.concepts, _UP if rising else _DOWN)
     about = frozenset(one for other in part.telling for one in other.concepts)
-    better = _any_of(about, _MORE_IS_BETTER if rising else _LESS_IS_BETTER)
-    worse = _any_of(about, _LESS_IS_BETTER if rising else _MORE_IS_BETTER)
-    return (better and bool(unit.concepts & concept("improved"))) or (
-        worse and bool(unit.concepts & concept("worsened"))
+    more = _any_of(about, _MORE_IS_BETTER) or bool(_DEGREES.search(part.text))
+    less = _any_of(about, _LESS_IS_BETTER)
+    if more == less:
+        return None
+    return bool(unit.concepts & concept("improved" if rising == more else "worsened"))
+
+
+_UP, _DOWN = ("increased", "lengthen"), ("decreased", "shorten")
+
+
+def _turns_back(unit: Unit, part: Part) -> bool:
+    """Whether a course of which only one direction is told goes the other way too: "fell from 7 to 2 and then 4"."""
+    values = [_number(one) for one in _course(part)]
+    up, down = concept("increased"), concept("decreased")
+    told = frozenset(one for other in part.units for one in other.concepts)
+    if (
+        None in values
+        or len(values) < 3
+        or not unit.concepts & (up | down)
+        or (told & up and told & down)
+    ):
+        return False
+    steps = {last > first for first, last in pairwise([one or 0.0 for one in values])}
+    return steps != {bool(unit.concepts & up)}
+
+
+def told_by_measure(unit: Unit, part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether the evidence says "down" of pain that "eased", or "improved" of strength that "increased"."""
+    same = [
+        term
+        for term in ("improved", "worsened", "increased", "decreased")
+        if unit.concepts & concept(term)
+    ]
+    about = frozenset(one for other in part.telling for one in other.concepts)
+    more, less = _any_of(about, _MORE_IS_BETTER), _any_of(about, _LESS_IS_BETTER)
+    if len(same) != 1 or more == less or unit.polarity != 1:
+        return False
+    wanted = concept((_LIKE_MORE if more else _LIKE_LESS)[same[0]])
+    return any(
+        one.concepts & wanted and one.polarity == 1 and _is_beside_measure(one, part, source)
+        for source in evidence
+        for one in source.said.units
+    )
+
+
+_LIKE_MORE = {
+    "improved": "increased",
+    "worsened": "decreased",
+    "increased": "improved",
+    "decreased": "worsened",
+}
+_LIKE_LESS = {
+    "improved": "decreased",
+    "worsened": "increased",
+    "increased": "worsened",
+    "decreased": "improved",
+}
+
+
+def _is_beside_measure(one: Unit, part: Part, source: Source) -> bool:
+    """Whether the clause it stands in has what the claim tells of."""
+    return any(
+        other.clause == one.clause and other is not one
+        for unit in part.telling
+        for other in source.matching(unit)
+        if unit.weight == 1
     )
 
 
@@ -688,13 +899,11 @@ def _any_of(about: frozenset[int], terms: Sequence[str]) -> bool:
 
 
 def is_rising(part: Part) -> bool | None:
-    """Whether of exactly two amounts the later one is the greater; None where that cannot be told."""
-    counted = plain_amounts(part)
-    most = Counter(one.kind for one in counted).most_common(1)
-    values = [_number(one) for one in counted if one.kind == most[0][0]]
-    if len(values) != 2 or None in values or values[0] == values[1]:
-        return None
-    return (values[1] or 0) > (values[0] or 0)
+    """Whether each amount of a course is greater than the one before it, or each less; else None."""
+    values = [_number(one) for one in _course(part)]
+    known = [one for one in values if one is not None]
+    steps = {(last > first) - (last < first) for first, last in pairwise(known)}
+    return steps == {1} if len(known) == len(values) and steps in ({1}, {-1}) else None
 
 
 def _number(amount: Amount) -> float | None:
