@@ -25,10 +25,14 @@ def languages_of(text: str) -> frozenset[Language]:
     By letters, not by sentences: "VAS 6/10." and "PHQ-9: 14" make no Hebrew note English. Empty without letters.
     """
     letters: Counter[Language] = Counter()
-    for start, end in sentences(text) or [(0, len(text))]:  # a list's bare letter is no sentence
+    for start, end in sentences(text):
         sentence = text[start:end]
-        letters[language_of(sentence)] += len(_HEBREW.findall(sentence)) + len(
-            _LATIN.findall(sentence)
-        )
+        letters[language_of(sentence)] += _letters(sentence)
+    if not letters.total() and _letters(text):  # a list's bare letter stands in no sentence
+        letters[language_of(text)] += 1
     total = letters.total()
     return frozenset(language for language, own in letters.items() if own and 3 * own >= total)
+
+
+def _letters(text: str) -> int:
+    return len(_HEBREW.findall(text)) + len(_LATIN.findall(text))

@@ -1,7 +1,7 @@
 """The languages a note can be searched in."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.language.detect import language_of, languages_of
@@ -27,6 +27,7 @@ def test_a_note_is_searched_in_the_languages_of_its_sentences(text, languages):
 
 
 @given(st.text(alphabet="abcאבג .\n5", max_size=60))
+@example("א. 5")
 def test_whatever_has_a_letter_can_be_searched_in_some_language(text):
     """And a single sentence in its own language."""
     found = languages_of(text)
