@@ -13,7 +13,7 @@ from service.language.proper_names import has_names, names
 from service.language.quotations import quoted, says
 from service.language.statements import Statement
 from service.language.subjects import leaders, people, subject
-from service.language.terms import concept, meanings
+from service.language.terms import concept, kind, meanings
 from service.language.text import normalise, tokens
 
 
@@ -227,3 +227,10 @@ def test_a_term_of_the_body_says_its_parts():
     assert pain.wide & concept("back")
     assert pain.wide & concept("pain")
     assert not loss.wide & concept("appetite")
+
+
+def test_places_and_shifts_are_known_by_what_they_are():
+    """A town, or a time of work, that the note does not say is no word that may be added."""
+    for text, kinds in [("באילת", {"place"}), ("night shift", {"daytime"}), ("London", {"place"})]:
+        [unit] = Statement.of(text).telling
+        assert {kind(one) for one in unit.concepts} >= kinds
