@@ -146,7 +146,7 @@ def _found(said: Statement, held: Sequence[Source]) -> list[_Finding]:
     whole = said.part(sorted(set(said.clauses)))
     first = _evidence(whole, held)
     if not first.reason and not first.is_likely:
-        return [first]
+        return _from_more(first, whole, held)
     best = [first]
     for parts in (_grouped(whole, 2), _grouped(whole, 1)):
         if len(parts) < 2:
@@ -158,6 +158,15 @@ def _found(said: Statement, held: Sequence[Source]) -> list[_Finding]:
             best = found
     specific = first.reason not in (None, "unsupported") or not first.reason
     return [first] if specific else best
+
+
+def _from_more(first: _Finding, whole: Part, held: Sequence[Source]) -> list[_Finding]:
+    """With what bears out each of its parts, where more passages are cited than bear it out as one."""
+    if len({one.passage.id for one in held}) == len({one.passage.id for one in first.evidence}):
+        return [first]
+    parts = _grouped(whole, 2)
+    found = [_evidence(part, held) for part in parts] if len(parts) > 1 else []
+    return [first] if any(one.reason or one.is_likely for one in found) else [first, *found]
 
 
 def _grouped(whole: Part, least: int) -> list[Part]:
@@ -338,7 +347,7 @@ def _tells(part: Part, left: Sequence[Unit]) -> bool:
     if telling and all(unit in left for unit in telling):
         return False
     alone = {unit.clause for unit in left} - {
-        unit.clause for unit in part.units if unit not in left
+        unit.clause for unit in part.telling if unit not in left
     }
     return not any(_is_all_of_clause(clause, part) for clause in alone)
 

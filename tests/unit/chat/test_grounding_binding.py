@@ -136,3 +136,12 @@ def test_what_a_second_passage_adds_is_quoted_too():
     found = support("Uri was invited to the group but did not come.", notes)
     assert found.how == "stated"
     assert {span.passage_id for span in found.spans} == {"p1", "p2"}
+
+
+def test_each_part_is_quoted_from_the_passage_that_says_it():
+    """Also where one passage alone would bear out the whole."""
+    notes = sessions("Gil to water the plants at 7 am.", "Gil waters the plants on most mornings.")
+    claim = "Gil was asked to water the plants at 7 am and now waters the plants on most mornings."
+    found = support(claim, notes)
+    assert found.how == "stated"
+    assert {span.passage_id for span in found.spans} == {"p1", "p2"}
