@@ -304,7 +304,7 @@ async def read_where_notes_speak_of_danger(run: Run) -> None:
     run.same(said, await at.store.risks(workspace=at.id, clients=clients))
 
 
-@covers("PgChunkStore.people", "People.named", weight=8)
+@covers("PgChunkStore.people", "People.named", "People.register", weight=8)
 async def read_names(run: Run) -> None:
     at, other = run.world.any(), run.world.any()
     await run.key(at)
@@ -317,7 +317,9 @@ async def read_names(run: Run) -> None:
     run.same(told(people), told(expected))
     run.clean(repr(told(people)), at)
     run.same((await run.epochs()).get(at.id, 0), epoch)
-    said = await run.parts.people.named(f"How is {other.mark}?", workspace=at.id)
+    asked = f"How is {other.mark}?"
+    said = await run.parts.people.named(asked, workspace=at.id)
+    run.same((await run.parts.people.register(workspace=at.id)).named(asked), said)
     run.same(said.sure | said.maybe, {one.client for one in expected if other is at})
 
 
