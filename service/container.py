@@ -220,7 +220,6 @@ class Container:
                         spare=ExtractiveModel(),
                         reader=self.reader,
                         entailment=self.models.entailment,
-                        people=self.people,
                         clock=now,
                         trail=trail,
                     )

@@ -42,7 +42,7 @@ from service.adapters.database import (
 )
 from service.adapters.index_models import covers, models_in, models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
-from service.adapters.sealed_rows import NOTHING_SEALED, names_in, risk_in, seal_row
+from service.adapters.sealed_rows import NOTHING_SEALED, names_in, ref_of, risk_in, seal_row
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
@@ -581,7 +581,7 @@ def sealed_bag(bag: Bag, keys: WorkspaceKeys) -> dict[str, object]:
 
 def reseal_bag(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
     """A stored bag under the newest key, as the columns to change. Raises KeyUnavailable, SealBroken."""
-    place = _bag_place(_ref(row))
+    place = _bag_place(ref_of(row))
     plain = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=place)
     return {"key_epoch": keys.epoch, "sealed": seal(plain, key=keys.seal, place=place)}
 
@@ -612,10 +612,6 @@ def _rows_of(workspace: WorkspaceId, *chosen: ColumnElement[bool]) -> Any:
     ).where(table.c.workspace_id == workspace, *chosen)
 
 
-def _ref(row: Row[Any]) -> NoteRef:
-    return NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id)
-
-
 def _pack(bag: Bag) -> bytes:
     """`n(4) | n hashes of 8 bytes | n counts of 4`, in the machine's order (little-endian everywhere we run)."""
     n = len(bag.features).to_bytes(4, "little")
@@ -623,7 +619,7 @@ def _pack(bag: Bag) -> bytes:
 
 
 def _open_bag(row: Row[Any], keys: WorkspaceKeys) -> Bag:
-    ref = _ref(row)
+    ref = ref_of(row)
     data = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_bag_place(ref))
     n = int.from_bytes(data[:4], "little")
     features, counts = array("Q", data[4 : 4 + 8 * n]), array("I", data[4 + 8 * n :])

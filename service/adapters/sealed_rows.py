@@ -49,7 +49,7 @@ def risk_in(row: Row[Any], keys: WorkspaceKeys) -> RiskNote | None:
         return None
     # One from before risk was kept has none in it: nobody knows yet.
     spans = tuple(RiskSpan(*one) for one in kept or ())
-    return RiskNote(_ref(row), ClientId(row.client_id), row.day, spans)
+    return RiskNote(ref_of(row), ClientId(row.client_id), row.day, spans)
 
 
 def reseal_row(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
@@ -57,17 +57,18 @@ def reseal_row(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
 
     Raises KeyUnavailable, SealBroken.
     """
-    sealed = seal(_open(row, keys), key=keys.seal, place=_place(_ref(row)))
+    sealed = seal(_open(row, keys), key=keys.seal, place=_place(ref_of(row)))
     return {"key_epoch": keys.epoch, "sealed": sealed}
 
 
 def _open(row: Row[Any], keys: WorkspaceKeys) -> bytes:
-    return unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_place(_ref(row)))
+    return unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_place(ref_of(row)))
 
 
 def _place(ref: NoteRef) -> tuple[str, ...]:
     return ("note_catalogue", str(ref.workspace), ref.entity, str(ref.id))
 
 
-def _ref(row: Row[Any]) -> NoteRef:
+def ref_of(row: Row[Any]) -> NoteRef:
+    """The note of a row."""
     return NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id)

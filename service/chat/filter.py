@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 from langgraph.runtime import Runtime
 
@@ -16,34 +17,17 @@ from service.domain.answers import (
     Stretch,
     Verdict,
     WithheldReason,
+    WrongFact,
 )
 from service.errors import ModelUnavailable
 from service.language.chunking import LIMIT
 from service.language.injection import orders_in
-from service.language.sentences import sentences
+from service.language.sentences import around
 from service.ports import CallContext, Entailment, EntailmentModel
 from service.telemetry.metrics import CLAIMS_REPAIRED, CLAIMS_WITHHELD
 
 ENTAIL_SHARE = 0.2  # Of the time that is left: a sentence may wait as long as the reranker may.
-
-
-_WRONG_FACT: frozenset[WithheldReason] = frozenset(
-    {
-        "unsupported",
-        "number_differs",
-        "date_differs",
-        "side_differs",
-        "negation_differs",
-        "direction_differs",
-        "subject_differs",
-        "time_differs",
-        "name_differs",
-        "quote_differs",
-        "not_entailed",
-    }
-)
-"""What the note's own words can put right. A sentence without a source, or one that somebody else may have dictated,
-is withheld and no more."""
+_WRONG_FACTS = frozenset(get_args(WrongFact))
 
 
 def admit(
@@ -139,11 +123,7 @@ def _source(span: Span, passage: Passage) -> Stretch:
     """
     chunk = passage.chunk
     start, end = span.start - chunk.start, span.end - chunk.start
-    places = sentences(chunk.text)
-    touched = [n for n, (s, e) in enumerate(places) if s < end and e > start]
-    if touched:
-        near = places[max(0, touched[0] - 1) : touched[-1] + 2]
-        start, end = near[0][0], near[-1][1]
+    start, end = around(chunk.text, start, end, neighbours=1)
     text = chunk.text[start:end]
     if len(text) > LIMIT:
         text = span.quote
@@ -155,7 +135,7 @@ def _repaired(
 ) -> Verdict | None:
     """The note's own sentence in its place, where one must have been meant, and rules agree that it stands there."""
     cited = [passage for passage in passages if passage.id in claim.passage_ids]
-    found = repair(claim.text, cited) if reason in _WRONG_FACT else None
+    found = repair(claim.text, cited) if reason in _WRONG_FACTS else None
     if found is None:
         return None
     text, span = found

@@ -6,7 +6,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from service.chat.modes.overview import overview_of, scoped
-from service.chat.output_guard import Naming, nobody
+from service.chat.output_guard import Naming
 from service.chat.pinned import pinned
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import Question, SearchStatement
@@ -31,10 +31,8 @@ async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
 
 async def _others(context: ChatContext) -> Naming:
     """Asked once, after the notes were read: whoever is a client by then is one."""
-    if context.people is None:
-        return nobody
     workspace = context.principal.workspace
-    return (await context.people.register(workspace=workspace)).named
+    return (await context.reader.people.register(workspace=workspace)).named
 
 
 async def _part(state: ChatState, context: ChatContext) -> ChatState:

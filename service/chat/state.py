@@ -13,7 +13,6 @@ from service.domain.risk import Risk
 from service.ports import CallContext, ChatModel, ChunkStore, Clock, EntailmentModel
 from service.retrieval.enough import Decision
 from service.retrieval.exhaustive import Course, Reader
-from service.retrieval.people import People
 from service.retrieval.search import Finder, Found
 
 
@@ -28,8 +27,6 @@ class ChatContext:
     spare: ChatModel
     """Quotes where the model is away; it calls nobody."""
     reader: Reader
-    people: People | None = None
-    """Who else is a client of the practice; without them a sentence may name anybody."""
     entailment: EntailmentModel | None = None
     """Confirms what rules alone cannot; where there is none, that is withheld."""
     calls: CallContext = field(kw_only=True)

@@ -12,6 +12,7 @@ import typer
 from service.commands.progress import progress
 from service.container import Container, open_container
 from service.demo.notes import read_lines, read_rows
+from service.demo.printing import block
 from service.demo.run import kept_stage
 from service.demo.run_file import RunFile, mark_of, read_run
 from service.domain.identity import ClientId, WorkspaceId
@@ -53,12 +54,12 @@ async def run_retrieval(data: Path, out: Path, *, how: How, compare: Path | None
     before = _read_before(compare, out)
     run = _scored(golds, await _asked(golds, out, how))
     found = faults(run, owners)
-    _print("how well sessions are found", score_lines(score(run)))
+    block("how well sessions are found", score_lines(score(run)))
     if how.arms:
-        _print("nDCG@10 of each arm alone", ablation_lines(ablation(run)))
+        block("nDCG@10 of each arm alone", ablation_lines(ablation(run)))
     if before:
-        _print(f"beside {compare}", change_lines(changes(before, run)))
-    _print("what must not come back", fault_lines(found))
+        block(f"beside {compare}", change_lines(changes(before, run)))
+    block("what must not come back", fault_lines(found))
     return 1 if found else 0
 
 
@@ -71,20 +72,20 @@ async def run_abstention(data: Path, out: Path | None, *, how: How, run: Path | 
         raise BadSettings(f"{run or out}: no line of these questions tells a confidence")
     typer.echo("\nanswered, and wrong of them; refused of what nothing answers, by kind")
     for curve in curves(scored):
-        _print(None, curve_lines(curve, COVERAGES))
+        block(None, curve_lines(curve, COVERAGES))
     bands = reliability(scored)
     title = "share of questions whose answer is among the passages, by best similarity"
-    _print(title, reliability_lines(bands, calibration_gap(bands)))
+    block(title, reliability_lines(bands, calibration_gap(bands)))
 
 
 async def run_curves(data: Path, run: Path) -> None:
     """Prints the curves that fit a run best, and what they would be worth in a workspace they were not fitted to."""
     scored = _scored(read_gold(data / "questions.jsonl"), read_run(run))
     title = "the local reranker's curves (service/language/curves.py)"
-    _print(title, fitted_lines(fit_curves(scored)))
+    block(title, fitted_lines(fit_curves(scored)))
     if all(one.outcome.parts for one in scored if one.outcome.session_ids):
         title = "ordered by constants that each workspace had no say in"
-        _print(title, elsewhere_lines(cross_validated(scored)))
+        block(title, elsewhere_lines(cross_validated(scored)))
 
 
 def read_gold(path: Path) -> list[Gold]:
@@ -189,10 +190,3 @@ def _scored(golds: Sequence[Gold], outcomes: Iterable[Outcome]) -> list[Scored]:
     if lacking := len(golds) - len(scored):
         typer.echo(f"{lacking} questions are not in the run", err=True)
     return scored
-
-
-def _print(title: str | None, lines: Iterable[str]) -> None:
-    if title:
-        typer.echo(f"\n{title}")
-    for line in lines:
-        typer.echo(f"  {line}")

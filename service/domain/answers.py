@@ -135,9 +135,7 @@ class Claim:
     """Of the section it stands in: ours, a line of its own before the first line of the section; it states no fact."""
 
 
-WithheldReason = Literal[
-    "uncited",
-    "unknown_passage",
+WrongFact = Literal[
     "unsupported",
     "number_differs",
     "date_differs",
@@ -149,12 +147,13 @@ WithheldReason = Literal[
     "name_differs",
     "quote_differs",
     "not_entailed",
-    "other_client",
-    "instruction",
-    "prompt_text",
-    "markup",
 ]
-"""`instruction`: its only source is a sentence that reads like an order to a model. `not_entailed`: a model said no."""
+"""What a note's own words can put right. `not_entailed`: a model said no."""
+WithheldReason = Literal[
+    WrongFact, "uncited", "unknown_passage", "other_client", "instruction", "prompt_text", "markup"
+]
+"""A sentence without a source, or one that somebody else may have dictated, is withheld and no more. `instruction`: its
+only source is a sentence that reads like an order to a model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from service.language.transliteration import name_sounds
 _CODE = re.compile(r"(?<![A-Za-z\d])[A-Za-z]{1,12}-?\d{1,4}(?![\dA-Za-z])")
 """Named with a number: PHQ-9, L4, T12."""
 _TIMES = re.compile(r"[xX]\d+")
-_TITLES = TITLES | frozenset(map(normalise, ("dr", "prof", 'ד"ר', "פרופ'", "הרב", "עם", "את")))
 _LEAST = 3  # Letters of a Hebrew word that may be a name nobody listed.
 _NOBODY = frozenset(["i", "plan", "assessment", "objective", "subjective", "soap", "pt"])
 

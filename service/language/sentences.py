@@ -37,6 +37,16 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def around(text: str, start: int, end: int, *, neighbours: int = 0) -> tuple[int, int]:
+    """From the first sentence that a stretch touches to the last, with so many beside; itself where it touches none."""
+    places = sentences(text)
+    touched = [n for n, (s, e) in enumerate(places) if s < end and e > start]
+    if not touched:
+        return start, end
+    near = places[max(0, touched[0] - neighbours) : touched[-1] + 1 + neighbours]
+    return near[0][0], near[-1][1]
+
+
 def _ends(text: str) -> list[int]:
     return [match.end() for match in _END.finditer(text) if _is_end(text, match)]
 

@@ -572,6 +572,9 @@ async def test_a_draft_is_counted_whatever_the_models_are(bench: Bench) -> None:
     await bench.set_models(IndexModels(MODEL, SECOND))
     await bench.index(counted(a_note("text", state="draft")))
 
+    said = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
+    assert (said.notes_read, said.unsearched_drafts) == (1, 1)
+
 
 async def test_coverage_admits_open_work(bench: Bench) -> None:
     """While a note of the workspace is waiting to be indexed, coverage is not complete."""

@@ -10,36 +10,20 @@ import pytest
 from pydantic import SecretStr
 
 from service.adapters import cohere, openai_compatible
-from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
+from service.adapters.local_model import LocalEmbedder, LocalReranker
 from service.adapters.provider import Provider
 from service.adapters.veiled import veiled
-from service.chat.graph import build_graph
-from service.chat.state import ChatContext
 from service.demo.provider_stub import KEY, Asked, Stub, Written, citing
-from service.domain.answers import Answer, Question, Stretch
-from service.domain.identity import ClientId, Principal
+from service.domain.answers import Answer, Stretch
+from service.domain.identity import ClientId
 from service.domain.notes import Client
-from service.language.chunking import chunk_note
-from service.ports import CallContexts, ChatModel, IndexedNote, Space
-from service.retrieval.exhaustive import Reader
-from service.retrieval.lexical import LexicalIndex
-from service.retrieval.people import People
-from service.retrieval.search import Finder
-from service.retrieval.veils import NameVeils
+from service.ports import ChatModel
 from service.settings import Settings
 from tests.fakes import (
-    NOW,
-    WORKSPACE,
-    InMemoryChunkStore,
-    InMemoryKeyStore,
-    InMemoryNoteSource,
-    a_bag,
     a_client,
-    a_note,
-    embedders_of,
 )
+from tests.integration.outside import SmallPractice
 from tests.integration.providers import a_provider, cohere_settings
-from tests.unit.doubles import USER, SwitchedStandings
 
 DANA = a_client(ClientId(UUID(int=41)), name=("Dana", "Cohen"))
 NOAM = a_client(ClientId(UUID(int=42)), name=("נועם", "ברק"))
@@ -90,46 +74,16 @@ class Attacked:
     pseudonyms: bool = False
 
     def __post_init__(self) -> None:
-        self.store, self.source, self.keys = (
-            InMemoryChunkStore(),
-            InMemoryNoteSource(),
-            InMemoryKeyStore(),
+        self.practice = SmallPractice(
+            LocalEmbedder(), Sure(), self.model, pseudonyms=self.pseudonyms
         )
-        standings = SwitchedStandings(pseudonyms=self.pseudonyms)
-        self.contexts = CallContexts(self.keys, standings, NameVeils(self.store, self.keys))
         self.stub.writer = obeying
 
     async def keep(self, client: Client, text: str) -> None:
-        note, embedder = a_note(text, client=client.id), LocalEmbedder()
-        self.source.take(client, note)
-        context = await self.contexts.of(workspace=WORKSPACE)
-        empty = Space(embedder.model, {}, frozenset(), [])
-        bag = a_bag(client.profile, key=context.keys.index)
-        await self.store.put_client(client, IndexedNote(client.profile, bag, [empty]))
-        chunks = chunk_note(note)
-        texts = [chunk.text for chunk in chunks]
-        vectors = await embedder.embed(texts, purpose="document", context=context)
-        space = Space(embedder.model, {}, frozenset(), chunks, vectors)
-        await self.store.replace(IndexedNote(note, a_bag(note, key=context.keys.index), [space]))
+        await self.practice.keep(client, text)
 
     async def ask(self, text: str, client: Client | None = None) -> Answer:
-        lexical, people = LexicalIndex(self.store), People(self.store)
-        judge, models = Sure(), embedders_of(LocalEmbedder())
-        context = ChatContext(
-            principal=Principal(USER, WORKSPACE, "owner"),
-            store=self.store,
-            finder=Finder(self.store, self.source, models, judge, LocalReranker(), lexical, people),
-            model=self.model,
-            spare=ExtractiveModel(),
-            reader=Reader(self.store, self.source, self.keys, lexical, people),
-            people=people,
-            calls=await self.contexts.of(workspace=WORKSPACE),
-            clock=lambda: NOW,
-        )
-        asked = Question(text, "en", client.id if client else None, min_similarity=0.0)
-        state = await build_graph().ainvoke({"question": asked}, context=context)
-        answer: Answer = state["answer"]
-        return answer
+        return await self.practice.ask(text, "en", client)
 
     @property
     def read_outside(self) -> str:

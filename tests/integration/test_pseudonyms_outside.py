@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -11,34 +10,16 @@ import httpx
 import pytest
 
 from service.adapters.cohere import open_provider
-from service.adapters.local_model import ExtractiveModel, LocalReranker
 from service.adapters.veiled import veiled
-from service.chat.graph import build_graph
-from service.chat.state import ChatContext
 from service.demo.provider_stub import Stub, citing
-from service.domain.answers import Answer, Question
-from service.domain.identity import ClientId, Principal
-from service.domain.notes import Client, Note
-from service.language.chunking import chunk_note
-from service.ports import CallContext, CallContexts, IndexedNote, Space
-from service.retrieval.exhaustive import Reader
-from service.retrieval.lexical import LexicalIndex
-from service.retrieval.people import People
-from service.retrieval.search import Finder
-from service.retrieval.veils import NameVeils
+from service.domain.answers import Answer
+from service.domain.identity import ClientId
+from service.domain.notes import Client
 from tests.fakes import (
-    NOW,
-    WORKSPACE,
-    InMemoryChunkStore,
-    InMemoryKeyStore,
-    InMemoryNoteSource,
-    a_bag,
     a_client,
-    a_note,
-    embedders_of,
 )
+from tests.integration.outside import SmallPractice
 from tests.integration.providers import a_provider, cohere_settings
-from tests.unit.doubles import USER, SwitchedStandings
 
 DANA = a_client(ClientId(UUID(int=31)), name=("דנה", "כהן"))
 TOM = a_client(ClientId(UUID(int=32)), name=("Tom", "Barnes"))
@@ -63,61 +44,26 @@ class Practice:
     def __post_init__(self) -> None:
         opened = open_provider(cohere_settings(self.stub), self.http)
         assert opened
-        self.provider = veiled(opened)
-        self.store, self.source, self.keys = (
-            InMemoryChunkStore(),
-            InMemoryNoteSource(),
-            InMemoryKeyStore(),
+        provider = veiled(opened)
+        assert provider.embedder
+        assert provider.reranker
+        assert provider.chat
+        assert provider.entailment
+        self.provider = provider
+        self.practice = SmallPractice(
+            provider.embedder,
+            provider.reranker,
+            provider.chat,
+            provider.entailment,
+            pseudonyms=self.pseudonyms,
         )
-        standings = SwitchedStandings(pseudonyms=self.pseudonyms)
-        self.contexts = CallContexts(self.keys, standings, NameVeils(self.store, self.keys))
 
     async def keep(self) -> None:
         for client, text in NOTES:
-            note = a_note(text, client=client.id)
-            self.source.take(client, note)
-            context = await self.contexts.of(workspace=WORKSPACE)
-            context.veil.know([client.person])
-            empty = Space(self._embedder.model, {}, frozenset(), [])
-            bag = a_bag(client.profile, key=context.keys.index)
-            await self.store.put_client(client, IndexedNote(client.profile, bag, [empty]))
-            await self.store.replace(await self._indexed(note, context))
-
-    @property
-    def _embedder(self) -> Any:
-        return self.provider.embedder
-
-    async def _indexed(self, note: Note, context: CallContext) -> IndexedNote:
-        chunks = chunk_note(note)
-        texts = [chunk.text for chunk in chunks]
-        vectors = await self._embedder.embed(texts, purpose="document", context=context)
-        space = Space(self._embedder.model, {}, frozenset(), chunks, vectors)
-        return IndexedNote(note, a_bag(note, key=context.keys.index), [space])
+            await self.practice.keep(client, text)
 
     async def ask(self, text: str, client: Client | None = None) -> Answer:
-        lexical, people = LexicalIndex(self.store), People(self.store)
-        models = embedders_of(self._embedder)
-        reranker, chat = self.provider.reranker, self.provider.chat
-        assert self.provider.entailment
-        assert reranker
-        assert chat
-        context = ChatContext(
-            principal=Principal(USER, WORKSPACE, "owner"),
-            store=self.store,
-            finder=Finder(
-                self.store, self.source, models, reranker, LocalReranker(), lexical, people
-            ),
-            model=chat,
-            spare=ExtractiveModel(),
-            entailment=self.provider.entailment,
-            reader=Reader(self.store, self.source, self.keys, lexical, people),
-            calls=await self.contexts.of(workspace=WORKSPACE),
-            clock=lambda: NOW.astimezone(UTC),
-        )
-        asked = Question(text, "he", client.id if client else None, min_similarity=0.0)
-        state = await build_graph().ainvoke({"question": asked}, context=context)
-        answer: Answer = state["answer"]
-        return answer
+        return await self.practice.ask(text, "he", client)
 
     @property
     def read_outside(self) -> str:

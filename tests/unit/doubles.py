@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -44,12 +45,24 @@ from service.ports import (
     Standing,
     WorkKind,
 )
+from service.retrieval.people import Register
 from service.retrieval.search import Found
 from tests.fakes import NOW, WORKSPACE
 
 USER = UserId(UUID(int=21))
 SESSION = str(UUID(int=31))
 CLAIMS = TokenClaims(USER, WORKSPACE, SESSION)
+
+
+class NobodysNames:
+    """The part of People that answering asks, of a practice that knows no names."""
+
+    async def register(self, *, workspace: WorkspaceId) -> Register:
+        return Register(())
+
+
+READS_NOTHING: Any = SimpleNamespace(people=NobodysNames())
+"""A Reader for a question about the best passages, which reads no course."""
 
 
 class ManualClock:

@@ -21,7 +21,7 @@ from service.language.amounts import Amount
 from service.language.causes import reason_at
 from service.language.modality import modality
 from service.language.polarity import is_denial
-from service.language.sentences import sentences
+from service.language.sentences import around
 from service.language.statements import Part, Statement, Unit
 from service.language.subjects import is_person
 from service.language.terms import kind
@@ -114,8 +114,9 @@ def _verbatim(text: str, passage: Passage) -> Span | None:
     if not text:
         return None
     for match in re.finditer(_whole(text), source):
-        around = _sentences_around(source, match.start(), match.end())
-        if _denials(text) == _denials(around) and modality(text) == modality(around):
+        first, last = around(source, match.start(), match.end())
+        said = source[first:last]
+        if _denials(text) == _denials(said) and modality(text) == modality(said):
             return Span(
                 passage.id, chunk.start + match.start(), chunk.start + match.end(), match.group()
             )
@@ -127,11 +128,6 @@ def _whole(text: str) -> str:
     before = r"(?<!\w)(?<!\d[.,:/–-])" if text[:1].isalnum() else ""
     after = r"(?!\w)(?![.,:/–-]\d)" if text[-1:].isalnum() else ""
     return before + re.escape(text) + after
-
-
-def _sentences_around(source: str, start: int, end: int) -> str:
-    touched = [(s, e) for s, e in sentences(source) if s < end and e > start]
-    return source[touched[0][0] : touched[-1][1]] if touched else source[start:end]
 
 
 def _denials(text: str) -> int:

@@ -14,11 +14,11 @@ from typing import Literal, get_args
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from service.demo.notes import read_lines, read_rows
+from service.demo.notes import read_lines
+from service.demo.trust.material import rows_with
 from service.domain.answers import Language, Passage
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef, Person
-from service.errors import BadSettings
 from service.language.sentences import sentences
 
 Place = Literal["note", "fields", "question", "name"]
@@ -97,8 +97,8 @@ _PRACTICES: Mapping[Language, Practice] = {
 
 def read_attacks(folder: Path) -> list[Attack]:
     """Every attack of a folder's carriers and goals, once. Raises BadSettings."""
-    carriers = _read(folder / "carriers.jsonl", {"family", "language", "text"})
-    goals = _read(folder / "goals.jsonl", {"family", "language", "order", "obeyed"})
+    carriers = rows_with(folder / "carriers.jsonl", {"family", "language", "text"})
+    goals = rows_with(folder / "goals.jsonl", {"family", "language", "order", "obeyed"})
     every = (
         attack
         for language in get_args(Language)
@@ -209,14 +209,6 @@ def _note(number: int, person: Person, fields: Mapping[str, str]) -> Note:
 def _passage(id: str, note: Note, field: str, name: str) -> Passage:
     text = note.fields[field]
     return Passage(id, note, Chunk(field, 0, 0, len(text), text), name, 0.8)
-
-
-def _read(path: Path, needed: set[str]) -> Sequence[Mapping[str, str]]:
-    rows = read_rows(path)
-    for number, row in enumerate(rows, 1):
-        if lacking := needed - row.keys():
-            raise BadSettings(f"{path}: line {number} lacks {', '.join(sorted(lacking))}")
-    return rows
 
 
 def _between(letters: str, every: int, text: str) -> str:

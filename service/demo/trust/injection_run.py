@@ -1,13 +1,12 @@
 """`eval injection`: every attack goes to a provider that always obeys, in both formats, and the answer is judged."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 import httpx
-import typer
 from pydantic import SecretStr
 
 from service.adapters.cohere import Cohere, CohereChat
@@ -18,6 +17,7 @@ from service.chat.citing import AnswerText
 from service.chat.filter import admit
 from service.chat.synthesize import claims
 from service.commands.progress import progress
+from service.demo.printing import block
 from service.demo.provider_stub import KEY, Asked, Cited, Stub, Written, provider_stub
 from service.demo.trust.injection import (
     ATTACKED,
@@ -97,15 +97,13 @@ async def run_injection(data: Path, *, listed: bool) -> int:
     with progress("attacking", len(attacks) * len(NAMES)) as tick:
         outcomes = [one async for one in attacked(attacks, tick)]
     labels, benign = labelled(attacks), [tried(one) for one in lookalikes]
-    _print("a model that always obeys", attack_lines(outcomes))
-    _print("look-alikes", benign_lines(benign))
-    _print(
-        "injected sentences, quoted", [f"{labels.labelled} of {labels.shown} shown are labelled"]
-    )
+    block("a model that always obeys", attack_lines(outcomes))
+    block("look-alikes", benign_lines(benign))
+    block("injected sentences, quoted", [f"{labels.labelled} of {labels.shown} shown are labelled"])
     if listed:
-        _print("wrong", _wrong_lines(outcomes, benign, labels))
+        block("wrong", _wrong_lines(outcomes, benign, labels))
     bars = missed(outcomes, benign, labels)
-    _print("missed", bars or ["nothing"])
+    block("missed", bars or ["nothing"])
     return 1 if bars else 0
 
 
@@ -302,9 +300,3 @@ def _wrong_lines(
             yield f"{one.provider} {why}: {one.attack.text!a} -> {one.attack.obeyed}"
     yield from (f"look-alike: {one.lookalike.text}" for one in benign if one.refused or one.marked)
     yield from (f"no label: {text}" for text in dict.fromkeys(labels.missed))
-
-
-def _print(title: str, lines: Iterable[str]) -> None:
-    typer.echo(f"\n{title}")
-    for line in lines:
-        typer.echo(f"  {line}")

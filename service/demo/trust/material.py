@@ -84,9 +84,11 @@ class Shelf:
 
 def read_material(folder: Path) -> tuple[Shelf, list[Statement]]:
     """The notes and the true sentences of a folder; raises BadSettings naming what is wrong."""
-    shelf = shelve(_note(row) for row in _rows(folder / "notes.jsonl", {"id", "client", "date"}))
+    shelf = shelve(
+        _note(row) for row in rows_with(folder / "notes.jsonl", {"id", "client", "date"})
+    )
     needed = {"id", "language", "how", "text", "cites"}
-    rows = _rows(folder / "claims.jsonl", needed)
+    rows = rows_with(folder / "claims.jsonl", needed)
     return shelf, [_statement(row, shelf) for row in rows]
 
 
@@ -109,7 +111,8 @@ def shelve(notes: Iterable[tuple[str, str, Note]]) -> Shelf:
     return Shelf(passages, names)
 
 
-def _rows(path: Path, needed: set[str]) -> list[Row]:
+def rows_with(path: Path, needed: set[str]) -> list[Row]:
+    """Raises BadSettings naming the line that lacks one of the keys."""
     rows = read_rows(path)
     for number, row in enumerate(rows, 1):
         if lacking := needed - row.keys():

@@ -1,12 +1,12 @@
 """`eval trust`: from a folder to tables and an exit code."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
 from service.commands.progress import progress
+from service.demo.printing import block
 from service.demo.trust.bars import missed
 from service.demo.trust.extractive import read_extractive
 from service.demo.trust.material import Half, half_of, read_material
@@ -39,17 +39,11 @@ async def run_trust(data: Path, what: What) -> int:
     false = mutants(statements, shelf, kinds(held_out=what.held_out), seed=what.seed)
     with progress("judging", len(statements) + len(false)) as tick:
         outcomes = await tried(statements, false, shelf, tick)
-    _print("sentences before the gate, and mutants of them", fate_lines(outcomes))
-    _print("true sentences that were lost", how_lines(outcomes))
+    block("sentences before the gate, and mutants of them", fate_lines(outcomes))
+    block("true sentences that were lost", how_lines(outcomes))
     if what.listed:
-        _print("judged wrongly", wrong_lines(outcomes, shelf))
+        block("judged wrongly", wrong_lines(outcomes, shelf))
     bars = missed(outcomes, enough=not (what.extractive or what.half))
-    _print("missed", [f"{one.bar}: {one.told}" for one in bars] or ["nothing"])
+    block("missed", [f"{one.bar}: {one.told}" for one in bars] or ["nothing"])
     typer.echo(f"\n{speed_line(outcomes)}")
     return 1 if bars else 0
-
-
-def _print(title: str, lines: Iterable[str]) -> None:
-    typer.echo(f"\n{title}")
-    for line in lines:
-        typer.echo(f"  {line}")

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -16,10 +15,9 @@ from service.domain.risk import RiskNote
 from service.domain.scope import Within
 from service.errors import NotAllowed, SourceUnavailable
 from tests.fakes import CLIENT, NOW, WORKSPACE, a_context, a_passage
-from tests.unit.doubles import USER, FixedFinder, ScriptedModel
+from tests.unit.doubles import READS_NOTHING, USER, FixedFinder, ScriptedModel
 
 DONE = Finished("complete")
-NOBODY = SimpleNamespace()  # a question for the best passages reads no course
 CALLER = Principal(USER, WORKSPACE, "owner")
 PASSAGE = a_passage("Takes 50 mg daily. Slept well.")
 SAID = (TextDelta("Slept well. "), CitationDelta(0, 11, ("p1",)), TextDelta("The mother died."))
@@ -51,7 +49,7 @@ def a_chat(*deltas, passages=(PASSAGE,)) -> ChatContext:
         finder=FixedFinder(*passages),
         model=ScriptedModel(*deltas),
         spare=ExtractiveModel(),
-        reader=NOBODY,
+        reader=READS_NOTHING,
         calls=a_context(),
         clock=lambda: NOW,
     )
@@ -115,7 +113,7 @@ async def test_an_error_of_a_part_is_the_callers_to_see(graph, error):
         Failing(),
         ScriptedModel(DONE),
         ExtractiveModel(),
-        NOBODY,
+        READS_NOTHING,
         calls=a_context(),
         clock=lambda: NOW,
     )

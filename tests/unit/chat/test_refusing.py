@@ -20,7 +20,7 @@ from service.domain.identity import Principal
 from service.retrieval.enough import Decision
 from tests.fakes import NOW, WORKSPACE, a_context, a_passage
 from tests.unit.chat.test_graph import Coverage
-from tests.unit.doubles import USER, FixedFinder, ScriptedModel
+from tests.unit.doubles import READS_NOTHING, USER, FixedFinder, ScriptedModel
 
 GOOD = Decision("answer", ("good_match",))
 WEAK = Decision("partial", ("weak_match",))
@@ -94,7 +94,7 @@ async def answered(*deltas, passage: Passage | None = None):
         finder=FixedFinder(passage or a_passage(NOTE)),
         model=ScriptedModel(*deltas),
         spare=ExtractiveModel(),
-        reader=None,
+        reader=READS_NOTHING,
         calls=a_context(),
         clock=lambda: NOW,
     )

@@ -1,7 +1,6 @@
 """What is told while an answer comes, held against the answer."""
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +14,7 @@ from service.domain.identity import Principal
 from service.domain.progress import Line, Progress, Step
 from service.errors import ModelUnavailable
 from tests.fakes import NOW, WORKSPACE, a_context, a_passage
-from tests.unit.doubles import USER, FixedFinder, ScriptedModel
+from tests.unit.doubles import READS_NOTHING, USER, FixedFinder, ScriptedModel
 
 GRAPH = build_graph()
 DONE = Finished("complete")
@@ -38,7 +37,7 @@ def a_question_of(model, passages=PASSAGES, spare=None) -> ChatContext:
         finder=FixedFinder(*passages),
         model=model,
         spare=spare or ScriptedModel(DONE),
-        reader=SimpleNamespace(),
+        reader=READS_NOTHING,
         clock=lambda: NOW,
     )
 
