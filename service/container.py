@@ -36,6 +36,7 @@ from service.adapters.local_model import (
     LocalReranker,
 )
 from service.adapters.monolith import Monolith
+from service.adapters.plain_vectors import PlainVectors
 from service.adapters.query_cache import QueryVectors
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
 from service.adapters.receipts import ReceiptFolder
@@ -259,7 +260,8 @@ async def open_container(
         vectors = QueryVectors(redis)
         models = await stack.enter_async_context(open_models(settings, vectors))
         principals = Principals(notes, now)
-        store = PgChunkStore(database, keys)
+        table = PlainVectors(database)
+        store = PgChunkStore(database, keys, table)
         lexical = LexicalIndex(store)
         people = People(store)
         veils = NameVeils(store, keys)
@@ -293,7 +295,7 @@ async def open_container(
                 debounce=settings.debounce_seconds,
                 debounce_limit=settings.debounce_limit_seconds,
             ),
-            reindexer=PgReindexer(database),
+            reindexer=PgReindexer(database, table),
             schedules=PgSchedules(database),
             backfills=PgBackfills(database),
             conversations=PgConversations(database, keys),

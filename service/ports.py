@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from service.domain.answers import Delta, Hit, Passage, Question, SearchStatement, Stretch
@@ -37,9 +37,16 @@ from service.domain.scope import IndexedSession, Within
 from service.domain.turns import Turn
 from service.domain.usage import Meter
 from service.errors import KeyUnavailable, ModelUnavailable
+from service.vectors import DIMENSION as DIMENSION
 
+if TYPE_CHECKING:  # numpy costs a tenth of a second, which commands need not pay
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from service.vectors.rows import ChunkCodes, ChunkRows
+
+Rows = TypeVar("Rows", covariant=True)
 Vector = Sequence[float]
-DIMENSION = 1024  # The column is halfvec(1024); every embedder is asked for this many.
 
 
 class Clock(Protocol):
@@ -414,6 +421,24 @@ class IndexedNote:
         return {space.model: space.digests for space in self.spaces}
 
 
+@dataclass(frozen=True, slots=True)
+class IndexDelta(Generic[Rows]):
+    """What changed in a workspace's index since an epoch that a memory remembers."""
+
+    epoch: int
+    """Of the index now."""
+    notes: frozenset[NoteRef]
+    """Changed, made or gone."""
+    clients: frozenset[ClientId]
+    """Of whom everything may have changed or be gone."""
+    rows: Rows
+    """What there is now of these notes and clients; whatever a memory holds of them goes."""
+
+
+ChunkPlace = tuple[NoteRef, str, int]
+"""A chunk's note, field and number in the field."""
+
+
 class ChunkStore(Protocol):
     """Chunks, bags and the catalogue of one workspace at a time."""
 
@@ -467,7 +492,37 @@ class ChunkStore(Protocol):
         within: Within,
         limit: int,
     ) -> Sequence[Hit]:
-        """The nearest chunks in the space of one model: exact among all that `within` holds."""
+        """The nearest chunks in the space of one model: exact among all that `within` holds; slow in a large one."""
+        ...
+
+    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
+        """Whether a workspace has more chunks in the model than so many."""
+        ...
+
+    async def chunk_rows(self, *, workspace: WorkspaceId, model: str) -> "tuple[int, ChunkRows]":
+        """All chunks with their vectors in one model, with the epoch they belong to."""
+        ...
+
+    async def changed_chunks(
+        self, *, workspace: WorkspaceId, model: str, since: int
+    ) -> "IndexDelta[ChunkRows] | None":
+        """What changed after an epoch; None where that is not known any more, and `chunk_rows` must be read."""
+        ...
+
+    async def chunk_codes(self, *, workspace: WorkspaceId, model: str) -> "tuple[int, ChunkCodes]":
+        """All chunks with their one-bit codes, a fifteenth of `chunk_rows`, with the epoch they belong to."""
+        ...
+
+    async def halves(
+        self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
+    ) -> "NDArray[np.float16]":
+        """Vectors by key, shape (n, DIMENSION); NaN in the rows of chunks that are gone."""
+        ...
+
+    async def changed_bags(
+        self, *, workspace: WorkspaceId, since: int
+    ) -> "IndexDelta[Sequence[Bag]] | None":
+        """As `changed_chunks`, of bags."""
         ...
 
     async def state(self, *, workspace: WorkspaceId) -> IndexState:

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.domain.answers import Hit, Passage, SearchStatement
 from service.domain.audit import SERVICE_CHAIN, Action, AuditEntry, AuditRow
@@ -35,12 +36,14 @@ from service.language.chunking import chunk_note, headed
 from service.language.features import hashed
 from service.language.risk import risk_spans
 from service.ports import (
+    DIMENSION,
     Allowance,
     AuditDepth,
     AuditHead,
     CallContext,
     Changes,
     ChangesCursor,
+    ChunkPlace,
     ClientChange,
     ConversationHead,
     ConversationLine,
@@ -50,6 +53,7 @@ from service.ports import (
     Embedders,
     Erased,
     Event,
+    IndexDelta,
     IndexedNote,
     IndexModels,
     IndexState,
@@ -63,6 +67,10 @@ from service.ports import (
     WorkspaceKeys,
 )
 from service.security.chain import GENESIS, Checkpoint, linked
+from service.vectors.bits import encode
+from service.vectors.rows import ChunkCodes, ChunkRows, placed
+
+T = TypeVar("T")
 
 WORKSPACE = WorkspaceId(UUID(int=1))
 OTHER_WORKSPACE = WorkspaceId(UUID(int=2))
@@ -492,7 +500,9 @@ class InMemoryChunkStore:
         self.woken: list[UUID] = []
         self.names: dict[NoteRef, Person] = {}
         """Of clients who are indexed; a name of one who is not any more is nobody's."""
-        self.bag_reads = self.people_reads = 0
+        self.changes: dict[tuple[WorkspaceId, int], NoteRef] = {}
+        """What each epoch changed; an epoch without an entry changed anything."""
+        self.bag_reads = self.people_reads = self.row_reads = 0
         self.erased: list[Callable[[NoteRef], None]] = []
         """Called with each erased note or client: what remembers more than the index listens here."""
 
@@ -501,7 +511,8 @@ class InMemoryChunkStore:
         shut = self._is_shut(ref.workspace, indexed.note.client)
         if not (shut or self._may_write(indexed)) or not self._finish(lease):
             return False
-        self.epochs[ref.workspace] += indexed.is_searched or ref in self.indexed
+        if indexed.is_searched or ref in self.indexed:
+            self._next_epoch(ref.workspace, ref)
         self.counted.pop(ref, None)
         if shut or not indexed.is_searched:
             self.indexed.pop(ref, None)
@@ -533,7 +544,7 @@ class InMemoryChunkStore:
         else:
             self.archived[ref] = client.profile
             self._drop(self._of_client(ref))
-        self.epochs[ref.workspace] += 1
+        self._next_epoch(ref.workspace, ref)
         change = ClientChange(became_active=indexed is not None and not was_active)
         if change.became_active:
             self._wake(ref.workspace, wake, background=lease is not None and lease.background)
@@ -584,19 +595,77 @@ class InMemoryChunkStore:
         within: Within,
         limit: int,
     ) -> Sequence[Hit]:
-        rows = [
-            (indexed.note, chunk, other)
-            for indexed in self._of(workspace)
-            if _held(indexed.note, within)
-            for space in indexed.spaces
-            if space.model == model
-            for chunk, other in zip(space.chunks, space.vectors, strict=True)
-        ]
+        rows = [one for one in self._chunks(workspace, model) if _held(one[0], within)]
         if not rows:
             return []
         cosines = np.array([other for _, _, other in rows]) @ np.array(vector)
         best = np.argsort(-cosines, kind="stable")[:limit]
         return [_hit(*rows[i][:2], float(cosines[i])) for i in best]
+
+    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
+        return len(self._chunks(workspace, model)) > than
+
+    async def chunk_rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:
+        self.row_reads += 1
+        return self.epochs[workspace], _rows(self._chunks(workspace, model))
+
+    async def changed_chunks(
+        self, *, workspace: WorkspaceId, model: str, since: int
+    ) -> IndexDelta[ChunkRows] | None:
+        chunks = self._chunks(workspace, model)
+        return self._delta(
+            workspace, since, lambda is_touched: _rows([c for c in chunks if is_touched(c[0])])
+        )
+
+    async def chunk_codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
+        rows = _rows(self._chunks(workspace, model))
+        return self.epochs[workspace], ChunkCodes(rows.placed, *encode(rows.halves))
+
+    async def halves(
+        self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
+    ) -> NDArray[np.float16]:
+        known = {
+            (note.ref, chunk.field, chunk.ordinal): vector
+            for note, chunk, vector in self._chunks(workspace, model)
+        }
+        gone = [float("nan")] * DIMENSION
+        found = [known.get(place, gone) for place in places]
+        return np.array(found, np.float16).reshape(-1, DIMENSION)
+
+    async def changed_bags(
+        self, *, workspace: WorkspaceId, since: int
+    ) -> IndexDelta[Sequence[Bag]] | None:
+        held = [indexed for indexed in self._of(workspace) if indexed.bag.features]
+        return self._delta(
+            workspace, since, lambda is_touched: [i.bag for i in held if is_touched(i.note)]
+        )
+
+    def _chunks(self, workspace: WorkspaceId, model: str) -> list[tuple[Note, Chunk, Vector]]:
+        return [
+            (indexed.note, chunk, vector)
+            for indexed in self._of(workspace)
+            for space in indexed.spaces
+            if space.model == model
+            for chunk, vector in zip(space.chunks, space.vectors, strict=True)
+        ]
+
+    def _delta(
+        self, workspace: WorkspaceId, since: int, rows: Callable[[Callable[[Note], bool]], T]
+    ) -> IndexDelta[T] | None:
+        epoch = self.epochs[workspace]
+        logged = [self.changes.get((workspace, one)) for one in range(since + 1, epoch + 1)]
+        if since > epoch or None in logged:
+            return None
+        touched = frozenset(ref for ref in logged if ref is not None)
+        clients = frozenset(ClientId(ref.id) for ref in touched if ref.entity == "clients")
+        found = rows(lambda note: note.ref in touched or note.client in clients)
+        return IndexDelta(epoch, touched, clients, found)
+
+    def _next_epoch(self, workspace: WorkspaceId, touched: NoteRef | None) -> None:
+        """Without a note: anything may have changed."""
+        self.epochs[workspace] += 1
+        if touched is not None:
+            self.changes[workspace, self.epochs[workspace]] = touched
 
     async def state(self, *, workspace: WorkspaceId) -> IndexState:
         return IndexState(self.epochs[workspace], self.held.get(workspace))
@@ -710,7 +779,7 @@ class InMemoryChunkStore:
             return False
         kept = self.indexed.keys() | self.archived.keys() | self.counted.keys()
         if kept & set(refs):
-            self.epochs[refs[0].workspace] += 1
+            self._next_epoch(refs[-1].workspace, refs[-1])
         self._drop(refs)
         for ref in refs:
             self.archived.pop(ref, None)
@@ -999,6 +1068,14 @@ class InMemorySpending:
 
     def _age(self, row: Spent) -> int:
         return (self.today - row.day).days
+
+
+def _rows(chunks: Sequence[tuple[Note, Chunk, Vector]]) -> ChunkRows:
+    places = placed(
+        (note.ref, note.client, note.day, chunk.field, chunk.ordinal) for note, chunk, _ in chunks
+    )
+    halves = np.array([vector for _, _, vector in chunks], np.float16).reshape(-1, DIMENSION)
+    return ChunkRows(places, halves)
 
 
 def _hit(note: Note, chunk: Chunk, cosine: float) -> Hit:

@@ -2,28 +2,26 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Row,
     Table,
     and_,
-    cast,
     delete,
     exists,
-    extract,
-    false,
     func,
     not_,
     or_,
     select,
     text,
-    update,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,22 +34,26 @@ from service.adapters.database import (
     index_epoch,
     index_models,
     note_catalogue,
-    session_vectors,
     tombstones,
     work,
 )
+from service.adapters.epochs import Touched, epoch_of, next_epoch, touched_since
 from service.adapters.index_models import covers, models_in, models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
+from service.adapters.scoped import inside, is_note
 from service.adapters.sealed_rows import NOTHING_SEALED, names_in, ref_of, risk_in, seal_row
+from service.adapters.vector_table import VectorTable
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import Bag, Client, ManifestItem, NoteRef, Person
+from service.domain.notes import Bag, Client, Entity, ManifestItem, NoteRef, Person
 from service.domain.risk import RiskNote
-from service.domain.scope import IndexedSession, Period, Within
+from service.domain.scope import IndexedSession, Within
 from service.ports import (
+    ChunkPlace,
     ClientChange,
+    IndexDelta,
     IndexedNote,
     IndexModels,
     IndexState,
@@ -61,6 +63,9 @@ from service.ports import (
     WorkspaceKeys,
 )
 from service.security.sealing import seal, unseal
+from service.vectors.rows import ChunkCodes, ChunkRows
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class PgChunkStore:
 
     database: Database
     keys: KeyStore
+    vectors: VectorTable
 
     async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
         return await with_current_keys(
@@ -84,12 +90,12 @@ class PgChunkStore:
             found_before = await _is_searched(connection, indexed.note.ref)
             if await _client_is_shut(connection, lease.workspace, indexed.note.client):
                 await drop_note(connection, indexed.note.ref)
-            elif not await _write(connection, indexed, keys):
+            elif not await self._write(connection, indexed, keys):
                 await connection.rollback()
                 return False
-            # A draft is saved every few seconds, and an epoch costs every process what it remembers of the workspace.
+            # A draft is saved every few seconds, and each epoch costs whoever remembers the workspace a look.
             if indexed.is_searched or found_before:
-                await next_epoch(connection, lease.workspace)
+                await next_epoch(connection, lease.workspace, [_place(indexed.note.ref)])
         return True
 
     async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
@@ -97,7 +103,7 @@ class PgChunkStore:
             if not await finish(connection, lease, gone=True):
                 return False
             if await drop_note(connection, ref):
-                await next_epoch(connection, ref.workspace)
+                await next_epoch(connection, ref.workspace, [_place(ref)])
         return True
 
     async def put_client(
@@ -130,7 +136,7 @@ class PgChunkStore:
             await require_current(connection, keys, self.keys)
             if indexed is None:
                 await _archive_client(connection, client, lease.workspace)
-            elif not await _write(connection, indexed, keys, of=client):
+            elif not await self._write(connection, indexed, keys, of=client):
                 await connection.rollback()
                 return None
             # A client never seen before may already have sessions that were put off; looking is cheap.
@@ -139,7 +145,7 @@ class PgChunkStore:
                 wanted = Counter((lease.workspace, "sessions", session) for session in wake)
                 # A lost index has lost every client: all their notes at once would be in the way of changes.
                 await raise_wants(connection, wanted, background=lease.background)
-            await next_epoch(connection, lease.workspace)
+            await next_epoch(connection, lease.workspace, [_place(client.profile.ref)])
         return change
 
     async def forget_client(self, ref: NoteRef, *, lease: Lease) -> bool:
@@ -148,7 +154,27 @@ class PgChunkStore:
             if not await finish(connection, lease, gone=True):
                 return False
             if await drop_client(connection, ref.workspace, ClientId(ref.id)):
-                await next_epoch(connection, ref.workspace)
+                await next_epoch(connection, ref.workspace, [_place(ref)])
+        return True
+
+    async def _write(
+        self,
+        connection: AsyncConnection,
+        indexed: IndexedNote,
+        keys: WorkspaceKeys,
+        *,
+        of: Client | None = None,
+    ) -> bool:
+        """False when chunks to be kept are gone, whose digests would claim an index that nobody made again; or when a
+        model of the workspace would be left behind. `of` is the client whose profile it is, and who has names."""
+        if indexed.is_searched:
+            covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
+            if not covered or not await _stands(connection, indexed):
+                return False
+        sealed = seal_row(indexed.note.ref, indexed.risk, keys, of=of)
+        await _catalogue(connection, indexed, sealed if indexed.is_searched else NOTHING_SEALED)
+        await self.vectors.swap(connection, indexed, keys)
+        await _swap_bag(connection, indexed.bag, keys)
         return True
 
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
@@ -156,7 +182,7 @@ class PgChunkStore:
             return await models_of(connection, workspace)
 
     async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
-        query = select(note_catalogue.c.digests).where(_is(note_catalogue, ref))
+        query = select(note_catalogue.c.digests).where(is_note(note_catalogue, ref))
         async with self.database.tenant_tx(ref.workspace) as connection:
             return dict(await connection.scalar(query) or {})
 
@@ -169,10 +195,29 @@ class PgChunkStore:
         within: Within,
         limit: int,
     ) -> Sequence[Hit]:
-        query = _nearest(vector, workspace=workspace, model=model, within=within, limit=limit)
-        async with self.database.tenant_tx(workspace) as connection:
-            rows = (await connection.execute(query)).all()
-        return [_hit(row) for row in rows]
+        return await self.vectors.search(
+            vector, workspace=workspace, model=model, within=within, limit=limit
+        )
+
+    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
+        return await self.vectors.is_larger(than, workspace=workspace, model=model)
+
+    async def chunk_rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:
+        return await self.vectors.rows(workspace=workspace, model=model)
+
+    async def changed_chunks(
+        self, *, workspace: WorkspaceId, model: str, since: int
+    ) -> IndexDelta[ChunkRows] | None:
+        found = await self.vectors.changed(workspace=workspace, model=model, since=since)
+        return _delta(*found) if found else None
+
+    async def chunk_codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
+        return await self.vectors.codes(workspace=workspace, model=model)
+
+    async def halves(
+        self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
+    ) -> NDArray[np.float16]:
+        return await self.vectors.halves(places, workspace=workspace, model=model)
 
     async def state(self, *, workspace: WorkspaceId) -> IndexState:
         async with self.database.tenant_tx(workspace) as connection:
@@ -181,7 +226,7 @@ class PgChunkStore:
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
         async with self.database.tenant_tx(workspace) as connection:
-            return await _epoch(connection, workspace)
+            return await epoch_of(connection, workspace)
 
     async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
         return await with_living_keys(self.keys, workspace, self._bags)
@@ -191,16 +236,40 @@ class PgChunkStore:
         query = select(bags).where(bags.c.workspace_id == workspace)
         async with self.database.tenant_tx(workspace) as connection:
             # The epoch first: a change between the two reads makes the cache look old, never too new.
-            epoch = await _epoch(connection, workspace)
+            epoch = await epoch_of(connection, workspace)
             rows = (await connection.execute(query)).all()
         return epoch, [_open_bag(row, keys) for row in rows]
+
+    async def changed_bags(
+        self, *, workspace: WorkspaceId, since: int
+    ) -> IndexDelta[Sequence[Bag]] | None:
+        return await with_living_keys(
+            self.keys, workspace, lambda keys: self._changed_bags(keys, since)
+        )
+
+    async def _changed_bags(
+        self, keys: WorkspaceKeys, since: int
+    ) -> IndexDelta[Sequence[Bag]] | None:
+        async with self.database.tenant_tx(keys.workspace) as connection:
+            touched = await touched_since(connection, keys.workspace, since)
+            if touched is None:
+                return None
+            theirs = or_(
+                tuple_(bags.c.entity, bags.c.entity_id).in_(
+                    [(ref.entity, ref.id) for ref in touched.notes]
+                ),
+                bags.c.client_id.in_(touched.clients),
+            )
+            query = select(bags).where(bags.c.workspace_id == keys.workspace, theirs)
+            rows = (await connection.execute(query)).all()
+        return _delta(touched, [_open_bag(row, keys) for row in rows])
 
     async def people(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Person]]:
         return await with_living_keys(self.keys, workspace, self._people)
 
     async def _people(self, keys: WorkspaceKeys) -> tuple[int, Sequence[Person]]:
         async with self.database.tenant_tx(keys.workspace) as connection:
-            epoch = await _epoch(connection, keys.workspace)  # first, as for bags
+            epoch = await epoch_of(connection, keys.workspace)  # first, as for bags
             rows = (await connection.execute(_named(keys.workspace))).all()
         return epoch, [names_in(row, keys) for row in rows]
 
@@ -269,84 +338,37 @@ def entry(row: Row[Any]) -> ManifestItem:
     )
 
 
-def _is(table: Table, ref: NoteRef) -> ColumnElement[bool]:
-    """The explicit workspace predicate stands beside row-level security: two walls, and a better plan."""
-    return and_(
-        table.c.workspace_id == ref.workspace,
-        table.c.entity == ref.entity,
-        table.c.entity_id == ref.id,
-    )
+def _delta(touched: Touched, rows: T) -> IndexDelta[T]:
+    return IndexDelta(touched.epoch, touched.notes, touched.clients, rows)
+
+
+def _place(ref: NoteRef) -> tuple[Entity, UUID]:
+    return ref.entity, ref.id
 
 
 def _of_client(table: Table, workspace: WorkspaceId, client: UUID) -> ColumnElement[bool]:
     return and_(table.c.workspace_id == workspace, table.c.client_id == client)
 
 
-def _nearest(
-    vector: Vector, *, workspace: WorkspaceId, model: str, within: Within, limit: int
-) -> Any:
-    """Exact: no ANN index exists, because one with a workspace filter silently lost rows (recall 0.54 to 0.88)."""
-    table = session_vectors
-    distance = table.c.embedding.cosine_distance(vector).label("distance")
-    inside = _inside(table, workspace, within)
-    return (
-        select(table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.client_id)
-        .add_columns(table.c.field, table.c.chunk, distance)
-        .where(inside, table.c.model == model)
-        .order_by(distance, table.c.entity_id, table.c.field, table.c.chunk)
-        .limit(limit)
-    )
-
-
-def _hit(row: Row[Any]) -> Hit:
-    return Hit(
-        ref=NoteRef(WorkspaceId(row.workspace_id), row.entity, row.entity_id),
-        client=ClientId(row.client_id),
-        field=row.field,
-        ordinal=row.chunk,
-        similarity=min(1.0, max(0.0, 1.0 - row.distance)),
-    )
-
-
-def _inside(table: Table, workspace: WorkspaceId, within: Within) -> ColumnElement[bool]:
-    """`Within.holds` in SQL: a filter on the rows that are compared, never on what comes out."""
-    parts = [table.c.workspace_id == workspace]
-    if within.clients is not None:
-        parts.append(table.c.client_id.in_(within.clients))
-    if within.period is not None:
-        parts += _during(table, within.period)
-    if within.sessions is not None:
-        parts += [table.c.entity == "sessions", table.c.entity_id.in_(within.sessions)]
-    return and_(*parts)
-
-
-def _during(table: Table, period: Period) -> Iterator[ColumnElement[bool]]:
-    yield table.c.day.is_not(None)
-    if period.first is not None:
-        yield table.c.day >= period.first
-    if period.last is not None:
-        yield table.c.day <= period.last
-
-
 def _course(workspace: WorkspaceId, within: Within) -> Any:
     table = note_catalogue
     return (
         select(table.c.entity_id, table.c.client_id, table.c.day, table.c.state)
-        .where(_inside(table, workspace, within), table.c.entity == "sessions", table.c.is_searched)
+        .where(inside(table, workspace, within), table.c.entity == "sessions", table.c.is_searched)
         .order_by(table.c.day, table.c.entity_id)
     )
 
 
 def _coverage(workspace: WorkspaceId, within: Within) -> Any:
     table = note_catalogue
-    searched = and_(table.c.is_searched, _inside(table, workspace, within))
+    searched = and_(table.c.is_searched, inside(table, workspace, within))
     return select(
         func.count().filter(searched).label("notes"),
         func.min(table.c.day).filter(searched).label("first_day"),
         func.max(table.c.day).filter(searched).label("last_day"),
         func.count().filter(searched, table.c.state == "draft").label("drafts"),
         func.count().filter(not_(table.c.is_searched)).label("unsearched"),
-    ).where(_inside(table, workspace, replace(within, sessions=None)), table.c.entity == "sessions")
+    ).where(inside(table, workspace, replace(within, sessions=None)), table.c.entity == "sessions")
 
 
 def _open_work(workspace: WorkspaceId) -> Any:
@@ -387,23 +409,6 @@ def _state(workspace: WorkspaceId) -> Any:
     )
 
 
-async def _epoch(connection: AsyncConnection, workspace: WorkspaceId) -> int:
-    query = select(index_epoch.c.epoch).where(index_epoch.c.workspace_id == workspace)
-    return await connection.scalar(query) or 0
-
-
-async def next_epoch(connection: AsyncConnection, workspace: WorkspaceId) -> None:
-    """Tells every cache of this workspace, in the transaction that changes its index."""
-    # Starts at the clock, so that a workspace erased and made anew never repeats an epoch a cache remembers.
-    start = cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
-    first = insert(index_epoch).values(workspace_id=workspace, epoch=start)
-    await connection.execute(
-        first.on_conflict_do_update(
-            index_elements=["workspace_id"], set_={"epoch": index_epoch.c.epoch + 1}
-        )
-    )
-
-
 async def lock_client(
     connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
 ) -> None:
@@ -422,14 +427,14 @@ async def _client_state(
     connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
 ) -> str | None:
     query = select(note_catalogue.c.state).where(
-        _is(note_catalogue, NoteRef(workspace, "clients", client))
+        is_note(note_catalogue, NoteRef(workspace, "clients", client))
     )
     state: str | None = await connection.scalar(query)
     return state
 
 
 async def _is_searched(connection: AsyncConnection, ref: NoteRef) -> bool:
-    query = select(note_catalogue.c.is_searched).where(_is(note_catalogue, ref))
+    query = select(note_catalogue.c.is_searched).where(is_note(note_catalogue, ref))
     return bool(await connection.scalar(query))
 
 
@@ -451,7 +456,7 @@ async def _client_is_shut(
 
 async def drop_note(connection: AsyncConnection, ref: NoteRef) -> int:
     """The catalogue row, and by cascade its chunks and its bag; how many rows there were."""
-    gone = await connection.execute(delete(note_catalogue).where(_is(note_catalogue, ref)))
+    gone = await connection.execute(delete(note_catalogue).where(is_note(note_catalogue, ref)))
     return int(gone.rowcount)
 
 
@@ -478,30 +483,10 @@ async def _archive_client(
     )
 
 
-async def _write(
-    connection: AsyncConnection,
-    indexed: IndexedNote,
-    keys: WorkspaceKeys,
-    *,
-    of: Client | None = None,
-) -> bool:
-    """False when chunks to be kept are gone, whose digests would claim an index that nobody made again; or when a
-    model of the workspace would be left behind. `of` is the client whose profile it is, and who has names."""
-    if indexed.is_searched:
-        covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
-        if not covered or not await _stands(connection, indexed):
-            return False
-    sealed = seal_row(indexed.note.ref, indexed.risk, keys, of=of)
-    await _catalogue(connection, indexed, sealed if indexed.is_searched else NOTHING_SEALED)
-    await _swap_chunks(connection, indexed)
-    await _swap_bag(connection, indexed.bag, keys)
-    return True
-
-
 async def _stands(connection: AsyncConnection, indexed: IndexedNote) -> bool:
     if not any(space.kept for space in indexed.spaces):
         return True
-    query = select(note_catalogue.c.digests).where(_is(note_catalogue, indexed.note.ref))
+    query = select(note_catalogue.c.digests).where(is_note(note_catalogue, indexed.note.ref))
     stored = await connection.scalar(query.with_for_update()) or {}
     return all(
         stored.get(space.model, {}).get(field) == space.digests[field]
@@ -535,39 +520,8 @@ async def _catalogue(
     )
 
 
-async def _swap_chunks(connection: AsyncConnection, indexed: IndexedNote) -> None:
-    """Old chunks out, new ones in; chunks of an unchanged field stay and follow the note's client and day."""
-    note, table, mine = indexed.note, session_vectors, _is(session_vectors, indexed.note.ref)
-    await connection.execute(delete(table).where(mine, not_(_kept(indexed))))
-    placed = {"client_id": note.client, "day": note.day}
-    # Only where it moved: otherwise each look would write all its vectors anew, 2 KB each.
-    moved = or_(*(table.c[name].is_distinct_from(value) for name, value in placed.items()))
-    await connection.execute(update(table).where(mine, moved).values(placed))
-    rows = [
-        _key_of(note.ref)
-        | placed
-        | {"model": space.model, "field": chunk.field, "chunk": chunk.ordinal, "embedding": vector}
-        for space in indexed.spaces
-        for chunk, vector in zip(space.chunks, space.vectors, strict=True)
-    ]
-    if rows:
-        await connection.execute(insert(session_vectors), rows)
-
-
-def _kept(indexed: IndexedNote) -> ColumnElement[bool]:
-    """Whatever is of no model of this workspace goes too: a reindex that was finished may have left it."""
-    table = session_vectors
-    return or_(
-        false(),
-        *(
-            and_(table.c.model == space.model, table.c.field.in_(space.kept))
-            for space in indexed.spaces
-        ),
-    )
-
-
 async def _swap_bag(connection: AsyncConnection, bag: Bag, keys: WorkspaceKeys) -> None:
-    await connection.execute(delete(bags).where(_is(bags, bag.ref)))
+    await connection.execute(delete(bags).where(is_note(bags, bag.ref)))
     if bag.features:
         await connection.execute(insert(bags).values(sealed_bag(bag, keys)))
 

@@ -60,6 +60,9 @@ workspace_keys = _table(
 )
 key_rotations = _table("key_rotations", workspace_id=Uuid, started_at=INSTANT)
 index_epoch = _table("index_epoch", workspace_id=Uuid, epoch=BigInteger)
+index_changes = _table(
+    "index_changes", workspace_id=Uuid, epoch=BigInteger, entity=Text, entity_id=Uuid
+)
 note_catalogue = _table(
     "note_catalogue",
     workspace_id=Uuid,
@@ -264,6 +267,7 @@ CONTENT_TABLES = (
     workspace_keys,
     index_epoch,
     index_models,
+    index_changes,
     note_catalogue,
     session_vectors,
     bags,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append, close_open_chats
-from service.adapters.chunk_store import drop_client, drop_note, lock_client, next_epoch
+from service.adapters.chunk_store import drop_client, drop_note, lock_client
 from service.adapters.conversations import (
     erase_sources,
     erase_talks_about,
@@ -23,6 +23,7 @@ from service.adapters.database import (
     backfills,
     erasures,
     event_ids,
+    index_changes,
     key_rotations,
     note_catalogue,
     spending,
@@ -30,6 +31,7 @@ from service.adapters.database import (
     tombstones,
     work,
 )
+from service.adapters.epochs import next_epoch
 from service.adapters.key_store import shut_out_writers
 from service.adapters.traces import KEEPING, traces
 from service.adapters.work_queue import TOKEN, bury, finish
@@ -42,7 +44,7 @@ from service.ports import Erased, KeyStore, Lease
 from service.security.receipts import SigningKey, sign
 
 # Chunks and bags go by cascade with the row they hang on.
-INDEX_ROOTS = (note_catalogue,)
+INDEX_ROOTS = (note_catalogue, index_changes)
 OF_WORKSPACE = (
     *(work, event_ids, switches, spending, backfills, key_rotations),
     *(table for table in CONTENT_TABLES if table not in KEEPING),
@@ -231,6 +233,9 @@ async def _remove(connection: AsyncConnection, subject: Subject, ids: Collection
     await connection.execute(
         update(backfills).where(backfills.c.after_id.in_(ids)).values(after_id=None)
     )
+    # The epochs that told of them are told no more, and neither is this one: every memory rebuilds.
+    named = index_changes.c.workspace_id == workspace, index_changes.c.entity_id.in_(ids)
+    await connection.execute(delete(index_changes).where(*named))
     await next_epoch(connection, workspace)
 
 

@@ -10,9 +10,11 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.chunk_store import entry, next_epoch
+from service.adapters.chunk_store import entry
 from service.adapters.database import Database, index_models, note_catalogue, work
+from service.adapters.epochs import next_epoch
 from service.adapters.index_models import hold, models_in, models_of
+from service.adapters.vector_table import VectorTable
 from service.domain.audit import Action, AuditEntry
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
@@ -54,6 +56,7 @@ class PgReindexer:
     """Each step is one transaction on one workspace, told in its trail, and harmless when it is repeated."""
 
     database: Database
+    vectors: VectorTable
 
     async def progress(self, *, workspace: WorkspaceId) -> Progress | None:
         """None for a workspace without an index."""
@@ -141,7 +144,8 @@ class PgReindexer:
             stale = (await connection.execute(_STALE, named | {"most": SWEEP_NOTES})).all()
             keys = {"entities": [r.entity for r in stale], "ids": [r.entity_id for r in stale]}
             await connection.execute(_DROP_DIGESTS, named | keys)
-            return int((await connection.execute(_DROP_VECTORS, named | keys)).rowcount)
+            notes = [(row.entity, row.entity_id) for row in stale]
+            return await self.vectors.drop_stale(connection, workspace, models, notes)
 
 
 async def _locked(connection: AsyncConnection, workspace: WorkspaceId) -> Row[Any] | None:
@@ -233,9 +237,4 @@ _DROP_DIGESTS = text(f"""
 UPDATE note_catalogue SET digests = digests - ARRAY(
   SELECT model FROM jsonb_object_keys(digests) AS model WHERE model <> ALL(CAST(:held AS text[])))
 WHERE note_catalogue.workspace_id = :workspace AND {_THESE}
-""")
-
-_DROP_VECTORS = text(f"""
-DELETE FROM session_vectors
-WHERE workspace_id = :workspace AND {_THESE} AND model <> ALL(CAST(:held AS text[]))
 """)

@@ -18,6 +18,7 @@ from service.adapters.chunk_store import PgChunkStore, sealed_bag
 from service.adapters.database import bags, note_catalogue, open_database, session_vectors
 from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import LocalEmbedder, LocalReranker
+from service.adapters.plain_vectors import PlainVectors
 from service.adapters.work_queue import PgWorkQueue
 from service.commands.progress import progress
 from service.container import now
@@ -175,7 +176,9 @@ async def _house() -> AsyncIterator[House]:
     ):
         keys = PgKeyStore(database, KeyEncryptionKey(new_key()), now)
         queue = PgWorkQueue(database, lease_seconds=3600, debounce=0, debounce_limit=0)
-        yield House(PgChunkStore(database, keys), keys, queue, databases.owner)
+        yield House(
+            PgChunkStore(database, keys, PlainVectors(database)), keys, queue, databases.owner
+        )
 
 
 async def _filled(house: House, size: int) -> Filled:

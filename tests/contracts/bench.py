@@ -13,6 +13,7 @@ from service.adapters.conversations import PgConversations
 from service.adapters.eraser import PgEraser
 from service.adapters.feedback import PgFeedback
 from service.adapters.key_store import PgKeyStore
+from service.adapters.plain_vectors import PlainVectors
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
@@ -218,7 +219,7 @@ def fake_bench() -> FakeBench:
 
 def real_bench(keys: PgKeyStore, owner: "asyncpg.Connection[asyncpg.Record]") -> RealBench:
     queue = PgWorkQueue(keys.database, lease_seconds=LEASE_SECONDS, debounce=0, debounce_limit=0)
-    store = PgChunkStore(keys.database, keys)
+    store = PgChunkStore(keys.database, keys, PlainVectors(keys.database))
     signing = PrivateKey.generate("ai-tests-1")
     eraser = PgEraser(keys.database, keys, lambda: signing)
     talks, feedback = PgConversations(keys.database, keys), PgFeedback(keys.database)

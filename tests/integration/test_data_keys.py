@@ -22,6 +22,7 @@ from service.adapters.database import Database, metadata, open_database
 from service.adapters.eraser import PgEraser
 from service.adapters.key_rotation import SEALED, PgKeyRotation, Resealed
 from service.adapters.key_store import KeysRotated, PgKeyStore
+from service.adapters.plain_vectors import PlainVectors
 from service.adapters.work_queue import PgWorkQueue
 from service.container import now
 from service.demo.databases import Databases
@@ -68,7 +69,7 @@ class Process:
 
     def __post_init__(self) -> None:
         self.keys = PgKeyStore(self.database, self.kek, now, self.others)
-        self.store = PgChunkStore(self.database, self.keys)
+        self.store = PgChunkStore(self.database, self.keys, PlainVectors(self.database))
         self.talks = PgConversations(self.database, self.keys)
         self.rotation = PgKeyRotation(self.database, self.keys)
         self.queue = PgWorkQueue(self.database, lease_seconds=60, debounce=0, debounce_limit=0)

@@ -167,6 +167,7 @@ async def test_the_receipt_says_what_was_removed_and_holds_offline(house: House)
         "note_catalogue": 3,
         "session_vectors": 3,
         "bags": 3,
+        "index_changes": 3,
         "conversations": 1,
         "turn_sources": 2,
         "work": 3,

@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from service.adapters.chunk_store import PgChunkStore, next_epoch
+from service.adapters.chunk_store import PgChunkStore
 from service.adapters.database import CONTENT_TABLES, note_catalogue
+from service.adapters.epochs import next_epoch
 from service.adapters.eraser import PgEraser
 from service.adapters.key_store import PgKeyStore
+from service.adapters.plain_vectors import PlainVectors
 from service.adapters.work_queue import finish
 from service.container import Container, now
 from service.domain.erasure import Subject
@@ -23,7 +25,7 @@ from tests.integration.conftest import Owner, furnish, rows
 CONTENT = {table.name for table in CONTENT_TABLES}
 LEFT_STANDING = {"audit", "audit_checkpoints"}
 """After an erasure: the trail, which outlives its workspace."""
-SEARCH = {"note_catalogue", "session_vectors", "bags"}
+SEARCH = {"note_catalogue", "session_vectors", "bags", "index_changes"}
 
 
 @pytest.fixture
@@ -140,7 +142,7 @@ async def test_erased_keys_that_another_process_remembers_seal_nothing(
     fresh = await opened.keys.keys(workspace=mine)
     assert fresh.epoch != remembered.epoch
 
-    store = PgChunkStore(opened.database, elsewhere)
+    store = PgChunkStore(opened.database, elsewhere, PlainVectors(opened.database))
     lease = await _lease(opened, mine)
     note = a_note("text", id=lease.key, workspace=mine)
     indexed = IndexedNote(note, a_bag(note, key=fresh.index), [Space("m", {}, frozenset(), [])])

@@ -11,6 +11,7 @@ import pytest
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.index_models import covers
 from service.adapters.local_model import LocalReranker
+from service.adapters.plain_vectors import PlainVectors
 from service.adapters.reindexer import PgReindexer
 from service.container import Container
 from service.domain.answers import Hit, Question
@@ -84,8 +85,9 @@ class Practice:
         self.source = InMemoryNoteSource()
         self.source.take(self.client)
         self.old, self.new = AxisEmbedder(OLD, 1), AxisEmbedder(NEW, 2)
-        self.store = WatchedStore(opened.database, opened.keys)
-        self.reindexer = PgReindexer(opened.database)
+        vectors = PlainVectors(opened.database)
+        self.store = WatchedStore(opened.database, opened.keys, vectors)
+        self.reindexer = PgReindexer(opened.database, vectors)
         embedders = embedders_of(self.old, self.new)
         self.indexer = Indexer(
             notes=self.source,

@@ -1,0 +1,47 @@
+"""What keeps search fast: the log of changes that memories follow."""
+
+from alembic import op
+
+revision = "2026_11_30_fast"
+down_revision = "2026_11_30_trust"
+branch_labels = None
+depends_on = None
+
+# One row for each note or client that an epoch changed; the row of a client means everything of that client. An epoch
+# without a row changed anything: whoever remembers an earlier one forgets all of it.
+CHANGES = """
+CREATE TABLE index_changes (
+  workspace_id uuid NOT NULL, epoch bigint NOT NULL,
+  entity text NOT NULL CHECK (entity IN ('sessions', 'clients')), entity_id uuid NOT NULL,
+  PRIMARY KEY (workspace_id, epoch, entity, entity_id));
+"""
+
+CONTENT_TABLES = ("index_changes",)
+
+GRANTS = """
+GRANT SELECT ON index_changes TO pazpaz_ai_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON index_changes TO pazpaz_ai_worker;
+"""
+
+
+def _statements(script: str) -> list[str]:
+    return [part for part in script.split(";\n") if part.strip()]
+
+
+def upgrade() -> None:
+    for script in (CHANGES,):
+        for statement in _statements(script):
+            op.execute(statement)
+    for table in CONTENT_TABLES:
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        op.execute(
+            f"CREATE POLICY workspace ON {table} USING (workspace_id = (SELECT app_workspace()))"
+            " WITH CHECK (workspace_id = (SELECT app_workspace()))"
+        )
+    for statement in _statements(GRANTS):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("an older release needs the database of before; restore it")

@@ -1,0 +1,70 @@
+"""Where a workspace's vectors are kept: `plain_vectors` for pgvector's columns, `sealed_vectors` for sealed blocks."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.adapters.epochs import Touched
+from service.domain.answers import Hit
+from service.domain.identity import WorkspaceId
+from service.domain.notes import Entity
+from service.domain.scope import Within
+from service.ports import ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
+from service.vectors.rows import ChunkCodes, ChunkRows
+
+
+class VectorTable(Protocol):
+    """The part of `ChunkStore` that is about vectors. Writes are part of the caller's transaction."""
+
+    async def swap(
+        self, connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys
+    ) -> None:
+        """Old chunks out, new ones in; chunks of an unchanged field stay and follow the note's client and day.
+
+        Whatever is of no model of the note goes too.
+        """
+        ...
+
+    async def drop_stale(
+        self,
+        connection: AsyncConnection,
+        workspace: WorkspaceId,
+        held: IndexModels,
+        notes: Collection[tuple[Entity, UUID]],
+    ) -> int:
+        """Drops these notes' vectors in models that are not held any more; how many rows."""
+        ...
+
+    async def search(
+        self, vector: Vector, *, workspace: WorkspaceId, model: str, within: Within, limit: int
+    ) -> Sequence[Hit]:
+        """The nearest chunks, exact, by a process that holds nothing of the workspace."""
+        ...
+
+    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
+        """Whether there are more chunks than so many."""
+        ...
+
+    async def rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:
+        """All chunks, with the epoch they belong to."""
+        ...
+
+    async def changed(
+        self, *, workspace: WorkspaceId, model: str, since: int
+    ) -> tuple[Touched, ChunkRows] | None:
+        """What changed after an epoch, and the chunks there are now of it; None where nobody can tell any more."""
+        ...
+
+    async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
+        """All chunks' one-bit codes, with the epoch they belong to."""
+        ...
+
+    async def halves(
+        self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
+    ) -> NDArray[np.float16]:
+        """Vectors by key, shape (n, DIMENSION); NaN in the rows of chunks that are gone."""
+        ...
