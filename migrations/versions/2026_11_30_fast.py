@@ -22,7 +22,7 @@ CREATE TABLE index_changes (
 CODES = """
 CREATE TABLE vector_codes (
   workspace_id uuid NOT NULL, model text NOT NULL, entity text NOT NULL, entity_id uuid NOT NULL,
-  fields text[] NOT NULL, codes bytea NOT NULL,
+  fields text NOT NULL, codes bytea NOT NULL,
   PRIMARY KEY (workspace_id, entity, entity_id, model),
   FOREIGN KEY (workspace_id, entity, entity_id) REFERENCES note_catalogue ON DELETE CASCADE);
 -- Noise does not compress, and to try costs more than to write.
