@@ -31,6 +31,13 @@ ALTER TABLE session_vectors ADD COLUMN coded boolean NOT NULL DEFAULT false;
 CREATE INDEX session_vectors_uncoded ON session_vectors (workspace_id, model) WHERE NOT coded;
 """
 
+# What a search covers is counted with each answer: by this index alone 20 ms over 25,000 notes, by their rows, which
+# carry digests and sealed columns, 110.
+COVERAGE = """
+CREATE INDEX note_catalogue_coverage ON note_catalogue (workspace_id, entity)
+  INCLUDE (client_id, entity_id, day, state, is_searched);
+"""
+
 CONTENT_TABLES = ("index_changes", "vector_codes")
 
 GRANTS = """
@@ -44,7 +51,7 @@ def _statements(script: str) -> list[str]:
 
 
 def upgrade() -> None:
-    for script in (CHANGES, CODES):
+    for script in (CHANGES, CODES, COVERAGE):
         for statement in _statements(script):
             op.execute(statement)
     for table in CONTENT_TABLES:

@@ -255,6 +255,8 @@ async def test_a_delta_tells_of_a_client_by_their_profile(bench: Bench, change: 
     delta = await memory.follow()
     assert delta is not None
     assert (delta.notes, delta.clients) == ({PROFILE}, {CLIENT})
+    told = await bench.store.changed_clients(workspace=WORKSPACE, since=delta.epoch - 1)
+    assert told == (delta.epoch, {CLIENT})
 
 
 @pytest.mark.parametrize("change", [_forget, _edit], ids=_title)
@@ -286,6 +288,17 @@ async def test_bags_follow_as_vectors_do(bench: Bench) -> None:
     assert (delta.notes, list(delta.rows)) == ({NOTE.ref}, [])
 
 
+async def test_a_note_that_changed_is_nobodys_name(bench: Bench) -> None:
+    """Sessions come and go without a client being touched."""
+    await _furnished(bench)
+    since = await bench.store.epoch(workspace=WORKSPACE)
+    await _edit(bench)
+    await _forget(bench)
+
+    changed = await bench.store.changed_clients(workspace=WORKSPACE, since=since)
+    assert changed == (await bench.store.epoch(workspace=WORKSPACE), frozenset())
+
+
 async def test_an_epoch_from_elsewhere_is_not_followed(bench: Bench) -> None:
     """Neither one that is still to come, as of a workspace erased and made anew, nor one from before all others."""
     await _furnished(bench)
@@ -294,6 +307,7 @@ async def test_an_epoch_from_elsewhere_is_not_followed(bench: Bench) -> None:
     for since in (now + 1, now - 10_000, -1):
         assert await bench.store.changed_chunks(**HERE, since=since) is None
         assert await bench.store.changed_bags(workspace=WORKSPACE, since=since) is None
+        assert await bench.store.changed_clients(workspace=WORKSPACE, since=since) is None
 
 
 async def test_each_write_is_the_next_epoch(bench: Bench) -> None:
