@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import cast, get_args
 
@@ -114,7 +114,6 @@ def _signs(section: str) -> Signs:
 
 
 SIGNS = tuple(_signs(name) for name in _SECTIONS if name.split()[0] in get_args(RiskKind))
-_SIEVE = Sieve([sign.lines.required for sign in SIGNS])
 HARMLESS = _lines("harmless")
 DENIED, NOT, DENIED_BEHIND = _lines("denied"), _lines("not"), _lines("denied behind")
 POSSIBLE, POSSIBLE_BEHIND = _lines("possible"), _lines("possible behind")
@@ -123,7 +122,13 @@ PAST, RECENT, PERSISTS, TURNS = map(_lines, ("past", "recent", "persists", "turn
 
 def signs_in(text: str) -> Sequence[Signs]:
     """The ways of speaking of danger that a text may use; most sentences have none, which is told at a look."""
-    return [SIGNS[place] for place in _SIEVE.left(text)]
+    return [SIGNS[place] for place in _sieve().left(text)]
+
+
+@cache
+def _sieve() -> Sieve:
+    """Made on first use: reading the patterns once more takes 0.2 s, which no command should wait for as it starts."""
+    return Sieve([sign.lines.required for sign in SIGNS])
 
 
 def _words(section: str) -> frozenset[str]:
