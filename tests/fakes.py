@@ -599,8 +599,12 @@ class InMemoryChunkStore:
         if not rows:
             return []
         cosines = np.array([other for _, _, other in rows]) @ np.array(vector)
-        best = np.argsort(-cosines, kind="stable")[:limit]
-        return [_hit(*rows[i][:2], float(cosines[i])) for i in best]
+        found = [
+            (-round(float(cosine), 9), note.ref.id, chunk.field, chunk.ordinal, note, chunk)
+            for (note, chunk, _), cosine in zip(rows, cosines, strict=True)
+        ]
+        found.sort(key=lambda one: one[:4])
+        return [_hit(note, chunk, -away) for away, _, _, _, note, chunk in found[:limit]]
 
     async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
         return len(self._chunks(workspace, model)) > than

@@ -106,7 +106,8 @@ class HotVectors:
         dead = np.empty(0, np.int32)
         return cls(workspace, model, epoch, shelf, shelf.chunks.used, shelf.notes.used, dead)
 
-    def __len__(self) -> int:
+    @property
+    def living(self) -> int:
         """How many chunks can be found."""
         return self._chunks - len(self._dead)
 
@@ -172,7 +173,7 @@ class HotVectors:
         """Scans what a scope holds, alone where that is little."""
         mask = self._mask(within)
         codes = self._shelf.codes[: self._chunks]
-        count = len(self) if mask is None else int(np.count_nonzero(mask))
+        count = self.living if mask is None else int(np.count_nonzero(mask))
         if mask is not None and count < SCATTERED * self._chunks:
             rows = np.flatnonzero(mask)
             return Look(self, query, query.scan(codes[rows]), rows, count, limit)

@@ -232,13 +232,13 @@ async def test_a_question_is_asked_in_the_model_that_is_active(practice):
     note = a_note("Panic attacks at night.")
     await practice.keep(note, model=SecondLocalEmbedder.model)
     seen = []
-    search = practice.store.search
+    search = practice.finder.dense.search
 
     async def watched(vector, **asked):
         seen.append((asked["model"], await search(vector, **asked)))
         return seen[-1][1]
 
-    practice.store.search = watched
+    practice.finder.dense.search = watched
     await practice.find()
     [(model, [hit])] = seen
     assert (model, hit.ref) == (SecondLocalEmbedder.model, note.ref)
