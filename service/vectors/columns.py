@@ -141,9 +141,12 @@ class Notes:
         days = self.day[:count]
         return (days >= first) & (days <= last)
 
-    def ref(self, note: int, workspace: WorkspaceId) -> NoteRef:
-        id = UUID(int=int(self.high[note]) << 64 | int(self.low[note]))
-        return NoteRef(workspace, "sessions" if self.is_session[note] else "clients", id)
+    def refs(self, notes: NDArray[np.int32], workspace: WorkspaceId) -> list[NoteRef]:
+        columns = self.high[notes], self.low[notes], self.is_session[notes]
+        return [
+            NoteRef(workspace, "sessions" if is_session else "clients", UUID(int=high << 64 | low))
+            for high, low, is_session in zip(*(one.tolist() for one in columns), strict=True)
+        ]
 
 
 @dataclass(slots=True, eq=False)

@@ -220,24 +220,17 @@ class HotVectors:
 
     def places(self, rows: Rows) -> list[tuple[NoteRef, str, int]]:
         chunks = self._shelf.chunks
-        return [
-            (
-                self._shelf.notes.ref(int(chunks.note[row]), self.workspace),
-                chunks.fields[chunks.field[row]],
-                int(chunks.ordinal[row]),
-            )
-            for row in rows.tolist()
-        ]
+        fields = [chunks.fields[one] for one in chunks.field[rows].tolist()]
+        refs = self._shelf.notes.refs(chunks.note[rows], self.workspace)
+        return list(zip(refs, fields, chunks.ordinal[rows].tolist(), strict=True))
 
     def hits(self, rows: Rows, cosines: NDArray[np.float64]) -> list[Hit]:
-        notes, chunks = self._shelf.notes, self._shelf.chunks
+        notes = self._shelf.notes
+        clients = notes.client[self._shelf.chunks.note[rows]].tolist()
         return [
-            Hit(ref, notes.clients[notes.client[chunks.note[row]]], field, ordinal, similarity)
-            for row, (ref, field, ordinal), similarity in zip(
-                rows.tolist(),
-                self.places(rows),
-                np.clip(cosines, 0.0, 1.0).tolist(),
-                strict=True,
+            Hit(ref, notes.clients[client], field, ordinal, min(1.0, max(0.0, cosine)))
+            for (ref, field, ordinal), client, cosine in zip(
+                self.places(rows), clients, cosines.tolist(), strict=True
             )
         ]
 

@@ -43,6 +43,10 @@ MEMORIES = {
     "Principals._confirmed": Memory(5, lambda claims: (claims.workspace, claims.user)),
     "EpochCache._open": Memory(3, _by_workspace, left="never served: the epoch is another"),
     "EpochCache._building": Memory(0, _by_workspace),
+    "Memory._open": Memory(5, _by_workspace),
+    "Memory._building": Memory(0, _by_workspace),
+    "DenseIndex._loading": Memory(0, _by_workspace),
+    "DenseIndex._too_large": Memory(0, _by_workspace),
     "Bulkhead._inside": Memory(0, _by_workspace),
     "PgStandings._rows": Memory(0, lambda key: key[:1]),
     "RedisRateLimiter._local": Memory(0, left="used only while Redis is away; counts only"),
@@ -54,7 +58,10 @@ NO_MEMORIES = {
     # Signing keys, ours and PazPaz's, as their files have them.
     "KeyRing._keys",
     "OwnKeys.private",
-    # Inside an entry of EpochCache._open.
+    # Inside an entry of EpochCache._open or Memory._open.
+    "Notes.clients",
+    "Notes.number",
+    "Chunks.fields",
     "Postings.refs",
     "Postings.clients",
     "Postings.days",
