@@ -15,10 +15,12 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Engine, event
 
-from service.adapters.database import CONTENT_TABLES
+from service.adapters.database import CONTENT_TABLES, TenantConnection
 
 CONTENT = {table.name for table in CONTENT_TABLES}
-SET_CONFIG = "SELECT set_config('app.workspace_id'"
+SET_CONFIG = "set_config('app.workspace_id'"
+_WHOSE = re.compile(r"BEGIN; SELECT set_config\('app\.workspace_id', '([0-9a-f-]{36})', true\)")
+"""How a transaction begins that says whose it is."""
 _NAMED = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(\w+)")
 # `turns.workspace_id = $1::UUID`, in a comparison with a parameter only: joins of two columns stay.
 _FILTER = re.compile(r"(?:(\w+)\.)?workspace_id = (\$\d+)(?:::\w+)?")
@@ -87,7 +89,10 @@ class Watch:
         """Only looks, and strips where told to, so that no product code knows of it."""
         event.listen(engine, "begin", self._begun)
         event.listen(engine, "before_cursor_execute", self._sending, retval=True)
-        with patch.object(asyncpg.Connection, "copy_from_query", self._copying()):
+        with (
+            patch.object(asyncpg.Connection, "copy_from_query", self._copying()),
+            patch.object(TenantConnection, "execute", _heard(TenantConnection.execute)),
+        ):
             yield
         event.remove(engine, "begin", self._begun)
         event.remove(engine, "before_cursor_execute", self._sending)
@@ -103,8 +108,10 @@ class Watch:
         return copying
 
     def _begun(self, connection: Any) -> None:
-        self.seen[id(connection.connection.driver_connection)] = connection.info
-        connection.info["whose"] = None
+        driver = connection.connection.driver_connection
+        self.seen[id(driver)] = connection.info
+        said = _WHOSE.fullmatch(getattr(driver, "began_with", ""))
+        connection.info["whose"] = {said[1]} if said else None
         connection.info["statements"] = 0
 
     def _sending(
@@ -123,11 +130,10 @@ class Watch:
         return rewritten
 
     def _look(self, seen: dict[str, Any], statement: str, parameters: Any) -> None:
-        """`set_config` comes first and once, and no content is opened under another workspace's id."""
+        """A transaction begins with whose it is or never says it, and opens no content under another workspace's id."""
         values = set(_values(parameters))
-        if statement.startswith(SET_CONFIG):
-            if seen["statements"]:
-                self.wrong.append(f"{_method.get()} said whose after another statement")
+        if SET_CONFIG in statement:
+            self.wrong.append(f"{_method.get()} said whose in a statement of its own")
             seen["whose"] = values
         elif tables_of(statement) & CONTENT:
             if seen["whose"] is None:
@@ -150,6 +156,17 @@ class Watch:
 
         rewritten = _FILTER.sub(without, statement)
         return lost, rewritten
+
+
+def _heard(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """The driver's own, which also remembers the last text that was sent to begin a transaction or to end one."""
+
+    @wraps(execute)
+    async def heard(connection: Any, query: str, *args: Any, **named: Any) -> Any:
+        connection.began_with = query
+        return await execute(connection, query, *args, **named)
+
+    return heard
 
 
 def tables_of(statement: str) -> set[str]:

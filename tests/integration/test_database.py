@@ -1,13 +1,20 @@
 """The doors to the database: whatever is wrong behind them is told as one fact."""
 
 import asyncio
+import random
+from collections import Counter
+from contextlib import suppress
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import TextClause, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from service.adapters.database import Database, open_database
 from service.demo.databases import Databases
+from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable
 from tests.faults.tcp_proxy import tcp_proxy
 from tests.integration.conftest import Owner
@@ -110,3 +117,98 @@ async def test_a_server_that_does_not_let_us_in_is_unavailable(
     async with open_database(url.render_as_string(hide_password=False)) as database:
         with pytest.raises(StoreUnavailable):
             await database.ping()
+
+
+WHOSE = text("SELECT current_setting('app.workspace_id', true), pg_backend_pid()")
+KINDS = ("kept", "empty", "cancelled", "failed", "wrong", "taken back", "too slow")
+PRACTICES = tuple(WorkspaceId(uuid4()) for _ in range(2))
+
+
+async def test_no_connection_waits_inside_a_transaction_or_as_somebodys(
+    databases_apart: Databases, owner: Owner
+) -> None:
+    """After a thousand transactions of two practices that were kept, empty, cancelled at any moment, failed, wrong,
+    taken back or too slow, each began as its own practice's and every connection is outside and nobody's.
+    """
+    chance, pids, seen = random.Random(8), set[int](), Counter[str]()  # noqa: S311 - the same each time
+    async with open_database(databases_apart.worker, pool_size=4, seconds=2) as database:
+        for _ in range(25):
+            tried = (_try(database, chance, pids, seen) for _ in range(40))
+            await asyncio.gather(*tried)
+            await _until_all_are_outside(owner, pids)
+        for connection in await _all(database):
+            assert not connection.is_in_transaction()
+            assert await connection.fetchval(
+                "SELECT current_setting('app.workspace_id', true)"
+            ) in {None, ""}
+    assert seen.keys() == {*KINDS}, "each kind was there"
+    assert seen.total() >= 800, "most came as far as a connection"
+
+
+async def _until_all_are_outside(owner: Owner, pids: set[int]) -> None:
+    """A backend that was dropped notices a moment later."""
+    inside = "SELECT FROM pg_stat_activity WHERE pid = ANY($1) AND xact_start IS NOT NULL"
+    async with asyncio.timeout(5):
+        while await owner.fetch(inside, list(pids)):  # noqa: ASYNC110 - there is nothing to wait for
+            await asyncio.sleep(0.01)
+
+
+async def _try(
+    database: Database, chance: random.Random, pids: set[int], seen: Counter[str]
+) -> None:
+    kind, workspace = chance.choice(KINDS), chance.choice((*PRACTICES, None))
+    task = asyncio.create_task(_transaction(database, kind, workspace, pids, seen))
+    if kind == "cancelled":
+        for _ in range(chance.randint(1, 2)):
+            await asyncio.sleep(chance.random() * 0.01)
+            task.cancel()
+    with suppress(asyncio.CancelledError, StoreUnavailable, DBAPIError, LookupError):
+        await task
+
+
+async def _transaction(
+    database: Database,
+    kind: str,
+    workspace: WorkspaceId | None,
+    pids: set[int],
+    seen: Counter[str],
+) -> None:
+    door = database.tenant_tx(workspace) if workspace else database.system_tx()
+    async with door as connection:
+        seen[kind] += 1
+        if kind == "empty":
+            return
+        whose, pid = (await connection.execute(WHOSE)).one()
+        pids.add(pid)
+        assert (whose or None) == (str(workspace) if workspace else None)
+        await _end(kind, connection)
+
+
+async def _end(kind: str, connection: AsyncConnection) -> None:
+    if kind == "wrong":
+        await connection.execute(text("SELECT 1 / 0"))
+    elif kind == "too slow":
+        async with asyncio.timeout(0.003):
+            await connection.execute(text("SELECT pg_sleep(0.01)"))
+    elif kind == "taken back":
+        await connection.rollback()
+    elif kind == "failed":
+        raise LookupError
+
+
+async def _all(database: Database) -> list["asyncpg.Connection[asyncpg.Record]"]:
+    """Every connection of the pool's, as it lies there; the pool is of no use afterwards."""
+    pool, found = database.engine.sync_engine.pool, []
+    while pool.checkedin():  # type: ignore[attr-defined]
+        record = pool._do_get()
+        if record.dbapi_connection is not None:
+            found.append(record.driver_connection)
+    return found
+
+
+async def test_whose_it_is_must_be_a_uuid(databases_apart: Databases) -> None:
+    """Nothing but a UUID gets into the text that begins a transaction."""
+    async with open_database(databases_apart.worker, pool_size=1) as database:
+        with pytest.raises(TypeError):
+            async with database.tenant_tx("', true); SELECT set_config('a.b', '"):  # type: ignore[arg-type]
+                pass
