@@ -16,6 +16,7 @@ from service.commands.feedback import app as feedback_app
 from service.commands.keys import keys_app
 from service.commands.reconcile import reconcile
 from service.commands.reindex import app as reindex_app
+from service.commands.serving import server_config
 from service.commands.signals import interruptible, stop_on_signals
 from service.commands.spending import spending
 from service.commands.switch import app as switch_app
@@ -60,18 +61,7 @@ def serve() -> None:
     settings = load(Settings)
     configure_logs(settings.log_level)
     served = create_app(settings)
-    config = uvicorn.Config(
-        served,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=25,
-        h11_max_incomplete_event_size=16 * 1024,  # all header lines of a request together
-        http="h11",
-    )
+    config = server_config(served, host=settings.host, port=settings.port)
     try:
         uvicorn.Server(config).run(sockets=_sockets(settings))
     except SystemExit:

@@ -1,15 +1,16 @@
 """The audit trail in Postgres: one chain a workspace, appended to under its head's lock."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Row, Uuid, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.database import (
+    INSTANT,
     Database,
     audit,
     audit_checkpoints,
@@ -190,14 +191,13 @@ async def append(connection: AsyncConnection, entry: AuditEntry, *, workspace: W
     The head's row is the lock: whoever counts it up first is first in the chain, and a rollback counts it down.
     Raises ChatAlreadyClosed, after which the transaction must not be committed.
     """
-    seq, at = (await connection.execute(_next(workspace))).one()
-    previous = await connection.scalar(_hash_of(workspace, seq - 1)) if seq > 1 else GENESIS
-    if previous is None:  # pruned up to here, or somebody's tampering: the checkpoint knows
-        previous = await connection.scalar(_checkpointed_hash(workspace, seq - 1)) or GENESIS
+    seq, at, previous = (await connection.execute(_NEXT, {"workspace": workspace})).all()[0]
+    if previous is None:
+        previous = await _previous(connection, workspace, seq)
     row = linked(entry, workspace=workspace, seq=seq, at=at, previous=previous)
-    if (await connection.execute(_entering(row))).first() is None:
+    entering = _ENTERING.get(entry.action, _ENTERING_ALONE)
+    if (await connection.execute(entering, _values(row))).first() is None:
         raise ChatAlreadyClosed
-    await _track_open_chat(connection, row)
     AUDIT_ROWS.labels(action=entry.action).inc()
     return row.seq
 
@@ -214,36 +214,60 @@ async def close_open_chats(connection: AsyncConnection, *, workspace: WorkspaceI
         await append(connection, entry, workspace=workspace)
 
 
-def _entering(row: AuditRow) -> Any:
-    """Tells of a second closing by returning nothing; whatever else collides is an error, and no closed chat."""
-    return (
+async def _previous(connection: AsyncConnection, workspace: WorkspaceId, seq: int) -> bytes:
+    """Of a row that the counting statement did not see: it came while that waited for the head, or is not there."""
+    if seq == 1:
+        return GENESIS
+    found = await connection.scalar(_hash_of(workspace, seq - 1))
+    if found is None:  # pruned up to here, or somebody's tampering: the checkpoint knows
+        found = await connection.scalar(_checkpointed_hash(workspace, seq - 1)) or GENESIS
+    return bytes(found)
+
+
+# A row that is there is the right one: none is ever changed. So only who waited for another's must look again.
+_NEXT = text("""
+WITH head AS (
+  INSERT INTO audit_heads AS held (workspace_id, seq) VALUES (:workspace, 1)
+  ON CONFLICT (workspace_id) DO UPDATE SET seq = held.seq + 1
+  RETURNING seq, clock_timestamp() AS at)
+SELECT head.seq, head.at, audit.hash
+FROM head LEFT JOIN audit ON audit.workspace_id = :workspace AND audit.seq = head.seq - 1
+""").bindparams(bindparam("workspace", type_=Uuid))
+
+_CHAT = {name: bindparam(name, type_=Uuid) for name in ("workspace_id", "chat_id", "user_id")}
+
+
+def _entering(tracked: Any = None) -> Any:
+    """Tells of a second closing by returning nothing; whatever else collides is an error, and no closed chat.
+
+    Built once: with what it does beside, building took longer than sending.
+    """
+    columns = {column.name: bindparam(column.name, type_=column.type) for column in audit.c}
+    entered = (
         insert(audit)
-        .values(_values(row))
+        .values(columns)
         .on_conflict_do_nothing(
             index_elements=["workspace_id", "chat_id"],
             index_where=text("action = 'chat.closed'"),
         )
         .returning(audit.c.seq)
     )
+    return entered if tracked is None else entered.add_cte(tracked.cte("tracked"))
 
 
-async def _track_open_chat(connection: AsyncConnection, row: AuditRow) -> None:
-    """What the sweeper looks at: a chat is in the list exactly while it has no closing row."""
-    named = {"workspace_id": row.workspace, "chat_id": row.entry.chat}
-    if row.entry.action == "chat.opened":
-        opened = {**named, "user_id": row.entry.user, "opened_at": row.at}
-        await connection.execute(insert(open_chats).values(opened))
-    elif row.entry.action == "chat.closed":
-        this = (open_chats.c[name] == value for name, value in named.items())
-        await connection.execute(delete(open_chats).where(*this))
-
-
-def _next(workspace: WorkspaceId) -> Any:
-    first = insert(audit_heads).values(workspace_id=workspace, seq=1)
-    counted = first.on_conflict_do_update(
-        index_elements=["workspace_id"], set_={"seq": audit_heads.c.seq + 1}
-    )
-    return counted.returning(audit_heads.c.seq, func.clock_timestamp())
+# What the sweeper looks at: a chat is in the list exactly while it has no closing row.
+_ENTERING_ALONE = _entering()
+_ENTERING: Mapping[str, Any] = {
+    "chat.opened": _entering(
+        insert(open_chats).values({**_CHAT, "opened_at": bindparam("at", type_=INSTANT)})
+    ),
+    "chat.closed": _entering(
+        delete(open_chats).where(
+            open_chats.c.workspace_id == _CHAT["workspace_id"],
+            open_chats.c.chat_id == _CHAT["chat_id"],
+        )
+    ),
+}
 
 
 def _hash_of(workspace: WorkspaceId, seq: int) -> Any:

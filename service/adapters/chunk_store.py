@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -37,7 +38,7 @@ from service.adapters.database import (
     tombstones,
     work,
 )
-from service.adapters.epochs import Touched, epoch_of, next_epoch, touched_since
+from service.adapters.epochs import EPOCH, Touched, epoch_of, next_epoch, touched_since
 from service.adapters.index_models import covers, models_in, models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.adapters.scoped import inside, is_note
@@ -222,13 +223,14 @@ class PgChunkStore:
         return await self.vectors.halves(places, workspace=workspace, model=model)
 
     async def state(self, *, workspace: WorkspaceId) -> IndexState:
-        async with self.database.tenant_tx(workspace) as connection:
-            row = (await connection.execute(_state(workspace))).one_or_none()
-        return IndexState(row.epoch, models_in(row) if row.active else None) if row else UNWRITTEN
+        rows = await self.database.read(_STATE, {"workspace": workspace}, workspace=workspace)
+        for row in rows:
+            return IndexState(row.epoch, models_in(row) if row.active else None)
+        return UNWRITTEN
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
-        async with self.database.tenant_tx(workspace) as connection:
-            return await epoch_of(connection, workspace)
+        rows = await self.database.read(EPOCH, {"workspace": workspace}, workspace=workspace)
+        return rows[0].epoch if rows else 0
 
     async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
         return await with_living_keys(self.keys, workspace, self._bags)
@@ -406,16 +408,16 @@ UNWRITTEN = IndexState(0, None)
 """Of a workspace that nothing was ever written to: its first write makes the epoch."""
 
 
-def _state(workspace: WorkspaceId) -> Any:
-    """In one snapshot, so that no write lies between the two."""
-    both = index_epoch.outerjoin(
-        index_models, index_models.c.workspace_id == index_epoch.c.workspace_id
+# In one snapshot, so that no write lies between the two. Built once: every question asks for it.
+_STATE = (
+    select(index_epoch.c.epoch, index_models.c.active, index_models.c.beside)
+    .select_from(
+        index_epoch.outerjoin(
+            index_models, index_models.c.workspace_id == index_epoch.c.workspace_id
+        )
     )
-    return (
-        select(index_epoch.c.epoch, index_models.c.active, index_models.c.beside)
-        .select_from(both)
-        .where(index_epoch.c.workspace_id == workspace)
-    )
+    .where(index_epoch.c.workspace_id == bindparam("workspace"))
+)
 
 
 async def lock_client(

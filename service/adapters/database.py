@@ -1,8 +1,8 @@
 """Postgres: the tables, and the only two ways to a connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +16,11 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Executable,
     Integer,
     LargeBinary,
     MetaData,
+    Row,
     Table,
     Text,
     Uuid,
@@ -34,6 +36,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from service.adapters.halfvec import Halfvec, speak_binary
 from service.domain.erasure import SHUT
@@ -341,31 +344,46 @@ class Database:
         async with self._begin(_BEGIN) as connection:
             yield connection
 
+    async def read(
+        self, statement: Executable, parameters: Mapping[str, object], *, workspace: WorkspaceId
+    ) -> Sequence[Row[Any]]:
+        """The rows of one statement in a transaction of its own, for what every question asks; raises StoreUnavailable.
+
+        The same as in `tenant_tx`, in one change between asyncio and SQLAlchemy instead of five: a quarter less CPU.
+        """
+        beginning = _beginning_for(workspace)
+        async with self._limited():
+            return await greenlet_spawn(self._read, statement, parameters, beginning)
+
+    def _read(
+        self, statement: Executable, parameters: Mapping[str, object], beginning: str
+    ) -> Sequence[Row[Any]]:
+        with _reaching(beginning):
+            connection = self.engine.sync_engine.connect()
+        with connection, connection.begin():
+            return connection.execute(statement, parameters).all()
+
     @asynccontextmanager
     async def _begin(self, beginning: str) -> AsyncIterator[AsyncConnection]:
+        async with self._limited():
+            with _reaching(beginning):
+                connection = await self.engine.connect()
+            # Its own exit starts a task for the closing, which costs 60 us and needs no protection: nothing is
+            # sent on the way, unless something went wrong, and who is cut off in that goes.
+            async with aclosing(connection), connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def _limited(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self.seconds):
-                connection = await self._connect(beginning)
-                # Its own exit starts a task for the closing, which costs 60 us and needs no protection: nothing is
-                # sent on the way, unless something went wrong, and who is cut off in that goes.
-                async with aclosing(connection), connection.begin():
-                    yield connection
+                yield
         except _AWAY as exc:
             raise StoreUnavailable from exc
         except DBAPIError as exc:
             if exc.connection_invalidated or _passes(exc):
                 raise StoreUnavailable from exc
             raise
-
-    async def _connect(self, beginning: str) -> AsyncConnection:
-        """Whatever keeps us from a connection is the store being away: a full pool, a server that starts, a login."""
-        before = _beginning.set(beginning)
-        try:
-            return await self.engine.connect()
-        except (SQLAlchemyError, OSError, TimeoutError) as exc:
-            raise StoreUnavailable from exc
-        finally:
-            _beginning.reset(before)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable."""
@@ -444,6 +462,18 @@ def _milliseconds(seconds: float) -> str:
 _BEGIN = "BEGIN"
 _beginning: ContextVar[str] = ContextVar("beginning", default=_BEGIN)
 """What the transaction that a connection is fetched for begins with."""
+
+
+@contextmanager
+def _reaching(beginning: str) -> Iterator[None]:
+    """Whatever keeps us from a connection is the store being away: a full pool, a server that starts, a login."""
+    before = _beginning.set(beginning)
+    try:
+        yield
+    except (SQLAlchemyError, OSError, TimeoutError) as exc:
+        raise StoreUnavailable from exc
+    finally:
+        _beginning.reset(before)
 
 
 def _beginning_for(workspace: WorkspaceId) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.database import index_changes, index_epoch
@@ -13,6 +13,9 @@ from service.domain.notes import Entity, NoteRef
 
 MOST_EPOCHS = 512
 """Logged of a workspace. Who remembers an older one rebuilds."""
+
+# Built once: every search asks for it, and building took a third of what asking costs.
+EPOCH = select(index_epoch.c.epoch).where(index_epoch.c.workspace_id == bindparam("workspace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,7 @@ class Touched:
 
 async def epoch_of(connection: AsyncConnection, workspace: WorkspaceId) -> int:
     """0 of a workspace that nothing was ever written to."""
-    query = select(index_epoch.c.epoch).where(index_epoch.c.workspace_id == workspace)
-    return await connection.scalar(query) or 0
+    return await connection.scalar(EPOCH, {"workspace": workspace}) or 0
 
 
 async def next_epoch(

@@ -107,7 +107,7 @@ class _Asking:
             raise ConversationNotFound
         client, earlier = await _scope(asked, caller, opened)
         about = client or await _client_needed(asked, earlier, caller, opened)
-        await _take_allowance(caller, opened)
+        await take_allowance(caller, opened)
         conversation = asked.conversation_id or uuid4()
         opening = await _opening(
             asked, caller, opened, client=about, conversation=conversation if keeps else None
@@ -231,7 +231,8 @@ async def _is_theirs(client: ClientId, caller: Principal, opened: Container) -> 
     return False
 
 
-async def _take_allowance(caller: Principal, opened: Container) -> None:
+async def take_allowance(caller: Principal, opened: Container) -> None:
+    """Raises AllowanceUsed."""
     _require(await opened.limiter.take(workspace=caller.workspace, user=caller.user))
 
 

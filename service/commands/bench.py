@@ -107,6 +107,22 @@ def search(
     interruptible(run_bench(sizes=_counts(sizes, "--sizes"), questions=questions, save=json))
 
 
+@app.command()
+def web(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("tests/data"),
+    rounds: Annotated[int, typer.Option(min=1, help="Of each layer, in turn.")] = 9,
+    requests: Annotated[int, typer.Option(min=16, help="Of a round.")] = 320,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
+) -> None:
+    """What each layer of a request costs, from a bare callable to token, limit, one SQL and JSON."""
+    from service.commands.signals import interruptible
+    from service.demo.bench_web.run import run_bench
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    interruptible(run_bench(data, rounds=rounds, requests=requests, save=json))
+
+
 def _counts(text: str, option: str) -> list[int]:
     try:
         counts = [int(part) for part in text.split(",")]

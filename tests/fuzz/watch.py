@@ -22,6 +22,7 @@ SET_CONFIG = "set_config('app.workspace_id'"
 _WHOSE = re.compile(r"BEGIN; SELECT set_config\('app\.workspace_id', '([0-9a-f-]{36})', true\)")
 """How a transaction begins that says whose it is."""
 _NAMED = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(\w+)")
+_READ = re.compile(r"\b(?:FROM|JOIN|UPDATE)\s+(\w+)")
 # `turns.workspace_id = $1::UUID`, in a comparison with a parameter only: joins of two columns stay.
 _FILTER = re.compile(r"(?:(\w+)\.)?workspace_id = (\$\d+)(?:::\w+)?")
 _ALIASES = {"s": "turn_sources"}
@@ -121,7 +122,7 @@ class Watch:
         return self._rewritten(statement), parameters
 
     def _rewritten(self, statement: str) -> str:
-        if not tables_of(statement) & CONTENT or statement.lstrip().startswith("INSERT"):
+        if statement.lstrip().startswith("INSERT") or not set(_READ.findall(statement)) & CONTENT:
             return statement
         lost, rewritten = self._stripped(statement)
         self.sent[_method.get()][statement] += lost
