@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from service.api import chat, feedback, history, ingest, operations, operators
 from service.api.bulkhead import Bulkhead
@@ -14,6 +15,14 @@ from service.api.middleware import RequestContext
 from service.api.problems import install_problems
 from service.container import Container, open_container
 from service.settings import Settings
+
+# The framework's own telemetry exports errors with their messages, if a variable tells it where to.
+NO_TELEMETRY: TelemetryConfig = {
+    "auto_configure": False,
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,8 +57,7 @@ def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> Fast
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        # The framework's own telemetry exports errors with their messages, if a variable tells it where to.
-        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+        telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # a redirect names the Host header's host, and is no problem document
     )
     for room in (chat, history, feedback, ingest, operations, operators):

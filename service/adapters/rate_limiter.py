@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from service.domain.identity import UserId, WorkspaceId
@@ -65,6 +66,10 @@ class RedisRateLimiter:
     per_minute: int
     clock: Callable[[], float] = time.monotonic
     _local: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict, repr=False)
+    _script: AsyncScript = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._script = self.redis.register_script(SLIDING_WINDOWS)
 
     async def take(self, *, workspace: WorkspaceId, user: UserId) -> Allowance:
         return await self._take(
@@ -87,8 +92,7 @@ class RedisRateLimiter:
     async def _take(self, *windows: Window) -> Allowance:
         limits = [number for one in windows for number in (one.seconds, one.limit)]
         try:
-            script = self.redis.register_script(SLIDING_WINDOWS)
-            wait = await script(keys=[one.key for one in windows], args=[str(uuid4()), *limits])
+            wait = await self._script([one.key for one in windows], [uuid4().hex, *limits])
             return Allowance(float(wait) if wait else None)
         except AWAY as exc:
             log.warning("rate_limiter.away", error=type(exc).__name__)

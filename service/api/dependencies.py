@@ -23,7 +23,12 @@ from service.errors import (
 from service.ports import Standing
 
 MAX_CHAT_BODY = 64 * 1024
+_CLAIMS, _STANDING = "service.claims", "service.standing"
 M = TypeVar("M", bound=BaseModel)
+
+
+# Each takes the request alone: FastAPI walks through what a dependency depends on again for each that names it, which
+# took as long as all of their work (17 steps of a question, now 6).
 
 
 async def container(request: Request) -> Container:
@@ -43,35 +48,50 @@ def bearer(request: Request) -> str:
     return token.strip()
 
 
-async def claims(request: Request, opened: Opened) -> TokenClaims:
-    return await opened.tokens.verify(bearer(request))
+async def claims(request: Request) -> TokenClaims:
+    """What the token says, judged once a request.
+
+    Kept in the scope, which is this request's by definition; of the state a server only promises to make a copy.
+    """
+    known: TokenClaims | None = request.scope.get(_CLAIMS)
+    if known is None:
+        known = await request.state.container.tokens.verify(bearer(request))
+        request.scope[_CLAIMS] = known
+    return known
 
 
 Claims = Annotated[TokenClaims, Depends(claims)]
 
 
-async def standing(claims: Claims, opened: Opened) -> Standing:
+async def standing(request: Request) -> Standing:
     """Read before the login is confirmed: it also drops remembered logins that PazPaz says have changed.
 
-    A restored database may still hold what was erased since: nobody is answered from it before it was mended.
+    The same for the whole request. A restored database may still hold what was erased since: nobody is answered from
+    it before it was mended.
     """
-    if await opened.restoration.recent():
-        raise Restoring
-    return await opened.standings.of(claims.workspace)
+    known: Standing | None = request.scope.get(_STANDING)
+    if known is None:
+        whose, opened = await claims(request), await container(request)
+        if await opened.restoration.recent():
+            raise Restoring
+        known = await opened.standings.of(whose.workspace)
+        request.scope[_STANDING] = known
+    return known
 
 
 Held = Annotated[Standing, Depends(standing)]
 
 
-async def principal(request: Request, claims: Claims, standing: Held, opened: Opened) -> Principal:
+async def principal(request: Request) -> Principal:
     """A live login whose role may use the assistant. From here on a refusal is somebody's, and is recorded."""
+    whose, held, opened = await claims(request), await standing(request), await container(request)
     try:
-        confirmed = await opened.principals.confirm(claims)
+        confirmed = await opened.principals.confirm(whose)
     except NotAllowed:  # PazPaz knows them, by just these claims, and says no
-        request.state.caller = claims
+        request.state.caller = whose
         raise
     request.state.caller = confirmed
-    if confirmed.role not in standing.allowed_roles:
+    if confirmed.role not in held.allowed_roles:
         raise NotAllowed
     return confirmed
 
@@ -90,7 +110,8 @@ Places = Annotated[Bulkhead, Depends(places)]
 def body(kind: type[M]) -> Callable[..., Awaitable[M]]:
     """Reads and checks a JSON body, but only for a caller whose token held: refuse cheaply first."""
 
-    async def read(request: Request, claims: Claims) -> M:
+    async def read(request: Request) -> M:
+        await claims(request)
         return await read_json(kind, request)
 
     return read

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.chat import take_allowance
 from service.api.dependencies import Caller, Claims, Opened
 from service.commands.serving import server_config
-from service.main import create_app
+from service.main import NO_TELEMETRY, create_app
 from service.settings import Settings, load
 from service.telemetry.logs import configure_logs
 
@@ -67,7 +67,7 @@ async def bare(scope: Scope, receive: Receive, send: Send) -> None:
 
 def layers(settings: Settings) -> ASGIApp:
     """All of them behind one door, so that they are served by one process in one run."""
-    plain, ours = FastAPI(openapi_url=None), create_app(settings)
+    plain, ours = FastAPI(openapi_url=None, telemetry=NO_TELEMETRY), create_app(settings)
 
     @plain.get("/route")
     async def route() -> dict[str, Any]:
