@@ -360,8 +360,10 @@ class Database:
     ) -> Sequence[Row[Any]]:
         with _reaching(beginning):
             connection = self.engine.sync_engine.connect()
-        with connection, connection.begin():
-            return connection.execute(statement, parameters).all()
+        with connection:  # which takes back what an error leaves
+            rows = connection.execute(statement, parameters).all()
+            connection.commit()
+        return rows
 
     @asynccontextmanager
     async def _begin(self, beginning: str) -> AsyncIterator[AsyncConnection]:
