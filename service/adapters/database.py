@@ -492,7 +492,7 @@ class TenantConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has 
     """Begins its transaction when it is fetched, before SQLAlchemy asks it to."""
 
     begun = False
-    """Whether a transaction was begun that SQLAlchemy has not asked for yet."""
+    """Whether a transaction was begun that SQLAlchemy's dialect has not asked for yet."""
 
     async def begin(self, beginning: str = _BEGIN, *, seconds: float | None = None) -> None:
         """A connection on which that fails, or is given up, is used no more: nobody knows what it is in."""
@@ -541,28 +541,22 @@ def _begin_at_checkout(engine: AsyncEngine, seconds: float) -> None:
     that moved, or a router that forgot us, leaves all of them dead without a word.
     """
 
-    async def begin(connection: TenantConnection) -> None:
+    async def begin(adapter: Any) -> None:
         try:
-            await connection.begin(_beginning.get(), seconds=seconds)
+            await adapter.driver_connection.begin(_beginning.get(), seconds=seconds)
         except Exception:  # whatever is wrong with it, a new one is tried
             raise InvalidatePoolError from None
+        # Without a message: from here on the dialect knows the transaction, and ends it, even if only the driver is
+        # asked in it, as COPY is.
+        await adapter._start_transaction()
 
     @event.listens_for(engine.sync_engine, "checkout")
     def at_checkout(connection: Any, record: Any, fairy: Any) -> None:
-        connection.run_async(begin)
+        connection.run_async(lambda _: begin(connection))
 
 
 def _end_at_return(engine: AsyncEngine) -> None:
     """No connection waits in the pool inside a transaction, whoever was cancelled on the way."""
-
-    async def end(connection: TenantConnection) -> None:
-        connection.begun = False
-        await connection.execute("ROLLBACK")
-
-    @event.listens_for(engine.sync_engine, "reset")
-    def at_reset(connection: Any, record: Any, state: Any) -> None:
-        if state.asyncio_safe and connection.driver_connection.begun:  # nothing was asked in it
-            connection.run_async(end)
 
     @event.listens_for(engine.sync_engine, "checkin")
     def at_checkin(connection: Any, record: Any) -> None:

@@ -120,7 +120,7 @@ async def test_a_server_that_does_not_let_us_in_is_unavailable(
 
 
 WHOSE = text("SELECT current_setting('app.workspace_id', true), pg_backend_pid()")
-KINDS = ("kept", "empty", "cancelled", "failed", "wrong", "taken back", "too slow")
+KINDS = ("kept", "empty", "driver", "cancelled", "failed", "wrong", "taken back", "too slow")
 PRACTICES = tuple(WorkspaceId(uuid4()) for _ in range(2))
 
 
@@ -178,10 +178,41 @@ async def _transaction(
         seen[kind] += 1
         if kind == "empty":
             return
+        if kind == "driver":
+            await _driver(connection).execute("SELECT 1")
+            return
         whose, pid = (await connection.execute(WHOSE)).one()
         pids.add(pid)
         assert (whose or None) == (str(workspace) if workspace else None)
         await _end(kind, connection)
+
+
+def _driver(connection: AsyncConnection) -> "asyncpg.Connection[asyncpg.Record]":
+    """For COPY, which SQLAlchemy does not know."""
+    driver: asyncpg.Connection[asyncpg.Record] = (
+        connection.sync_connection.connection.driver_connection  # type: ignore[union-attr, assignment]
+    )
+    return driver
+
+
+@pytest.mark.parametrize(("back", "kept"), [(False, 1), (True, 0)])
+async def test_what_only_the_driver_was_asked_is_kept_or_taken_back(
+    databases_apart: Databases, owner: Owner, back: bool, kept: int
+) -> None:
+    """A transaction in which SQLAlchemy saw no statement ends as any other does."""
+    whose = "FROM switches WHERE workspace_id = '00000000-0000-4000-8000-000000004711'"
+    async with (
+        open_database(databases_apart.worker, pool_size=1) as database,
+        database.system_tx() as connection,
+    ):
+        await _driver(connection).execute(
+            "INSERT INTO switches (workspace_id, name, value, changed_at)"
+            " VALUES ('00000000-0000-4000-8000-000000004711', 'pseudonyms', 'true', now())"
+        )
+        if back:
+            await connection.rollback()
+    assert await owner.fetchval(f"SELECT count(*) {whose}") == kept
+    await owner.execute(f"DELETE {whose}")
 
 
 async def _end(kind: str, connection: AsyncConnection) -> None:
