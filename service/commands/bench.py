@@ -116,7 +116,7 @@ def web(
 ) -> None:
     """What each layer of a request costs, from a bare callable to token, limit, one SQL and JSON."""
     from service.commands.signals import interruptible
-    from service.demo.bench_web.run import run_bench
+    from service.demo.bench_web import run_bench
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")

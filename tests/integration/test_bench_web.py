@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.demo.bench_web.layers import ANSWER, BODY, LAYERS
-from service.demo.bench_web.run import CONNECTIONS, run_bench
+from service.commands.web_layers import ANSWER, BODY
+from service.demo.bench_web import CONNECTIONS, LAYERS, run_bench
 from service.demo.stage import Stage
 
 DATA = Path("tests/data")

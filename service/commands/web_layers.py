@@ -1,4 +1,4 @@
-"""The served side: a bare callable, a route, and routes of the service's own app that each add one of its parts."""
+"""What `bench web` asks: a bare callable, a route, and routes of the service's own app that each add one of its parts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,16 +14,6 @@ from service.main import NO_TELEMETRY, create_app
 from service.settings import Settings, load
 from service.telemetry.logs import configure_logs
 
-LAYERS = {
-    "/bare": "bare ASGI callable",
-    "/route": "FastAPI route, JSON",
-    "/middleware": "+ our middleware",
-    "/token": "+ token",
-    "/principal": "+ principal",
-    "/limiter": "+ limiter",
-    "/sql": "+ one SQL",
-}
-"""By path, each with what it adds to the one before."""
 ANSWER: Mapping[str, Any] = {"answer": "yes", "citations": [{"id": 1, "field": "plan"}], "ms": 12.5}
 BODY = b'{"answer":"yes","citations":[{"id":1,"field":"plan"}],"ms":12.5}'
 

@@ -1,4 +1,4 @@
-"""Rounds of requests to each layer in turn, and what they took of the serving process and on the clock."""
+"""What each layer of the web path costs: routes that add one after the other, asked in turn in one process."""
 
 import asyncio
 import json
@@ -18,12 +18,21 @@ import typer
 from service.commands.progress import progress
 from service.demo.bench_chat.sides import LOGIN
 from service.demo.bench_databases import durable_servers
-from service.demo.bench_web.layers import LAYERS
 from service.demo.notes import Practice, read_practice
 from service.demo.processes import Child, spawn
 from service.demo.run import demo_admin
 from service.demo.stage import Stage, open_stage, passing_folder
 
+LAYERS = {
+    "/bare": "bare ASGI callable",
+    "/route": "FastAPI route, JSON",
+    "/middleware": "+ our middleware",
+    "/token": "+ token",
+    "/principal": "+ principal",
+    "/limiter": "+ limiter",
+    "/sql": "+ one SQL",
+}
+"""By path, each with what it adds to the one before."""
 CONNECTIONS = (1, 16)
 WARMING = 50  # Requests of a layer before those that count.
 ANY = str(10**6)
@@ -177,7 +186,7 @@ async def _house(data: Path) -> AsyncIterator[Bench]:
 
 def _serve(stage: Stage) -> Child:
     """In place of the stage's own API, with all that it is told."""
-    argv = [sys.executable, "-m", "service.demo.bench_web.layers"]
+    argv = [sys.executable, "-m", "service.commands.web_layers"]
     env = {**os.environ, **stage.environment}
     child = spawn("layers", argv, log=stage.folder / "layers.log", env=env)
     stage.children["layers"] = child

@@ -1,1 +1,0 @@
-"""What each layer of the web path costs: routes that add one after the other, asked in turn in one process."""
