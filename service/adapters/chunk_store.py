@@ -1,5 +1,6 @@
 """Chunks, bags and the catalogue in Postgres: exact search inside a workspace, one short transaction a write."""
 
+import asyncio
 from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -67,6 +68,9 @@ from service.security.sealing import seal, unseal
 from service.vectors.rows import ChunkCodes, ChunkRows
 
 T = TypeVar("T")
+
+BAGS_AT_ONCE = 200
+"""Opened in one go: 4 ms of a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +245,7 @@ class PgChunkStore:
         async with self.database.tenant_tx(workspace) as connection:
             # The epoch first: a change between the two reads makes the cache look old, never too new.
             epoch = await epoch_of(connection, workspace)
-            rows = (await connection.execute(query)).all()
-        return epoch, [_open_bag(row, keys) for row in rows]
+            return epoch, await _open_all(connection, query, keys)
 
     async def changed_bags(
         self, *, workspace: WorkspaceId, since: int
@@ -266,7 +269,7 @@ class PgChunkStore:
             )
             query = select(bags).where(bags.c.workspace_id == keys.workspace, theirs)
             rows = (await connection.execute(query)).all()
-        return _delta(touched, [_open_bag(row, keys) for row in rows])
+        return _delta(touched, await asyncio.to_thread(_open_bags, rows, keys))
 
     async def people(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Person]]:
         return await with_living_keys(self.keys, workspace, self._people)
@@ -583,9 +586,25 @@ def _pack(bag: Bag) -> bytes:
     return n + array("Q", bag.features).tobytes() + array("I", bag.counts).tobytes()
 
 
+async def _open_all(connection: AsyncConnection, query: Any, keys: WorkspaceKeys) -> list[Bag]:
+    """Some are opened in a thread while the next are read: nobody else waits, and not all sealed rows are held."""
+    opened: list[Bag] = []
+    opening: asyncio.Task[list[Bag]] | None = None
+    result = await connection.stream(query.execution_options(yield_per=BAGS_AT_ONCE))
+    async for rows in result.partitions():
+        if opening:
+            opened += await opening
+        opening = asyncio.create_task(asyncio.to_thread(_open_bags, rows, keys))
+    return opened + (await opening if opening else [])
+
+
+def _open_bags(rows: Sequence[Row[Any]], keys: WorkspaceKeys) -> list[Bag]:
+    return [_open_bag(row, keys) for row in rows]
+
+
 def _open_bag(row: Row[Any], keys: WorkspaceKeys) -> Bag:
     ref = ref_of(row)
     data = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_bag_place(ref))
     n = int.from_bytes(data[:4], "little")
     features, counts = array("Q", data[4 : 4 + 8 * n]), array("I", data[4 + 8 * n :])
-    return Bag(ref, ClientId(row.client_id), row.day, tuple(features), tuple(counts))
+    return Bag(ref, ClientId(row.client_id), row.day, features, counts)

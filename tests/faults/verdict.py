@@ -229,7 +229,7 @@ def _is_known(truth: Truth, row: Mapping[str, Any]) -> bool:
 
 
 def _bag(bag: Bag) -> tuple[Any, ...]:
-    return bag.ref.entity, bag.ref.id, bag.client, bag.day, bag.features, bag.counts
+    return bag.ref.entity, bag.ref.id, bag.client, bag.day, tuple(bag.features), tuple(bag.counts)
 
 
 def _difference(found: Counter[Any], wanted: Counter[Any]) -> str:

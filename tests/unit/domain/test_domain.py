@@ -9,6 +9,7 @@ import pytest
 from service.domain.answers import Claim, Verdict
 from service.domain.deadline import NO_DEADLINE, Deadline
 from service.domain.identity import Principal
+from service.domain.notes import Bag
 from service.ports import WorkspaceKeys
 from tests.fakes import WORKSPACE, a_client, a_note
 from tests.unit.doubles import USER
@@ -42,6 +43,18 @@ def test_the_day_of_a_session_is_counted_in_utc():
 def test_a_client_is_named_without_stray_blanks(name, shown):
     """A missing half of a name leaves no blank."""
     assert a_client(name=name).name == shown
+
+
+def test_a_bag_is_what_it_says_however_it_is_given():
+    """Packed for millions of numbers; a number that its place cannot hold is refused, not cut."""
+    note = a_note("x.")
+    bag = Bag(note.ref, note.client, note.day, (1, 2**64 - 1), (1, 2**32 - 1))
+    assert bag == Bag(note.ref, note.client, note.day, [1, 2**64 - 1], [1, 2**32 - 1])
+    assert bag != replace(bag, counts=(1, 1))
+    assert memoryview(bag.features).nbytes + memoryview(bag.counts).nbytes == 24
+    for features, counts in (((2**64,), (1,)), ((1,), (2**32,)), ((-1,), (1,))):
+        with pytest.raises(OverflowError):
+            replace(bag, features=features, counts=counts)
 
 
 def test_a_verdict_without_a_reason_is_an_admission():
