@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from service.domain.notes import Bag, Note
-from service.retrieval.lexical import IDF_POWER, K1, B
+from service.retrieval.postings import IDF_POWER, K1, B
 
 
 class PlainBM25:

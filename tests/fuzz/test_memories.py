@@ -63,8 +63,7 @@ NO_MEMORIES = {
     "Notes.number",
     "Chunks.fields",
     "Postings.refs",
-    "Postings.clients",
-    "Postings.days",
+    "NoteColumns.clients",
     "Register._wholes",
     "Register._parts",
     # The models this process can run.

@@ -31,7 +31,6 @@ from service.domain.deadline import Deadline
 from service.domain.usage import Meter
 from service.errors import ModelUnavailable
 from service.language.chunking import LIMIT
-from service.language.injection import orders_in
 from service.language.sentences import sentences
 from service.ports import CallContext, EntailmentModel
 from service.retrieval.search import Found
@@ -225,11 +224,7 @@ QUESTION = Question("How is the sleep?", "en")
 
 def runtime_of(model, entailment, offered, calls: CallContext | None = None) -> SimpleNamespace:
     context = SimpleNamespace(
-        model=model,
-        spare=ExtractiveModel(),
-        entailment=entailment,
-        calls=calls or a_context(),
-        orders=orders_in,
+        model=model, spare=ExtractiveModel(), entailment=entailment, calls=calls or a_context()
     )
     return SimpleNamespace(context=context, stream_writer=offered.append)
 

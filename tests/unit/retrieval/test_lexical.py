@@ -10,7 +10,8 @@ from service.domain.identity import ClientId
 from service.domain.scope import ANYWHERE, Period, Within
 from service.language.features import digest64, written_in
 from service.language.topic import Topic
-from service.retrieval.lexical import LexicalIndex, turn_around
+from service.retrieval.lexical import LexicalIndex
+from service.retrieval.postings import turn_around
 from tests.fakes import (
     OTHER_WORKSPACE,
     WORKSPACE,
@@ -100,6 +101,21 @@ async def test_bags_are_read_once_an_epoch():
     await asyncio.gather(*(found(lexical, "panic") for _ in range(5)))
 
     assert store.bag_reads == 1
+
+
+async def test_a_change_is_followed():
+    """Of all the bags only the changed note's are read again; where the store cannot tell which, all are."""
+    first, second = a_note("panic"), a_note("panic panic")
+    store = await a_store(first)
+    lexical = LexicalIndex(store)
+    await found(lexical, "panic")
+    await add(store, second)
+
+    assert set(await found(lexical, "panic")) == {first.ref, second.ref}
+    assert store.bag_reads == 1
+    store.epochs[WORKSPACE] += 1
+    assert set(await found(lexical, "panic")) == {first.ref, second.ref}
+    assert store.bag_reads == 2
 
 
 async def test_the_least_recently_used_workspace_makes_room():
