@@ -1,4 +1,4 @@
-"""What `bench web` asks: a bare callable, a route, and routes of the service's own app that each add one of its parts."""
+"""What `bench web` asks: a bare callable, a route, and routes of the service's app that each add one of its parts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -71,11 +71,15 @@ class DenseIndex:
         """
         if (hot := await self._hot(workspace, model, epoch)) is not None:
             return await self._found(hot, Query.of(vector), within, limit)
-        if not await self._store.is_larger(self._large, workspace=workspace, model=model):
-            return await self._store.search(
-                vector, workspace=workspace, model=model, within=within, limit=limit
-            )
-        return await self._estimated(Query.of(vector), workspace, model, within, limit)
+        if await self._store.is_larger(self._large, workspace=workspace, model=model):
+            coded = await self._store.chunk_codes(workspace=workspace, model=model)
+            if coded is not None:
+                return await self._estimated(
+                    coded[1], Query.of(vector), workspace, model, within, limit
+                )
+        return await self._store.search(
+            vector, workspace=workspace, model=model, within=within, limit=limit
+        )
 
     async def load(self, *, workspace: WorkspaceId, model: str) -> None:
         """Until it is hot, if there is room for it at all. Raises StoreUnavailable."""
@@ -209,10 +213,15 @@ class DenseIndex:
         return look.hits()
 
     async def _estimated(
-        self, query: Query, workspace: WorkspaceId, model: str, within: Within, limit: int
+        self,
+        coded: ChunkCodes,
+        query: Query,
+        workspace: WorkspaceId,
+        model: str,
+        within: Within,
+        limit: int,
     ) -> Sequence[Hit]:
         """By one-bit codes; the best, and whatever may well be as near as they are, judged by their vectors."""
-        _, coded = await self._store.chunk_codes(workspace=workspace, model=model)
         rows, nearness = await asyncio.to_thread(_estimates, coded, query, within)
         judged: list[tuple[float, int]] = []
         for part in _parts(nearness, judged, limit):
