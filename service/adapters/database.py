@@ -92,6 +92,19 @@ session_vectors = _table(
     model=Text,
     embedding=HALFVEC(DIMENSION),
 )
+sealed_vectors = _table(
+    "sealed_vectors",
+    workspace_id=Uuid,
+    entity=Text,
+    entity_id=Uuid,
+    model=Text,
+    client_id=Uuid,
+    day=Date,
+    key_epoch=Integer,
+    chunks=Integer,
+    sealed=LargeBinary,
+    codes=LargeBinary,
+)
 bags = _table(
     "bags",
     workspace_id=Uuid,
@@ -270,6 +283,7 @@ CONTENT_TABLES = (
     index_changes,
     note_catalogue,
     session_vectors,
+    sealed_vectors,
     bags,
     conversations,
     turns,

@@ -27,11 +27,13 @@ from service.adapters.database import Database, session_vectors
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.scoped import inside, is_note
 from service.adapters.sealed_rows import ref_of
+from service.adapters.vector_table import Taken
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import Entity
+from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
 from service.ports import DIMENSION, ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
+from service.vectors.packed import note_rows
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
 
@@ -80,6 +82,26 @@ class PlainVectors:
         )
         return int((await connection.execute(delete(table).where(*stale))).rowcount)
 
+    async def take(
+        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
+    ) -> Sequence[Taken]:
+        table = session_vectors
+        taken = delete(table).where(is_note(table, ref)).returning(table)
+        rows = (await connection.execute(taken)).all()
+        by_model = {row.model: [one for one in rows if one.model == row.model] for row in rows}
+        return [_taken(some) for some in by_model.values()]
+
+    async def put(
+        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
+    ) -> None:
+        key = {"workspace_id": ref.workspace, "entity": ref.entity, "entity_id": ref.id}
+        stands = key | {"client_id": taken.client, "day": taken.day, "model": taken.model}
+        rows = [
+            {**stands, "field": field, "chunk": ordinal, "embedding": vector}
+            for (field, ordinal), vector in zip(taken.rows.places, taken.rows.halves, strict=True)
+        ]
+        await connection.execute(insert(session_vectors), rows)
+
     async def search(
         self, vector: Vector, *, workspace: WorkspaceId, model: str, within: Within, limit: int
     ) -> Sequence[Hit]:
@@ -89,10 +111,13 @@ class PlainVectors:
         return [_hit(row) for row in rows]
 
     async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
-        some = select(session_vectors.c.id).where(*_of(workspace, model)).limit(than + 1)
+        return await self.counted(than + 1, workspace=workspace, model=model) > than
+
+    async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
+        some = select(session_vectors.c.id).where(*_of(workspace, model)).limit(most)
         async with self.database.tenant_tx(workspace) as connection:
             found = await connection.scalar(select(func.count()).select_from(some.subquery()))
-        return bool(found and found > than)
+        return found or 0
 
     async def rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:
         async with self.database.tenant_tx(workspace) as connection:
@@ -123,6 +148,13 @@ class PlainVectors:
         self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
     ) -> NDArray[np.float16]:
         raise NotImplementedError
+
+
+def _taken(rows: Sequence[Row[Any]]) -> Taken:
+    first = rows[0]
+    places = [(row.field, row.chunk) for row in rows]
+    held = note_rows(places, [row.embedding for row in rows])
+    return Taken(first.model, ClientId(first.client_id), first.day, held)
 
 
 def _of(workspace: WorkspaceId, model: str) -> tuple[ColumnElement[bool], ...]:
