@@ -118,13 +118,16 @@ class BothVectors:
         _, rows = await written.rows(workspace=workspace, model=model)
         return epoch, merged_rows([without(old, set(rows.placed.notes)), rows])
 
-    async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
+    async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes] | None:
         *others, written = await self._read(workspace, model)
         if not others:
             return await written.codes(workspace=workspace, model=model)
-        epoch, old = await others[0].codes(workspace=workspace, model=model)
-        _, codes = await written.codes(workspace=workspace, model=model)
-        return epoch, merged_codes([codes_without(old, set(codes.placed.notes)), codes])
+        old = await others[0].codes(workspace=workspace, model=model)
+        new = await written.codes(workspace=workspace, model=model)
+        if old is None or new is None:
+            return None
+        rest = codes_without(old[1], set(new[1].placed.notes))
+        return old[0], merged_codes([rest, new[1]])
 
     async def changed(
         self, *, workspace: WorkspaceId, model: str, since: int

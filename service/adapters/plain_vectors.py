@@ -33,6 +33,7 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
 from service.ports import DIMENSION, ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
+from service.vectors.bits import encode
 from service.vectors.packed import note_rows
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
@@ -141,13 +142,25 @@ class PlainVectors:
             )
             return touched, await _rows(connection, *_of(workspace, model), theirs)
 
-    async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
-        raise NotImplementedError
+    async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes] | None:
+        # None are kept yet: only of a workspace without chunks none is missing.
+        async with self.database.tenant_tx(workspace) as connection:
+            epoch = await epoch_of(connection, workspace)
+            some = await _rows(connection, *_of(workspace, model))
+        return None if len(some) else (epoch, ChunkCodes(some.placed, *encode(some.halves)))
 
     async def halves(
         self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
     ) -> NDArray[np.float16]:
-        raise NotImplementedError
+        table = session_vectors
+        asked = [(ref.entity, ref.id, field, ordinal) for ref, field, ordinal in places]
+        place = tuple_(table.c.entity, table.c.entity_id, table.c.field, table.c.chunk)
+        async with self.database.tenant_tx(workspace) as connection:
+            found = await _rows(connection, *_of(workspace, model), place.in_(asked))
+        by_place = dict(zip(found.placed.places, found.halves, strict=True))
+        gone = np.full(DIMENSION, np.nan, np.float16)
+        halves = [by_place.get(place, gone) for place in places]
+        return np.array(halves, np.float16).reshape(-1, DIMENSION)
 
 
 def _taken(rows: Sequence[Row[Any]]) -> Taken:

@@ -55,7 +55,7 @@ Opened = TypeVar("Opened")
 PAGE: Mapping[Part, int] = {"sealed": 256, "codes": 4096}
 """Notes read and opened at once: 2.6 MB of vectors where a note has five chunks, 2.9 MB of codes."""
 EVEN = 7
-"""Decimals of a similarity that tell two chunks apart: of equal vectors a product makes similarities unequal by less."""
+"""Decimals of a similarity that tell two chunks apart: a product makes those of equal vectors unequal by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,12 +360,7 @@ def _hit(found: tuple[Any, ...]) -> Hit:
 
 def _fill(found: NDArray[np.float16], places: Sequence[ChunkPlace], rows: ChunkRows) -> None:
     """Puts each vector where its place is."""
-    at = rows.placed
-    columns = zip(at.note.tolist(), at.field.tolist(), at.ordinal.tolist(), strict=True)
-    known = {
-        (at.notes[note], at.fields[field], ordinal): number
-        for number, (note, field, ordinal) in enumerate(columns)
-    }
+    known = {place: number for number, place in enumerate(rows.placed.places)}
     there = [(row, known[place]) for row, place in enumerate(places) if place in known]
     if there:
         into, out_of = zip(*there, strict=True)
