@@ -1,4 +1,4 @@
-"""What keeps search fast: the log of changes that memories follow; and vectors sealed."""
+"""What keeps search fast: the log of changes that memories follow, one-bit codes of vectors, and vectors sealed."""
 
 from alembic import op
 
@@ -16,6 +16,21 @@ CREATE TABLE index_changes (
   PRIMARY KEY (workspace_id, epoch, entity, entity_id));
 """
 
+# The signs of a note's rotated vectors, all of its chunks in one row: 0.14 KB a chunk, read whole by a process that does
+# not hold the workspace yet, while its vectors are 2 KB a chunk. A chunk written by a release that knew no codes is not
+# `coded`: none of its workspace is searched by codes until it is looked at again.
+CODES = """
+CREATE TABLE vector_codes (
+  workspace_id uuid NOT NULL, model text NOT NULL, entity text NOT NULL, entity_id uuid NOT NULL,
+  fields text[] NOT NULL, codes bytea NOT NULL,
+  PRIMARY KEY (workspace_id, entity, entity_id, model),
+  FOREIGN KEY (workspace_id, entity, entity_id) REFERENCES note_catalogue ON DELETE CASCADE);
+-- Noise does not compress, and to try costs more than to write.
+ALTER TABLE vector_codes ALTER COLUMN codes SET STORAGE EXTERNAL;
+ALTER TABLE session_vectors ADD COLUMN coded boolean NOT NULL DEFAULT false;
+CREATE INDEX session_vectors_uncoded ON session_vectors (workspace_id, model) WHERE NOT coded;
+"""
+
 # Instead of session_vectors, where nothing may be readable in the database: a note's vectors in one sealed row, and their
 # one-bit codes in another column, 0.14 KB a chunk, for a process that does not hold the workspace yet. The note stands
 # before the model in the key, or the cascade from the catalogue would read all of a workspace's keys for each note.
@@ -30,11 +45,11 @@ CREATE TABLE sealed_vectors (
 ALTER TABLE sealed_vectors ALTER COLUMN sealed SET STORAGE EXTERNAL, ALTER COLUMN codes SET STORAGE EXTERNAL;
 """
 
-CONTENT_TABLES = ("index_changes", "sealed_vectors")
+CONTENT_TABLES = ("index_changes", "vector_codes", "sealed_vectors")
 
 GRANTS = """
-GRANT SELECT ON index_changes, sealed_vectors TO pazpaz_ai_api;
-GRANT SELECT, INSERT, UPDATE, DELETE ON index_changes, sealed_vectors TO pazpaz_ai_worker;
+GRANT SELECT ON index_changes, vector_codes, sealed_vectors TO pazpaz_ai_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON index_changes, vector_codes, sealed_vectors TO pazpaz_ai_worker;
 """
 
 
@@ -43,7 +58,7 @@ def _statements(script: str) -> list[str]:
 
 
 def upgrade() -> None:
-    for script in (CHANGES, SEALED):
+    for script in (CHANGES, CODES, SEALED):
         for statement in _statements(script):
             op.execute(statement)
     for table in CONTENT_TABLES:

@@ -35,8 +35,7 @@ from service.ports import (
     WorkspaceKeys,
 )
 from service.security.sealing import seal, unseal
-from service.vectors.merging import merged_codes, merged_rows
-from service.vectors.packed import (
+from service.vectors.blocks import (
     NoteRows,
     Packed,
     joined,
@@ -47,6 +46,7 @@ from service.vectors.packed import (
     pack_codes,
     unpack,
 )
+from service.vectors.merging import merged_codes, merged_rows
 from service.vectors.rows import ChunkCodes, ChunkRows
 
 Part = Literal["sealed", "codes"]

@@ -16,7 +16,7 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
 from service.ports import ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
-from service.vectors.packed import NoteRows
+from service.vectors.blocks import NoteRows
 from service.vectors.rows import ChunkCodes, ChunkRows
 
 

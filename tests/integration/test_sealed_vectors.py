@@ -302,8 +302,8 @@ async def test_the_server_tells_about_how_many_are_elsewhere(processes: Processe
     await processes.by["plain"].index(*[a_note("text") for _ in range(3)])
     sealed, plain = processes.vectors("sealed"), processes.vectors("plain")
     await processes.owner.execute("SELECT pg_stat_force_next_flush()")
-    for _ in range(100):
-        if await sealed.elsewhere_in_all():
+    for _ in range(150):
+        if await sealed.elsewhere_in_all() == 3:
             break
         await asyncio.sleep(0.1)
     assert await sealed.elsewhere_in_all() == 3

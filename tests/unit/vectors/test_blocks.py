@@ -12,8 +12,7 @@ from service.domain.identity import ClientId
 from service.domain.notes import NoteRef
 from service.vectors import DIMENSION
 from service.vectors.bits import encode
-from service.vectors.merging import codes_without, merged_codes, merged_rows, without
-from service.vectors.packed import (
+from service.vectors.blocks import (
     NoteRows,
     Packed,
     joined,
@@ -24,6 +23,7 @@ from service.vectors.packed import (
     pack_codes,
     unpack,
 )
+from service.vectors.merging import codes_without, merged_codes, merged_rows, without
 from service.vectors.rows import ChunkCodes, ChunkRows
 from tests.fakes import WORKSPACE
 
