@@ -8,6 +8,7 @@ from heapq import nsmallest
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+import numkong
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, tuple_, update
@@ -51,10 +52,11 @@ from service.vectors.rows import ChunkCodes, ChunkRows
 
 Part = Literal["sealed", "codes"]
 Opened = TypeVar("Opened")
+Half = NDArray[np.float16]
 
 PAGE: Mapping[Part, int] = {"sealed": 256, "codes": 4096}
 """Notes read and opened at once: 2.6 MB of vectors where a note has five chunks, 2.9 MB of codes."""
-EVEN = 7
+EVEN = 6
 """Decimals of a similarity that tell two chunks apart: a product makes those of equal vectors unequal by less."""
 
 
@@ -124,7 +126,7 @@ class SealedVectors:
     async def search(
         self, vector: Vector, *, workspace: WorkspaceId, model: str, within: Within, limit: int
     ) -> Sequence[Hit]:
-        compare = partial(_nearest, np.array(vector, np.float32), limit)
+        compare = partial(_nearest, np.array(vector, np.float16), limit)
         chosen = inside(sealed_vectors, workspace, within), sealed_vectors.c.model == model
         best: list[tuple[Any, ...]] = []
         async for found in self._pages(workspace, chosen, "sealed", compare):
@@ -318,23 +320,21 @@ def _reading(part: Part, *chosen: ColumnElement[bool]) -> Any:
     ).where(and_(*chosen))
 
 
-def _nearest(
-    vector: NDArray[np.float32], limit: int, notes: Sequence[Packed]
-) -> list[tuple[Any, ...]]:
+def _nearest(vector: Half, limit: int, notes: Sequence[Packed]) -> list[tuple[Any, ...]]:
     """A page's best, and those as near as the last of them; ordered as SQL orders them, nearest first."""
     rows = open_rows(notes)
     if not len(rows):
         return []
-    near = np.round(_cosines(rows.halves.astype(np.float32), vector), EVEN)
+    near = np.round(_cosines(rows.halves, vector), EVEN)
     least = np.partition(near, -limit)[-limit] if limit < len(near) else near.min()
     return [_found(rows, near, int(number)) for number in np.flatnonzero(near >= least)]
 
 
-def _cosines(vectors: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosines: NDArray[np.float64] = (vectors @ vector).astype(np.float64) / lengths
-    return np.nan_to_num(cosines, nan=-1.0)
+def _cosines(halves: Half, vector: Half) -> NDArray[np.float64]:
+    """In half precision, as pgvector compares: numpy would take 60 times as long to make singles of them first."""
+    distances = np.asarray(numkong.cdist(vector.reshape(1, -1), halves, "angular"))[0]
+    cosines: NDArray[np.float64] = np.nan_to_num(1.0 - distances, nan=-1.0)
+    return cosines
 
 
 def _found(rows: ChunkRows, near: NDArray[np.float64], number: int) -> tuple[Any, ...]:
