@@ -262,8 +262,8 @@ def _place(ref: NoteRef, model: str, part: Part) -> tuple[str, ...]:
     return ("sealed_vectors", str(ref.workspace), ref.entity, str(ref.id), model, part)
 
 
-def _opened(row: Row[Any], part: Part, keys: WorkspaceKeys) -> bytes:
-    place = _place(ref_of(row), row.model, part)
+def _opened(row: Row[Any], part: Part, keys: WorkspaceKeys, ref: NoteRef | None = None) -> bytes:
+    place = _place(ref or ref_of(row), row.model, part)
     return unseal(row._mapping[part], key=keys.seal_of(row.key_epoch), place=place)
 
 
@@ -273,12 +273,12 @@ def _open_all(
     keys: WorkspaceKeys,
     use: Callable[[Sequence[Packed]], Opened],
 ) -> Opened:
-    return use(
-        [
-            Packed(ref_of(row), ClientId(row.client_id), row.day, _opened(row, part, keys))
-            for row in rows
-        ]
-    )
+    return use([_open(row, part, keys) for row in rows])
+
+
+def _open(row: Row[Any], part: Part, keys: WorkspaceKeys) -> Packed:
+    ref = ref_of(row)
+    return Packed(ref, ClientId(row.client_id), row.day, _opened(row, part, keys, ref))
 
 
 async def _stored(
