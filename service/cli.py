@@ -101,6 +101,7 @@ async def _work(settings: Any) -> None:
     async with open_container(settings) as container:
         stop = stop_on_signals()
         await container.check_models()
+        await container.warn_of_vectors_elsewhere()
         if settings.worker_port is not None:
             _serve_metrics(settings)
         async with asyncio.TaskGroup() as loops:

@@ -24,6 +24,7 @@ from pazpaz_ai_client.signing import (
 from service.adapters.accounts import Accounts
 from service.adapters.audit_log import PgAuditLog
 from service.adapters.backfills import PgBackfills
+from service.adapters.both_vectors import BothVectors, vectors_in
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, open_database
@@ -36,7 +37,6 @@ from service.adapters.local_model import (
     LocalReranker,
 )
 from service.adapters.monolith import Monolith
-from service.adapters.plain_vectors import PlainVectors
 from service.adapters.query_cache import QueryVectors
 from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
 from service.adapters.receipts import ReceiptFolder
@@ -95,6 +95,7 @@ class Container:
     """Its `on_change` is free for whoever wants to tell of a rotation."""
     store: PgChunkStore
     queue: PgWorkQueue
+    vector_table: BothVectors
     reindexer: PgReindexer
     schedules: PgSchedules
     backfills: PgBackfills
@@ -180,6 +181,11 @@ class Container:
         """Before anything is served. Raises BadSettings."""
         await self.models.check(self.store, budget=self.settings.daily_budget)
 
+    async def warn_of_vectors_elsewhere(self) -> None:
+        """They are found all the same; but who set VECTORS=sealed believes that none can be read."""
+        if about := await self.vector_table.elsewhere_in_all():
+            log.warning("vectors.elsewhere", vectors=self.settings.vectors, rows=about)
+
     @cached_property
     def graph(self) -> "Graph":
         """Imported here, because LangGraph costs a second that worker and commands need not pay."""
@@ -263,7 +269,7 @@ async def open_container(
         vectors = QueryVectors(redis)
         models = await stack.enter_async_context(open_models(settings, vectors))
         principals = Principals(notes, now)
-        table = PlainVectors(database)
+        table = vectors_in(settings.vectors, database, keys)
         store = PgChunkStore(database, keys, table)
         lexical = LexicalIndex(store)
         dense = _dense(settings, store)
@@ -302,6 +308,7 @@ async def open_container(
                 debounce=settings.debounce_seconds,
                 debounce_limit=settings.debounce_limit_seconds,
             ),
+            vector_table=table,
             reindexer=PgReindexer(database, table),
             schedules=PgSchedules(database),
             backfills=PgBackfills(database),

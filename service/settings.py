@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     model_provider: Literal["local", "cohere", "openai"] = "local"
     embedding_model: str | None = None
     """The embedder of workspaces that have no index yet; the others keep theirs until `reindex switch`."""
+    vectors: Literal["plain", "sealed"] = "plain"
+    """How notes' vectors are written: as pgvector's columns, or sealed under the workspace's key. Both are read."""
     cohere_api_key: SecretStr | None = None
     cohere_base_url: HttpUrl | None = None
     cohere_embed_model: str = "embed-v4.0"

@@ -107,6 +107,19 @@ vector_codes = _table(
     fields=Text,
     codes=LargeBinary,
 )
+sealed_vectors = _table(
+    "sealed_vectors",
+    workspace_id=Uuid,
+    entity=Text,
+    entity_id=Uuid,
+    model=Text,
+    client_id=Uuid,
+    day=Date,
+    key_epoch=Integer,
+    chunks=Integer,
+    sealed=LargeBinary,
+    codes=LargeBinary,
+)
 bags = _table(
     "bags",
     workspace_id=Uuid,
@@ -286,6 +299,7 @@ CONTENT_TABLES = (
     note_catalogue,
     session_vectors,
     vector_codes,
+    sealed_vectors,
     bags,
     conversations,
     turns,

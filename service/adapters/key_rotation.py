@@ -18,11 +18,13 @@ from service.adapters.database import (
     bags,
     key_rotations,
     note_catalogue,
+    sealed_vectors,
     turns,
     workspace_keys,
 )
 from service.adapters.key_store import PgKeyStore, add_keys, require_current, shut_out_writers
 from service.adapters.sealed_rows import reseal_row
+from service.adapters.sealed_vectors import reseal_vectors
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, KeyUnavailable, SealBroken
@@ -48,6 +50,7 @@ class Sealed:
 SEALED = (
     Sealed(bags, ("entity", "entity_id"), reseal_bag),
     Sealed(note_catalogue, ("entity", "entity_id"), reseal_row),
+    Sealed(sealed_vectors, ("entity", "entity_id", "model"), reseal_vectors),
     Sealed(turns, ("id",), reseal_turn),
 )
 """Every table with a key epoch: one that is not here would lose its key. A row without an epoch has nothing sealed."""

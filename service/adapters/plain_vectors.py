@@ -8,20 +8,22 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.copied_vectors import copied_codes, copied_rows
 from service.adapters.database import Database, session_vectors, vector_codes
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.halfvec import from_wire, to_wire
-from service.adapters.scoped import inside
+from service.adapters.scoped import inside, is_note
 from service.adapters.sealed_rows import ref_of
+from service.adapters.vector_table import Taken
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import Entity
+from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
 from service.ports import DIMENSION, ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
+from service.vectors.blocks import note_rows
 from service.vectors.packed import packed
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
@@ -44,6 +46,31 @@ class PlainVectors:
         await connection.execute(_SWAP, named)
         coded = _coded(indexed, stands)
         await connection.execute(_SWAP_CODES, _key(indexed) | coded)
+
+    async def take(
+        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
+    ) -> Sequence[Taken]:
+        taken = delete(session_vectors).where(is_note(session_vectors, ref))
+        rows = (await connection.execute(taken.returning(session_vectors))).all()
+        if rows:
+            await connection.execute(delete(vector_codes).where(is_note(vector_codes, ref)))
+        models = dict.fromkeys(row.model for row in rows)
+        return [_taken([row for row in rows if row.model == model]) for model in models]
+
+    async def put(
+        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
+    ) -> None:
+        mine = {"workspace_id": ref.workspace, "entity": ref.entity, "entity_id": ref.id}
+        of = mine | {"model": taken.model}
+        stands = of | {"client_id": taken.client, "day": taken.day, "coded": True}
+        places, halves = taken.rows.places, taken.rows.halves
+        rows = [
+            {**stands, "field": field, "chunk": ordinal, "embedding": vector}
+            for (field, ordinal), vector in zip(places, halves, strict=True)
+        ]
+        await connection.execute(insert(session_vectors), rows)
+        fields, codes = packed(places, halves)
+        await connection.execute(insert(vector_codes), of | {"fields": fields, "codes": codes})
 
     async def drop_stale(
         self,
@@ -69,10 +96,13 @@ class PlainVectors:
         return [_hit(row) for row in rows]
 
     async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
-        some = select(session_vectors.c.id).where(*_of(workspace, model)).limit(than + 1)
+        return await self.counted(than + 1, workspace=workspace, model=model) > than
+
+    async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
+        some = select(session_vectors.c.id).where(*_of(workspace, model)).limit(most)
         async with self.database.tenant_tx(workspace) as connection:
             found = await connection.scalar(select(func.count()).select_from(some.subquery()))
-        return bool(found is not None and found > than)
+        return found or 0
 
     async def rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:
         async with self.database.tenant_tx(workspace) as connection:
@@ -122,6 +152,13 @@ class PlainVectors:
         for place, vector in rows:
             halves[place - 1] = vector
         return halves
+
+
+def _taken(rows: Sequence[Row[Any]]) -> Taken:
+    first = rows[0]
+    places = [(row.field, row.chunk) for row in rows]
+    held = note_rows(places, [row.embedding for row in rows])
+    return Taken(first.model, ClientId(first.client_id), first.day, held)
 
 
 def _key(indexed: IndexedNote) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Where a workspace's vectors are kept: `plain_vectors` for pgvector's columns, `sealed_vectors` for sealed blocks."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
@@ -10,11 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.epochs import Touched
 from service.domain.answers import Hit
-from service.domain.identity import WorkspaceId
-from service.domain.notes import Entity
+from service.domain.identity import ClientId, WorkspaceId
+from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
 from service.ports import ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
+from service.vectors.blocks import NoteRows
 from service.vectors.rows import ChunkCodes, ChunkRows
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A note's vectors in one model, on their way from one table into another."""
+
+    model: str
+    client: ClientId
+    day: date | None
+    rows: NoteRows
 
 
 class VectorTable(Protocol):
@@ -39,6 +52,18 @@ class VectorTable(Protocol):
         """Drops these notes' vectors in models that are not held any more; how many rows."""
         ...
 
+    async def take(
+        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
+    ) -> Sequence[Taken]:
+        """All that stands here of a note, out of here: one a model. Raises KeyUnavailable, SealBroken."""
+        ...
+
+    async def put(
+        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
+    ) -> None:
+        """Puts it here, where nothing stands of the note in this model."""
+        ...
+
     async def search(
         self, vector: Vector, *, workspace: WorkspaceId, model: str, within: Within, limit: int
     ) -> Sequence[Hit]:
@@ -47,6 +72,10 @@ class VectorTable(Protocol):
 
     async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
         """Whether there are more chunks than so many."""
+        ...
+
+    async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
+        """How many chunks there are; `most` of them, or somewhat more, where there are so many."""
         ...
 
     async def rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:

@@ -68,7 +68,9 @@ def status(workspace: Workspace = None) -> None:
             state = await opened.reindexer.progress(workspace=one)
             if state is None:
                 return "unindexed"
-            typer.echo(f"workspace {one}: {_state(state)}")
+            left = await opened.vector_table.elsewhere_of(workspace=one)
+            told = f", {left} notes not {opened.settings.vectors} yet (`reindex move`)"
+            typer.echo(f"workspace {one}: {_state(state)}{told if left else ''}")
             return "complete" if state.complete else "incomplete"
 
         typer.echo(_told(await _each(opened, scope(workspace), step)))
@@ -126,6 +128,24 @@ def finish(
         counts = await _each(opened, scope(workspace), step)
         typer.echo(f"{_told(counts)}; {dropped} vectors dropped")
         _refuse(counts, "unswitched", "`reindex switch`, or --abandon the new model")
+
+    with_container(run)
+
+
+@app.command()
+def move(workspace: Workspace = None) -> None:
+    """Brings vectors that were written before VECTORS was changed over to where it says; nothing is embedded."""
+
+    async def run(opened: "Container") -> None:
+        moved = 0
+
+        async def step(one: WorkspaceId) -> str:
+            nonlocal moved
+            moved += (notes := await opened.vector_table.move(workspace=one))
+            return "moved" if notes else "in place"
+
+        counts = await _each(opened, scope(workspace), step)
+        typer.echo(f"{_told(counts)}; {moved} notes moved, all are {opened.settings.vectors}")
 
     with_container(run)
 

@@ -30,7 +30,9 @@ EVENTS = 50  # of one delivery; PazPaz's sender puts up to 500 into one
 ROUND_SECONDS = 2.0
 WORKERS = (1, 2)
 POLL_SECONDS = 0.05
-EMPTY = "TRUNCATE work, note_catalogue, session_vectors, bags, event_ids"
+EMPTY = (
+    "TRUNCATE work, note_catalogue, session_vectors, vector_codes, sealed_vectors, bags, event_ids"
+)
 
 Write = Callable[[], Awaitable[object]]
 

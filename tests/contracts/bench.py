@@ -1,4 +1,5 @@
-"""One bench, two sets of parts: the fakes, and the adapters on real servers, each with time that a test moves."""
+"""One bench, three sets of parts: the fakes, and the adapters on real servers, with vectors in clear and sealed; each
+with time that a test moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,12 +9,12 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from pazpaz_ai_client.signing import PrivateKey
+from service.adapters.both_vectors import Kind, vectors_in
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.conversations import PgConversations
 from service.adapters.eraser import PgEraser
 from service.adapters.feedback import PgFeedback
 from service.adapters.key_store import PgKeyStore
-from service.adapters.plain_vectors import PlainVectors
 from service.adapters.work_queue import PgWorkQueue
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
@@ -217,9 +218,11 @@ def fake_bench() -> FakeBench:
     return FakeBench(queue, store, talks, store, InMemoryFeedback(talks))
 
 
-def real_bench(keys: PgKeyStore, owner: "asyncpg.Connection[asyncpg.Record]") -> RealBench:
+def real_bench(
+    keys: PgKeyStore, owner: "asyncpg.Connection[asyncpg.Record]", vectors: Kind = "plain"
+) -> RealBench:
     queue = PgWorkQueue(keys.database, lease_seconds=LEASE_SECONDS, debounce=0, debounce_limit=0)
-    store = PgChunkStore(keys.database, keys, PlainVectors(keys.database))
+    store = PgChunkStore(keys.database, keys, vectors_in(vectors, keys.database, keys))
     signing = PrivateKey.generate("ai-tests-1")
     eraser = PgEraser(keys.database, keys, lambda: signing)
     talks, feedback = PgConversations(keys.database, keys), PgFeedback(keys.database)

@@ -1,4 +1,4 @@
-"""Every suite here runs twice: on the fake and on the adapter, on a database that nobody else uses."""
+"""Every suite here runs on the fake and on the adapters, on a database that nobody else uses."""
 
 from collections.abc import AsyncIterator
 
@@ -44,9 +44,17 @@ def pg_keys(database: Database) -> PgKeyStore:
     return PgKeyStore(database, KeyEncryptionKey(new_key()), now)
 
 
-@pytest.fixture(params=["fake", "real"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Only the index knows in which way vectors are kept."""
+    if "bench" in metafunc.fixturenames:
+        sealed = ["sealed"] if metafunc.module.__name__.endswith("test_chunk_store") else []
+        metafunc.parametrize("bench", ["fake", "plain", *sealed], indirect=True)
+
+
+@pytest.fixture
 def bench(request: pytest.FixtureRequest, pg_keys: PgKeyStore, owner: Owner) -> Bench:
-    return fake_bench() if request.param == "fake" else real_bench(pg_keys, owner)
+    kind = request.param
+    return fake_bench() if kind == "fake" else real_bench(pg_keys, owner, kind)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from service.adapters.both_vectors import vectors_in
+from service.adapters.chunk_store import PgChunkStore
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage
@@ -67,6 +69,7 @@ async def furnish(opened: Container) -> WorkspaceId:
     lease = await _lease(opened, named.profile.ref, kind="upserted")
     profile = await _indexed(named.profile, opened)
     assert await opened.store.put_client(named, profile, lease=lease)
+    await _seal_vectors(opened, a_note(CANARY, workspace=workspace, client=client))
     await _say(opened, note)
     await _record(opened, workspace)
     purged = NoteRef(workspace, "sessions", uuid4())
@@ -101,6 +104,14 @@ async def _indexed(note: Note, opened: Container) -> IndexedNote:
             )
         ],
     )
+
+
+async def _seal_vectors(opened: Container, note: Note) -> None:
+    """A note whose vectors a process with VECTORS=sealed wrote."""
+    sealed = vectors_in("sealed", opened.database, opened.keys)
+    lease = await _lease(opened, note.ref, kind="upserted")
+    store = PgChunkStore(opened.database, opened.keys, sealed)
+    assert await store.replace(await _indexed(note, opened), lease=lease)
 
 
 async def _say(opened: Container, note: Note) -> None:

@@ -11,7 +11,6 @@ import pytest
 from service.adapters.chunk_store import PgChunkStore
 from service.adapters.index_models import covers
 from service.adapters.local_model import LocalReranker
-from service.adapters.plain_vectors import PlainVectors
 from service.adapters.reindexer import PgReindexer
 from service.container import Container
 from service.domain.answers import Hit, Question
@@ -86,7 +85,7 @@ class Practice:
         self.source = InMemoryNoteSource()
         self.source.take(self.client)
         self.old, self.new = AxisEmbedder(OLD, 1), AxisEmbedder(NEW, 2)
-        vectors = PlainVectors(opened.database)
+        vectors = opened.vector_table
         self.store = WatchedStore(opened.database, opened.keys, vectors)
         self.reindexer = PgReindexer(opened.database, vectors)
         embedders = embedders_of(self.old, self.new)

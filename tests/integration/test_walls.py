@@ -215,6 +215,7 @@ async def test_no_login_of_the_service_has_more_than_it_needs(owner: Owner) -> N
         "DELETE FROM work",
         "DELETE FROM tombstones",
         "DELETE FROM session_vectors",
+        "DELETE FROM sealed_vectors",
         "UPDATE session_vectors SET day = NULL",
         "TRUNCATE turns",
         "ALTER TABLE turns DISABLE ROW LEVEL SECURITY",

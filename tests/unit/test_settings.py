@@ -86,6 +86,7 @@ BAD = {
     "AI_AGENT_ENABLED": "canary",
     "AI_AGENT_MAX_QUERIES_PER_HOUR": "0",
     "INDEX_DRAFTS": "canary",
+    "VECTORS": "canary",
     "ALLOWED_ROLES": '["canary"]',
     "PORT": "99999",
     "LOG_LEVEL": "canary",
