@@ -7,10 +7,10 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import httpx
 from cohere import (
@@ -22,7 +22,7 @@ from cohere import (
     UserChatMessageV2,
 )
 from cohere.core.api_error import ApiError
-from cohere.core.http_sse._exceptions import SSEError
+from cohere.core.http_response import AsyncHttpResponse
 
 from service.adapters.calling import (
     CHECK_SECONDS,
@@ -41,6 +41,7 @@ from service.adapters.entailment import (
     verdict_of,
 )
 from service.adapters.entailment import INSTRUCTIONS as CHECKING
+from service.adapters.event_lines import events_of
 from service.adapters.guard import Guards, guards_of
 from service.adapters.provider import Price, Provider
 from service.adapters.tasks import TASKS
@@ -263,27 +264,29 @@ class CohereChat:
         self, question: Question, passages: Sequence[Passage], context: CallContext
     ) -> AsyncGenerator[Delta, None]:
         with _from_sdk():
-            async with aclosing(self._events(question, passages)) as events:
+            async with (
+                self._opened(question, passages) as answer,
+                aclosing(events_of(answer.response)) as events,
+            ):
                 async for delta in _deltas(events):
                     if isinstance(delta, Finished):
                         context.meter.add(self.model, delta.usage)
                     yield delta
 
-    def _events(self, question: Question, passages: Sequence[Passage]) -> AsyncGenerator[Any, None]:
-        # The SDK promises an iterator only, but makes a generator, and closing it closes the socket.
-        return cast(
-            AsyncGenerator[Any, None],
-            self.cohere.client.chat_stream(
-                model=self.model,
-                messages=[
-                    SystemChatMessageV2(content=INSTRUCTIONS[question.form]),
-                    UserChatMessageV2(content=question.text),
-                ],
-                documents=[_document(passage) for passage in passages],
-                citation_options=CitationOptions(mode="FAST"),
-                temperature=0,
-                max_tokens=MAX_TOKENS,
-            ),
+    def _opened(
+        self, question: Question, passages: Sequence[Passage]
+    ) -> AbstractAsyncContextManager[AsyncHttpResponse[Any]]:
+        """An answer that begins; leaving it closes the connection. Its events are read by us, not by the SDK."""
+        return self.cohere.client.with_raw_response.chat_stream(
+            model=self.model,
+            messages=[
+                SystemChatMessageV2(content=INSTRUCTIONS[question.form]),
+                UserChatMessageV2(content=question.text),
+            ],
+            documents=[_document(passage) for passage in passages],
+            citation_options=CitationOptions(mode="FAST"),
+            temperature=0,
+            max_tokens=MAX_TOKENS,
         )
 
 
@@ -316,7 +319,7 @@ class CohereEntailment:
                 temperature=0,
                 max_tokens=VERDICT_TOKENS,
             )
-            finished = _finished(answer)
+            finished = _finished(answer.finish_reason, answer.usage)
             context.meter.add(self.model, finished.usage)
             if finished.reason == "length":
                 raise ModelUnavailable("garbage")
@@ -325,26 +328,24 @@ class CohereEntailment:
 
 
 async def _deltas(events: AsyncGenerator[Any, None]) -> AsyncGenerator[Delta, None]:
+    """Ends without Finished where the stream does; `guard` knows that as cut."""
     text, begins = "", dict[int, int]()
     async for event in events:
-        kind: str = event.type
-        delta: Any = getattr(event, "delta", None)
-        if kind == "message-start" and delta is None:
-            # What the SDK makes of an event it cannot read. A lost "not" would turn a sentence around.
-            raise ModelUnavailable("garbage")
+        kind, delta = event.get("type"), event.get("delta")
         if kind == "content-start":
-            begins[event.index or 0] = len(text)
+            begins[event.get("index") or 0] = len(text)
         elif kind == "content-delta":
             # A reasoning model also streams thoughts, as `thinking`; those are nobody's answer.
-            part = whole(getattr(delta.message.content, "text", None) or "")
+            part = whole(delta["message"]["content"].get("text") or "")
             text += part
             if part:
                 yield TextDelta(part)
         elif kind == "citation-start":
-            if (citation := _citation(delta.message.citations, text, begins)) is not None:
+            if (citation := _citation(delta["message"]["citations"], text, begins)) is not None:
                 yield citation
         elif kind == "message-end":
-            finished = _finished(delta)
+            ended = delta or {}
+            finished = _finished(ended.get("finish_reason"), ended.get("usage"))
             await _read_on(events)
             yield finished
             return
@@ -358,35 +359,43 @@ async def _read_on(events: AsyncGenerator[Any, None]) -> None:
                 pass
 
 
-def _citation(said: Any, text: str, begins: Mapping[int, int]) -> CitationDelta | None:
+def _citation(
+    said: Mapping[str, Any], text: str, begins: Mapping[int, int]
+) -> CitationDelta | None:
     """Cohere counts in the content block, and does not say whether in code points; so the cited text decides."""
-    base = begins.get(said.content_index or 0, 0)
-    start, end = base + (said.start or 0), base + (said.end or 0)
-    if said.text and text[start:end] != said.text:
-        start = text.rfind(said.text)
-        end = start + len(said.text)
-    names = tuple(source.id for source in said.sources or () if source.type == "document")
+    base, quote = begins.get(said.get("content_index") or 0, 0), said.get("text")
+    start, end = base + (said.get("start") or 0), base + (said.get("end") or 0)
+    if quote and text[start:end] != quote:
+        start = text.rfind(quote)
+        end = start + len(quote)
+    sources = (one for one in said.get("sources") or () if one.get("type") == "document")
+    names = tuple(one["id"] for one in sources)
     return CitationDelta(start, end, names) if names and start >= 0 else None
 
 
-def _finished(delta: Any) -> Finished:
+def _finished(reason: Any, usage: Any) -> Finished:
     reasons: dict[str, Literal["complete", "length"]] = {
         "COMPLETE": "complete",
         "STOP_SEQUENCE": "complete",
         "MAX_TOKENS": "length",
     }
-    if delta is not None and delta.finish_reason in REFUSALS:
+    if reason in REFUSALS:
         raise ModelUnavailable("refused")
-    if delta is None or delta.finish_reason not in reasons:
+    if reason not in reasons:
         raise ModelUnavailable("server_error")
-    return Finished(reasons[delta.finish_reason], _billed(delta.usage))
+    return Finished(reasons[reason], _billed(usage))
 
 
 def _billed(counted: Any) -> Usage:
     """What Cohere bills for an answer, or else what it counted; nothing where it does not say."""
-    units = getattr(counted, "billed_units", None) or getattr(counted, "tokens", None)
+    units = _part(counted, "billed_units") or _part(counted, "tokens")
     names = ("input_tokens", "output_tokens", "search_units")
-    return Usage(*(int(getattr(units, name, None) or 0) for name in names))
+    return Usage(*(int(_part(units, name) or 0) for name in names))
+
+
+def _part(of: Any, name: str) -> Any:
+    """Of an event as it came, or of what the SDK made of an answer."""
+    return of.get(name) if isinstance(of, Mapping) else getattr(of, name, None)
 
 
 def _document(passage: Passage) -> Document:
@@ -414,8 +423,6 @@ def _from_sdk() -> Iterator[None]:
             yield
         except ApiError as exc:
             raise failure(exc.status_code, exc.headers) from None
-        except SSEError:  # what was sent is no event stream; it counts as a broken transport
-            raise ModelUnavailable("garbage") from None
 
 
 async def _check(

@@ -4,7 +4,6 @@ Embeddings, reranking as Jina and Cohere first defined it, and streamed chat; ci
 a server sends back is used before it was checked.
 """
 
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -35,6 +34,7 @@ from service.adapters.entailment import (
     verdict_of,
 )
 from service.adapters.entailment import INSTRUCTIONS as CHECKING
+from service.adapters.event_lines import events_of
 from service.adapters.guard import Guards, guards, guards_of
 from service.adapters.markers import INSTRUCTIONS, MarkedText, prompt
 from service.adapters.provider import Provider
@@ -57,8 +57,6 @@ PREFIX, SUFFIX = "openai/", f"/{DIMENSION}"
 
 BATCH = 32  # What TEI takes in one call unless told otherwise; nobody takes fewer.
 MOST_DOCUMENTS = 100
-MOST_LINE = 1_000_000
-"""Bytes of one event; a server that never ends a line must not fill the memory."""
 HAIR = 1e-3
 """By so much a sum of rounded numbers may miss 0 or 1."""
 NO_LIST = frozenset({404, 405, 501})
@@ -159,9 +157,7 @@ class Server:
         async with request as response:
             if response.status_code != 200:
                 raise failure(response.status_code, response.headers)
-            if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                raise ModelUnavailable("garbage")
-            async with aclosing(_events(response)) as events:
+            async with aclosing(events_of(response)) as events:
                 yield events
 
     async def models(self) -> Collection[str] | None:
@@ -173,24 +169,6 @@ class Server:
             if response.status_code != 200:
                 raise failure(response.status_code, response.headers)
             return {str(one["id"]) for one in response.json()["data"]}
-
-
-async def _events(response: httpx.Response) -> AsyncGenerator[Any, None]:
-    """The JSON behind each "data:" up to [DONE].
-
-    Lines are cut by hand: httpx also cuts at U+2028 and its like, which may stand inside a JSON string.
-    """
-    rest = b""
-    async for part in response.aiter_bytes():
-        *lines, rest = (rest + part).split(b"\n")
-        if len(rest) > MOST_LINE:
-            raise ModelUnavailable("garbage")
-        for line in lines:
-            data = line[5:].strip() if line.startswith(b"data:") else b""
-            if data == b"[DONE]":
-                return
-            if data:
-                yield json.loads(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,13 +62,20 @@ class VeiledReranker(Around[Reranker]):
         context: CallContext,
     ) -> Sequence[float]:
         veil = context.veil
-        hidden = [_hidden_stretch(one, veil) for one in stretches]
+        # Two hundred stretches are of a few clients: a name is looked at once, which is 4 ms of CPU a question.
+        hidden = _hidden_stretches(stretches, veil)
         return await self.inner.rerank(outward(query, veil), hidden, rarity=rarity, context=context)
 
 
-def _hidden_stretch(stretch: Stretch, veil: Veil) -> Stretch:
-    text, client_name = outward(stretch.text, veil), _name(stretch.client_name, veil)
-    return replace(stretch, text=text, client_name=client_name)
+def _hidden_stretches(stretches: Sequence[Stretch], veil: Veil) -> list[Stretch]:
+    """Each name where it first comes: what a veil has not read yet, it may give as a pseudonym."""
+    hidden, names = list[Stretch](), dict[str, str]()
+    for one in stretches:
+        text = outward(one.text, veil)
+        if one.client_name not in names:
+            names[one.client_name] = _name(one.client_name, veil)
+        hidden.append(replace(one, text=text, client_name=names[one.client_name]))
+    return hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +128,5 @@ class VeiledEntailment:
         self, claim: str, sources: Sequence[Stretch], *, context: CallContext
     ) -> Entailment:
         veil = context.veil
-        hidden = [_hidden_stretch(one, veil) for one in sources]
+        hidden = _hidden_stretches(sources, veil)
         return await self.inner.entails(outward(claim, veil), hidden, context=context)

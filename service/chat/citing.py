@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 
-from service.chat.output_guard import reads_like_order
+from service.chat.output_guard import Orders, reads_like_order
 from service.domain.answers import Citation, Claim, Passage, Span, Verdict
 from service.domain.progress import Line
+from service.language.injection import orders_in
 
 
 class AnswerText:
     """The text and citations so far; each sentence that is added is numbered on from the one before."""
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    def __init__(self, passages: Sequence[Passage], *, orders: Orders = orders_in) -> None:
+        """`orders` may remember what notes hold of them, for one answer."""
+        self._orders = orders
         self._passages = {passage.id: passage for passage in passages}
         self.text = ""
         self._title = ""
@@ -36,6 +39,7 @@ class AnswerText:
                 start=start,
                 end=end,
                 repaired=verdict.repaired is not None,
+                orders=self._orders,
             )
             for marker, span in enumerate(verdict.spans, first)
         ]
@@ -59,7 +63,14 @@ class AnswerText:
 
 
 def _citation(
-    marker: int, passage: Passage, span: Span, *, start: int, end: int, repaired: bool
+    marker: int,
+    passage: Passage,
+    span: Span,
+    *,
+    start: int,
+    end: int,
+    repaired: bool,
+    orders: Orders,
 ) -> Citation:
     note = passage.note
     return Citation(
@@ -78,5 +89,5 @@ def _citation(
         note_version=note.version,
         is_draft=note.is_draft,
         repaired=repaired,
-        instruction_like=reads_like_order(passage, span),
+        instruction_like=reads_like_order(passage, span, orders),
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from service.chat.grounding import support
 from service.domain.answers import Claim, Passage, Span, WithheldReason
 from service.domain.identity import ClientId
-from service.language.injection import orders_in, reads_like_instruction
+from service.language.injection import orders_in, reads_like_instruction, score
 from service.language.markup import has_markup
 from service.language.prompt_text import repeats_instructions
 from service.retrieval.people import NOBODY, Named
@@ -20,6 +21,14 @@ AROUND = 1_000  # Code points on either side of a quote: the sentence before it 
 
 def nobody(text: str) -> Named:
     return NOBODY
+
+
+def remembered() -> Orders:
+    """`orders_in` for one answer: of its notes, and of their sentences in any stretch, each is looked at once.
+
+    It is asked of them before a sentence is judged, as it is shown, and for the whole answer.
+    """
+    return cache(partial(orders_in, scored=cache(score)))
 
 
 def objection(
@@ -77,13 +86,13 @@ def look_through(passages: Sequence[Passage], orders: Orders) -> None:
         orders(_whole(passage)[0])
 
 
-def reads_like_order(passage: Passage, span: Span) -> bool:
+def reads_like_order(passage: Passage, span: Span, orders: Orders = orders_in) -> bool:
     """Whether a quote is, or holds, what its field says to a model, or has it repeat."""
     text, at = _whole(passage)
     start, end = at + span.start, at + span.end
     first = max(0, start - AROUND)
-    orders = orders_in(text[first : end + AROUND])
-    return any(first + one < end and start < first + other for one, other in orders)
+    found = orders(text[first : end + AROUND])
+    return any(first + one < end and start < first + other for one, other in found)
 
 
 def _cited(claim: Claim, passages: Sequence[Passage]) -> list[Passage]:

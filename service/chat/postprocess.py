@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 
 from service.chat.citing import AnswerText
 from service.chat.not_found import not_found
+from service.chat.output_guard import Orders
 from service.chat.state import ChatContext, ChatState
 from service.chat.suggestions import suggested
 from service.domain.answers import (
@@ -20,6 +21,7 @@ from service.domain.answers import (
     lacking,
 )
 from service.domain.audit import Trail
+from service.language.injection import orders_in
 from service.retrieval.exhaustive import Course
 from service.telemetry.metrics import CITATIONS_RETURNED, DEGRADED, LIKE_INSTRUCTIONS
 
@@ -35,8 +37,10 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     today = runtime.context.clock().astimezone(UTC).date()  # as the days of notes are kept
     withheld = len(verdicts) - len(admitted)
     head = heading.text if heading else ""
-    # In a thread: of each of forty quotes it is looked up whether it reads like an order, 10 ms each.
-    text, citations = await asyncio.to_thread(cite, admitted, passages, heading=head)
+    # In a thread: of each of forty quotes of a course it is looked up whether it reads like an order, 5 ms each.
+    text, citations = await asyncio.to_thread(
+        cite, admitted, passages, heading=head, orders=runtime.context.orders
+    )
     leave_trail(runtime.context.trail, verdicts, passages)
     for risk in state.get("risk", ()):
         runtime.context.trail.pinned(risk)
@@ -111,10 +115,14 @@ def _status(verdicts: Sequence[Verdict], *, sure: bool) -> AnswerStatus:
 
 
 def cite(
-    verdicts: Sequence[Verdict], passages: Sequence[Passage], *, heading: str = ""
+    verdicts: Sequence[Verdict],
+    passages: Sequence[Passage],
+    *,
+    heading: str = "",
+    orders: Orders = orders_in,
 ) -> tuple[str, tuple[Citation, ...]]:
     """The answer with `[n]` after each sentence, one line each, and what every marker points to."""
-    answer = AnswerText(passages)
+    answer = AnswerText(passages, orders=orders)
     if heading:
         answer.add_heading(heading)
     for verdict in verdicts:

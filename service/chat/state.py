@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from service.chat.modes.overview import Overview
-from service.chat.output_guard import Naming
+from service.chat.output_guard import Naming, Orders, remembered
 from service.domain.answers import Answer, Heading, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.identity import Principal
@@ -33,6 +33,7 @@ class ChatContext:
     """What goes along with every call of a model."""
     clock: Clock = field(kw_only=True)
     trail: Trail = field(default_factory=Trail)
+    orders: Orders = field(default_factory=remembered)
 
 
 class ChatState(TypedDict, total=False):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
+from functools import cache
 from itertools import islice, zip_longest
 
 from service.chat.days import day_text
@@ -18,7 +19,7 @@ from service.language.markup import has_markup
 from service.language.risk import risk_spans
 from service.language.sentences import sentences
 from service.language.text import tokens
-from service.language.topic import Topic, without_words
+from service.language.topic import Topic, counted_in, without_words
 from service.retrieval.intent import understood
 
 MOST = 3
@@ -193,16 +194,18 @@ def _of_plans(notes: Sequence[Note], asker: _Asker) -> Iterator[str]:
 def _of_topics(notes: Sequence[Note], asker: _Asker, *, known: Sequence[str]) -> Iterator[str]:
     """What most of them speak of, and neither the question nor another suggestion does."""
     said = [list(note.fields.values()) for note in notes]
-    counted = []
-    for topic in _TOPICS:
-        told = topic[asker.language]
-        words = Topic.of(told)
-        if not any(words.said_in(known)):
-            count = sum(any(words.said_in(texts)) for texts in said)
-            counted.append((count, told))
-    for count, told in sorted(counted, key=lambda one: -one[0]):
+    topics = {topic[asker.language]: _topic(topic[asker.language]) for topic in _TOPICS}
+    new = {told: one for told, one in topics.items() if not any(one.said_in(known))}
+    counts = counted_in([*new.values()], said)
+    for count, told in sorted(zip(counts, new, strict=True), key=lambda one: -one[0]):
         if count:
             yield asker.where_mentioned(told)
+
+
+@cache
+def _topic(told: str) -> Topic:
+    """One of our own list."""
+    return Topic.of(told)
 
 
 def _sentences(note: Note) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
@@ -36,7 +36,6 @@ from service.domain.answers import (
 )
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
-from service.language.injection import orders_in
 from service.language.sentences import sentences
 from service.ports import NO_VEIL, CallContext, ChatModel, EntailmentModel, Veil
 from service.retrieval.enough import judge
@@ -157,7 +156,7 @@ async def _write(
     shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
     deltas = model.stream(question, passages, context=calls)
     whole = claims(deltas, model=model.model, veil=calls.veil, passages=passages)
-    quoted, orders = model.model == runtime.context.spare.model, cache(orders_in)
+    quoted, orders = model.model == runtime.context.spare.model, runtime.context.orders
     one_by_one = partial(
         judged,
         passages=passages,

@@ -7,6 +7,7 @@ from typing import Any
 from service.chat.citing import AnswerText
 from service.chat.filter import Repeats
 from service.chat.graph import Graph
+from service.chat.output_guard import Orders
 from service.chat.postprocess import leave_trail
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import Answer, Verdict
@@ -19,7 +20,7 @@ async def run(
     graph: Graph, asked: ChatState, context: ChatContext, *, tell: Tell | None = None
 ) -> Answer:
     """The graph's answer; raises what its nodes raise. Each line is told as soon as it is verified."""
-    state, lines = asked, _Lines(context.trail)
+    state, lines = asked, _Lines(context.trail, context.orders)
     parts: AsyncIterator[Any] = graph.astream(
         asked, context=context, stream_mode=["custom", "values"]
     )
@@ -39,8 +40,9 @@ async def run(
 class _Lines:
     """Makes of what the nodes write the lines that the answer will have, numbered as it will be."""
 
-    def __init__(self, trail: Trail) -> None:
+    def __init__(self, trail: Trail, orders: Orders) -> None:
         self._trail = trail
+        self._orders = orders
         self._text: AnswerText | None = None
 
     @property
@@ -57,7 +59,7 @@ class _Lines:
             return
         if self._text is None:
             self._passages = state["found"].passages
-            self._text = AnswerText(self._passages)
+            self._text = AnswerText(self._passages, orders=self._orders)
             self._repeats = Repeats(of_course="course" in state)
         if part["type"] == "heading":
             yield self._text.add_heading(part["text"])

@@ -8,7 +8,7 @@ import typer
 
 BACKLOGS = (500, 2000, 8000)
 SIZES = "400,4000,20000"
-CONCURRENCY = "1,10,50"
+CONCURRENCY = "1,5,10,20,50"
 app = typer.Typer(help="Measures what a part costs.")
 
 
@@ -30,15 +30,20 @@ def chat(
     concurrency: Annotated[
         str, typer.Option(help="Questions at once, with commas between.")
     ] = CONCURRENCY,
-    rounds: Annotated[int, typer.Option(min=1, help="Of each of the two, in turn.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each of the three, in turn.")] = 3,
     answers: Annotated[int, typer.Option(min=1, help="Of a round, at least.")] = 10,
-    seconds: Annotated[float, typer.Option(min=0, help="The provider takes to write.")] = 1.5,
+    seconds: Annotated[float, typer.Option(min=0, help="The provider takes to write.")] = 2.0,
     embed_seconds: Annotated[float, typer.Option(min=0, help="It takes to embed.")] = 0.05,
     rerank_seconds: Annotated[float, typer.Option(min=0, help="It takes to rerank.")] = 0.1,
+    think: Annotated[
+        float, typer.Option(min=0, help="Seconds between two questions of one, in the mean.")
+    ] = 0.2,
+    streams: Annotated[int, typer.Option(min=0, help="Open at once, looked through.")] = 50,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
+    plot: Annotated[Path | None, typer.Option(dir_okay=False, help="The growth, a PNG.")] = None,
 ) -> None:
-    """What an answer costs beside its provider's time, as JSON and as events, and a bare service that does no more
-    than call the provider.
+    """What an answer costs beside its provider's time, as JSON and as events: asked directly and by way of PazPaz; and
+    a bare service that does no more than call the provider.
     """
     from service.commands.signals import interruptible
     from service.demo.bench_chat.run import Plan, run_bench
@@ -46,9 +51,9 @@ def chat(
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")
-    plan = Plan(_counts(concurrency, "--concurrency"), rounds, answers)
+    plan = Plan(_counts(concurrency, "--concurrency"), rounds, answers, think, streams)
     pace = Pace(chat=seconds, embed=embed_seconds, rerank=rerank_seconds)
-    interruptible(run_bench(data, plan=plan, pace=pace, save=json))
+    interruptible(run_bench(data, plan=plan, pace=pace, save=json, plot=plot))
 
 
 @app.command()

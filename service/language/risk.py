@@ -16,9 +16,9 @@ from service.language.risk_words import (
     POSSIBLE,
     POSSIBLE_BEHIND,
     RECENT,
-    SIGNS,
     TURNS,
     Signs,
+    signs_in,
     spelled_rightly,
 )
 from service.language.sentences import sentences
@@ -100,10 +100,11 @@ class _Found:
 
 def _found(text: str) -> Sequence[_Found]:
     """What speaks of danger once all that only sounds like it is out of sight."""
-    if not any(sign.lines.said(text) for sign in SIGNS):
+    signs = signs_in(text)
+    if not any(sign.lines.said(text) for sign in signs):
         return []
     seen = HARMLESS.hidden(text)
-    found = [_Found(sign, *place) for sign in SIGNS for place in sign.lines.found(seen)]
+    found = [_Found(sign, *place) for sign in signs for place in sign.lines.found(seen)]
     return [one for one in found if not any(_is_told_by(one, other) for other in found)]
 
 

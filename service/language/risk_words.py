@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import cast, get_args
 
 from service.domain.risk import Polarity, RiskKind
+from service.language.literals import Literals, Sieve, required
 from service.language.text import normalise
 
 # "And", "when", "that", then "in", "as", "to" or "from", then "the": "ושבהתעללות". Any of these letters in any order
@@ -34,6 +36,12 @@ class Lines:
         for pattern, letters in ((self.hebrew, _HEBREW), (self.other, _LATIN)):
             if pattern and letters.search(text):
                 yield from (one.span() for one in pattern.finditer(text, 0, end or len(text)))
+
+    @property
+    def required(self) -> Literals | None:
+        """Strings of which a text holds one at least that says one of them."""
+        needs = [required(one) for one in (self.hebrew, self.other) if one]
+        return frozenset[str]().union(*(one or () for one in needs)) if all(needs) else None
 
     def said(self, text: str) -> bool:
         """Whether a text says one of them."""
@@ -112,6 +120,17 @@ POSSIBLE, POSSIBLE_BEHIND = _lines("possible"), _lines("possible behind")
 PAST, RECENT, PERSISTS, TURNS = map(_lines, ("past", "recent", "persists", "turns"))
 
 
+def signs_in(text: str) -> Sequence[Signs]:
+    """The ways of speaking of danger that a text may use; most sentences have none, which is told at a look."""
+    return [SIGNS[place] for place in _sieve().left(text)]
+
+
+@cache
+def _sieve() -> Sieve:
+    """Made on first use: reading the patterns once more takes 0.2 s, which no command should wait for as it starts."""
+    return Sieve([sign.lines.required for sign in SIGNS])
+
+
 def _words(section: str) -> frozenset[str]:
     return frozenset(normalise(word) for line in _SECTIONS[section] for word in line.split())
 
@@ -126,6 +145,7 @@ _LONGEST = max(map(len, _TERMS | _OTHERS))
 _SLIPS = {slip: term for term in sorted(_TERMS) for slip in _nearly(term)}
 
 
+@lru_cache(maxsize=65_536)
 def spelled_rightly(word: str) -> str:
     """The term that a word in normal form misspells by a letter, behind whatever prefix; else the word itself."""
     for prefix, bare in _bare(word):

@@ -94,11 +94,12 @@ class Topic:
     def said_in(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text says enough of it, on the side that is asked for."""
         held = self.asked.found([set(tokens(text)) for text in texts])
+        return [self.is_said(text, features) for text, features in zip(texts, held, strict=True)]
+
+    def is_said(self, text: str, held: set[str]) -> bool:
+        """Whether a text says enough of it that has these features of its words, and maybe of others."""
         # Few do, so only those are read word by word.
-        return [
-            self._is_enough(text, features) and self._is_said(text)
-            for text, features in zip(texts, held, strict=True)
-        ]
+        return self._is_enough(text, held) and self._is_said(text)
 
     def has_number(self, text: str) -> bool:
         """Whether a number that is none of its words stands near it: "pain 6/10", "PHQ-9 14", "כאב בלילה 3"."""
@@ -132,6 +133,20 @@ class Topic:
         parts = set[str]().union(*(way for word in some for way in word.ways))
         held = self.asked.found([{word.text} for word in said])
         return (i for i, features in enumerate(held) if features & parts)
+
+
+def counted_in(topics: Sequence[Topic], groups: Sequence[Sequence[str]]) -> list[int]:
+    """Of each topic, how many groups have a text that says enough of it.
+
+    As `said_in` tells, but every text is taken apart once for all topics: of 14 that was 6 % of an answer's CPU.
+    """
+    asked = Asked(tuple(word for topic in topics for word in topic.words))
+    found = iter(asked.found([set(tokens(text)) for texts in groups for text in texts]))
+    held = [[(text, next(found)) for text in texts] for texts in groups]
+    return [
+        sum(any(topic.is_said(text, features) for text, features in group) for group in held)
+        for topic in topics
+    ]
 
 
 def without_words(text: str, some: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from service.language.features import features_of_word, sounds, stem
 from service.language.hebrew import readings, stem_hebrew, sure_readings
+from service.language.risk_words import spelled_rightly
 from service.language.statements import forms_of, is_silent
 from service.language.terms import keys
 from service.language.text import normalise
@@ -20,6 +21,7 @@ def forget_words() -> None:
         keys,
         forms_of,
         is_silent,
+        spelled_rightly,
     )
     for remembered in words:
         remembered.cache_clear()

@@ -175,6 +175,26 @@ def test_a_child_process_behaves_the_same():
     assert "Traceback" not in done.stderr
 
 
+def test_the_command_line_starts_without_what_only_some_commands_need():
+    """Help and bad usage are told at once: the libraries take two seconds to import, and are left to the commands."""
+    heavy = "numpy sqlalchemy asyncpg redis httpx fastapi uvicorn pydantic cohere langgraph cryptography jwt structlog"
+    assert _imported("service.cli", heavy) == []
+
+
+def test_a_worker_starts_without_the_graph_and_providers_it_may_not_have():
+    """LangGraph takes a second and Cohere's SDK half of one: of a worker, only one with a key pays for the second."""
+    parts = "service.chores, service.container, service.keeper, service.worker"
+    assert (
+        _imported(parts, "fastapi uvicorn cohere langgraph langchain_core matplotlib alembic") == []
+    )
+
+
+def _imported(module: str, names: str) -> list[str]:
+    code = f"import sys, {module}; print(*sorted(set({names.split()}) & set(sys.modules)))"
+    argv = [sys.executable, "-c", code]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+
 def test_help_is_no_error(run):
     """Who asks for help gets it on stdout."""
     outcome = run("--help")

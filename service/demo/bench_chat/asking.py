@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import httpx
+import numpy as np
 
 from service.demo.bench_chat.bare import EVENT_STREAM
 
@@ -33,22 +34,47 @@ class Taken:
     fault: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How askers keep from marching in lockstep: when each begins, and how long each thinks between two questions.
+
+    They begin at random moments of `lasting` seconds, about what an answer takes, and think for a time that is
+    distributed exponentially, `think` seconds in the mean: some come together, as people do. The same `seed` gives the
+    same arrivals, so that two sides are asked alike.
+    """
+
+    lasting: float
+    think: float
+    seed: int
+
+    def pauses(self, askers: Sequence[Sequence[Prepared]]) -> list[list[float]]:
+        """Before each question of each asker, in seconds."""
+        dice = np.random.default_rng(self.seed)
+        return [
+            [dice.uniform(0, self.lasting), *dice.exponential(self.think, max(0, len(mine) - 1))]
+            for mine in askers
+        ]
+
+
 async def ask_all(
-    http: httpx.AsyncClient, askers: Sequence[Sequence[Prepared]], *, lasting: float
+    http: httpx.AsyncClient, askers: Sequence[Sequence[Prepared]], arrivals: Arrivals
 ) -> list[Taken]:
-    """Each asks one after the other; they begin spread over `lasting` seconds, about what an answer takes."""
-    pause = lasting / len(askers)
+    """Each asks one after the other."""
+    pauses = arrivals.pauses(askers)
     taken = await asyncio.gather(
-        *(_ask_in_turn(http, mine, place * pause) for place, mine in enumerate(askers))
+        *(_ask_in_turn(http, mine, own) for mine, own in zip(askers, pauses, strict=True))
     )
     return [one for mine in taken for one in mine]
 
 
 async def _ask_in_turn(
-    http: httpx.AsyncClient, mine: Sequence[Prepared], pause: float
+    http: httpx.AsyncClient, mine: Sequence[Prepared], pauses: Sequence[float]
 ) -> list[Taken]:
-    await asyncio.sleep(pause)
-    return [await ask(http, one) for one in mine]
+    taken = []
+    for one, pause in zip(mine, pauses, strict=True):
+        await asyncio.sleep(pause)
+        taken.append(await ask(http, one))
+    return taken
 
 
 async def ask(http: httpx.AsyncClient, prepared: Prepared) -> Taken:

@@ -83,6 +83,21 @@ def table(form: Form, rows: Sequence[tuple[int, Figures, Figures]]) -> Iterable[
         )
 
 
+def growth_table(form: Form, rows: Sequence[tuple[int, Figures]]) -> Iterable[str]:
+    """Rows of how many asked at once, what it took beside the provider's time, and of which process."""
+    first = form == "events"
+    yield (
+        f"{form:>8}{'time p50':>10}{'p95':>8}{'API p50':>9}{'PazPaz':>8}{'load':>7}{'answers':>9}"
+        + (f"{'words p50':>11}{'p95':>8}" if first else "")
+    )
+    for count, one in rows:
+        yield (
+            f"{count:8}{one['wall_p50']:10.1f}{one['wall_p95']:8.1f}{one['cpu_p50']:9.1f}"
+            f"{one['beside_p50']:8.1f}{one['load']:7.2f}{one['answers']:9}"
+            + (f"{one['first_p50']:11.1f}{one['first_p95']:8.1f}" if first else "")
+        )
+
+
 def _beside(name: str, ours: Figures, bare: Figures, width: int) -> str:
     p50, p95 = f"{name}_p50", f"{name}_p95"
     return (

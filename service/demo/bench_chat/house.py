@@ -148,7 +148,8 @@ async def _recorded(service: Service, stub: Stub, gold: Gold, user: str) -> Reco
     """None where an answer is not the model's, or some of it is held back."""
     before, mark, question = len(stub.calls), next(service.marks), gold.asked.question
     client = str(question.client) if question.client else None
-    prepared = await service.ask(f"{question.text} {mark}", mark, user, client, "JSON")
+    body = {"query": f"{question.text} {mark}"} | ({"client_id": client} if client else {})
+    prepared = await service.ask(body, mark, user, "JSON")
     answer = whole_of((await service.http.send(prepared.request)).content)
     calls: dict[str, Any] = {call.operation: call.json for call in stub.calls[before:]}
     usual = answer.get("answer_status") == "answered" and not answer["withheld"]

@@ -66,20 +66,48 @@ class Service:
     async def prepare(self, seat: Seat, question: int, form: Form) -> Prepared:
         """Under a login of its own, which the service must ask PazPaz about: nobody asks again within 15 s."""
         mark, known = next(self.marks), self.recorded[question]
-        client = id_in(seat.copy, known["client"]) if known["client"] else None
-        return await self.ask(f"{known['query']} {mark}", mark, seat.user, client, form)
+        return await self.ask(self.body(seat, known, mark), mark, seat.user, form)
 
-    async def ask(
-        self, query: str, mark: str, user: str, client: str | None, form: Form
-    ) -> Prepared:
-        body = {"query": query} | ({"client_id": client} if client else {})
-        headers = {"authorization": f"Bearer {await self._token(user)}", **accepting(form)}
+    def body(self, seat: Seat, known: Recorded, mark: str) -> Mapping[str, str]:
+        """A recorded question as this seat asks it."""
+        asked = {"query": f"{known['query']} {mark}"}
+        return asked | ({"client_id": id_in(seat.copy, known["client"])} if known["client"] else {})
+
+    async def ask(self, body: Mapping[str, str], mark: str, user: str, form: Form) -> Prepared:
+        token = (await self.login(user))["access_token"]
+        headers = {"authorization": f"Bearer {token}", **accepting(form)}
         url = self.stage.service_url + CHAT
         return Prepared(mark, self.http.build_request("POST", url, json=body, headers=headers))
 
-    async def _token(self, user: str) -> str:
+    async def login(self, user: str) -> Mapping[str, str]:
+        """The cookies of a new login."""
         response = await self.http.post(self.stage.monolith_url + LOGIN, json={"user_id": user})
-        return response.raise_for_status().cookies["access_token"]
+        return dict(response.raise_for_status().cookies)
+
+
+@dataclass(frozen=True, slots=True)
+class ByPazPaz:
+    """The service as a browser asks it: with a login's cookies, through PazPaz's proxy in a process of its own."""
+
+    service: Service
+    holds_words: ClassVar[bool] = True
+
+    @property
+    def child(self) -> Child:
+        return self.service.child
+
+    async def prepare(self, seat: Seat, question: int, form: Form) -> Prepared:
+        """Under a login of its own, as `Service` asks."""
+        service = self.service
+        mark, known = next(service.marks), service.recorded[question]
+        body = service.body(seat, known, mark)
+        logged_in = await service.login(seat.user)
+        cookies = "; ".join(f"{name}={value}" for name, value in logged_in.items())
+        headers = {"x-csrf-token": logged_in.get("csrf_token", ""), **accepting(form)}
+        url = service.stage.monolith_url + CHAT
+        request = service.http.build_request("POST", url, json=body, headers=headers)
+        request.headers["cookie"] = cookies  # not those of whoever logged in last
+        return Prepared(mark, request)
 
 
 @dataclass(frozen=True, slots=True)

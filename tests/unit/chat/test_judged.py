@@ -31,6 +31,7 @@ from service.domain.deadline import Deadline
 from service.domain.usage import Meter
 from service.errors import ModelUnavailable
 from service.language.chunking import LIMIT
+from service.language.injection import orders_in
 from service.language.sentences import sentences
 from service.ports import CallContext, EntailmentModel
 from service.retrieval.search import Found
@@ -224,7 +225,11 @@ QUESTION = Question("How is the sleep?", "en")
 
 def runtime_of(model, entailment, offered, calls: CallContext | None = None) -> SimpleNamespace:
     context = SimpleNamespace(
-        model=model, spare=ExtractiveModel(), entailment=entailment, calls=calls or a_context()
+        model=model,
+        spare=ExtractiveModel(),
+        entailment=entailment,
+        calls=calls or a_context(),
+        orders=orders_in,
     )
     return SimpleNamespace(context=context, stream_writer=offered.append)
 

@@ -12,10 +12,11 @@ import service.adapters.cohere
 import service.adapters.openai_compatible
 from service.chat.citing import AnswerText
 from service.chat.filter import admit
-from service.chat.output_guard import objection, sources
+from service.chat.output_guard import objection, remembered, sources
 from service.domain.answers import Claim
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, Person
+from service.language.injection import orders_in, score
 from service.language.prompt_text import known
 from service.retrieval.people import Register
 from tests.fakes import CLIENT, a_passage
@@ -94,6 +95,22 @@ def test_a_quoters_sentence_is_shown_with_a_label():
         answer.add(admit(a_claim(text), [passage], quoted=True))
     assert [one.instruction_like for one in answer.citations] == [False, True]
     assert [one.quote for one in answer.citations] == ["Slept well.", order]
+
+
+def test_a_sentence_is_scored_once_an_answer(monkeypatch):
+    """Asked of the whole note and of stretches of it, what remembers says what `orders_in` says."""
+    scored: list[str] = []
+
+    def counting(text: str) -> float:
+        scored.append(text)
+        return score(text)
+
+    monkeypatch.setattr("service.chat.output_guard.score", counting)
+    orders = remembered()
+    for note, _ in ORDERS:
+        for stretch in (note, note[:-1], note[note.index(" ") + 1 :], note):
+            assert orders(stretch) == orders_in(stretch)
+    assert len(scored) == len(set(scored))
 
 
 def test_a_client_whom_no_cited_note_speaks_of_may_not_be_named():

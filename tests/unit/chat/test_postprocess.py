@@ -12,6 +12,7 @@ from service.chat.postprocess import cite, leave_trail, postprocess
 from service.domain.answers import Claim, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
 from service.domain.usage import Meter
+from service.language.injection import orders_in
 from service.retrieval.enough import Decision
 from service.retrieval.search import Found
 from tests.fakes import NOW, a_context, a_passage
@@ -36,7 +37,7 @@ async def answer(verdicts, passages=(), *, search=SEARCH, language="en", away=()
         "written_by": "scripted-1",
     }
     calls = a_context(meter=Meter(away=dict(away)))
-    context = SimpleNamespace(trail=Trail(), calls=calls, clock=lambda: NOW)
+    context = SimpleNamespace(trail=Trail(), calls=calls, clock=lambda: NOW, orders=orders_in)
     runtime = SimpleNamespace(context=context)
     return (await postprocess(state, runtime))["answer"]
 
@@ -145,7 +146,9 @@ async def test_an_unsure_decision_makes_the_answer_partial() -> None:
         "search": SEARCH,
     }
     runtime = SimpleNamespace(
-        context=SimpleNamespace(trail=Trail(), calls=a_context(), clock=lambda: NOW)
+        context=SimpleNamespace(
+            trail=Trail(), calls=a_context(), clock=lambda: NOW, orders=orders_in
+        )
     )
 
     assert (await postprocess(state, runtime))["answer"].status == "partial"

@@ -1,5 +1,6 @@
 """A model's stream, cut into sentences and judged one by one."""
 
+from functools import cache
 from threading import current_thread, main_thread
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from service.domain.answers import (
     Usage,
 )
 from service.errors import ModelUnavailable
+from service.language.injection import orders_in
 from service.language.pseudonyms import Pseudonyms, PseudonymVeil
 from service.language.sentences import sentences
 from service.retrieval.search import Found
@@ -44,7 +46,11 @@ async def run(*deltas, passages) -> tuple[list, list[dict]]:
     model = ScriptedModel(*deltas)
     runtime = SimpleNamespace(
         context=SimpleNamespace(
-            model=model, spare=ExtractiveModel(), entailment=None, calls=a_context()
+            model=model,
+            spare=ExtractiveModel(),
+            entailment=None,
+            calls=a_context(),
+            orders=orders_in,
         ),
         stream_writer=lambda event: offered.append(event),
     )
@@ -193,7 +199,7 @@ async def test_a_sentence_is_offered_only_once_it_is_complete():
     )
     runtime = SimpleNamespace(
         context=SimpleNamespace(
-            model=model, spare=ScriptedModel(), entailment=None, calls=a_context()
+            model=model, spare=ScriptedModel(), entailment=None, calls=a_context(), orders=orders_in
         ),
         stream_writer=lambda event: offered.append(event["verdict"].claim.text),
     )
@@ -245,7 +251,7 @@ async def test_the_model_is_not_asked_without_a_source(passages):
     model = ScriptedModel(TextDelta("Slept well."), CitationDelta(0, 11, ("p1",)), DONE)
     runtime = SimpleNamespace(
         context=SimpleNamespace(
-            model=model, spare=ScriptedModel(), entailment=None, calls=a_context()
+            model=model, spare=ScriptedModel(), entailment=None, calls=a_context(), orders=orders_in
         ),
         stream_writer=None,
     )
@@ -268,7 +274,7 @@ async def test_tokens_are_counted_by_kind():
     assert (counted("input") - before[0], counted("output") - before[1]) == (7, 3)
 
 
-async def test_a_note_is_looked_through_once_and_beside_the_loop(monkeypatch):
+async def test_a_note_is_looked_through_once_and_beside_the_loop():
     """However many sentences lean on it: a long one takes 0.3 s, and other questions wait on the loop."""
     looked: list[tuple[str, bool]] = []
 
@@ -276,7 +282,6 @@ async def test_a_note_is_looked_through_once_and_beside_the_loop(monkeypatch):
         looked.append((text, current_thread() is main_thread()))
         return []
 
-    monkeypatch.setattr("service.chat.synthesize.orders_in", orders)
     passage = a_passage("Takes 5 mg daily. Slept well.")
     model = ScriptedModel(
         TextDelta("Takes 5 mg daily. Slept well."),
@@ -286,7 +291,11 @@ async def test_a_note_is_looked_through_once_and_beside_the_loop(monkeypatch):
     )
     runtime = SimpleNamespace(
         context=SimpleNamespace(
-            model=model, spare=SimpleNamespace(model="spare"), entailment=None, calls=a_context()
+            model=model,
+            spare=SimpleNamespace(model="spare"),
+            entailment=None,
+            calls=a_context(),
+            orders=cache(orders),
         ),
         stream_writer=lambda event: None,
     )

@@ -1,8 +1,10 @@
 """What a question is about, and whether a text says it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from service.language.topic import Topic, without_words
+from service.language.topic import Topic, counted_in, without_words
 
 
 def says(text: str, topic: str, **how: bool) -> bool:
@@ -147,3 +149,24 @@ def test_pain_of_something_is_told_by_a_number():
 def test_words_can_be_left_out(text, some, left):
     """As those that name the client, which notes do not say."""
     assert without_words(text, some) == left
+
+
+TOPICS = [*map(Topic.of, ("sleep", "left knee", "pain", "כאבי ראש", "שינה", "mood"))]
+SAID = st.sampled_from(
+    [
+        "Sleeps well.",
+        "L knee 5/10.",
+        "Left knee and right hip.",
+        "אין כאב ראש",
+        "ישן רע",
+        "Low mood, no pain.",
+        "",
+    ]
+)
+
+
+@given(st.lists(st.lists(SAID, max_size=3), max_size=4))
+def test_many_topics_are_counted_as_each_alone(groups):
+    """What others look for beside it changes nothing for a topic."""
+    alone = [sum(any(topic.said_in(texts)) for texts in groups) for topic in TOPICS]
+    assert counted_in(TOPICS, groups) == alone
