@@ -86,7 +86,7 @@ def ingest(
 
 
 @app.command()
-def search(
+def question(
     sizes: Annotated[
         str, typer.Option(help="Notes of each workspace, with commas between.")
     ] = SIZES,
@@ -95,7 +95,7 @@ def search(
 ) -> None:
     """What a question costs as a workspace grows, from query to ranked sessions, stage by stage."""
     from service.commands.signals import interruptible
-    from service.demo.bench_search import run_bench
+    from service.demo.bench_question import run_bench
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")

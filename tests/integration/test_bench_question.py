@@ -1,11 +1,11 @@
-"""The bench runs from end to end, on the servers of the tests."""
+"""The bench of a question runs from end to end, on the servers of the tests."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from service.demo.bench_search import run_bench
+from service.demo.bench_question import run_bench
 from service.demo.stage import Stage
 
 
