@@ -509,8 +509,14 @@ class ChunkStore(Protocol):
         """What changed after an epoch; None where that is not known any more, and `chunk_rows` must be read."""
         ...
 
-    async def chunk_codes(self, *, workspace: WorkspaceId, model: str) -> "tuple[int, ChunkCodes]":
-        """All chunks with their one-bit codes, a fifteenth of `chunk_rows`, with the epoch they belong to."""
+    async def chunk_codes(
+        self, *, workspace: WorkspaceId, model: str
+    ) -> "tuple[int, ChunkCodes] | None":
+        """All chunks with their one-bit codes, a fifteenth of `chunk_rows`, with the epoch they belong to.
+
+        None where any chunk has no code, as notes have that were indexed before codes were kept: a search by the
+        rest would miss it. Until such notes are looked at again, `search` or `chunk_rows` must be asked.
+        """
         ...
 
     async def halves(

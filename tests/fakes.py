@@ -617,7 +617,9 @@ class InMemoryChunkStore:
             workspace, since, lambda is_touched: _rows([c for c in chunks if is_touched(c[0])])
         )
 
-    async def chunk_codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
+    async def chunk_codes(
+        self, *, workspace: WorkspaceId, model: str
+    ) -> tuple[int, ChunkCodes] | None:
         rows = _rows(self._chunks(workspace, model))
         return self.epochs[workspace], ChunkCodes(rows.placed, *encode(rows.halves))
 

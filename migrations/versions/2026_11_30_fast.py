@@ -1,4 +1,4 @@
-"""What keeps search fast: the log of changes that memories follow."""
+"""What keeps search fast: the log of changes that memories follow, and one-bit codes of vectors."""
 
 from alembic import op
 
@@ -16,11 +16,26 @@ CREATE TABLE index_changes (
   PRIMARY KEY (workspace_id, epoch, entity, entity_id));
 """
 
-CONTENT_TABLES = ("index_changes",)
+# The signs of a note's rotated vectors, all of its chunks in one row: 0.14 KB a chunk, read whole by a process that does
+# not hold the workspace yet, while its vectors are 2 KB a chunk. A chunk written by a release that knew no codes is not
+# `coded`: none of its workspace is searched by codes until it is looked at again.
+CODES = """
+CREATE TABLE vector_codes (
+  workspace_id uuid NOT NULL, model text NOT NULL, entity text NOT NULL, entity_id uuid NOT NULL,
+  fields text[] NOT NULL, codes bytea NOT NULL,
+  PRIMARY KEY (workspace_id, entity, entity_id, model),
+  FOREIGN KEY (workspace_id, entity, entity_id) REFERENCES note_catalogue ON DELETE CASCADE);
+-- Noise does not compress, and to try costs more than to write.
+ALTER TABLE vector_codes ALTER COLUMN codes SET STORAGE EXTERNAL;
+ALTER TABLE session_vectors ADD COLUMN coded boolean NOT NULL DEFAULT false;
+CREATE INDEX session_vectors_uncoded ON session_vectors (workspace_id, model) WHERE NOT coded;
+"""
+
+CONTENT_TABLES = ("index_changes", "vector_codes")
 
 GRANTS = """
-GRANT SELECT ON index_changes TO pazpaz_ai_api;
-GRANT SELECT, INSERT, UPDATE, DELETE ON index_changes TO pazpaz_ai_worker;
+GRANT SELECT ON index_changes, vector_codes TO pazpaz_ai_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON index_changes, vector_codes TO pazpaz_ai_worker;
 """
 
 
@@ -29,7 +44,7 @@ def _statements(script: str) -> list[str]:
 
 
 def upgrade() -> None:
-    for script in (CHANGES,):
+    for script in (CHANGES, CODES):
         for statement in _statements(script):
             op.execute(statement)
     for table in CONTENT_TABLES:

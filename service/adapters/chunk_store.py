@@ -211,7 +211,9 @@ class PgChunkStore:
         found = await self.vectors.changed(workspace=workspace, model=model, since=since)
         return _delta(*found) if found else None
 
-    async def chunk_codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
+    async def chunk_codes(
+        self, *, workspace: WorkspaceId, model: str
+    ) -> tuple[int, ChunkCodes] | None:
         return await self.vectors.codes(workspace=workspace, model=model)
 
     async def halves(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -34,6 +33,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from service.adapters.halfvec import Halfvec, speak_binary
 from service.domain.erasure import SHUT
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, StoreUnavailable
@@ -90,7 +90,17 @@ session_vectors = _table(
     field=Text,
     chunk=Integer,
     model=Text,
-    embedding=HALFVEC(DIMENSION),
+    embedding=Halfvec(DIMENSION),
+    coded=Boolean,
+)
+vector_codes = _table(
+    "vector_codes",
+    workspace_id=Uuid,
+    model=Text,
+    entity=Text,
+    entity_id=Uuid,
+    fields=ARRAY(Text),
+    codes=LargeBinary,
 )
 bags = _table(
     "bags",
@@ -270,6 +280,7 @@ CONTENT_TABLES = (
     index_changes,
     note_catalogue,
     session_vectors,
+    vector_codes,
     bags,
     conversations,
     turns,
@@ -421,6 +432,7 @@ async def open_database(
             "connection_class": _QuickToLeave,
         },
     )
+    event.listen(engine.sync_engine, "connect", lambda held, _: held.run_async(speak_binary))
     _ping_at_checkout(engine, min(PING_SECONDS, seconds / 4) if seconds else PING_SECONDS)
     try:
         yield Database(engine, seconds)

@@ -59,8 +59,8 @@ class VectorTable(Protocol):
         """What changed after an epoch, and the chunks there are now of it; None where nobody can tell any more."""
         ...
 
-    async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes]:
-        """All chunks' one-bit codes, with the epoch they belong to."""
+    async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes] | None:
+        """All chunks' one-bit codes, with the epoch they belong to; None where any chunk has none."""
         ...
 
     async def halves(

@@ -1,6 +1,6 @@
 """A workspace's chunks in one model as columns; row i of each column is one chunk."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -32,6 +32,13 @@ class Placed:
 
     def __len__(self) -> int:
         return len(self.note)
+
+    @property
+    def places(self) -> Iterator[tuple[NoteRef, str, int]]:
+        """Each chunk's note, field and number in the field."""
+        columns = self.note.tolist(), self.field.tolist(), self.ordinal.tolist()
+        for note, field, ordinal in zip(*columns, strict=True):
+            yield self.notes[note], self.fields[field], ordinal
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import numpy as np
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import PrivateKey, Signer
@@ -37,11 +38,13 @@ from service.language.detect import languages_of
 from service.language.features import stem
 from service.language.likeness import idf
 from service.language.topic import Topic
-from service.ports import DIMENSION, Event, IndexedNote, Lease, Space
+from service.ports import DIMENSION, Event, IndexDelta, IndexedNote, Lease, Space
 from service.retrieval.people import NOBODY
 from service.retrieval.scope import scope_of
 from service.security.chain import Checkpoint
 from service.security.keys import KeyEncryptionKey, digest, new_key
+from service.vectors.bits import encode
+from service.vectors.rows import ChunkRows
 from tests.fakes import NOW, a_context
 from tests.fuzz.builds import Build
 from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, SESSIONS, TURNS, Practice, World, ref
@@ -149,9 +152,18 @@ class Run:
 # Chunks
 
 
-@covers("PgChunkStore.replace", "PgWorkQueue.accept", "PgWorkQueue.claim", weight=8)
+@covers(
+    "PgChunkStore.replace",
+    "PlainVectors.swap",
+    "PgWorkQueue.accept",
+    "PgWorkQueue.claim",
+    weight=8,
+)
 async def index_a_note(run: Run) -> None:
-    at = run.world.any()
+    await index_a_note_of(run, run.world.any())
+
+
+async def index_a_note_of(run: Run, at: Practice) -> None:
     session, client = run.chance.choice(SESSIONS), run.chance.choice(CLIENTS)
     note = at.note(session, client, run.chance)
     at.source.take(note)
@@ -231,7 +243,7 @@ async def erase_for_good(run: Run) -> None:
     run.same(after, {key: epoch for key, epoch in before.items() if key != at.id})
 
 
-@covers("PgChunkStore.search", weight=14)
+@covers("PgChunkStore.search", "PlainVectors.search", weight=14)
 async def search(run: Run) -> None:
     await search_in(run, run.world.any())
 
@@ -285,15 +297,85 @@ async def read_bags(run: Run) -> None:
     epoch, bags = await run.parts.store.bags(workspace=at.id)
     _, expected = await at.store.bags(workspace=at.id)
 
-    def told(some: Any) -> Any:
-        return sorted((str(bag.ref), str(bag.client), list(bag.features)) for bag in some)
-
-    run.same(told(bags), told(expected))
+    run.same(told_bags(bags), told_bags(expected))
     run.clean(bags, at)
     run.same(await run.parts.store.epoch(workspace=at.id), epoch)
     state = await run.parts.store.state(workspace=at.id)
     run.same((state.epoch, state.models), (epoch, await run.parts.store.models(workspace=at.id)))
     run.same((await run.epochs()).get(at.id, 0), epoch)
+
+
+def told_chunks(rows: ChunkRows) -> Any:
+    """Whatever there is of each chunk."""
+    where, halves = rows.placed, rows.halves
+    notes = [(where.clients[note], where.days[note]) for note in where.note.tolist()]
+    told = zip(where.places, notes, halves, strict=True)
+    return sorted((str(place), str(note), half.tobytes()) for place, note, half in told)
+
+
+def told_delta(delta: IndexDelta[Any] | None, rows: Callable[[Any], Any]) -> Any:
+    return delta and (delta.notes, delta.clients, rows(delta.rows))
+
+
+def told_bags(some: Any) -> Any:
+    return sorted((str(bag.ref), str(bag.client), list(bag.features)) for bag in some)
+
+
+@covers(
+    *("PgChunkStore.is_larger", "PgChunkStore.chunk_rows", "PgChunkStore.chunk_codes"),
+    *("PgChunkStore.halves", "PlainVectors.is_larger", "PlainVectors.rows"),
+    *("PlainVectors.codes", "PlainVectors.halves"),
+    weight=8,
+)
+async def read_vectors(run: Run) -> None:
+    """Each chunk once, with its own vector; of a place that only another practice has, nothing."""
+    at, other, real = run.world.any(), run.world.any(), run.parts.store
+    asked: dict[str, Any] = {"workspace": at.id, "model": run.parts.models.embedder.model}
+    epoch, rows = await real.chunk_rows(**asked)
+    _, expected = await at.store.chunk_rows(**asked)
+    run.same(told_chunks(rows), told_chunks(expected))
+    run.same((await run.epochs()).get(at.id, 0), epoch)
+    for than in (len(expected) - 1, len(expected)):
+        run.same(await real.is_larger(than, **asked), await at.store.is_larger(than, **asked))
+    if found := await real.chunk_codes(**asked):
+        _, codes = found
+        halves = await real.halves(list(codes.placed.places), **asked)
+        run.same(told_chunks(ChunkRows(codes.placed, halves)), told_chunks(expected))
+        signs, corrections = encode(halves)
+        run.same(codes.signs.tobytes(), signs.tobytes())
+        run.same(np.allclose(codes.corrections, corrections), True)
+    _, foreign = await other.store.chunk_rows(workspace=other.id, model=asked["model"])
+    places = [
+        (NoteRef(at.id, note.entity, note.id), *rest)
+        for note, *rest in (*expected.placed.places, *foreign.placed.places)
+    ]
+    run.chance.shuffle(places)
+    said, model = await real.halves(places, **asked), await at.store.halves(places, **asked)
+    run.same(said.tobytes(), model.tobytes())
+
+
+@covers(
+    *("PgChunkStore.changed_chunks", "PgChunkStore.changed_bags", "PlainVectors.changed"),
+    weight=6,
+)
+async def follow_a_change(run: Run) -> None:
+    """A note changed here and one changed elsewhere: the log tells of the first, whatever it was, and only of it."""
+    at, other, real = run.world.any(), run.world.any(), run.parts.store
+    await run.key(at)
+    asked: dict[str, Any] = {"workspace": at.id, "model": run.parts.models.embedder.model}
+    began, model_began = await real.epoch(workspace=at.id), at.store.epochs[at.id]
+    await index_a_note_of(run, at)
+    await index_a_note_of(run, other)
+    chunks = await real.changed_chunks(**asked, since=began)
+    bags = await real.changed_bags(workspace=at.id, since=began)
+    if not began:  # nobody remembers what never was
+        return
+    expected = await at.store.changed_chunks(**asked, since=model_began)
+    run.same(told_delta(chunks, told_chunks), told_delta(expected, told_chunks))
+    expected_bags = await at.store.changed_bags(workspace=at.id, since=model_began)
+    run.same(told_delta(bags, told_bags), told_delta(expected_bags, told_bags))
+    epoch = await real.epoch(workspace=at.id)
+    run.same((chunks and chunks.epoch, bags and bags.epoch), (epoch, epoch))
 
 
 @covers("PgChunkStore.risks", weight=4)

@@ -19,6 +19,7 @@ MEANWHILE = "UPDATE index_models SET changed_at = changed_at - interval '61 seco
     "PgReindexer.switch",
     "PgReindexer.finish",
     "PgReindexer.sweep",
+    "PlainVectors.drop_stale",
     "PgChunkStore.models",
     weight=3,
 )

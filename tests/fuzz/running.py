@@ -43,6 +43,11 @@ async def running(
                 yield Run(build, world, http, key, served)
 
 
+def is_protocol(one: type[Any]) -> bool:
+    """A seam says what stores do, and does nothing itself."""
+    return bool(getattr(one, "_is_protocol", False))
+
+
 def stores() -> dict[str, type[Any]]:
     """Every class that stands before a table, a cache, Redis or PazPaz with rows of practices."""
     first = (LexicalIndex, People, Finder, Principals)
@@ -68,5 +73,6 @@ def stores() -> dict[str, type[Any]]:
         for name, one in vars(import_module(f"service.adapters.{module.name}")).items():
             if inspect.isclass(one) and one.__module__.endswith(f"adapters.{module.name}"):
                 found[name] = one
+    found = {name: one for name, one in found.items() if not is_protocol(one)}
     del found["RememberingEmbedder"]  # asks QueryVectors, which is here, for a model, which is not
     return found

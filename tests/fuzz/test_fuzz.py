@@ -103,7 +103,10 @@ NO_FILTER = {
         "forwarded",
         "keep_checkpoint",
     },
-    "PgChunkStore": {"workspaces"},
+    "PgChunkStore": {
+        *("workspaces", "search", "is_larger", "chunk_rows", "changed_chunks"),
+        *("chunk_codes", "halves"),
+    },
     "PgEraser": {"reopen", "keep", "receipts", "lift"},
     "PgRestoration": {"recent", "reason", "note_server", "begin", "asked", "state", "finish"},
     "PgKeyRotation": {"refuse_narrow_login", "begin", "finish", "stored"},
@@ -137,7 +140,7 @@ def filtering(calls: Counter[str]) -> Iterator[str]:
     """The methods called that must look only at their own workspace's content."""
     for name in calls:
         store, _, method = name.partition(".")
-        if store.startswith("Pg") and method not in NO_FILTER.get(store, set()):
+        if store.startswith(("Pg", "PlainVectors")) and method not in NO_FILTER.get(store, set()):
             yield name
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Engine, event
 
 from service.adapters.database import CONTENT_TABLES
@@ -74,6 +75,8 @@ class Watch:
     workspaces: frozenset[str]
     sent: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By method: its statements on content, inserts aside, and how many filters each lost."""
+    seen: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By connection of the driver: what its transaction said so far."""
     whole: set[str] = field(default_factory=set)
     """Statements on content that should have lost a filter and lost none, or kept one."""
     wrong: list[str] = field(default_factory=list)
@@ -84,11 +87,23 @@ class Watch:
         """Only looks, and strips where told to, so that no product code knows of it."""
         event.listen(engine, "begin", self._begun)
         event.listen(engine, "before_cursor_execute", self._sending, retval=True)
-        yield
+        with patch.object(asyncpg.Connection, "copy_from_query", self._copying()):
+            yield
         event.remove(engine, "begin", self._begun)
         event.remove(engine, "before_cursor_execute", self._sending)
 
+    def _copying(self) -> Callable[..., Any]:
+        """COPY goes past SQLAlchemy, to the driver."""
+        real = asyncpg.Connection.copy_from_query
+
+        async def copying(driver: Any, query: str, *args: Any, **named: Any) -> Any:
+            self._look(self.seen[id(driver)], query, args)
+            return await real(driver, self._rewritten(query), *args, **named)
+
+        return copying
+
     def _begun(self, connection: Any) -> None:
+        self.seen[id(connection.connection.driver_connection)] = connection.info
         connection.info["whose"] = None
         connection.info["statements"] = 0
 
@@ -96,13 +111,16 @@ class Watch:
         self, connection: Any, _: Any, statement: str, parameters: Any, *__: Any
     ) -> tuple[str, Any]:
         self._look(connection.info, statement, parameters)
+        return self._rewritten(statement), parameters
+
+    def _rewritten(self, statement: str) -> str:
         if not tables_of(statement) & CONTENT or statement.lstrip().startswith("INSERT"):
-            return statement, parameters
+            return statement
         lost, rewritten = self._stripped(statement)
         self.sent[_method.get()][statement] += lost
         if tables_of(statement) & self.strip and (lost == 0 or self._stripped(rewritten)[0]):
             self.whole.add(statement)
-        return rewritten, parameters
+        return rewritten
 
     def _look(self, seen: dict[str, Any], statement: str, parameters: Any) -> None:
         """`set_config` comes first and once, and no content is opened under another workspace's id."""

@@ -166,6 +166,7 @@ async def test_the_receipt_says_what_was_removed_and_holds_offline(house: House)
     assert told["removed"] == {
         "note_catalogue": 3,
         "session_vectors": 3,
+        "vector_codes": 3,
         "bags": 3,
         "index_changes": 3,
         "conversations": 1,
@@ -401,7 +402,7 @@ async def test_a_forged_receipt_erases_nothing(
     assert await restoration.reason() == "receipts_missing"
 
 
-TABLES = ("note_catalogue", "session_vectors", "bags", "tombstones", "erasures")
+TABLES = ("note_catalogue", "session_vectors", "vector_codes", "bags", "tombstones", "erasures")
 
 
 async def _rows_of(owner: Owner) -> Mapping[str, list[str]]:

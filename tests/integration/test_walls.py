@@ -189,7 +189,14 @@ async def test_no_login_of_the_service_has_more_than_it_needs(owner: Owner) -> N
     assert "PUBLIC" not in {grantee for grantee, _, _ in rights}
     api = {(table, right) for grantee, table, right in rights if grantee == "pazpaz_ai_api"}
     assert api >= {("work", "INSERT"), ("session_vectors", "SELECT"), ("turns", "DELETE")}
-    index = {"session_vectors", "bags", "note_catalogue", "index_epoch", "workspace_keys"}
+    index = {
+        "session_vectors",
+        "vector_codes",
+        "bags",
+        "note_catalogue",
+        "index_epoch",
+        "workspace_keys",
+    }
     for table in (*index, "work", "tombstones", "event_ids"):
         assert (table, "DELETE") not in api
     assert {right for table, right in api if table in index - {"workspace_keys"}} == {"SELECT"}
