@@ -57,6 +57,7 @@ from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
 from service.models import Models, open_models
 from service.ports import NO_VEILS, CallContexts, Standing
+from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -101,6 +102,7 @@ class Container:
     receipts: ReceiptFolder
     restoration: PgRestoration
     lexical: LexicalIndex
+    dense: DenseIndex
     people: People
     veils: NameVeils
     conversations: PgConversations
@@ -132,6 +134,7 @@ class Container:
             spare=LocalReranker(),
             lexical=self.lexical,
             people=self.people,
+            dense=self.dense,
         )
 
     @cached_property
@@ -263,6 +266,8 @@ async def open_container(
         table = PlainVectors(database)
         store = PgChunkStore(database, keys, table)
         lexical = LexicalIndex(store)
+        dense = _dense(settings, store)
+        stack.push_async_callback(dense.aclose)
         people = People(store)
         veils = NameVeils(store, keys)
         receipts = _receipts(settings)
@@ -271,6 +276,7 @@ async def open_container(
             """What this process remembers, when something of a workspace is erased anywhere."""
             keys.drop(workspace)
             lexical.drop(workspace)
+            dense.drop(workspace)
             people.drop(workspace)
             veils.drop(workspace)
             forget_words()
@@ -284,6 +290,7 @@ async def open_container(
             signing_keys=signing_keys,
             store=store,
             lexical=lexical,
+            dense=dense,
             people=people,
             veils=veils,
             eraser=PgEraser(database, keys, lambda: signing_keys.at(now())),
@@ -321,6 +328,14 @@ async def open_container(
             vectors=vectors,
             models=models,
         )
+
+
+def _dense(settings: Settings, store: PgChunkStore) -> DenseIndex:
+    return DenseIndex(
+        store,
+        max_bytes=settings.hot_vectors_mb * 2**20,
+        resident=settings.hot_rows == "resident",
+    )
 
 
 def _receipts(settings: Settings) -> ReceiptFolder:

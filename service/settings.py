@@ -182,6 +182,10 @@ class Settings(BaseSettings):
     """Where a worker serves its own /metrics, if set."""
     request_timeout_seconds: float = Field(default=10.0, gt=0)
     lease_seconds: float = Field(default=60.0, gt=0)
+    hot_vectors_mb: int = Field(default=512, ge=1)
+    """What a process may hold of workspaces' vectors in memory, in MiB; whoever asked longest ago makes room."""
+    hot_rows: Literal["resident", "fetched"] = "resident"
+    """Whether float16 vectors stay beside their codes (3.2 KB a vector) or are fetched for each question (1.2 KB)."""
 
     @property
     def daily_budget(self) -> int | None:

@@ -37,6 +37,7 @@ from service.language.chunking import chunk_note
 from service.language.detect import language_of
 from service.language.features import digest64
 from service.ports import CallContext, Embedders, IndexedNote, Space, Vector, WorkspaceKeys
+from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import DENSE_LIMIT, LEXICAL_LIMIT, Finder
@@ -141,7 +142,8 @@ class Filled:
     def finder(self, models: Metered, lexical: LexicalIndex) -> Finder:
         embedders = Embedders(models.model, {models.model: models})
         source, store = NotesAtHand(self.notes), self.house.store
-        return Finder(store, source, embedders, models, models, lexical, People(store))
+        people, dense = People(store), DenseIndex(store)
+        return Finder(store, source, embedders, models, models, lexical, people, dense)
 
 
 async def run_bench(*, sizes: Sequence[int], questions: int, save: Path | None) -> None:

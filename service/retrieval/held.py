@@ -27,8 +27,61 @@ class Held(Protocol):
 T = TypeVar("T", bound=Held)
 
 
-class EpochCache(Generic[T]):
-    """Opens on first use and keeps within bounds, least recently used out first.
+class Memory(Generic[T]):
+    """Keeps what was opened within bounds, least recently used out first."""
+
+    def __init__(self, *, max_workspaces: int, max_bytes: int) -> None:
+        self._max_workspaces = max_workspaces
+        self._max_bytes = max_bytes
+        self._open: OrderedDict[WorkspaceId, T] = OrderedDict()
+        # A lock lives only as long as somebody waits at it.
+        self._building: WeakValueDictionary[WorkspaceId, asyncio.Lock] = WeakValueDictionary()
+
+    def at(self, workspace: WorkspaceId, epoch: int) -> T | None:
+        """What is open of it, if that is of this very epoch."""
+        held = self._open.get(workspace)
+        if held is None or held.epoch != epoch:
+            return None
+        self._open.move_to_end(workspace)
+        return held
+
+    def stale(self, workspace: WorkspaceId) -> T | None:
+        """What is open of it, of whatever epoch, for a builder that can go on from there."""
+        return self._open.get(workspace)
+
+    async def renew(
+        self, workspace: WorkspaceId, build: Callable[[T | None], Awaitable[T | None]]
+    ) -> T | None:
+        """What is made of what is open, by one task at a time; kept unless it is dropped meanwhile.
+
+        None forgets what was open.
+        """
+        lock = self._building.setdefault(workspace, asyncio.Lock())
+        async with lock:
+            made = await build(self._open.get(workspace))
+            if self._building.get(workspace) is lock:  # nobody dropped it meanwhile
+                self._keep(workspace, made)
+            return made
+
+    def drop(self, workspace: WorkspaceId) -> None:
+        """Forgets what is open of it, as when something of it is erased; what is being built is not kept."""
+        self._open.pop(workspace, None)
+        self._building.pop(workspace, None)
+
+    def _keep(self, workspace: WorkspaceId, made: T | None) -> None:
+        self._open.pop(workspace, None)
+        if made is not None:
+            self._open[workspace] = made
+        while self._open and not self._fits():
+            self._open.popitem(last=False)
+
+    def _fits(self) -> bool:
+        held = sum(one.nbytes for one in self._open.values())
+        return len(self._open) <= self._max_workspaces and held <= self._max_bytes
+
+
+class EpochCache(Memory[T]):
+    """Opens on first use.
 
     Every look asks the store for the workspace's epoch: a note changed or forgotten by a committed transaction is
     never served from memory.
@@ -42,13 +95,9 @@ class EpochCache(Generic[T]):
         max_workspaces: int,
         max_bytes: int,
     ) -> None:
+        super().__init__(max_workspaces=max_workspaces, max_bytes=max_bytes)
         self._store = store
         self._build = build
-        self._max_workspaces = max_workspaces
-        self._max_bytes = max_bytes
-        self._open: OrderedDict[WorkspaceId, T] = OrderedDict()
-        # A lock lives only as long as somebody waits at it.
-        self._building: WeakValueDictionary[WorkspaceId, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, workspace: WorkspaceId, *, epoch: int | None = None) -> T:
         """As of the workspace's present epoch, which is asked for unless the caller just did; one task builds while
@@ -60,36 +109,13 @@ class EpochCache(Generic[T]):
         async with lock:
             return await self._current(workspace) or await self._make(workspace, lock)
 
-    def stale(self, workspace: WorkspaceId) -> T | None:
-        """What is open of it, of whatever epoch, for a builder that can go on from there."""
-        return self._open.get(workspace)
-
-    def drop(self, workspace: WorkspaceId) -> None:
-        """Forgets what is open of it, as when something of it is erased; what is being built is not kept."""
-        self._open.pop(workspace, None)
-        self._building.pop(workspace, None)
-
     async def _current(self, workspace: WorkspaceId, epoch: int | None = None) -> T | None:
         if epoch is None:
             epoch = await self._store.epoch(workspace=workspace)
-        held = self._open.get(workspace)
-        if held is None or held.epoch != epoch:
-            return None
-        self._open.move_to_end(workspace)
-        return held
+        return self.at(workspace, epoch)
 
     async def _make(self, workspace: WorkspaceId, lock: asyncio.Lock) -> T:
         made = await self._build(workspace)
         if self._building.get(workspace) is lock:  # nobody dropped it meanwhile
             self._keep(workspace, made)
         return made
-
-    def _keep(self, workspace: WorkspaceId, made: T) -> None:
-        self._open.pop(workspace, None)
-        self._open[workspace] = made
-        while self._open and not self._fits():
-            self._open.popitem(last=False)
-
-    def _fits(self) -> bool:
-        held = sum(one.nbytes for one in self._open.values())
-        return len(self._open) <= self._max_workspaces and held <= self._max_bytes

@@ -23,6 +23,7 @@ from service.ports import (
     Vector,
 )
 from service.retrieval.crossing import OTHER
+from service.retrieval.dense import DenseIndex
 from service.retrieval.fusion import best_per_note, dense_share, fuse
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.passages import Read, passages_of
@@ -110,6 +111,7 @@ class Finder:
     """Judges where the reranker is away; it calls nobody."""
     lexical: LexicalIndex
     people: People
+    dense: DenseIndex
 
     async def scope(self, question: Question, *, context: CallContext) -> Within:
         """What a question is confined to: its client or the one it names, its time. Raises Unavailable."""
@@ -243,12 +245,13 @@ class Finder:
         models = index.state.models
         if vector is None or models is None:
             return []
-        hits = await self.store.search(
+        hits = await self.dense.search(
             vector,
             workspace=index.workspace,
             model=models.active,
             within=look.within,
             limit=DENSE_LIMIT,
+            epoch=index.state.epoch,
         )
         return best_per_note(hits)
 

@@ -97,6 +97,7 @@ def _with_small_index(container: Container) -> None:
         spare=container.models.reranker,
         lexical=LexicalIndex(container.store, max_workspaces=3, max_bytes=200_000),
         people=container.people,
+        dense=container.dense,
     )
 
 

@@ -19,6 +19,7 @@ from service.ports import (
     Reranker,
     Space,
 )
+from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -75,11 +76,14 @@ class SmallPractice:
     async def ask(self, text: str, language: Language, client: Client | None = None) -> Answer:
         """Of the client, or of the whole practice."""
         lexical, people = LexicalIndex(self.store), People(self.store)
+        dense = DenseIndex(self.store)
         models, spare = embedders_of(self.embedder), LocalReranker()
         context = ChatContext(
             principal=Principal(USER, WORKSPACE, "owner"),
             store=self.store,
-            finder=Finder(self.store, self.source, models, self.reranker, spare, lexical, people),
+            finder=Finder(
+                self.store, self.source, models, self.reranker, spare, lexical, people, dense
+            ),
             model=self.chat,
             spare=ExtractiveModel(),
             reader=Reader(self.store, self.source, self.keys, lexical, people),

@@ -21,6 +21,7 @@ from service.domain.notes import ManifestItem, Note
 from service.domain.scope import ANYWHERE, Within
 from service.ingestion.indexing import Indexer
 from service.ports import DIMENSION, CallContext, IndexModels, Vector
+from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import Finder
@@ -106,6 +107,7 @@ class Practice:
             spare=LocalReranker(),
             lexical=LexicalIndex(self.store),
             people=People(self.store),
+            dense=DenseIndex(self.store),
         )
         self.notes = [self.note(number) for number in range(NOTES)]
 

@@ -26,7 +26,13 @@ KNOWN = {
     "adapters/standing.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
     "ports.py:older": "by workspace: one's earlier keys · its living epochs · the key store's memory they are in",
     "api/bulkhead.py:_inside": "by workspace; counts only · questions under way · their end",
-    "retrieval/held.py:_open": "by workspace: bags, names · 64; 256, 32, 64 MiB · another epoch; drop() on erasure",
+    "retrieval/held.py:_open": "by workspace: bags, names, vectors · 64, 1,000; 256, 32, 64, 512 MiB · another epoch; "
+    "drop() on erasure",
+    "retrieval/dense.py:_loading": "by workspace; tasks only · who is asked about · their end; drop() on erasure",
+    "retrieval/dense.py:_too_large": "ids of workspaces · those with more vectors than fit · drop() on erasure",
+    "vectors/columns.py:clients": "by workspace, in held.py's memory · its clients' ids · as there",
+    "vectors/columns.py:number": "as there",
+    "vectors/columns.py:fields": "by workspace, in held.py's memory · names of fields · as there",
     "language/client_names.py:_rules": "by workspace, in held.py's memory · its clients' names · as there",
     "language/client_names.py:_beside": "by workspace, in held.py's memory · its clients' names · as there",
     "language/spellings.py:_by_sound": "by workspace, in held.py's memory · its clients' names · as there",
@@ -84,7 +90,9 @@ def _memories() -> Iterator[str]:
 
 def _grows(node: ast.AnnAssign) -> bool:
     on_self = isinstance(node.target, ast.Attribute)
-    made = node.value is not None and ast.unparse(node.value).startswith("field(")
+    made = node.value is not None and ast.unparse(node.value).startswith(
+        ("field(", "dataclasses.field(")
+    )
     return on_self or made
 
 

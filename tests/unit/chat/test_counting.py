@@ -14,6 +14,7 @@ from service.domain.answers import Question
 from service.domain.identity import ClientId, Principal
 from service.domain.progress import Line
 from service.ports import Embedders, IndexedNote, Space
+from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -88,7 +89,16 @@ class Practice:
         return ChatContext(
             principal=Principal(USER, WORKSPACE, "owner"),
             store=self.store,
-            finder=Finder(self.store, self.source, models, reranker, reranker, lexical, people),
+            finder=Finder(
+                self.store,
+                self.source,
+                models,
+                reranker,
+                reranker,
+                lexical,
+                people,
+                DenseIndex(self.store),
+            ),
             model=SimpleNamespace(model="scripted-1"),
             spare=SimpleNamespace(model="scripted-2"),
             reader=Reader(self.store, self.source, self.keys, lexical, people),

@@ -11,6 +11,7 @@ from service.domain.notes import Note
 from service.language.text import tokens
 from service.ports import DIMENSION, CallContext
 from service.retrieval.crossing import topic_crosses
+from service.retrieval.dense import DenseIndex
 from service.retrieval.enough import judge
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -70,6 +71,7 @@ async def find(question: Question, *notes: Note, embedder=None, reranker=None) -
         LocalReranker(),
         LexicalIndex(store),
         People(store),
+        DenseIndex(store),
     )
     context = await contexts_of(keys).of(workspace=WORKSPACE)
     return await finder.find(question, context=context, actor=None, trail=Trail())

@@ -14,6 +14,7 @@ from service.domain.scope import Period, Place, Within
 from service.errors import ModelUnavailable, NoConsent
 from service.language.chunking import LIMIT
 from service.ports import IndexedNote, IndexModels, Space
+from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import PULL_LIMIT, Arms, Finder
@@ -55,6 +56,7 @@ class Practice:
             LocalReranker(),
             LexicalIndex(self.store),
             People(self.store),
+            DenseIndex(self.store),
         )
 
     async def keep(self, *notes, model=LocalEmbedder.model):

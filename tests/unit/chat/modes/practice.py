@@ -13,6 +13,7 @@ from service.domain.identity import ClientId, Principal
 from service.domain.notes import Note
 from service.language.detect import language_of
 from service.ports import IndexedNote, Space
+from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -79,6 +80,7 @@ class Practice:
                 LocalReranker(),
                 lexical,
                 people,
+                DenseIndex(self.store),
             ),
             model=self.model,
             spare=ExtractiveModel(),
