@@ -17,11 +17,11 @@ Column = NDArray[Any] | bytes
 
 def encoded(count: int, columns: Mapping[str, Column]) -> bytes:
     """`count` rows, without COPY's beginning and end."""
-    parts: list[tuple[str, Any]] = [("fields", ">i2")]
+    parts: list[tuple[str, Any]] = [("columns of a row", ">i2")]
     for name, column in columns.items():
         parts += [(f"{name} width", ">i4"), (name, f"V{_width(column)}")]
     rows = np.zeros(count, np.dtype(parts))
-    rows["fields"] = len(columns)
+    rows["columns of a row"] = len(columns)
     for name, column in columns.items():
         rows[f"{name} width"] = _width(column)
         rows[name] = np.void(column) if isinstance(column, bytes) else _as_bytes(column)

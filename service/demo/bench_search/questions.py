@@ -87,6 +87,14 @@ class Class:
     """The same questions, each about one client and some days."""
 
     @property
+    def is_designated(self) -> bool:
+        """All of one practice that was asked for by its size."""
+        return (
+            all(question.tenant.is_designated for question in self.questions)
+            and len(self.tenants) == 1
+        )
+
+    @property
     def tenants(self) -> Sequence[Tenant]:
         return list(
             {question.tenant.number: question.tenant for question in self.questions}.values()

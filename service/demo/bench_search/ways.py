@@ -69,6 +69,11 @@ class Cell:
     def recall(self) -> float | None:
         return float(np.mean(self.recalls)) if self.recalls else None
 
+    @property
+    def spent(self) -> float:
+        """CPU of this process, in milliseconds a question."""
+        return float(np.mean(self.cpu)) * 1000
+
     def figures(self) -> Mapping[str, Any]:
         """Milliseconds."""
         times = {"": self.at, "net_": self.net_at}
@@ -79,7 +84,7 @@ class Cell:
                 for share in (0.5, 0.95)
             },
             "epoch_p50": round(quantile(self.apart, 0.5), 4),
-            "cpu": round(float(np.mean(self.cpu)) * 1000, 4),
+            "cpu": round(self.spent, 4),
             "recall": self.recall,
             "short": self.short,
             "answers": len(self.wall),
