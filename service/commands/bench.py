@@ -110,7 +110,6 @@ def search(
         str, typer.Option(help="Vectors of one more practice each, with commas between.")
     ] = VECTORS,
     questions: Annotated[int, typer.Option(min=2, help="Of each group of practices.")] = 60,
-    sealed: Annotated[bool, typer.Option(help="Sealed blocks of vectors as well.")] = True,
     keep: Annotated[
         Path | None, typer.Option(file_okay=False, help="Keeps the server's data for the next run.")
     ] = None,
@@ -129,7 +128,7 @@ def search(
     configure_logs("error")
     counts = _counts(sizes, "--sizes")
     mix = Mix(tenants, [size for size in counts if size <= MOST_KEPT])
-    plan = Plan(mix, questions, max(counts), sealed, keep)
+    plan = Plan(mix, questions, max(counts), keep)
     interruptible(run_bench(plan, save=json, plot=plot))
 
 

@@ -31,7 +31,7 @@ async def test_the_bench_asks_all_ways_and_says_what_they_cost(
     monkeypatch.setenv("DATABASE_URL", stage.servers.admin_url)
     monkeypatch.setattr(growth, "EACH", 3)
     figures, picture = tmp_path / "figures.json", tmp_path / "curves.png"
-    plan = Plan(MIX, questions=3, largest=1000, is_sealed=True, keep=None)
+    plan = Plan(MIX, questions=3, largest=1000, keep=None)
     await run_bench(plan, save=figures, plot=picture)
 
     said = _read(figures)

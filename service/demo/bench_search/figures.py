@@ -9,7 +9,7 @@ from service.demo.bench_search.ways import Cell
 
 PLANNER = "baseline, planner's choice"
 RESIDENT, FETCHED = "ours, hot, rows resident", "ours, hot, rows fetched"
-COLD, SEALED = "ours, cold: exact SQL", "ours, cold: sealed, exact"
+COLD = "ours, cold: exact SQL"
 LIMIT = "limit: int8 codes read once"
 FIRST_WIDTH, WIDTH = 30, 24
 LARGE = 5000

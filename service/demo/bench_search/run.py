@@ -12,7 +12,7 @@ import typer
 
 from service.commands.progress import progress
 from service.demo.bench_search import baseline, costs, ours
-from service.demo.bench_search.figures import COLD, FETCHED, RESIDENT, SEALED, Key, Results, lines
+from service.demo.bench_search.figures import COLD, FETCHED, RESIDENT, Key, Results, lines
 from service.demo.bench_search.growth import growth
 from service.demo.bench_search.kept import Made, Places, open_places, plain
 from service.demo.bench_search.machine import Limit, Scrub, bandwidth
@@ -37,7 +37,6 @@ class Plan:
     """Of each group, whole; a third of them deep, half of them narrowed."""
     largest: int
     """Rows of the growth curve's last point."""
-    is_sealed: bool
     keep: Path | None
 
     def fingerprints(self) -> tuple[str, str]:
@@ -70,8 +69,7 @@ class Bench:
 
     async def _all_ways(self, group: Class, number: int) -> None:
         whole, narrowed = group.questions[number], group.narrowed[number]
-        ways = [way for way in self.ways if group.is_designated or way.name != SEALED]
-        for way in reversed(ways) if number % 2 else ways:
+        for way in reversed(self.ways) if number % 2 else self.ways:
             await self._ask(Key(group.name, way.name), way, whole)
             if isinstance(way, Limit):
                 continue
@@ -90,7 +88,7 @@ class Bench:
         with progress("warming up", len(firsts)) as tick:
             for number, question in enumerate(firsts.values()):
                 for way in self.ways:
-                    await way.ask(question, TOP)  # of a practice that is not sealed, nothing
+                    await way.ask(question, TOP)
                 tick(number + 1)
 
 
@@ -128,7 +126,7 @@ async def _opened(plan: Plan, world: World) -> AsyncIterator[Bench]:
         await ours.fill(house, world)
         groups = classes(world, plan.questions)
         asked = await stack.enter_async_context(baseline.open_ways(places.baseline))
-        ways = [*asked, *await _ours(house, groups, plan), Limit.up_to(_largest(groups))]
+        ways = [*asked, *await _ours(house, groups), Limit.up_to(_largest(groups))]
         yield Bench(world, house, places, groups, ways)
 
 
@@ -136,7 +134,7 @@ def _largest(groups: Sequence[Class]) -> int:
     return max(tenant.size for group in groups for tenant in group.tenants)
 
 
-async def _ours(house: House, groups: Sequence[Class], plan: Plan) -> list[Way]:
+async def _ours(house: House, groups: Sequence[Class]) -> list[Way]:
     numbers = Numbers()
     hot = [
         Hot(name, house.store, DenseIndex(house.store, max_bytes=ROOM, resident=resident), numbers)
@@ -145,8 +143,8 @@ async def _ours(house: House, groups: Sequence[Class], plan: Plan) -> list[Way]:
     tenants = {one.number: one for group in groups for one in group.tenants}
     for way in hot:
         await _load(way, list(tenants.values()))
-    cold: list[Way] = [Cold(COLD, house.store, numbers)]
-    return [*hot, *cold]
+
+    return [*hot, Cold(COLD, house.store, numbers)]
 
 
 async def _load(way: Hot, tenants: Sequence[Tenant]) -> None:
