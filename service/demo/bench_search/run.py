@@ -143,7 +143,6 @@ async def _ours(house: House, groups: Sequence[Class]) -> list[Way]:
     tenants = {one.number: one for group in groups for one in group.tenants}
     for way in hot:
         await _load(way, list(tenants.values()))
-
     return [*hot, Cold(COLD, house.store, numbers)]
 
 
