@@ -550,6 +550,15 @@ class ChunkStore(Protocol):
         """
         ...
 
+    async def changed_clients(
+        self, *, workspace: WorkspaceId, since: int
+    ) -> tuple[int, frozenset[ClientId]] | None:
+        """The epoch now, and of whom everything may have changed after `since`; None where that is not known any more.
+
+        Whoever is not among them is called as before: only a client's own change changes a name.
+        """
+        ...
+
     async def risks(
         self, *, workspace: WorkspaceId, clients: Collection[ClientId]
     ) -> Sequence[RiskNote]:

@@ -685,6 +685,12 @@ class InMemoryChunkStore:
         held = (i.note.ref for i in self._of(workspace))
         return self.epochs[workspace], [self.names[ref] for ref in held if ref in self.names]
 
+    async def changed_clients(
+        self, *, workspace: WorkspaceId, since: int
+    ) -> tuple[int, frozenset[ClientId]] | None:
+        delta = self._delta(workspace, since, lambda _: None)
+        return (delta.epoch, delta.clients) if delta else None
+
     async def risks(
         self, *, workspace: WorkspaceId, clients: Collection[ClientId]
     ) -> Sequence[RiskNote]:

@@ -22,13 +22,20 @@ CREATE TABLE index_changes (
 CODES = """
 CREATE TABLE vector_codes (
   workspace_id uuid NOT NULL, model text NOT NULL, entity text NOT NULL, entity_id uuid NOT NULL,
-  fields text[] NOT NULL, codes bytea NOT NULL,
+  fields text NOT NULL, codes bytea NOT NULL,
   PRIMARY KEY (workspace_id, entity, entity_id, model),
   FOREIGN KEY (workspace_id, entity, entity_id) REFERENCES note_catalogue ON DELETE CASCADE);
 -- Noise does not compress, and to try costs more than to write.
 ALTER TABLE vector_codes ALTER COLUMN codes SET STORAGE EXTERNAL;
 ALTER TABLE session_vectors ADD COLUMN coded boolean NOT NULL DEFAULT false;
 CREATE INDEX session_vectors_uncoded ON session_vectors (workspace_id, model) WHERE NOT coded;
+"""
+
+# What a search covers is counted with each answer: by this index alone 20 ms over 25,000 notes, by their rows, which
+# carry digests and sealed columns, 110.
+COVERAGE = """
+CREATE INDEX note_catalogue_coverage ON note_catalogue (workspace_id, entity)
+  INCLUDE (client_id, entity_id, day, state, is_searched);
 """
 
 CONTENT_TABLES = ("index_changes", "vector_codes")
@@ -44,7 +51,7 @@ def _statements(script: str) -> list[str]:
 
 
 def upgrade() -> None:
-    for script in (CHANGES, CODES):
+    for script in (CHANGES, CODES, COVERAGE):
         for statement in _statements(script):
             op.execute(statement)
     for table in CONTENT_TABLES:

@@ -275,6 +275,13 @@ class PgChunkStore:
             rows = (await connection.execute(_named(keys.workspace))).all()
         return epoch, [names_in(row, keys) for row in rows]
 
+    async def changed_clients(
+        self, *, workspace: WorkspaceId, since: int
+    ) -> tuple[int, frozenset[ClientId]] | None:
+        async with self.database.tenant_tx(workspace) as connection:
+            touched = await touched_since(connection, workspace, since)
+        return (touched.epoch, touched.clients) if touched else None
+
     async def risks(
         self, *, workspace: WorkspaceId, clients: Collection[ClientId]
     ) -> Sequence[RiskNote]:

@@ -99,7 +99,7 @@ vector_codes = _table(
     model=Text,
     entity=Text,
     entity_id=Uuid,
-    fields=ARRAY(Text),
+    fields=Text,
     codes=LargeBinary,
 )
 bags = _table(

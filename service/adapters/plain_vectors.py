@@ -1,6 +1,5 @@
 """Vectors as pgvector's columns, and their one-bit codes beside them."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.copied_vectors import copied_rows
+from service.adapters.copied_vectors import copied_codes, copied_rows
 from service.adapters.database import Database, session_vectors, vector_codes
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.halfvec import from_wire, to_wire
@@ -20,11 +19,11 @@ from service.adapters.scoped import inside
 from service.adapters.sealed_rows import ref_of
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import Entity, NoteRef
+from service.domain.notes import Entity
 from service.domain.scope import Within
 from service.ports import DIMENSION, ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
-from service.vectors.packed import RECORD, packed
-from service.vectors.rows import ChunkCodes, ChunkRows, Placed, placed
+from service.vectors.packed import packed
+from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
 Places = list[tuple[str, int]]
 Half = NDArray[np.float16]
@@ -104,9 +103,7 @@ class PlainVectors:
             epoch = await epoch_of(connection, workspace)
             if await connection.scalar(select(uncoded)):
                 return None
-            named = {"workspace": workspace, "model": model}
-            row = (await connection.execute(_CODES, named)).one()
-        return epoch, await asyncio.to_thread(_opened, row, workspace)
+            return epoch, await copied_codes(connection, workspace, model)
 
     async def halves(
         self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
@@ -178,7 +175,7 @@ WITH gone AS (
   DELETE FROM vector_codes WHERE vector_codes.workspace_id = :workspace AND entity = :entity AND entity_id = :id
     AND NOT model = ANY(CAST(:models AS text[])))
 INSERT INTO vector_codes (workspace_id, model, entity, entity_id, fields, codes)
-SELECT :workspace, model, :entity, :id, string_to_array(fields, ','), codes
+SELECT :workspace, model, :entity, :id, fields, codes
 FROM unnest(CAST(:models AS text[]), CAST(:fields AS text[]), CAST(:codes AS bytea[])) AS new (model, fields, codes)
 ON CONFLICT (workspace_id, entity, entity_id, model) DO UPDATE SET fields = EXCLUDED.fields, codes = EXCLUDED.codes
 """)
@@ -213,54 +210,9 @@ def _coded(indexed: IndexedNote, stands: Sequence[Row[Any]]) -> dict[str, Any]:
     rows = {one: packed(places[one], np.array(halves[one])) for one in places}
     return {
         "models": list(rows),
-        "fields": [",".join(fields) for fields, _ in rows.values()],
+        "fields": [fields for fields, _ in rows.values()],
         "codes": [codes for _, codes in rows.values()],
     }
-
-
-# A workspace in one row: asyncpg opens 25,000 rows in 80 ms, and one with four long columns in 15.
-_CODES = text("""
-SELECT array_agg(entity) AS entities, array_agg(entity_id) AS ids, array_agg(client_id) AS clients,
-  array_agg(day) AS days, array_agg(array_to_string(fields, ',')) AS fields,
-  array_agg(length(codes)) AS lengths, string_agg(codes, '') AS codes
-FROM vector_codes JOIN note_catalogue USING (workspace_id, entity, entity_id)
-WHERE vector_codes.workspace_id = :workspace AND note_catalogue.workspace_id = :workspace AND model = :model
-""")
-
-
-def _opened(row: Row[Any], workspace: WorkspaceId) -> ChunkCodes:
-    records = np.frombuffer(row.codes or b"", RECORD)
-    chunks = np.array(row.lengths or (), np.int64) // RECORD.itemsize
-    note = np.repeat(np.arange(len(chunks), dtype=np.int32), chunks)
-    fields, field = _named(row.fields or (), note, records["field"])
-    where = Placed(
-        notes=[
-            NoteRef(workspace, entity, id)
-            for entity, id in zip(row.entities or (), row.ids or (), strict=True)
-        ],
-        clients=row.clients or (),
-        days=row.days or (),
-        fields=fields,
-        note=note,
-        field=field,
-        ordinal=records["ordinal"].astype(np.uint16),
-    )
-    signs, corrections = records["signs"], records["correction"]
-    return ChunkCodes(where, np.ascontiguousarray(signs), corrections.astype(np.float32))
-
-
-def _named(
-    headers: Sequence[str], note: NDArray[np.int32], own: NDArray[np.uint8]
-) -> tuple[list[str], NDArray[np.uint8]]:
-    """All names of fields, and each chunk's place in them, from its place in its own row's names."""
-    kinds = {header: number for number, header in enumerate(dict.fromkeys(headers))}
-    fields = list(dict.fromkeys(name for header in kinds for name in header.split(",")))
-    table = np.zeros((len(kinds), 256), np.uint8)
-    for header, number in kinds.items():
-        for place, name in enumerate(header.split(",")):
-            table[number, place] = fields.index(name)
-    kind = np.array([kinds[header] for header in headers], np.int32)
-    return fields, table[kind[note], own]
 
 
 # Each place is looked up by the table's unique key; what has no row is missing.

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import chain, combinations, groupby
 from typing import Literal
@@ -105,6 +106,12 @@ class Register:
         self._wholes = _register(chain.from_iterable(map(_wholes_of, people)))
         self._parts = _register(chain.from_iterable(map(_parts_of, people)))
 
+    def at(self, epoch: int) -> "Register":
+        """The same names at a later epoch."""
+        later = copy(self)
+        later.epoch = epoch
+        return later
+
     def named(self, text: str) -> Named:
         """Whom a text names."""
         read = said(text)
@@ -143,8 +150,20 @@ class People:
         return await self._held.get(workspace, epoch=epoch)
 
     async def _build(self, workspace: WorkspaceId) -> Register:
+        if (stale := self._held.stale(workspace)) and (
+            same := await self._gone_on(stale, workspace)
+        ):
+            return same
         epoch, people = await self._store.people(workspace=workspace)
         return await asyncio.to_thread(Register, people, epoch=epoch)
+
+    async def _gone_on(self, stale: Register, workspace: WorkspaceId) -> Register | None:
+        """The same names, where only notes changed: a register of 4,000 clients takes 80 ms to make."""
+        changed = await self._store.changed_clients(workspace=workspace, since=stale.epoch)
+        if changed is None:
+            return None
+        epoch, clients = changed
+        return None if clients else stale.at(epoch)
 
 
 def _register(names: Iterable[tuple[Words, _Bearer]]) -> Names:

@@ -356,6 +356,7 @@ async def read_vectors(run: Run) -> None:
 
 @covers(
     *("PgChunkStore.changed_chunks", "PgChunkStore.changed_bags", "PlainVectors.changed"),
+    "PgChunkStore.changed_clients",
     weight=6,
 )
 async def follow_a_change(run: Run) -> None:
@@ -374,6 +375,10 @@ async def follow_a_change(run: Run) -> None:
     run.same(told_delta(chunks, told_chunks), told_delta(expected, told_chunks))
     expected_bags = await at.store.changed_bags(workspace=at.id, since=model_began)
     run.same(told_delta(bags, told_bags), told_delta(expected_bags, told_bags))
+    run.same(
+        await real.changed_clients(workspace=at.id, since=began),
+        chunks and (chunks.epoch, chunks.clients),
+    )
     epoch = await real.epoch(workspace=at.id)
     run.same((chunks and chunks.epoch, bags and bags.epoch), (epoch, epoch))
 

@@ -12,7 +12,15 @@ from service.language.naming import PREFIXES
 from service.language.text import normalise
 from service.ports import IndexedNote, Space
 from service.retrieval.people import Named, People, Register, named
-from tests.fakes import CLIENT, OTHER_WORKSPACE, WORKSPACE, InMemoryChunkStore, a_bag, a_client
+from tests.fakes import (
+    CLIENT,
+    OTHER_WORKSPACE,
+    WORKSPACE,
+    InMemoryChunkStore,
+    a_bag,
+    a_client,
+    a_note,
+)
 
 
 def found(text, *names):
@@ -277,6 +285,30 @@ async def test_names_are_read_once_an_epoch():
     await put(store, a_client(name=("Dina", "Levi")))
     assert await people.named("Dana", workspace=WORKSPACE) == Named()
     assert await people.named("Dina", workspace=WORKSPACE) == sure
+
+
+async def test_a_note_changed_and_nobodys_name_is_read():
+    """Names go on from epoch to epoch as long as no client is touched; what the log does not tell is read anew."""
+    store = InMemoryChunkStore()
+    await put(store, a_client(name=("Dana", "Levi")))
+    people, sure = People(store), Named(sure=frozenset({CLIENT}))
+    assert await people.named("Dana", workspace=WORKSPACE) == sure
+    for number in range(3):
+        note = a_note(f"text {number}")
+        await store.replace(
+            IndexedNote(note, a_bag(note, key=b"k" * 32), [Space("model", {}, frozenset(), [])])
+        )
+        register = await people.register(workspace=WORKSPACE)
+        assert register.epoch == await store.epoch(workspace=WORKSPACE)
+        assert register.named("Dana") == sure
+    assert store.people_reads == 1
+
+    await put(store, a_client(name=("Dina", "Levi")))
+    assert await people.named("Dana", workspace=WORKSPACE) == Named()
+    assert store.people_reads == 2
+    store.epochs[WORKSPACE] += 1  # of this epoch nothing was logged
+    await people.named("Dina", workspace=WORKSPACE)
+    assert store.people_reads == 3
 
 
 async def test_who_is_archived_is_not_named():
