@@ -8,6 +8,7 @@ import typer
 
 BACKLOGS = (500, 2000, 8000)
 SIZES = "400,4000,20000"
+VECTORS = "1000,10000,100000"
 CONCURRENCY = "1,5,10,20,50"
 app = typer.Typer(help="Measures what a part costs.")
 
@@ -91,7 +92,7 @@ def ingest(
 
 
 @app.command()
-def search(
+def question(
     sizes: Annotated[
         str, typer.Option(help="Notes of each workspace, with commas between.")
     ] = SIZES,
@@ -100,7 +101,7 @@ def search(
 ) -> None:
     """What a question costs as a workspace grows, from query to ranked sessions, stage by stage."""
     from service.commands.signals import interruptible
-    from service.demo.bench_search import run_bench
+    from service.demo.bench_question import run_bench
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")
@@ -121,6 +122,61 @@ def web(
 
     configure_logs("error")
     interruptible(run_bench(data, rounds=rounds, requests=requests, save=json))
+
+
+@app.command()
+def search(
+    tenants: Annotated[int, typer.Option(min=0, help="Practices of log-normal sizes.")] = 1000,
+    sizes: Annotated[
+        str, typer.Option(help="Vectors of one more practice each, with commas between.")
+    ] = VECTORS,
+    questions: Annotated[int, typer.Option(min=2, help="Of each group of practices.")] = 60,
+    keep: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Keeps the server's data for the next run.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
+    plot: Annotated[Path | None, typer.Option(dir_okay=False, help="Draws them, PNG.")] = None,
+) -> None:
+    """The nearest chunks, ours and as people do it by default, in turn, with every ratio beside its bar.
+
+    Sizes above 200,000 are of the growth curve only, in memory without a database: a million takes 5 GB.
+    """
+    from service.commands.signals import interruptible
+    from service.demo.bench_search.run import MOST_KEPT, Plan, run_bench
+    from service.demo.bench_search.tenants import Mix
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    counts = _counts(sizes, "--sizes")
+    mix = Mix(tenants, [size for size in counts if size <= MOST_KEPT])
+    plan = Plan(mix, questions, max(counts), keep)
+    interruptible(run_bench(plan, save=json, plot=plot))
+
+
+@app.command()
+def cold_start(
+    tenants: Annotated[
+        int | None, typer.Option(min=0, help="Practices beside them; with --keep 1,000, else none.")
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(help="Vectors of each practice, with commas between.")
+    ] = VECTORS,
+    keep: Annotated[
+        Path | None, typer.Option(file_okay=False, help="The folder of `bench search`.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
+    plot: Annotated[Path | None, typer.Option(dir_okay=False, help="Draws them, PNG.")] = None,
+) -> None:
+    """The first answer of a practice that no memory holds, and of a process that has just started."""
+    from service.commands.signals import interruptible
+    from service.demo.bench_search.cold import run_cold
+    from service.demo.bench_search.tenants import Mix
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    others = tenants if tenants is not None else 1000 if keep else 0
+    mix = Mix(others, _counts(sizes, "--sizes"))
+    interruptible(run_cold(mix, keep=keep, save=json, plot=plot))
 
 
 def _counts(text: str, option: str) -> list[int]:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,10 +36,12 @@ POSTGRES_OPTIONS = {
 }
 
 
-def start_postgres(folder: Path, *, durable: bool = False) -> tuple[Child, str]:
+def start_postgres(
+    folder: Path, *, durable: bool = False, options: Mapping[str, str] | None = None
+) -> tuple[Child, str]:
     """Starts (and on first use makes) a cluster in `folder`; returns the process and the superuser's address.
 
-    A durable one waits for the disk as a real server does, for measurements.
+    A durable one waits for the disk as a real server does, for measurements; `options` are of this start only.
     """
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     home = folder / "postgres"
@@ -50,7 +52,7 @@ def start_postgres(folder: Path, *, durable: bool = False) -> tuple[Child, str]:
     password = _initialise(home, binaries, user)
     port = free_port()
     argv: list[str | Path] = [binaries / "postgres", "-D", home / "data", "-p", str(port)]
-    for name, value in (POSTGRES_OPTIONS | ({} if durable else CARELESS)).items():
+    for name, value in _options(durable, options or {}).items():
         argv += ["-c", f"{name}={value}"]
     (folder / "postgres.log").unlink(missing_ok=True)  # `_accepts` reads this start's lines only
     # SIGINT is Postgres's fast shutdown: it does not wait for clients.
@@ -58,6 +60,10 @@ def start_postgres(folder: Path, *, durable: bool = False) -> tuple[Child, str]:
     url = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/postgres"
     _wait_until(child, lambda: _takes_logins(child, port))
     return child, url
+
+
+def _options(durable: bool, more: Mapping[str, str]) -> Mapping[str, str]:
+    return {**POSTGRES_OPTIONS, **({} if durable else CARELESS), **more}
 
 
 def _postgres_binaries() -> Path:
