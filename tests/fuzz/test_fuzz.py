@@ -104,7 +104,15 @@ NO_FILTER = {
         "keep_checkpoint",
     },
     "PgChunkStore": {
-        *("workspaces", "search", "is_larger", "chunk_rows", "changed_chunks"),
+        *(
+            "workspaces",
+            "replace",
+            "digests",
+            "search",
+            "is_larger",
+            "chunk_rows",
+            "changed_chunks",
+        ),
         *("chunk_codes", "halves"),
     },
     "PgEraser": {"reopen", "keep", "receipts", "lift"},
