@@ -145,7 +145,8 @@ async def test_two_workers_never_look_at_the_same_note(both: Both, running: Stag
     """Each note is indexed once by one of them, and both have a part in it."""
     practice = both.practice
     client = await practice.client()
-    await practice.settled()  # a client who is new wakes every session, and each would be wanted twice
+    # A client who is new wakes every session, and each would be wanted twice.
+    await practice.settled()
     rows = [
         {
             "session_id": str(uuid4()),
