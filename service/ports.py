@@ -451,6 +451,13 @@ class ChunkStore(Protocol):
         """
         ...
 
+    async def replace_all(self, notes: "Sequence[tuple[IndexedNote, Lease]]") -> Sequence[bool]:
+        """`replace` of several notes of one workspace in one transaction: what it would say of each, in their order.
+
+        One that says False keeps none of the others; an error writes none of them.
+        """
+        ...
+
     async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
         """Drops what search holds of a note. What conversations quoted stays hidden until the note is restored."""
         ...
@@ -481,6 +488,10 @@ class ChunkStore(Protocol):
 
     async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
         """The digests the index holds for a note, by model and field; empty when it holds none, or only counts it."""
+        ...
+
+    async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
+        """`digests` of several notes of one workspace; some that have none may be missing."""
         ...
 
     async def search(

@@ -1,10 +1,10 @@
 """The background loop: claims work, brings the index in line with the source, until SIGTERM."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 import structlog
 
@@ -20,8 +20,11 @@ from service.ports import Lease, WorkQueue
 from service.telemetry.metrics import INGEST_ERRORS, NOTES_PROCESSED
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 BATCH = 16  # notes of one workspace in one round: one pull, one or two embed calls
+IN_HAND = 3
+"""Rounds at once: one is claimed and pulled while others are embedded and written."""
 IDLE_SECONDS = 0.3
 MAX_PAUSE_SECONDS = 60.0
 MOST_RENEWALS = 60
@@ -62,36 +65,80 @@ class Worker:
     indexer: Indexer
     renew_seconds: float = 20.0
     """How often leases in hand are renewed: a third of what they last, so that one failure costs none."""
+    in_hand: int = IN_HAND
     outage: Outage = field(default_factory=Outage)
     stranded: list[Lease] = field(default_factory=list)
     """Leases in hand when the database went away: given back first, because no note is to blame."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop`; then finishes the round in hand."""
-        while not stop.is_set():
-            busy = await self._round_or_pause()
-            if pause := self.outage.pause(idle=not busy):
-                await _sleep(stop, pause)
+        """Works until `stop`; then finishes the rounds in hand."""
+        async with asyncio.TaskGroup() as rounds:
+            in_hand: set[asyncio.Task[None]] = set()
+            idle = False
+            while not stop.is_set():
+                await self._room(in_hand)
+                if pause := self.outage.pause(idle=idle):
+                    await _sleep(stop, pause)
+                if not stop.is_set():
+                    idle = not await self._begin(rounds, in_hand)
 
-    async def _round_or_pause(self) -> bool:
-        """One round; False when there was nothing to do or the database is away."""
+    async def _room(self, in_hand: set[asyncio.Task[None]]) -> None:
+        """Waits until another round may begin: none beside one that probes in an outage."""
+        while len(in_hand) >= (1 if self.outage.lasting else self.in_hand):
+            await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _begin(self, rounds: asyncio.TaskGroup, in_hand: set[asyncio.Task[None]]) -> bool:
+        """Claims a batch and begins its round; False when nothing was ready or the database is away."""
+        leases = await self._unless_away(self._claim())
+        if not leases:
+            return False
+        if leases[0].attempts > 1:
+            # It failed before, or its worker ended with it: if it kills this one, no other note is in hand to be
+            # taken for the killer.
+            await self._unless_away(self._work(leases, after=in_hand))
+            return True
+        task = rounds.create_task(self._unless_away(self._work(leases)))
+        in_hand.add(task)
+        task.add_done_callback(in_hand.discard)
+        await asyncio.sleep(0)  # it looks before the next is claimed: a stop may be its doing
+        return True
+
+    async def _unless_away(self, working: Awaitable[T]) -> T | None:
+        """What it gives; None, and an outage, where the database is away."""
+        known = self.outage.rounds
         try:
-            return await self.round()
+            return await working
         except StoreUnavailable:
             log.warning("worker.store_away")
         except Exception as exc:  # a worker that ends helps no note; the log has the place
             log.exception("worker.failed", exc_info=exc)
-        self.outage.seen(retry_after=None)
-        return False
+        self._seen(known, retry_after=None)
+        return None
+
+    def _seen(self, known: int, *, retry_after: float | None) -> None:
+        """Rounds that began together meet one outage, and not one each."""
+        if self.outage.rounds == known:
+            self.outage.seen(retry_after=retry_after)
 
     async def round(self) -> bool:
         """Claims and handles one batch; False when nothing was ready. Raises StoreUnavailable only."""
+        leases = await self._claim()
+        if leases:
+            await self._work(leases)
+        return bool(leases)
+
+    async def _claim(self) -> Sequence[Lease]:
         await self._release_stranded()
-        leases = await self.queue.claim(limit=1 if self.outage.lasting else BATCH)
-        if not leases:
-            return False
+        return await self.queue.claim(limit=1 if self.outage.lasting else BATCH)
+
+    async def _work(
+        self, leases: Sequence[Lease], *, after: Collection[asyncio.Task[None]] = ()
+    ) -> None:
+        """Handles a batch, after other rounds have ended."""
         try:
             async with self._held(leases):
+                if after:
+                    await asyncio.wait(after)
                 await self._handle(leases)
         except StoreUnavailable:
             self.stranded.extend(leases)
@@ -99,7 +146,6 @@ class Worker:
         except asyncio.CancelledError:
             await asyncio.shield(self.queue.release(leases))
             raise
-        return True
 
     @asynccontextmanager
     async def _held(self, leases: Sequence[Lease]) -> AsyncIterator[None]:
@@ -121,10 +167,12 @@ class Worker:
 
     async def _release_stranded(self) -> None:
         if self.stranded:
-            await self.queue.release(self.stranded)
-            self.stranded.clear()
+            held = self.stranded.copy()
+            await self.queue.release(held)
+            del self.stranded[: len(held)]  # a round in hand may have added its own meanwhile
 
     async def _handle(self, leases: Sequence[Lease]) -> None:
+        known = self.outage.rounds
         try:
             outcomes = await self.indexer.look_again(leases)
         except StoreUnavailable:
@@ -132,9 +180,10 @@ class Worker:
         except Exception as exc:  # the one place where a note must not take its worker along
             await self._give_back(leases, exc)
             if _is_outage(exc):
-                self.outage.seen(retry_after=exc.retry_after)
+                self._seen(known, retry_after=exc.retry_after)
             return
-        self.outage.over()
+        if self.outage.rounds == known:  # else this one was pulled before
+            self.outage.over()
         for lease, outcome in outcomes:
             await self._settle(lease, outcome)
 

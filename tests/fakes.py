@@ -522,6 +522,11 @@ class InMemoryChunkStore:
             self._write(indexed)
         return True
 
+    async def replace_all(
+        self, notes: Sequence[tuple[IndexedNote, Lease | None]]
+    ) -> Sequence[bool]:
+        return [await self.replace(one, lease=lease) for one, lease in notes]
+
     async def forget(self, ref: NoteRef, *, lease: Lease | None = None) -> bool:
         return self._forget([ref], lease)
 
@@ -585,6 +590,9 @@ class InMemoryChunkStore:
 
     async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
         return self.indexed[ref].digests if ref in self.indexed else {}
+
+    async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
+        return {ref: self.indexed[ref].digests for ref in refs if ref in self.indexed}
 
     async def search(
         self,

@@ -1,7 +1,6 @@
 """Chunks, bags and the catalogue in Postgres: exact search inside a workspace, one short transaction a write."""
 
 import asyncio
-from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -28,22 +27,32 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.adapters.batch_writes import (
+    Sorted,
+    Standings,
+    drop_notes,
+    finish_all,
+    held_still,
+    share_clients,
+    sort_out,
+    standing_of,
+    write_all,
+)
 from service.adapters.database import (
-    WORKSPACE_STONES,
     Database,
     audit_heads,
     bags,
     index_epoch,
     index_models,
     note_catalogue,
-    tombstones,
     work,
 )
 from service.adapters.epochs import EPOCH, Touched, epoch_of, next_epoch, touched_since
-from service.adapters.index_models import covers, models_in, models_of
+from service.adapters.index_models import models_in, models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.adapters.scoped import inside, is_note
-from service.adapters.sealed_rows import NOTHING_SEALED, names_in, ref_of, risk_in, seal_row
+from service.adapters.sealed_bags import open_bag
+from service.adapters.sealed_rows import names_in, risk_in
 from service.adapters.vector_table import VectorTable
 from service.adapters.work_queue import finish, raise_wants
 from service.domain.answers import Hit, SearchStatement
@@ -64,7 +73,6 @@ from service.ports import (
     Vector,
     WorkspaceKeys,
 )
-from service.security.sealing import seal, unseal
 from service.vectors.rows import ChunkCodes, ChunkRows
 
 T = TypeVar("T")
@@ -82,26 +90,39 @@ class PgChunkStore:
     vectors: VectorTable
 
     async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
+        [written] = await self.replace_all([(indexed, lease)])
+        return written
+
+    async def replace_all(self, notes: Sequence[tuple[IndexedNote, Lease]]) -> Sequence[bool]:
+        if not notes:
+            return []
+        workspace = notes[0][1].workspace
         return await with_current_keys(
-            self.keys, lease.workspace, lambda keys: self._replace(indexed, lease, keys)
+            self.keys, workspace, lambda keys: self._replace_all(notes, keys)
         )
 
-    async def _replace(self, indexed: IndexedNote, lease: Lease, keys: WorkspaceKeys) -> bool:
-        async with self.database.tenant_tx(lease.workspace) as connection:
-            await lock_client(connection, lease.workspace, indexed.note.client)
-            if not await finish(connection, lease):
-                return False
+    async def _replace_all(
+        self, notes: Sequence[tuple[IndexedNote, Lease]], keys: WorkspaceKeys
+    ) -> Sequence[bool]:
+        workspace = keys.workspace
+        async with self.database.tenant_tx(workspace) as connection:
+            await share_clients(connection, workspace, {one.note.client for one, _ in notes})
+            held = await held_still(connection, [lease for _, lease in notes])
+            mine = [one for one, lease in notes if lease.key in held]
+            if not mine:
+                return [False] * len(notes)
             await require_current(connection, keys, self.keys)
-            found_before = await _is_searched(connection, indexed.note.ref)
-            if await _client_is_shut(connection, lease.workspace, indexed.note.client):
-                await drop_note(connection, indexed.note.ref)
-            elif not await self._write(connection, indexed, keys):
+            chosen, standing = await sort_out(connection, workspace, mine)
+            done = set(chosen.refs)
+            if not done:
                 await connection.rollback()
-                return False
-            # A draft is saved every few seconds, and each epoch costs whoever remembers the workspace a look.
-            if indexed.is_searched or found_before:
-                await next_epoch(connection, lease.workspace, [_place(indexed.note.ref)])
-        return True
+                return [False] * len(notes)
+            await drop_notes(connection, workspace, [one.note.ref for one in chosen.shut_out])
+            await write_all(connection, chosen.written, keys, self.vectors, standing=standing)
+            finished = [lease for one, lease in notes if one.note.ref in done]
+            await finish_all(connection, finished)
+            await _tell_of(connection, workspace, chosen, standing)
+        return [one.note.ref in done for one, _ in notes]
 
     async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
         async with self.database.tenant_tx(ref.workspace) as connection:
@@ -141,7 +162,7 @@ class PgChunkStore:
             await require_current(connection, keys, self.keys)
             if indexed is None:
                 await _archive_client(connection, client, lease.workspace)
-            elif not await self._write(connection, indexed, keys, of=client):
+            elif not await self._write_profile(connection, client, indexed, keys):
                 await connection.rollback()
                 return None
             # A client never seen before may already have sessions that were put off; looking is cheap.
@@ -162,34 +183,33 @@ class PgChunkStore:
                 await next_epoch(connection, ref.workspace, [_place(ref)])
         return True
 
-    async def _write(
+    async def _write_profile(
         self,
         connection: AsyncConnection,
+        client: Client,
         indexed: IndexedNote,
         keys: WorkspaceKeys,
-        *,
-        of: Client | None = None,
     ) -> bool:
-        """False when chunks to be kept are gone, whose digests would claim an index that nobody made again; or when a
-        model of the workspace would be left behind. `of` is the client whose profile it is, and who has names."""
-        if indexed.is_searched:
-            covered = await covers(connection, indexed.note.ref.workspace, indexed.models)
-            if not covered or not await _stands(connection, indexed):
-                return False
-        sealed = seal_row(indexed.note.ref, indexed.risk, keys, of=of)
-        await _catalogue(connection, indexed, sealed if indexed.is_searched else NOTHING_SEALED)
-        await self.vectors.swap(connection, indexed, keys)
-        await _swap_bag(connection, indexed.bag, keys)
-        return True
+        """Not asking whether the client is shut out: this is what brings them back."""
+        chosen, standing = await sort_out(connection, keys.workspace, [indexed], shut=())
+        await write_all(
+            connection, chosen.written, keys, self.vectors, standing=standing, of=client
+        )
+        return bool(chosen.written)
 
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
         async with self.database.tenant_tx(workspace) as connection:
             return await models_of(connection, workspace)
 
     async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
-        query = select(note_catalogue.c.digests).where(is_note(note_catalogue, ref))
-        async with self.database.tenant_tx(ref.workspace) as connection:
-            return dict(await connection.scalar(query) or {})
+        return (await self.digests_of([ref])).get(ref, {})
+
+    async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
+        if not refs:
+            return {}
+        async with self.database.tenant_tx(refs[0].workspace) as connection:
+            standing = await standing_of(connection, refs[0].workspace, refs)
+        return {ref: one.digests for ref, one in standing.items()}
 
     async def search(
         self,
@@ -360,6 +380,17 @@ def _place(ref: NoteRef) -> tuple[Entity, UUID]:
     return ref.entity, ref.id
 
 
+async def _tell_of(
+    connection: AsyncConnection, workspace: WorkspaceId, chosen: Sorted, standing: Standings
+) -> None:
+    """A draft is saved every few seconds, and each epoch costs whoever remembers the workspace a look."""
+    found_before = {ref for ref, held in standing.items() if held.is_searched}
+    told = [one.note.ref for one in (*chosen.written, *chosen.shut_out) if one.is_searched]
+    told += [ref for ref in chosen.refs if ref in found_before]
+    if told:
+        await next_epoch(connection, workspace, [_place(ref) for ref in dict.fromkeys(told)])
+
+
 def _of_client(table: Table, workspace: WorkspaceId, client: UUID) -> ColumnElement[bool]:
     return and_(table.c.workspace_id == workspace, table.c.client_id == client)
 
@@ -447,27 +478,6 @@ async def _client_state(
     return state
 
 
-async def _is_searched(connection: AsyncConnection, ref: NoteRef) -> bool:
-    query = select(note_catalogue.c.is_searched).where(is_note(note_catalogue, ref))
-    return bool(await connection.scalar(query))
-
-
-async def _client_is_shut(
-    connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
-) -> bool:
-    """Archived, or purged, or the workspace is shut: what was pulled before must not come back, and no event of
-    its own will follow."""
-    buried = select(tombstones.c.at).where(
-        tombstones.c.workspace_id == workspace,
-        tombstones.c.entity_id.in_([client, workspace]),
-        tombstones.c.entity.in_(["clients", *WORKSPACE_STONES]),
-    )
-    return (
-        await _client_state(connection, workspace, client) == "archived"
-        or (await connection.execute(buried)).first() is not None
-    )
-
-
 async def drop_note(connection: AsyncConnection, ref: NoteRef) -> int:
     """The catalogue row, and by cascade its chunks and its bag; how many rows there were."""
     gone = await connection.execute(delete(note_catalogue).where(is_note(note_catalogue, ref)))
@@ -497,67 +507,6 @@ async def _archive_client(
     )
 
 
-async def _stands(connection: AsyncConnection, indexed: IndexedNote) -> bool:
-    if not any(space.kept for space in indexed.spaces):
-        return True
-    query = select(note_catalogue.c.digests).where(is_note(note_catalogue, indexed.note.ref))
-    stored = await connection.scalar(query.with_for_update()) or {}
-    return all(
-        stored.get(space.model, {}).get(field) == space.digests[field]
-        for space in indexed.spaces
-        for field in space.kept
-    )
-
-
-def _key_of(ref: NoteRef) -> dict[str, object]:
-    return {"workspace_id": ref.workspace, "entity": ref.entity, "entity_id": ref.id}
-
-
-async def _catalogue(
-    connection: AsyncConnection, indexed: IndexedNote, sealed: dict[str, object]
-) -> None:
-    note = indexed.note
-    row = sealed | {
-        "client_id": note.client,
-        "day": note.day,
-        "state": note.state,
-        "version": note.version,
-        "updated_at": note.updated_at,
-        "digests": indexed.digests,
-        "texts": indexed.texts,
-        "is_searched": indexed.is_searched,
-    }
-    await connection.execute(
-        insert(note_catalogue)
-        .values(_key_of(note.ref) | row)
-        .on_conflict_do_update(index_elements=["workspace_id", "entity", "entity_id"], set_=row)
-    )
-
-
-async def _swap_bag(connection: AsyncConnection, bag: Bag, keys: WorkspaceKeys) -> None:
-    await connection.execute(delete(bags).where(is_note(bags, bag.ref)))
-    if bag.features:
-        await connection.execute(insert(bags).values(sealed_bag(bag, keys)))
-
-
-def sealed_bag(bag: Bag, keys: WorkspaceKeys) -> dict[str, object]:
-    """A bag as its row."""
-    sealed = seal(_pack(bag), key=keys.seal, place=_bag_place(bag.ref))
-    row = {"client_id": bag.client, "day": bag.day, "key_epoch": keys.epoch, "sealed": sealed}
-    return _key_of(bag.ref) | row
-
-
-def reseal_bag(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
-    """A stored bag under the newest key, as the columns to change. Raises KeyUnavailable, SealBroken."""
-    place = _bag_place(ref_of(row))
-    plain = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=place)
-    return {"key_epoch": keys.epoch, "sealed": seal(plain, key=keys.seal, place=place)}
-
-
-def _bag_place(ref: NoteRef) -> tuple[str, ...]:
-    return ("bags", str(ref.workspace), ref.entity, str(ref.id))
-
-
 def _named(workspace: WorkspaceId) -> Any:
     """A client of whom nothing is sealed was not looked at since names are, and is not there."""
     table = note_catalogue
@@ -580,12 +529,6 @@ def _rows_of(workspace: WorkspaceId, *chosen: ColumnElement[bool]) -> Any:
     ).where(table.c.workspace_id == workspace, *chosen)
 
 
-def _pack(bag: Bag) -> bytes:
-    """`n(4) | n hashes of 8 bytes | n counts of 4`, in the machine's order (little-endian everywhere we run)."""
-    n = len(bag.features).to_bytes(4, "little")
-    return n + array("Q", bag.features).tobytes() + array("I", bag.counts).tobytes()
-
-
 async def _open_all(connection: AsyncConnection, query: Any, keys: WorkspaceKeys) -> list[Bag]:
     """Some are opened in a thread while the next are read: nobody else waits, and not all sealed rows are held."""
     opened: list[Bag] = []
@@ -599,12 +542,4 @@ async def _open_all(connection: AsyncConnection, query: Any, keys: WorkspaceKeys
 
 
 def _open_bags(rows: Sequence[Row[Any]], keys: WorkspaceKeys) -> list[Bag]:
-    return [_open_bag(row, keys) for row in rows]
-
-
-def _open_bag(row: Row[Any], keys: WorkspaceKeys) -> Bag:
-    ref = ref_of(row)
-    data = unseal(row.sealed, key=keys.seal_of(row.key_epoch), place=_bag_place(ref))
-    n = int.from_bytes(data[:4], "little")
-    features, counts = array("Q", data[4 : 4 + 8 * n]), array("I", data[4 + 8 * n :])
-    return Bag(ref, ClientId(row.client_id), row.day, features, counts)
+    return [open_bag(row, keys) for row in rows]

@@ -1,8 +1,8 @@
 """A scope as a condition on rows that have a client and a day."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from sqlalchemy import ColumnElement, Table, and_
+from sqlalchemy import ColumnElement, Table, and_, tuple_
 
 from service.domain.identity import WorkspaceId
 from service.domain.notes import NoteRef
@@ -16,6 +16,14 @@ def is_note(table: Table, ref: NoteRef) -> ColumnElement[bool]:
         table.c.entity == ref.entity,
         table.c.entity_id == ref.id,
     )
+
+
+def are_notes(
+    table: Table, workspace: WorkspaceId, refs: Collection[NoteRef]
+) -> ColumnElement[bool]:
+    """`is_note` of several."""
+    these = tuple_(table.c.entity, table.c.entity_id).in_([(ref.entity, ref.id) for ref in refs])
+    return and_(table.c.workspace_id == workspace, these)
 
 
 def inside(table: Table, workspace: WorkspaceId, within: Within) -> ColumnElement[bool]:

@@ -137,7 +137,7 @@ class PgWorkQueue:
             rows = [head]
             if head.attempts == 0 and head.kind == "sessions" and limit > 1:
                 rows += await _neighbours(connection, head, limit - 1)
-            return [await self._lease(connection, row) for row in rows]
+            return await self._lease(connection, rows)
 
     async def _next(self, connection: AsyncConnection) -> Row[Any] | None:
         """What somebody changed comes before what we look at of our own accord; workspaces take turns in both."""
@@ -148,34 +148,44 @@ class PgWorkQueue:
             turns.background = row.workspace_id
         return row
 
-    async def _lease(self, connection: AsyncConnection, row: Row[Any]) -> Lease:
+    async def _lease(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Lease]:
         """Counts the attempt now: a note that kills its worker would otherwise be tried for ever."""
+        places = {(row.workspace_id, row.kind, row.key): row for row in rows}
         until = func.now() + timedelta(seconds=self.lease_seconds)
         statement = (
             update(work)
-            .where(work.c.workspace_id == row.workspace_id, work.c.kind == row.kind)
-            .where(work.c.key == row.key)
+            .where(tuple_(work.c.workspace_id, work.c.kind, work.c.key).in_(list(places)))
             .values(token=TOKEN, attempts=work.c.attempts + 1, lease_until=until)
-            .returning(work.c.token, work.c.attempts, work.c.wanted)
+            .returning(work)
         )
-        leased = (await connection.execute(statement)).one()
-        return Lease(
-            kind=row.kind,
-            key=row.key,
-            workspace=WorkspaceId(row.workspace_id),
-            token=leased.token,
-            wanted=leased.wanted,
-            attempts=leased.attempts,
-            background=row.background,
-        )
+        leased = {
+            (row.workspace_id, row.kind, row.key): row
+            for row in await connection.execute(statement)
+        }
+        return [_lease(leased[place]) for place in places]
 
     async def renew(self, leases: Sequence[Lease]) -> None:
-        until = func.now() + timedelta(seconds=self.lease_seconds)
         held = [(lease.workspace, lease.kind, lease.key, lease.token) for lease in leases]
         mine = tuple_(work.c.workspace_id, work.c.kind, work.c.key, work.c.token).in_(held)
-        alive = work.c.lease_until.is_not(None)
+        # What is locked is being written, or changed by somebody else: waiting for it, with others locked here, could
+        # be waiting in a ring.
+        free = (
+            select(work.c.workspace_id, work.c.kind, work.c.key)
+            .where(mine, work.c.lease_until.is_not(None))
+            .with_for_update(skip_locked=True)
+            .cte("free")
+        )
+        renewed = (
+            update(work)
+            .where(
+                work.c.workspace_id == free.c.workspace_id,
+                work.c.kind == free.c.kind,
+                work.c.key == free.c.key,
+            )
+            .values(lease_until=func.now() + timedelta(seconds=self.lease_seconds))
+        )
         async with self.database.system_tx() as connection:
-            await connection.execute(update(work).where(mine, alive).values(lease_until=until))
+            await connection.execute(renewed)
 
     async def done(self, lease: Lease) -> bool:
         async with self.database.system_tx() as connection:
@@ -267,6 +277,18 @@ class PgWorkQueue:
         old = delete(event_ids).where(event_ids.c.received_at < func.now() - timedelta(days=days))
         async with self.database.system_tx() as connection:
             return int((await connection.execute(old)).rowcount)
+
+
+def _lease(row: Row[Any]) -> Lease:
+    return Lease(
+        kind=row.kind,
+        key=row.key,
+        workspace=WorkspaceId(row.workspace_id),
+        token=row.token,
+        wanted=row.wanted,
+        attempts=row.attempts,
+        background=row.background,
+    )
 
 
 async def raise_wants(

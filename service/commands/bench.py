@@ -79,16 +79,19 @@ def ingest(
     backlog: Annotated[
         list[int] | None, typer.Option(min=1, help="Notes waiting; may be said again.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Of events.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Of events, and of one worker.")] = 5,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
 ) -> None:
-    """Events accepted, and notes indexed by one worker and by two, as more of them wait."""
+    """Events accepted, vectors written beside a table with an index, one worker in two ways, and notes indexed by one
+    worker and by two, as more of them wait.
+    """
     from service.commands.signals import interruptible
     from service.demo.bench_ingest import run_bench
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")
     backlogs = sorted(set(backlog or BACKLOGS))
-    interruptible(run_bench(data, backlogs=backlogs, rounds=rounds))
+    interruptible(run_bench(data, backlogs=backlogs, rounds=rounds, save=json))
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """How fast events are accepted and notes are indexed: by one worker and by two, and as more of them wait."""
 
 import asyncio
+import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,7 +19,9 @@ from sqlalchemy.dialects.postgresql import insert
 from service.adapters.database import event_ids
 from service.commands.progress import progress
 from service.container import Container, now, open_container
+from service.demo import bench_upserts
 from service.demo.bench_databases import durable_servers
+from service.demo.bench_ways import measured, print_ways
 from service.demo.notes import Practice, read_practice
 from service.demo.run import demo_admin
 from service.demo.stage import Stage, open_stage, passing_folder
@@ -30,8 +33,10 @@ EVENTS = 50  # of one delivery; PazPaz's sender puts up to 500 into one
 ROUND_SECONDS = 2.0
 WORKERS = (1, 2)
 POLL_SECONDS = 0.05
+UPSERT_ROUNDS = 20
 EMPTY = (
-    "TRUNCATE work, note_catalogue, session_vectors, vector_codes, sealed_vectors, bags, event_ids"
+    "TRUNCATE work, note_catalogue, session_vectors, vector_codes, sealed_vectors, bags, event_ids,"
+    " index_changes, index_models"
 )
 
 Write = Callable[[], Awaitable[object]]
@@ -47,10 +52,14 @@ class House:
     workspaces: Sequence[WorkspaceId]
     """Whose each item is."""
 
+    @property
+    def owner_url(self) -> str:
+        url = make_url(self.stage.databases.owner).set(drivername="postgresql")
+        return url.render_as_string(hide_password=False)
+
     async def empty(self) -> None:
         """The index and the queue, as before the first event."""
-        url = make_url(self.stage.databases.owner).set(drivername="postgresql")
-        connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+        connection = await asyncpg.connect(self.owner_url)
         await connection.execute(EMPTY)
         await connection.close()
 
@@ -64,14 +73,41 @@ class House:
             await self.opened.queue.want(mine, workspace=workspace)
 
 
-async def run_bench(data: Path, *, backlogs: Sequence[int], rounds: int) -> None:
-    """Events first, beside plain inserts of their ids; then every backlog with one worker and with two, in turn."""
+async def run_bench(
+    data: Path, *, backlogs: Sequence[int], rounds: int, save: Path | None = None
+) -> None:
+    """Events beside plain inserts of their ids; vectors beside a table with an index; one worker in two ways; then
+    every backlog with one worker and with two."""
+    figures: dict[str, object] = {}
     async with _house(data, max(backlogs)) as house:
-        await _events(house, rounds)
-        await _notes(house, backlogs)
+        figures["events"] = await _events(house, rounds)
+        figures["upserts"] = upserts = await bench_upserts.measured(
+            house.opened, house.owner_url, rounds=UPSERT_ROUNDS
+        )
+        bench_upserts.print_upserts(upserts)
+        figures["one_worker"] = ways = await _ways(house, min(backlogs), rounds)
+        print_ways(ways)
+        _save(figures, save)
+        figures["workers"] = await _notes(house, backlogs)
+        _save(figures, save)
 
 
-async def _events(house: House, rounds: int) -> None:
+def _save(figures: Mapping[str, object], path: Path | None) -> None:
+    """Also before the last part, which takes minutes and may be cut off."""
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+async def _ways(house: House, backlog: int, rounds: int) -> dict[str, dict[str, float]]:
+    async def wanted() -> None:
+        await house.empty()
+        await house.want(backlog)
+
+    with progress("one worker in two ways", 1):
+        return await measured(house.opened, backlog, wanted, rounds=rounds)
+
+
+async def _events(house: House, rounds: int) -> dict[str, float]:
     took: dict[str, list[float]] = {"plain inserts": [], "accepted": []}
     arms: dict[str, Write] = {
         "plain inserts": lambda: _insert(house),
@@ -86,6 +122,7 @@ async def _events(house: House, rounds: int) -> None:
     typer.echo(f"events of {EVENTS} a delivery, median of {rounds}: {ours:.0f} accepted a second,")
     typer.echo(f"  {ours / plain:.2f} of plain inserts of their ids ({plain:.0f} a second)")
     await house.empty()
+    return {"accepted_per_second": ours, "plain_inserts_per_second": plain}
 
 
 async def _rate(write: Write) -> float:
@@ -109,7 +146,7 @@ async def _insert(house: House) -> None:
         await connection.execute(insert(event_ids).values(rows))
 
 
-async def _notes(house: House, backlogs: Sequence[int]) -> None:
+async def _notes(house: House, backlogs: Sequence[int]) -> list[dict[str, float]]:
     rates: dict[tuple[int, int], float] = {}
     for workers in WORKERS:
         house.stage.start(*(f"worker-{number}" for number in range(workers)))
@@ -118,6 +155,10 @@ async def _notes(house: House, backlogs: Sequence[int]) -> None:
             rates[backlog, workers] = backlog / await _indexed(house, backlog)
         house.stage.stop(*(f"worker-{number}" for number in range(workers)))
     _print(rates, backlogs)
+    return [
+        {"waiting": backlog, "one_notes_per_second": rates[backlog, 1], "two": rates[backlog, 2]}
+        for backlog in backlogs
+    ]
 
 
 async def _indexed(house: House, backlog: int) -> float:

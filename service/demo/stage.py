@@ -86,6 +86,17 @@ class Stage:
             children={},
         )
 
+    def beside(self, **settings: str) -> "Stage":
+        """The same stage with a second API, and a second monolith that asks it; workers are told apart by name."""
+        monolith, api = free_port(), free_port()
+        asked = {"DEMO_PORT": str(monolith), "AI_SERVICE_URL": f"http://127.0.0.1:{api}"}
+        return replace(
+            self,
+            environment={**self.environment, "PORT": str(api), **settings},
+            monolith_environment={**self.monolith_environment, **asked},
+            children={},
+        )
+
     def settings(self) -> Settings:
         """For parts of the service that run in this process: the worker's view."""
         return load(
@@ -93,7 +104,7 @@ class Stage:
         )
 
     def start(self, *names: str) -> None:
-        """Starts parts that are not running: `monolith`, `api`, `worker`; any number of the last: `worker-2`."""
+        """Starts parts that are not running: `monolith`, `api`, `worker`; each once more as `worker-2`."""
         for name in names:
             argv, env = self._part(name)
             self.children[name] = spawn(

@@ -1,6 +1,8 @@
 """Making the index equal the source, one leased note at a time: pull, chunk, embed, replace; or forget."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 from uuid import UUID
@@ -9,6 +11,7 @@ from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Chunk, Client, Note, NoteRef, Pulled
 from service.domain.usage import Meter
+from service.errors import ServiceError
 from service.ingestion.erase import Erasure
 from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note, headed
@@ -34,6 +37,8 @@ from service.telemetry.metrics import RECONCILED
 Outcome = Literal["indexed", "counted", "forgotten", "erased", "compared", "fenced", "unreadable"]
 Stones = frozenset[tuple[str, UUID]]
 FAN_OUT_PAGE = 500
+MOST_ROWS = 1_000
+"""Vectors in one transaction, 2 MB: a batch of large notes must not hold its clients for seconds."""
 
 
 class OnEmbedded(Protocol):
@@ -120,7 +125,8 @@ class Indexer:
         context.veil.know(client.person for client in theirs.clients.values())
         models = await self._models(workspace)
         outcomes: list[tuple[Lease, Outcome]] = []
-        drafts: list[tuple[Lease, IndexedNote]] = []
+        searched: list[tuple[Lease, Note]] = []
+        counted: list[tuple[Lease, IndexedNote]] = []
         for lease in leases:
             note = pulled.sessions.get(lease.key)
             if ("sessions", lease.key) in stones:
@@ -130,13 +136,14 @@ class Indexer:
                 outcomes.append((lease, "unreadable"))
             elif note and self._may_stand(note, theirs, rules, stones):
                 if rules.may_search(note):
-                    drafts.append((lease, await self._draft(note, models, context.keys)))
+                    searched.append((lease, note))
                 else:
-                    outcomes.append((lease, await self._count(note, lease)))
+                    counted.append((lease, _counted(note)))
             else:
                 ref = NoteRef(workspace, "sessions", lease.key)
                 outcomes.append((lease, _outcome(await self.store.forget(ref, lease=lease))))
-        return outcomes + await self._write(drafts, context)
+        outcomes += await self._replace(counted)
+        return outcomes + await self._index(searched, models, context)
 
     def _may_stand(self, note: Note, theirs: Pulled, rules: IndexingRules, stones: Stones) -> bool:
         """Admitted, and of a client who was not erased: PazPaz may still have what was to be forgotten here."""
@@ -153,33 +160,49 @@ class Indexer:
         held = await self.store.models(workspace=workspace)
         return held or IndexModels(self.embedders.default)
 
-    async def _count(self, note: Note, lease: Lease) -> Outcome:
-        """That it is there, of whom, and of which day; no text of it goes to a model."""
-        nothing = Bag(note.ref, note.client, note.day, (), ())
-        counted = IndexedNote(note, nothing, spaces=(), is_searched=False)
-        return "counted" if await self.store.replace(counted, lease=lease) else "fenced"
-
-    async def _draft(self, note: Note, models: IndexModels, keys: WorkspaceKeys) -> IndexedNote:
-        """What stands and what must be embedded, in every model; no vectors yet."""
-        stored = await self.store.digests(note.ref)
-        chunks = chunk_note(note)
-        spaces = [
-            _space(model, note, chunks, stored=stored.get(model, {}), key=keys.index)
-            for model in models.all
-        ]
-        bag, texts = bag_of(note, key=keys.index), texts_of(note, key=keys.index)
-        return IndexedNote(note, bag, spaces, texts, risk_spans(note.fields))
-
-    async def _write(
-        self, drafts: Sequence[tuple[Lease, IndexedNote]], context: CallContext
+    async def _index(
+        self, notes: Sequence[tuple[Lease, Note]], models: IndexModels, context: CallContext
     ) -> list[tuple[Lease, Outcome]]:
-        """Texts of several notes share embed calls; each note is written in a transaction of its own."""
+        """Texts of several notes share embed calls, and their rows transactions."""
+        drafts = await self._drafts([note for _, note in notes], models, context.keys)
+        embedded = await self._embed(drafts, context)
+        leases = (lease for lease, _ in notes)
+        return await self._replace(list(zip(leases, embedded, strict=True)))
+
+    async def _drafts(
+        self, notes: Sequence[Note], models: IndexModels, keys: WorkspaceKeys
+    ) -> list[IndexedNote]:
+        """What stands and what must be embedded, in every model; no vectors yet."""
+        stored = await self.store.digests_of([note.ref for note in notes])
+        # In a thread: 2 ms for a usual note, and seconds for a megabyte while leases must be renewed.
+        return await asyncio.to_thread(
+            lambda: [_draft(note, models, keys, stored.get(note.ref, {})) for note in notes]
+        )
+
+    async def _replace(
+        self, notes: Sequence[tuple[Lease, IndexedNote]]
+    ) -> list[tuple[Lease, Outcome]]:
+        """Some in one transaction; where one of them breaks it, each in its own, and the error afterwards."""
         outcomes: list[tuple[Lease, Outcome]] = []
-        embedded = await self._embed([draft for _, draft in drafts], context)
-        for (lease, _), indexed in zip(drafts, embedded, strict=True):
-            written = await self.store.replace(indexed, lease=lease)
-            outcomes.append((lease, "indexed" if written else "fenced"))
+        for some in _portions(notes):
+            try:
+                written = await self.store.replace_all([(one, lease) for lease, one in some])
+            except ServiceError:
+                raise
+            except Exception:
+                await self._replace_alone(some)
+                raise
+            outcomes += [
+                (lease, _outcome_of(one, written=yes))
+                for (lease, one), yes in zip(some, written, strict=True)
+            ]
         return outcomes
+
+    async def _replace_alone(self, notes: Sequence[tuple[Lease, IndexedNote]]) -> None:
+        """Every one that can be written; whoever raises is told of by the error of all."""
+        for lease, one in notes:
+            with suppress(Exception):
+                await self.store.replace(one, lease=lease)
 
     async def _embed(
         self, drafts: Sequence[IndexedNote], context: CallContext
@@ -244,8 +267,8 @@ class Indexer:
         context = await self.contexts.of(workspace=lease.workspace)
         context.veil.know([client.person])
         models = await self._models(lease.workspace)
-        draft = await self._draft(client.profile, models, context.keys)
-        [indexed] = await self._embed([draft], context)
+        drafts = await self._drafts([client.profile], models, context.keys)
+        [indexed] = await self._embed(drafts, context)
         return indexed
 
     async def _workspace(self, lease: Lease) -> Outcome:
@@ -271,6 +294,47 @@ class Indexer:
                 await self.queue.want(page, workspace=workspace)
                 page = []
         await self.queue.want(page, workspace=workspace)
+
+
+def _counted(note: Note) -> IndexedNote:
+    """That it is there, of whom, and of which day; no text of it goes to a model."""
+    nothing = Bag(note.ref, note.client, note.day, (), ())
+    return IndexedNote(note, nothing, spaces=(), is_searched=False)
+
+
+def _draft(
+    note: Note, models: IndexModels, keys: WorkspaceKeys, stored: Mapping[str, Mapping[str, str]]
+) -> IndexedNote:
+    chunks = chunk_note(note)
+    spaces = [
+        _space(model, note, chunks, stored=stored.get(model, {}), key=keys.index)
+        for model in models.all
+    ]
+    bag, texts = bag_of(note, key=keys.index), texts_of(note, key=keys.index)
+    return IndexedNote(note, bag, spaces, texts, risk_spans(note.fields))
+
+
+def _portions(
+    notes: Sequence[tuple[Lease, IndexedNote]],
+) -> Iterator[Sequence[tuple[Lease, IndexedNote]]]:
+    """As many together as one statement may carry; a note is never divided."""
+    portion: list[tuple[Lease, IndexedNote]] = []
+    size = 0
+    for lease, one in notes:
+        rows = sum(len(space.chunks) for space in one.spaces)
+        if portion and size + rows > MOST_ROWS:
+            yield portion
+            portion, size = [], 0
+        portion.append((lease, one))
+        size += rows
+    if portion:
+        yield portion
+
+
+def _outcome_of(note: IndexedNote, *, written: bool) -> Outcome:
+    if not written:
+        return "fenced"
+    return "indexed" if note.is_searched else "counted"
 
 
 def _space(

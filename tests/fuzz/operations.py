@@ -173,6 +173,40 @@ async def index_a_note_of(run: Run, at: Practice) -> None:
     run.same(await run.epochs(at), before)
 
 
+@covers("PgChunkStore.replace_all", "PgChunkStore.digests_of", weight=6)
+async def index_a_batch(run: Run) -> None:
+    """Some of them edits, some drafts that are only counted, one of them with a lease that was lost."""
+    at, before = run.world.any(), await run.epochs()
+    drawn = run.chance.sample(SESSIONS, min(len(SESSIONS), run.chance.randint(2, 4)))
+    notes = [at.note(session, run.chance.choice(CLIENTS), run.chance) for session in drawn]
+    batch = []
+    for note in notes:
+        if run.chance.random() < 0.25:
+            draft = replace(note, state="draft")
+            nothing = Bag(draft.ref, draft.client, draft.day, (), ())
+            made = IndexedNote(draft, nothing, (), is_searched=False)
+        else:
+            made = await run.indexed(note, at)
+        at.source.take(made.note)
+        batch.append((made, await run.lease(note.ref)))
+    lost = replace(batch[0][1], token=0) if run.chance.random() < 0.3 else batch[0][1]
+    said = await run.parts.store.replace_all([(batch[0][0], lost), *batch[1:]])
+    held = batch if lost is batch[0][1] else batch[1:]
+    expected = list(await at.store.replace_all([(made, None) for made, _ in held]))
+    run.same(list(said), expected if held is batch else [False, *expected])
+    if held is not batch:
+        await run.parts.store.replace_all([batch[0]])
+        await at.store.replace_all([(batch[0][0], None)])
+    refs = [note.ref for note in notes]
+    stored, modelled = await run.parts.store.digests_of(refs), await at.store.digests_of(refs)
+    run.same(
+        {ref: said for ref, said in stored.items() if said},
+        {ref: said for ref, said in modelled.items() if said},
+    )
+    after = await run.epochs()
+    run.same({id for id in after if after[id] != before.get(id)} <= {at.id}, True)
+
+
 @covers("PgChunkStore.replace", weight=3)
 async def count_a_draft(run: Run) -> None:
     """It leaves the epoch where it is, unless it was searched before."""

@@ -356,7 +356,10 @@ class RecordingEmbedder:
 
 
 class RecordingStore:
-    """The writing half of ChunkStore. A lease in `lost` writes nothing; `held` are the models of every workspace."""
+    """The writing half of ChunkStore. A lease in `lost` writes nothing, one in `breaking` raises.
+
+    `held` are the models of every workspace.
+    """
 
     def __init__(self) -> None:
         self.held: IndexModels | None = None
@@ -365,11 +368,19 @@ class RecordingStore:
         self.woken: list[UUID] = []
         self.clients: dict[ClientId, str] = {}
         self.lost: set[UUID] = set()
+        self.breaking: set[UUID] = set()
 
     async def replace(self, indexed: IndexedNote, *, lease: Lease) -> bool:
+        if lease.key in self.breaking:
+            raise ValueError("the row of this note cannot be written")
         if lease.key not in self.lost:
             self.indexed[indexed.note.ref] = indexed
         return lease.key not in self.lost
+
+    async def replace_all(self, notes: Sequence[tuple[IndexedNote, Lease]]) -> Sequence[bool]:
+        if self.breaking & {lease.key for _, lease in notes}:
+            raise ValueError("the row of a note breaks the transaction")
+        return [await self.replace(one, lease=lease) for one, lease in notes]
 
     async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
         if lease.key in self.lost:
@@ -411,6 +422,9 @@ class RecordingStore:
 
     async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
         return self.indexed[ref].digests if ref in self.indexed else {}
+
+    async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
+        return {ref: await self.digests(ref) for ref in refs}
 
 
 class RecordingQueue:

@@ -634,3 +634,32 @@ async def test_a_fan_out_goes_page_by_page():
     await practice.look(WORKSPACE, kind="workspaces")
     assert pages == [FAN_OUT_PAGE, 4]  # and the one profile
     assert len({item.id for item in practice.queue.wanted}) == len(notes) + 1
+
+
+async def test_a_note_that_breaks_its_batch_keeps_no_other():
+    """All that can be written is written, and the error is told: next time each comes alone."""
+    practice = Practice()
+    first, broken, last = a_note("One."), a_note("Two."), a_note("Three.")
+    practice.store.breaking = {broken.ref.id}
+    with pytest.raises(ValueError, match="breaks"):
+        await practice.indexed(first, broken, last)
+    assert set(practice.store.indexed) == {first.ref, last.ref}
+
+
+async def test_large_notes_are_written_a_few_at_a_time(monkeypatch):
+    """No transaction carries more rows than a statement should, and no note is divided."""
+    monkeypatch.setattr("service.ingestion.indexing.MOST_ROWS", 2)
+    practice = Practice()
+    sizes = []
+    replace_all = practice.store.replace_all
+
+    async def counting(notes):
+        sizes.append([len(one.spaces[0].chunks) for one, _ in notes])
+        return await replace_all(notes)
+
+    practice.store.replace_all = counting
+    large = a_note("One.", plan="Two.", assessment="Three.")
+    assert (
+        await practice.indexed(a_note("A."), a_note("B."), large, a_note("C.")) == ["indexed"] * 4
+    )
+    assert sizes == [[1, 1], [3], [1]]
