@@ -126,7 +126,8 @@ async def _swap(opened: Container, workspace: WorkspaceId, vectors: Vectors) -> 
         await write_all(connection, bare, keys, opened.store.vectors, standing={})
     started = time.perf_counter()
     async with opened.database.tenant_tx(workspace) as connection:
-        await opened.store.vectors.swap_all(connection, notes, keys, there=frozenset())
+        for one in notes:
+            await opened.store.vectors.swap(connection, one, keys)
     return time.perf_counter() - started
 
 

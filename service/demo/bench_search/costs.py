@@ -13,9 +13,9 @@ import numpy as np
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.chunk_store import sealed_bag
 from service.adapters.database import note_catalogue, session_vectors, vector_codes
 from service.adapters.epochs import next_epoch
+from service.adapters.sealed_bags import sealed_bag
 from service.demo.bench_search import baseline, ours
 from service.demo.bench_search.ours import House
 from service.demo.bench_search.tenants import (
