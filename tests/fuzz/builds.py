@@ -15,6 +15,7 @@ from service.adapters.database import open_database
 from service.container import Container, open_container
 from service.demo.databases import drop_databases, make_databases
 from service.demo.stage import Stage
+from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.search import Finder
 from service.settings import Settings
@@ -80,10 +81,11 @@ def _settings(stage: Stage, url: str) -> Settings:
 
 @contextmanager
 def _parts_of_ours(http: httpx.AsyncClient) -> Iterator[None]:
-    """The composition root as shipped, but for the way to PazPaz and the size of the pool."""
+    """The composition root as shipped, but for the way to PazPaz and the sizes of the pool and the index."""
     with (
         patch("service.container._http", lambda _: http),
         patch("service.container.open_database", partial(open_database, pool_size=POOL)),
+        patch("service.container.DenseIndex", partial(DenseIndex, max_workspaces=3, small=2)),
     ):
         yield
 

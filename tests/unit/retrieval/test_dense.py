@@ -139,6 +139,19 @@ async def test_a_large_workspace_answers_before_it_is_loaded():
         await ask(dense, store, 7)
 
 
+async def test_without_all_codes_a_large_workspace_is_compared_exactly():
+    """A search by the codes there are would miss the others."""
+    store, asked = await filled(40), []
+
+    async def lacking(**_):
+        return None
+
+    store.chunk_codes = lacking
+    watched(store, "search", asked)
+    await ask(DenseIndex(store, small=10, large=20), store, 7)
+    assert asked == ["search"]
+
+
 async def test_a_change_is_seen_by_the_next_question():
     """A note that is made, edited, archived or forgotten, without reading the others again."""
     store = await filled(40)
