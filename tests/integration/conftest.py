@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from service.adapters.both_vectors import vectors_in
-from service.adapters.chunk_store import PgChunkStore
+from service.adapters.sealed_vectors import SealedVectors
+from service.adapters.vector_table import Taken
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage
@@ -23,6 +23,8 @@ from service.language.chunking import chunk_note
 from service.ports import Event, IndexedNote, Lease, Space
 from service.security.keys import digest
 from service.settings import Settings
+from service.vectors.blocks import note_rows
+from tests.contracts.bench import axis
 from tests.fakes import NOW, a_bag, a_client, a_context, a_note
 from tests.tables import empty_tables
 
@@ -69,7 +71,7 @@ async def furnish(opened: Container) -> WorkspaceId:
     lease = await _lease(opened, named.profile.ref, kind="upserted")
     profile = await _indexed(named.profile, opened)
     assert await opened.store.put_client(named, profile, lease=lease)
-    await _seal_vectors(opened, a_note(CANARY, workspace=workspace, client=client))
+    await _seal_vectors(opened, note)
     await _say(opened, note)
     await _record(opened, workspace)
     purged = NoteRef(workspace, "sessions", uuid4())
@@ -107,11 +109,12 @@ async def _indexed(note: Note, opened: Container) -> IndexedNote:
 
 
 async def _seal_vectors(opened: Container, note: Note) -> None:
-    """A note whose vectors a process with VECTORS=sealed wrote."""
-    sealed = vectors_in("sealed", opened.database, opened.keys)
-    lease = await _lease(opened, note.ref, kind="upserted")
-    store = PgChunkStore(opened.database, opened.keys, sealed)
-    assert await store.replace(await _indexed(note, opened), lease=lease)
+    """Of the same note in another model, as a process with VECTORS=sealed writes them."""
+    workspace = note.ref.workspace
+    keys = await opened.keys.keys(workspace=workspace)
+    taken = Taken("another", note.client, note.day, note_rows([("plan", 0)], [axis(0)]))
+    async with opened.database.tenant_tx(workspace) as connection:
+        await SealedVectors(opened.database, opened.keys).put(connection, note.ref, taken, keys)
 
 
 async def _say(opened: Container, note: Note) -> None:

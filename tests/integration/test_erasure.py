@@ -25,7 +25,14 @@ from tests.integration.conftest import Owner, furnish, rows
 CONTENT = {table.name for table in CONTENT_TABLES}
 LEFT_STANDING = {"audit", "audit_checkpoints"}
 """After an erasure: the trail, which outlives its workspace."""
-SEARCH = {"note_catalogue", "session_vectors", "vector_codes", "bags", "index_changes"}
+SEARCH = {
+    "note_catalogue",
+    "session_vectors",
+    "vector_codes",
+    "sealed_vectors",
+    "bags",
+    "index_changes",
+}
 
 
 @pytest.fixture

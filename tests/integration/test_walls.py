@@ -192,6 +192,7 @@ async def test_no_login_of_the_service_has_more_than_it_needs(owner: Owner) -> N
     index = {
         "session_vectors",
         "vector_codes",
+        "sealed_vectors",
         "bags",
         "note_catalogue",
         "index_epoch",
@@ -361,16 +362,21 @@ async def _tables(owner: Owner) -> list[str]:
 async def test_sealed_columns_are_sealed(
     owner: Owner, practices: tuple[WorkspaceId, WorkspaceId]
 ) -> None:
-    """Every bag, name, stretch, question and sentence is a sealed blob, and equal texts are not equal at rest."""
+    """Every bag, name, stretch, block of vectors, question and sentence is a sealed blob, and equal texts are not equal
+    at rest."""
     mine, _ = practices
     bag = await _column(owner, "SELECT sealed FROM bags WHERE workspace_id = $1", mine)
     said = await owner.fetchrow(
         "SELECT question, sentences FROM turns WHERE workspace_id = $1", mine
     )
     rows = "SELECT sealed FROM note_catalogue WHERE workspace_id = $1"
+    vectors = await owner.fetchrow(
+        "SELECT sealed, codes FROM sealed_vectors WHERE workspace_id = $1", mine
+    )
     blobs = [*bag, *await _column(owner, rows, mine), said["question"], *said["sentences"]]
+    blobs += vectors.values()
 
-    assert len(blobs) == 6
+    assert len(blobs) == 8
     assert {blob[:1] for blob in blobs} == {b"\x01"}
     assert len(set(blobs)) == len(blobs)
     assert said["sentences"][0] != said["sentences"][1]
