@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
+from service.adapters.sealed_vectors import SealedVectors
 from service.container import Container
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import PROFILE_FIELDS, SOAP_FIELDS, Bag, Note, NoteRef
@@ -159,9 +160,7 @@ class Judge:
 
     async def _same_chunks(self, truth: Truth, workspace: UUID) -> None:
         rows = [
-            row
-            for row in await self._rows("session_vectors", workspace)
-            if row["entity_id"] not in truth.poison
+            row for row in await self._chunks(workspace) if row["entity_id"] not in truth.poison
         ]
         places = Counter(_place(row) for row in rows)
         assert all(row["model"] == self.model for row in rows), "vectors of another model"
@@ -174,8 +173,24 @@ class Judge:
         assert places == Counter(chunks.keys()), _difference(places, Counter(chunks.keys()))
         await self._same_vectors(rows, chunks, workspace)
 
+    async def _chunks(self, workspace: UUID) -> list[Mapping[str, Any]]:
+        """In clear and sealed, each as a row of vectors in clear."""
+        clear: list[Mapping[str, Any]] = await self._rows("session_vectors", workspace)
+        models = {row["model"] for row in await self._rows("sealed_vectors", workspace)}
+        sealed = SealedVectors(self.container.database, self.container.keys)
+        opened = [
+            (model, (await sealed.rows(workspace=WorkspaceId(workspace), model=model))[1])
+            for model in models
+        ]
+        return clear + [
+            {"entity": ref.entity, "entity_id": ref.id, "field": field, "chunk": ordinal}
+            | {"model": model, "embedding": json.dumps(half.tolist())}
+            for model, rows in opened
+            for (ref, field, ordinal), half in zip(rows.placed.places, rows.halves, strict=True)
+        ]
+
     async def _same_vectors(
-        self, rows: list[asyncpg.Record], chunks: Mapping[Any, str], workspace: UUID
+        self, rows: list[Mapping[str, Any]], chunks: Mapping[Any, str], workspace: UUID
     ) -> None:
         """A digest only promises which text a vector was made of."""
         if not rows:

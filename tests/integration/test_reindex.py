@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
 
@@ -53,11 +53,12 @@ class AxisEmbedder:
         return [[float(place == self.axis) for place in range(DIMENSION)] for _ in texts]
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedStore(PgChunkStore):
-    """The store, remembering every search: its model, how many notes it brought, and the least similarity."""
+class WatchedIndex(DenseIndex):
+    """The index, remembering every search: its model, how many notes it brought, and the least similarity."""
 
-    seen: list[tuple[str, int, float]] = field(default_factory=list)
+    def __init__(self, store: PgChunkStore) -> None:
+        super().__init__(store)
+        self.seen: list[tuple[str, int, float]] = []
 
     async def search(
         self,
@@ -67,9 +68,10 @@ class WatchedStore(PgChunkStore):
         model: str,
         within: Within,
         limit: int,
+        epoch: int | None = None,
     ) -> Sequence[Hit]:
-        hits = await PgChunkStore.search(
-            self, vector, workspace=workspace, model=model, within=within, limit=limit
+        hits = await super().search(
+            vector, workspace=workspace, model=model, within=within, limit=limit, epoch=epoch
         )
         least = min((hit.similarity for hit in hits), default=0.0)
         self.seen.append((model, len({hit.ref for hit in hits}), least))
@@ -86,7 +88,8 @@ class Practice:
         self.source.take(self.client)
         self.old, self.new = AxisEmbedder(OLD, 1), AxisEmbedder(NEW, 2)
         vectors = opened.vector_table
-        self.store = WatchedStore(opened.database, opened.keys, vectors)
+        self.store = PgChunkStore(opened.database, opened.keys, vectors)
+        self.dense = WatchedIndex(self.store)
         self.reindexer = PgReindexer(opened.database, vectors)
         embedders = embedders_of(self.old, self.new)
         self.indexer = Indexer(
@@ -106,7 +109,7 @@ class Practice:
             spare=LocalReranker(),
             lexical=LexicalIndex(self.store),
             people=People(self.store),
-            dense=DenseIndex(self.store),
+            dense=self.dense,
         )
         self.notes = [self.note(number) for number in range(NOTES)]
 
@@ -141,7 +144,7 @@ class Practice:
         """What a question's search by meaning brought."""
         context = await self.opened.contexts.of(workspace=self.id)
         await self.finder.find(QUESTION, context=context, actor=None, trail=Trail())
-        return self.store.seen[-1]
+        return self.dense.seen[-1]
 
 
 def _item(note: Note) -> ManifestItem:
@@ -341,7 +344,7 @@ async def test_no_search_mixes_two_spaces(practice: Practice, owner: Owner) -> N
     stop = asyncio.Event()
 
     async def searched(times: int) -> bool:
-        return len(practice.store.seen) > times
+        return len(practice.dense.seen) > times
 
     async with asyncio.TaskGroup() as load:
         for _ in range(4):
@@ -353,7 +356,7 @@ async def test_no_search_mixes_two_spaces(practice: Practice, owner: Owner) -> N
             await eventually(partial(searched, number + 1))
         stop.set()
 
-    seen = practice.store.seen
+    seen = practice.dense.seen
     assert {model for model, _, _ in seen} == {OLD, NEW}
     assert len(seen) > SWITCHES
     assert {(count, least > 0.99) for _, count, least in seen} == {(NOTES, True)}
@@ -388,7 +391,11 @@ async def _a_minute_passes(owner: Owner) -> None:
 
 
 async def _vectors(owner: Owner, practice: Practice) -> dict[str, int]:
-    query = "SELECT model, count(*) FROM session_vectors WHERE workspace_id = $1 GROUP BY 1"
+    query = """
+    SELECT model, count(*) FROM (
+      SELECT model FROM session_vectors WHERE workspace_id = $1 UNION ALL
+      SELECT model FROM sealed_vectors, generate_series(1, chunks) WHERE workspace_id = $1) AS both
+    GROUP BY 1"""
     return dict(await owner.fetch(query, practice.id))
 
 
