@@ -17,7 +17,7 @@ from service.adapters.key_store import require_current, with_current_keys
 from service.adapters.plain_vectors import PlainVectors
 from service.adapters.sealed_rows import ref_of
 from service.adapters.sealed_vectors import SealedVectors
-from service.adapters.vector_table import Taken, VectorTable
+from service.adapters.vector_table import VectorHome, VectorTable
 from service.domain.answers import Hit
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Entity, NoteRef
@@ -54,8 +54,8 @@ class BothVectors:
 
     database: Database
     keys: KeyStore
-    written: VectorTable
-    other: VectorTable
+    written: VectorHome
+    other: VectorHome
     elsewhere: Table
     """What `other` reads."""
 
@@ -69,17 +69,6 @@ class BothVectors:
         """Nothing is embedded anew: it is the same vectors."""
         for taken in await self.other.take(connection, ref, keys):
             await self.written.put(connection, ref, taken, keys)
-
-    async def take(
-        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
-    ) -> Sequence[Taken]:
-        await self._move(connection, ref, keys)
-        return await self.written.take(connection, ref, keys)
-
-    async def put(
-        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
-    ) -> None:
-        await self.written.put(connection, ref, taken, keys)
 
     async def drop_stale(
         self,
@@ -102,9 +91,6 @@ class BothVectors:
             )
         }
         return sorted(hits.values(), key=_nearest_first)[:limit]
-
-    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
-        return await self.counted(than + 1, workspace=workspace, model=model) > than
 
     async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
         both = self.other, self.written

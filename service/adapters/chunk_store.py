@@ -225,7 +225,7 @@ class PgChunkStore:
         )
 
     async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
-        return await self.vectors.is_larger(than, workspace=workspace, model=model)
+        return await self.vectors.counted(than + 1, workspace=workspace, model=model) > than
 
     async def chunk_rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:
         return await self.vectors.rows(workspace=workspace, model=model)

@@ -33,7 +33,7 @@ Half = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True)
 class PlainVectors:
-    """Keeps VectorTable."""
+    """Keeps VectorHome."""
 
     database: Database
 
@@ -94,9 +94,6 @@ class PlainVectors:
         async with self.database.tenant_tx(workspace) as connection:
             rows = (await connection.execute(query)).all()
         return [_hit(row) for row in rows]
-
-    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
-        return await self.counted(than + 1, workspace=workspace, model=model) > than
 
     async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
         some = select(session_vectors.c.id).where(*_of(workspace, model)).limit(most)

@@ -62,7 +62,7 @@ EVEN = 6
 
 @dataclass(frozen=True, slots=True)
 class SealedVectors:
-    """Keeps VectorTable. Sealed under the workspace's key, bound to workspace, table, note, model and column.
+    """Keeps VectorHome. Sealed under the workspace's key, bound to workspace, table, note, model and column.
 
     Read a page of notes at a time, each in a transaction of its own: a note is in one page only, in a state not older
     than the epoch that was read first.
@@ -132,9 +132,6 @@ class SealedVectors:
         async for found in self._pages(workspace, chosen, "sealed", compare):
             best = nsmallest(limit, [*best, *found])
         return [_hit(one) for one in best]
-
-    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
-        return await self.counted(than + 1, workspace=workspace, model=model) > than
 
     async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
         # Each row has a chunk at least, so that no more of them need be looked at.

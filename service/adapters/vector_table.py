@@ -52,26 +52,10 @@ class VectorTable(Protocol):
         """Drops these notes' vectors in models that are not held any more; how many rows."""
         ...
 
-    async def take(
-        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
-    ) -> Sequence[Taken]:
-        """All that stands here of a note, out of here: one a model. Raises KeyUnavailable, SealBroken."""
-        ...
-
-    async def put(
-        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
-    ) -> None:
-        """Puts it here, where nothing stands of the note in this model."""
-        ...
-
     async def search(
         self, vector: Vector, *, workspace: WorkspaceId, model: str, within: Within, limit: int
     ) -> Sequence[Hit]:
         """The nearest chunks, exact, by a process that holds nothing of the workspace."""
-        ...
-
-    async def is_larger(self, than: int, *, workspace: WorkspaceId, model: str) -> bool:
-        """Whether there are more chunks than so many."""
         ...
 
     async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
@@ -96,4 +80,20 @@ class VectorTable(Protocol):
         self, places: Sequence[ChunkPlace], *, workspace: WorkspaceId, model: str
     ) -> NDArray[np.float16]:
         """Vectors by key, shape (n, DIMENSION); NaN in the rows of chunks that are gone."""
+        ...
+
+
+class VectorHome(VectorTable, Protocol):
+    """A table of them, out of which and into which a note can be moved."""
+
+    async def take(
+        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
+    ) -> Sequence[Taken]:
+        """All that stands here of a note, out of here: one a model. Raises KeyUnavailable, SealBroken."""
+        ...
+
+    async def put(
+        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
+    ) -> None:
+        """Puts it here, where nothing stands of the note in this model."""
         ...

@@ -154,7 +154,7 @@ class Run:
 
 @covers(
     "PgChunkStore.replace",
-    "PlainVectors.swap",
+    *("PlainVectors.swap", "BothVectors.swap"),
     "PgWorkQueue.accept",
     "PgWorkQueue.claim",
     weight=8,
@@ -277,7 +277,11 @@ async def erase_for_good(run: Run) -> None:
     run.same(after, {key: epoch for key, epoch in before.items() if key != at.id})
 
 
-@covers("PgChunkStore.search", "PlainVectors.search", weight=14)
+@covers(
+    "PgChunkStore.search",
+    *("PlainVectors.search", "SealedVectors.search", "BothVectors.search"),
+    weight=14,
+)
 async def search(run: Run) -> None:
     await search_in(run, run.world.any())
 
@@ -357,8 +361,12 @@ def told_bags(some: Any) -> Any:
 
 @covers(
     *("PgChunkStore.is_larger", "PgChunkStore.chunk_rows", "PgChunkStore.chunk_codes"),
-    *("PgChunkStore.halves", "PlainVectors.is_larger", "PlainVectors.rows"),
-    *("PlainVectors.codes", "PlainVectors.halves"),
+    "PgChunkStore.halves",
+    *(
+        f"{table}Vectors.{method}"
+        for table in ("Plain", "Sealed", "Both")
+        for method in ("counted", "rows", "codes", "halves")
+    ),
     weight=8,
 )
 async def read_vectors(run: Run) -> None:
@@ -389,8 +397,8 @@ async def read_vectors(run: Run) -> None:
 
 
 @covers(
-    *("PgChunkStore.changed_chunks", "PgChunkStore.changed_bags", "PlainVectors.changed"),
-    "PgChunkStore.changed_clients",
+    *("PgChunkStore.changed_chunks", "PgChunkStore.changed_bags", "PgChunkStore.changed_clients"),
+    *("PlainVectors.changed", "SealedVectors.changed", "BothVectors.changed"),
     weight=6,
 )
 async def follow_a_change(run: Run) -> None:

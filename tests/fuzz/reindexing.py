@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from service.adapters.both_vectors import vectors_in
+from service.adapters.chunk_store import PgChunkStore
 from service.domain.scope import ANYWHERE
 from service.ports import IndexedNote, IndexModels
 from tests.fuzz.operations import Run, covers, places_of
@@ -19,7 +21,7 @@ MEANWHILE = "UPDATE index_models SET changed_at = changed_at - interval '61 seco
     "PgReindexer.switch",
     "PgReindexer.finish",
     "PgReindexer.sweep",
-    "PlainVectors.drop_stale",
+    *("PlainVectors.drop_stale", "SealedVectors.drop_stale", "BothVectors.drop_stale"),
     "PgChunkStore.models",
     weight=3,
 )
@@ -86,3 +88,36 @@ async def _switch_there_and_back(run: Run, at: Practice) -> None:
 async def _models(run: Run, but: Practice) -> list[Any]:
     query = "SELECT * FROM index_models WHERE workspace_id <> $1 ORDER BY workspace_id"
     return [tuple(row) for row in await run.build.owner.fetch(query, but.id)]
+
+
+@covers(
+    *("BothVectors.move", "BothVectors.elsewhere_of", "BothVectors.elsewhere_in_all"),
+    *("PlainVectors.take", "PlainVectors.put"),
+    *("SealedVectors.take", "SealedVectors.put", "SealedVectors.swap"),
+    weight=4,
+)
+async def write_vectors_in_the_other_way(run: Run) -> None:
+    """All of this practice's move and nobody else's, a note is written there, and sometimes all of it moves back."""
+    at, other = run.world.any(), run.world.any()
+    await run.key(at)
+    plain = run.parts.vector_table
+    sealed = vectors_in("sealed", run.parts.database, run.parts.keys)
+    theirs = await plain.elsewhere_of(workspace=other.id)
+    expected = await sealed.elsewhere_of(workspace=at.id)
+    run.same(await sealed.move(workspace=at.id), expected)
+    run.same(await sealed.elsewhere_of(workspace=at.id), 0)
+    run.same(await sealed.elsewhere_in_all() >= 0, True)
+    await _write(run, at, replace(run.parts.store, vectors=sealed))
+    if run.chance.random() < 0.5:
+        expected = await plain.elsewhere_of(workspace=at.id)
+        run.same(await plain.move(workspace=at.id), expected)
+    if other is not at:
+        run.same(await plain.elsewhere_of(workspace=other.id), theirs)
+
+
+async def _write(run: Run, at: Practice, store: PgChunkStore) -> None:
+    note = at.note(run.chance.choice(SESSIONS), run.chance.choice(CLIENTS), run.chance)
+    at.source.take(note)
+    one = await run.indexed(note, at)
+    written = await store.replace(one, lease=await run.lease(note.ref))
+    run.same(written, await at.store.replace(one))

@@ -98,6 +98,12 @@ def _stripped(watch: Watch) -> set[str]:
 
 
 NO_FILTER = {
+    "BothVectors": {
+        *("swap", "drop_stale", "search", "counted", "rows", "codes", "changed", "halves"),
+        "elsewhere_in_all",
+    },
+    "PlainVectors": {"put"},
+    "SealedVectors": {"put"},
     "PgAuditLog": {
         "all_rows",
         "open_chats",
@@ -152,7 +158,9 @@ def filtering(calls: Counter[str]) -> Iterator[str]:
     """The methods called that must look only at their own workspace's content."""
     for name in calls:
         store, _, method = name.partition(".")
-        if store.startswith(("Pg", "PlainVectors")) and method not in NO_FILTER.get(store, set()):
+        if store.startswith(("Pg", "Plain", "Sealed", "Both")) and method not in NO_FILTER.get(
+            store, set()
+        ):
             yield name
 
 

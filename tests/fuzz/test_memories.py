@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakSet, WeakValueDictionary
 
+import service.chat.graph  # noqa: F401 - a module that is imported halfway looks like one that remembers
 from pazpaz_ai_client.signing import EVENT_TAG
 from service.demo.stage import Stage
 from service.domain.erasure import Subject

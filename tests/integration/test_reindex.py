@@ -394,7 +394,7 @@ async def _vectors(owner: Owner, practice: Practice) -> dict[str, int]:
     query = """
     SELECT model, count(*) FROM (
       SELECT model FROM session_vectors WHERE workspace_id = $1 UNION ALL
-      SELECT model FROM sealed_vectors, generate_series(1, chunks) WHERE workspace_id = $1) AS both
+      SELECT model FROM sealed_vectors, generate_series(1, chunks) WHERE workspace_id = $1) AS either
     GROUP BY 1"""
     return dict(await owner.fetch(query, practice.id))
 

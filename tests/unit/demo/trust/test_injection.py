@@ -126,7 +126,7 @@ def test_a_gate_that_refuses_is_noticed():
 
 def test_a_missing_label_is_noticed(monkeypatch):
     """An order that is quoted like any other sentence fails the evaluation."""
-    monkeypatch.setattr("service.chat.citing.reads_like_order", lambda passage, span: False)
+    monkeypatch.setattr("service.chat.citing.reads_like_order", lambda passage, span, orders: False)
     labels = labelled(a_sample(7))
     assert any("label" in bar for bar in missed([], [], labels))
 

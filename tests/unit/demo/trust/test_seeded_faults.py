@@ -188,8 +188,8 @@ def answer_offsets_shifted(monkeypatch):
     """Markers that stand a place beside their sentence."""
     citation = citing._citation
 
-    def broken(marker, passage, span, *, start, end, repaired):
-        return citation(marker, passage, span, start=start + 1, end=end + 1, repaired=repaired)
+    def broken(marker, passage, span, *, start, end, **more):
+        return citation(marker, passage, span, start=start + 1, end=end + 1, **more)
 
     monkeypatch.setattr(citing, "_citation", broken)
 
