@@ -19,6 +19,7 @@ from service.adapters.cohere import open_provider
 from service.adapters.local_model import ExtractiveModel
 from service.adapters.provider import Provider
 from service.adapters.veiled import veiled
+from service.chat.output_guard import remembered
 from service.chat.state import ChatContext, ChatState
 from service.chat.synthesize import synthesize
 from service.commands.progress import progress
@@ -122,6 +123,7 @@ def _runtime(arm: Arm, provider: Provider, writer: Any) -> Runtime[ChatContext]:
         spare=ExtractiveModel(),
         entailment=provider.entailment if arm.confirms else None,
         calls=calls,
+        orders=remembered(),
     )
     return cast(Runtime[ChatContext], SimpleNamespace(context=context, stream_writer=writer))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLOURS = ("#1b6ca8", "#4ea3d8", "#2a9d5c", "#c0392b", "#e08e2b", "#8e6bbf", "#b5838d")
 GREY = "#777777"  # Of limits.
@@ -104,6 +104,8 @@ def _labelled(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.yaxis.set_major_formatter(FuncFormatter(_short))
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_formatter(FuncFormatter(_short))
     axes.grid(which="major", axis="both", alpha=0.3)
     axes.spines["top"].set_visible(False)
 

@@ -1,5 +1,6 @@
 """What vectors cost beside answers: bytes on disk and in memory, and the writing of new ones."""
 
+import asyncio
 import gc
 import time
 import tracemalloc
@@ -42,6 +43,7 @@ BATCH = 200
 """Rows of a transaction."""
 NOTES = 100
 """Notes of a transaction each, two chunks a note."""
+SETTLED = 0.1  # Seconds in which the thread that built a memory lets go of what it built it from.
 BAGS = 100
 """Made-up notes whose bags are weighed."""
 VECTOR_TABLES = ("session_vectors", "vector_codes")
@@ -110,6 +112,7 @@ async def _loaded(house: House, tenant: Tenant, *, resident: bool) -> float:
     try:
         before, _ = tracemalloc.get_traced_memory()
         await index.load(workspace=tenant.workspace, model=MODEL)
+        await asyncio.sleep(SETTLED)
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:

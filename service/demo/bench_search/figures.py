@@ -11,7 +11,7 @@ PLANNER = "baseline, planner's choice"
 RESIDENT, FETCHED = "ours, hot, rows resident", "ours, hot, rows fetched"
 COLD = "ours, cold: exact SQL"
 LIMIT = "limit: int8 codes read once"
-FIRST_WIDTH, WIDTH = 30, 24
+FIRST_WIDTH, WIDTH = 30, 26
 LARGE = 5000
 """Rows from where a search has to be near the limit; below, fixed costs are most of it."""
 
@@ -185,14 +185,19 @@ def _said(cell: Cell | None) -> str:
     if cell is None:
         return "-"
     recall = "" if cell.recall is None else f" {cell.recall:6.3f}"
-    return f"{cell.at(0.5):.3g} / {cell.at(0.95):.3g}{recall}{'*' if cell.short else ''}"
+    return f"{_ms(cell.at(0.5))} / {_ms(cell.at(0.95))}{recall}{'*' if cell.short else ''}"
+
+
+def _ms(value: float) -> str:
+    """Three digits."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _beside(results: Results) -> Iterator[str]:
     yield "\nwithout the epoch's transaction: p50 / p95 ms; CPU of this process, ms a question"
     for way in (RESIDENT, FETCHED, PLANNER):
         cells = [results.cell(group, way) for group in results.groups]
-        said = [f"{c.net_at(0.5):.3g} / {c.net_at(0.95):.3g}; {c.spent:.2f}" for c in cells]
+        said = [f"{_ms(c.net_at(0.5))} / {_ms(c.net_at(0.95))}; {c.spent:.2f}" for c in cells]
         yield f"{way:{FIRST_WIDTH}}" + "".join(f"{one:>{WIDTH}}" for one in said)
     yield "\nplanner's choice / ours: p50, p95; and without the epoch's transaction"
     for way in (RESIDENT, FETCHED):

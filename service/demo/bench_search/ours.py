@@ -1,7 +1,6 @@
 """Ours, on the real tables: filled as the worker would leave them, asked through the real store and memory."""
 
 import json
-import struct
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -175,15 +174,10 @@ def _coded(rows: Rows, firsts: Any, records: Any) -> bytes:
             "model": MODEL.encode(),
             "entity": b"sessions",
             "note": rows.notes[firsts],
-            "fields": FIELDS,
+            "fields": FIELD.encode(),
             "codes": np.frombuffer(records.tobytes(), np.uint8).reshape(len(firsts), -1),
         },
     )
-
-
-TEXT_OID = 25
-FIELDS = struct.pack(">5i", 1, 0, TEXT_OID, 1, 1) + struct.pack(">i", len(FIELD)) + FIELD.encode()
-"""One name as Postgres sends text[]."""
 
 
 def _placed(rows: Rows, chosen: Any) -> Mapping[str, Any]:
