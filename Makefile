@@ -6,13 +6,16 @@ RUN := $(UV) run --frozen
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test fuzz faults kills check fix openapi clean
+.PHONY: demo test benches fuzz faults kills check fix openapi clean
 
 demo: .venv/ready ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
 
 test: .venv/ready ## the whole suite, on real Postgres and Redis; WORKERS=0 for one process, as -s and --pdb want it
 	$(RUN) pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+benches: .venv/ready ## the longest benches in small: that they run, and print and keep all they should
+	$(RUN) pytest -m bench $(ARGS)
 
 fuzz: .venv/ready ## 100,000 operations of many practices on three builds of the service; OPERATIONS and SEED can be set
 	OPERATIONS=$${OPERATIONS:-100000} $(RUN) pytest tests/fuzz -s

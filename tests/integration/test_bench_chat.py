@@ -24,6 +24,7 @@ def one_client(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.bench
 async def test_the_bench_tells_an_answers_own_cost_beside_a_bare_one(
     stage: Stage,
     one_client: Path,

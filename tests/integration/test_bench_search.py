@@ -21,6 +21,7 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
+@pytest.mark.bench
 async def test_the_bench_asks_all_ways_and_says_what_they_cost(
     stage: Stage,
     capsys: pytest.CaptureFixture[str],
@@ -52,6 +53,7 @@ async def test_the_bench_asks_all_ways_and_says_what_they_cost(
     assert all(ratio["name"] in printed for ratio in said["ratios"])
 
 
+@pytest.mark.bench
 async def test_a_cold_workspace_gives_its_first_answer(
     stage: Stage,
     capsys: pytest.CaptureFixture[str],

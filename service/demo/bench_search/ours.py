@@ -86,6 +86,8 @@ async def fill(house: House, world: World) -> None:
     """Tenant by tenant, as clustered as a bulk load leaves them; goes on where an earlier run was cut off."""
     connection = await asyncpg.connect(house.owner_url)
     try:
+        # Checking what each row refers to scanned a table that was never analyzed: minutes, of 100,000 vectors.
+        await connection.execute("SET session_replication_role = replica")
         made = await Made.of(connection)
         done = await made.steps("rows")
         if done == len(world.tenants):
