@@ -384,8 +384,8 @@ class Database:
         async with self._limited():
             with _reaching(beginning):
                 connection = await self.engine.connect()
-            # Its own exit starts a task for the closing, which costs 60 us and needs no protection: nothing is
-            # sent on the way, unless something went wrong, and who is cut off in that goes.
+            # Its own exit starts a task for the closing, which needs no protection: nothing is sent on the way, unless
+            # something went wrong, and who is cut off in that goes.
             async with aclosing(connection), connection.begin():
                 yield connection
 
@@ -493,7 +493,7 @@ def _reaching(beginning: str) -> Iterator[None]:
 
 
 def _beginning_for(workspace: WorkspaceId) -> str:
-    """Whose it is, in the message that begins it: a statement of its own took a fifth of a short transaction's time.
+    """Whose it is, in the message that begins it: a statement of its own is one more round trip.
 
     Transaction-local, so that there is nothing to forget; one message of text, which takes no parameters.
     """

@@ -62,7 +62,7 @@ class VeiledReranker(Around[Reranker]):
         context: CallContext,
     ) -> Sequence[float]:
         veil = context.veil
-        # Two hundred stretches are of a few clients: a name is looked at once, which is 4 ms of CPU a question.
+        # Two hundred stretches are of a few clients: a name is looked at once.
         hidden = _hidden_stretches(stretches, veil)
         return await self.inner.rerank(outward(query, veil), hidden, rarity=rarity, context=context)
 

@@ -27,8 +27,7 @@ _CLAIMS, _STANDING = "service.claims", "service.standing"
 M = TypeVar("M", bound=BaseModel)
 
 
-# Each takes the request alone: FastAPI walks through what a dependency depends on again for each that names it, which
-# took as long as all of their work (17 steps of a question, now 6).
+# Each takes the request alone: FastAPI walks through what a dependency depends on again for each that names it.
 
 
 async def container(request: Request) -> Container:

@@ -82,7 +82,7 @@ class _Answered:
         await self.send(message)
 
     def _completed(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """Bytes as they are sent: a map of text around them took as long as the whole log line."""
+        """Bytes as they are sent: a map of text around them is made for nobody."""
         headers = [one for one in given if one[0] not in _OURS]
         if not any(name == b"cache-control" for name, _ in headers):
             headers.append(NOT_STORED)

@@ -8,7 +8,7 @@ from typing import Any
 MOST = 200  # Alternatives; no pattern of ours needs more.
 LEAST = 2  # Letters of a literal that rules anything out.
 
-START = 3  # Letters that a literal is found by: of 380 literals a sentence has the start of three.
+START = 3  # Letters that a literal is found by.
 
 Literals = frozenset[str]
 
@@ -63,7 +63,7 @@ def _of_branches(branches: Sequence[Any]) -> Literals | None:
 class Sieve:
     """Which of many patterns a text may hold; the others it does not hold, for it lacks what they require.
 
-    One look at the text for all of them: of 85 patterns a sentence is told in 10 microseconds, one by one in 120.
+    One look at the text for all of them: `orders_in` of 200 notes took 2.2 ms a note one by one, and takes 1.15.
     """
 
     def __init__(self, needs: Sequence[Literals | None]) -> None:

@@ -131,8 +131,7 @@ def _read(token: str) -> _Token:
 def _signed(token: _Token, key: Any, algorithm: str) -> dict[str, Any]:
     """The payload, if its signature holds by the one algorithm of that key.
 
-    PyJWT computes and compares; what it reads of a token itself, each letter in turn, was read more strictly here
-    (its `decode` took 90 us where this takes 9).
+    PyJWT computes and compares; what it reads of a token itself, each letter in turn, was read more strictly here.
     """
     if not jwt.get_algorithm_by_name(algorithm).verify(token.signed, key, token.signature):
         raise ValueError("signature")
