@@ -128,7 +128,7 @@ class DenseIndex:
             hot = await self._held.renew(workspace, follow)
             if hot is not None:
                 return hot
-        if workspace in self._loading or workspace in self._too_large:
+        if self._stays_cold(workspace):
             return None
         if await self._store.is_larger(self._small, workspace=workspace, model=model):
             return None
@@ -158,8 +158,12 @@ class DenseIndex:
             return await asyncio.to_thread(follow)
         return follow()
 
+    def _stays_cold(self, workspace: WorkspaceId) -> bool:
+        """For now: it is being loaded; or for good, as there is no room for it."""
+        return workspace in self._loading or workspace in self._too_large
+
     def _load_soon(self, workspace: WorkspaceId, model: str) -> None:
-        if workspace in self._loading or workspace in self._too_large:
+        if self._stays_cold(workspace):
             return
         task = asyncio.create_task(self._load_or_log(workspace, model))
         self._loading[workspace] = task
