@@ -14,7 +14,6 @@ from sqlalchemy import (
     Row,
     Table,
     and_,
-    bindparam,
     delete,
     exists,
     func,
@@ -42,13 +41,12 @@ from service.adapters.database import (
     Database,
     audit_heads,
     bags,
-    index_epoch,
     index_models,
     note_catalogue,
     work,
 )
-from service.adapters.epochs import EPOCH, Touched, epoch_of, next_epoch, touched_since
-from service.adapters.index_models import models_in, models_of
+from service.adapters.epochs import Touched, epoch_of, next_epoch, touched_since
+from service.adapters.index_models import models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.adapters.scoped import inside, is_note
 from service.adapters.sealed_bags import open_bag
@@ -247,14 +245,10 @@ class PgChunkStore:
         return await self.vectors.halves(places, workspace=workspace, model=model)
 
     async def state(self, *, workspace: WorkspaceId) -> IndexState:
-        rows = await self.database.read(_STATE, {"workspace": workspace}, workspace=workspace)
-        for row in rows:
-            return IndexState(row.epoch, models_in(row) if row.active else None)
-        return UNWRITTEN
+        return await self.database.index_state(workspace)
 
     async def epoch(self, *, workspace: WorkspaceId) -> int:
-        rows = await self.database.read(EPOCH, {"workspace": workspace}, workspace=workspace)
-        return rows[0].epoch if rows else 0
+        return (await self.database.index_state(workspace)).epoch
 
     async def bags(self, *, workspace: WorkspaceId) -> tuple[int, Sequence[Bag]]:
         return await with_living_keys(self.keys, workspace, self._bags)
@@ -436,22 +430,6 @@ def _lacks_the_second_model(workspace: WorkspaceId) -> ColumnElement[bool]:
         note_catalogue.c.digests.has_key(index_models.c.active),
         not_(note_catalogue.c.digests.has_key(index_models.c.beside)),
     )
-
-
-UNWRITTEN = IndexState(0, None)
-"""Of a workspace that nothing was ever written to: its first write makes the epoch."""
-
-
-# In one snapshot, so that no write lies between the two. Built once: every question asks for it.
-_STATE = (
-    select(index_epoch.c.epoch, index_models.c.active, index_models.c.beside)
-    .select_from(
-        index_epoch.outerjoin(
-            index_models, index_models.c.workspace_id == index_epoch.c.workspace_id
-        )
-    )
-    .where(index_epoch.c.workspace_id == bindparam("workspace"))
-)
 
 
 async def lock_client(

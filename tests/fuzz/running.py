@@ -67,7 +67,7 @@ def stores() -> dict[str, type[Any]]:
             "local_model",
             "jwks",
             "schema",
-            "database",
+            *("database", "index_states"),
         }:
             continue  # models, public keys and the doors: no state of a practice of their own
         for name, one in vars(import_module(f"service.adapters.{module.name}")).items():

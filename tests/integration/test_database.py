@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from service.adapters.database import Database, open_database
+from service.adapters.index_states import IndexStates
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable
@@ -25,7 +26,7 @@ async def test_a_used_up_pool_is_unavailable(databases_apart: Databases) -> None
     engine = create_async_engine(
         databases_apart.worker, pool_size=1, max_overflow=0, pool_timeout=0.1
     )
-    database = Database(engine)
+    database = Database(engine, IndexStates(engine.raw_connection, seconds=1))
     async with database.system_tx():
         with pytest.raises(StoreUnavailable):
             await database.ping()

@@ -20,6 +20,7 @@ MEMORIES = (
 KNOWN = {
     # place: whose it is · its bound · what drops it
     "adapters/jwks.py:_keys": "nobody's: PazPaz's public keys · 20 · the next reading",
+    "adapters/index_states.py:_asked": "by workspace; who waits · questions under way · the next statement",
     "adapters/key_store.py:_open": "by workspace · 1,000 and 5 minutes · drop() on erasure and on a missing row",
     "adapters/rate_limiter.py:_local": "by workspace or user in the key · 10,000 · time",
     "adapters/standing.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
