@@ -1,7 +1,12 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -30,6 +35,7 @@ from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, open_database
 from service.adapters.eraser import PgEraser
 from service.adapters.feedback import PgFeedback
+from service.adapters.http_client import open_http
 from service.adapters.jwks import FileSource, Jwks, KeySetSource, UrlSource
 from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import (
@@ -76,6 +82,8 @@ log = structlog.get_logger()
 OUR_AUDIENCE = "pazpaz-ai"
 THEIR_AUDIENCE = "pazpaz-monolith"
 CONNECT_SECONDS = 2.0
+# Before uvicorn, which serves PazPaz, drops an idle one after 5 s: what is sent meanwhile would be lost.
+MOST_CONNECTIONS, IDLE_SECONDS = 100, 4.0
 
 
 def now() -> datetime:
@@ -391,9 +399,9 @@ def _redis(settings: Settings) -> Redis:
     )
 
 
-def _http(settings: Settings) -> httpx.AsyncClient:
-    timeout = httpx.Timeout(settings.request_timeout_seconds, connect=CONNECT_SECONDS)
-    return httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
+def _http(settings: Settings) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    timeouts = httpx.Timeout(settings.request_timeout_seconds, connect=CONNECT_SECONDS)
+    return open_http(timeouts=timeouts, most=MOST_CONNECTIONS, idle_seconds=IDLE_SECONDS)
 
 
 def _key_encryption_key(settings: Settings) -> KeyEncryptionKey:

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import structlog
 
+from service.adapters.http_client import open_http
 from service.adapters.local_model import (
     ExtractiveModel,
     LocalEmbedder,
@@ -37,8 +38,8 @@ from service.settings import Settings
 log = structlog.get_logger()
 
 CONNECT_SECONDS, READ_SECONDS = 2.0, 60.0
-# httpx drops idle connections after 5 s: a therapist who asks once a minute would pay a TLS handshake each time.
-LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=60)
+# Kept for 5 s, as is usual, a therapist who asks once a minute would pay a TLS handshake each time.
+IDLE_SECONDS = 60.0
 LOCAL = {one.model: one for one in (LocalEmbedder(), SecondLocalEmbedder())}
 
 
@@ -178,17 +179,13 @@ def prices_kept(settings: Settings, providers: Mapping[str, Provider], bills: Bi
     return prices
 
 
-def _http(settings: Settings) -> httpx.AsyncClient:
+def _http(settings: Settings) -> AbstractAsyncContextManager[httpx.AsyncClient]:
     """The guards time whole calls; here only what no guard sees: how long a connection may take to stand."""
-    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    verify = _certificates(settings.provider_ca_file)
-    return httpx.AsyncClient(
-        timeout=timeout,
-        verify=verify,
-        limits=LIMITS,
-        follow_redirects=False,
-        trust_env=False,
-        event_hooks={"response": [read_to_the_end]},
+    return open_http(
+        timeouts=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+        idle_seconds=IDLE_SECONDS,
+        verify=_certificates(settings.provider_ca_file),
+        on_response=[read_to_the_end],
     )
 
 

@@ -1,6 +1,7 @@
 """One connection to a provider, answer after answer, on real sockets."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 
 from service.adapters.cohere import Cohere, CohereChat
 from service.adapters.guard import guards
+from service.adapters.http_client import open_http
 from service.adapters.openai_compatible import OpenAIChat, Server
 from service.adapters.whole_streams import read_to_the_end
 from service.demo.provider_stub import KEY, Stub, provider_stub
@@ -29,9 +31,14 @@ async def stub() -> AsyncIterator[Stub]:
 
 @pytest.fixture(params=["cohere", "openai"])
 async def model(request: pytest.FixtureRequest, stub: Stub) -> AsyncIterator[ChatModel]:
-    hooks = {"response": [read_to_the_end]}
-    # Without TLS there are no certificates to load, which would take longer than the test.
-    async with httpx.AsyncClient(verify=False, trust_env=False, event_hooks=hooks) as http:  # noqa: S501
+    async with open_http(
+        timeouts=httpx.Timeout(5),
+        idle_seconds=60,
+        verify=ssl.SSLContext(
+            ssl.PROTOCOL_TLS_CLIENT
+        ),  # certificates take longer to load than the test
+        on_response=[read_to_the_end],
+    ) as http:
         if request.param == "cohere":
             yield CohereChat(
                 Cohere.open(api_key=KEY, base_url=stub.url, http=http, guards=guards("cohere")),

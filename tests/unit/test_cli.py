@@ -177,7 +177,10 @@ def test_a_child_process_behaves_the_same():
 
 def test_the_command_line_starts_without_what_only_some_commands_need():
     """Help and bad usage are told at once: the libraries take two seconds to import, and are left to the commands."""
-    heavy = "numpy sqlalchemy asyncpg redis httpx fastapi uvicorn pydantic cohere langgraph cryptography jwt structlog"
+    heavy = (
+        "numpy sqlalchemy asyncpg redis httpx aiohttp fastapi uvicorn pydantic cohere langgraph"
+        " cryptography jwt structlog"
+    )
     assert _imported("service.cli", heavy) == []
 
 
