@@ -1,14 +1,15 @@
 """Signs requests and answers."""
 
+import base64
 import secrets
 import time
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
-from http_message_signatures import HTTPMessageSigner, MappingKeyResolver, algorithms
+from http_message_signatures import HTTPMessageSigner, algorithms
 
-from pazpaz_ai_client.signing.keys import PrivateKey, SigningKeys
+from pazpaz_ai_client.signing.keys import SigningKeys
 from pazpaz_ai_client.signing.messages import (
     SentRequest,
     SentResponse,
@@ -30,6 +31,9 @@ from pazpaz_ai_client.signing.profile import (
     response_tag,
 )
 
+LIBRARY = HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=None)
+"""Builds what is signed; it holds no key."""
+
 
 class Signer:
     """Signs what we send; `audience` names the side that shall read it."""
@@ -38,7 +42,6 @@ class Signer:
         self._keys = keys
         self._audience = audience
         self._clock = clock
-        self._ready: tuple[PrivateKey, HTTPMessageSigner] | None = None
 
     def headers(
         self,
@@ -87,7 +90,7 @@ class Signer:
         now = datetime.fromtimestamp(self._clock(), UTC)
         key = self._keys.at(now)
         created = now.replace(microsecond=0)
-        self._library(key).sign(
+        prepared = LIBRARY.prepare(
             message,
             key_id=key.keyid,
             created=created,
@@ -98,17 +101,10 @@ class Signer:
             covered_component_ids=components,
             use_existing_digest=True,
         )
-
-    def _library(self, key: PrivateKey) -> HTTPMessageSigner:
-        """The library's signer for this key, kept until another key signs."""
-        if self._ready is None or self._ready[0] is not key:
-            self._ready = (key, _library_signer(key))
-        return self._ready[1]
-
-
-def _library_signer(key: PrivateKey) -> HTTPMessageSigner:
-    resolver = MappingKeyResolver(public_keys={}, private_keys={key.keyid: key.key})
-    return HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=resolver)
+        # Its `sign` would build all of it again, in case the message changed meanwhile: half of the time.
+        signature = base64.b64encode(key.key.sign(prepared.signature_base)).decode()
+        message.headers["Signature-Input"] = f"{LABEL}={prepared.signature_params}"
+        message.headers["Signature"] = f"{LABEL}=:{signature}:"
 
 
 class _SigningAuth(httpx.Auth):
