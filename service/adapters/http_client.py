@@ -83,7 +83,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, limit: int, keepalive_timeout: float, ssl: ssl.SSLContext) -> None:
         super().__init__(limit=limit, keepalive_timeout=keepalive_timeout, ssl=ssl)
-        self._used = WeakSet[object]()
+        self._used: WeakSet[object] = WeakSet()
 
     async def connect(
         self,

@@ -64,6 +64,7 @@ def stores() -> dict[str, type[Any]]:
             "breaker",
             "veiled",
             "whole_streams",
+            "http_client",
             "local_model",
             "jwks",
             "schema",
