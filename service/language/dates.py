@@ -15,7 +15,7 @@ _MONTH_OF = {
     for way in ways.split()
 }
 _WEEKDAYS = """
-Monday Mon שני ב'|Tuesday Tues Tue שלישי ג'|Wednesday Wed רביעי ד'|Thursday Thurs Thu חמישי ה'|Friday Fri שישי ו'
+Monday Mon שני ב'|Tuesday Tues Tue שלישי ג'|Wednesday Wed רביעי ד'|Thursday Thurs Thur Thu חמישי ה'|Friday Fri שישי ו'
 Saturday שבת|Sunday ראשון א'
 """
 _WEEKDAY_OF = {

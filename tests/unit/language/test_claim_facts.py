@@ -58,6 +58,12 @@ def test_days_are_read_in_many_ways(text, day):
     assert [(one.day, one.month, one.year) for one in days(text)] == [day]
 
 
+@pytest.mark.parametrize("said", ["Thur", "Thurs", "Thursday"])
+def test_a_weekday_is_known_however_it_is_cut(said):
+    """Whatever is found to be a weekday is one."""
+    assert [one.weekday for one in days(f"Seen {said} at noon.")] == [3]
+
+
 def test_a_month_that_is_a_verb_names_no_day():
     """ "May" and "march" are words as well."""
     assert days("She may march on.") == []
