@@ -21,6 +21,7 @@ _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁԛѡһӏкмтвнзԍɡαβεικνορτυχγηωսոօցһքɑɩıʟɴʀᴀᴇᴏ",
     "aeopcyxijsdqwhlkmtbh3ggabeikvoptuxynwunoghpaiilnraeo",
 )
+_LOOKALIKE = re.compile(f"[{''.join(map(chr, _LOOKALIKES))}]")
 _LEET = str.maketrans("013457@$!€", "oieastasie")
 _MIXED = re.compile(r"(?<![\w@$!€])(?=[\d@$!€]*[a-z])(?=[a-z]*[\d@$!€])[a-z\d@$!€]{3,}(?![\w@$!€])")
 _SPELLED = re.compile(rf"(?<!\w)(?:[a-z]|[{HEBREW}])(?:[ ._*|\-](?:[a-z]|[{HEBREW}])){{3,}}(?!\w)")
@@ -51,7 +52,8 @@ def undisguised(text: str) -> Iterator[str]:
     """
     read = folded(text)
     yield read
-    played = _MIXED.sub(lambda word: word.group().translate(_LEET), read.translate(_LOOKALIKES))
+    seen = read.translate(_LOOKALIKES) if _LOOKALIKE.search(read) else read
+    played = _MIXED.sub(lambda word: word.group().translate(_LEET), seen)
     if played != read:
         yield _together(played)
     if (spaced := parted(text)) != text:

@@ -81,7 +81,8 @@ def _read(sentence: str) -> Iterator[str]:
     """The words in normal form, terms spelled rightly, and what parts clauses: a comma, a colon or a dash."""
     said, last = _SHORT.sub(lambda match: match.lastgroup or "", sentence), 0
     for word in words(said):
-        if parted := _PARTED.search(said, last, word.start):
+        # One blank, as before most words, parts nothing.
+        if said[last : word.start] != " " and (parted := _PARTED.search(said, last, word.start)):
             yield _SIGN_OF[parted.lastgroup]
         yield spelled_rightly(word.text)
         last = word.end

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 # Insides of character classes. Marks are niqqud and cantillation (the maqaf, U+05BE, parts words and stays), and the
 # controls that only steer display.
@@ -37,8 +37,7 @@ _CLAUSE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word in its normal form; `start` and `end` are code points of the original text."""
 
     text: str
@@ -60,10 +59,11 @@ def normalise(word: str) -> str:
 
 def words(text: str) -> list[Word]:
     """The words of a text in order; what is left empty by normalising is no word."""
-    found = (
-        Word(normalise(match.group()), match.start(), match.end()) for match in _WORD.finditer(text)
-    )
-    return [word for word in found if word.text]
+    return [
+        Word(form, *match.span())
+        for match in _WORD.finditer(text)
+        if (form := normalise(match.group()))
+    ]
 
 
 def tokens(text: str) -> list[str]:
