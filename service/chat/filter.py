@@ -7,6 +7,7 @@ from typing import get_args
 from langgraph.runtime import Runtime
 
 from service.chat.grounding import Support, repair, support
+from service.chat.grounding.evidence import Read, read
 from service.chat.output_guard import Naming, Orders, guarded, nobody
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import (
@@ -56,21 +57,22 @@ async def judged(
     others: Naming = nobody,
     quoted: bool = False,
     orders: Orders = orders_in,
+    read: Read = read,
 ) -> Verdict:
     """By rules, then by a model where there is one; what they do not let pass is repaired once, or withheld.
 
     A note's own words need no model. What rules can follow is shown unless a model says no; what they cannot, only if
     it says yes. A model that is away leaves it to the rules, and the meter tells. `others` and `quoted` are as for
-    `objection`; `orders` may remember what notes hold of them, for one answer.
+    `objection`; `orders` may remember what notes hold of them, and `read` the notes, for one answer.
     """
-    found, data = _supported(claim, passages, others, quoted=quoted, orders=orders)
+    found, data = _supported(claim, passages, others, quoted=quoted, orders=orders, read=read)
     if found.how == "verbatim":
         return Verdict(claim, found.spans)
     said = await _confirmed(claim, found.spans, data, entailment, context)
     if said == "supported" or (said is None and found.how == "stated"):
         return Verdict(claim, found.spans)
     reason = found.reason or ("not_entailed" if said else "unsupported")
-    return _repaired(claim, data, reason, others) or _withhold(claim, reason)
+    return _repaired(claim, data, reason, others, read) or _withhold(claim, reason)
 
 
 def _supported(
@@ -80,6 +82,7 @@ def _supported(
     *,
     quoted: bool,
     orders: Orders = orders_in,
+    read: Read = read,
 ) -> tuple[Support, Sequence[Passage]]:
     """What rules make of it, and the passages they read; for what must not be shown at all, no support."""
     by_id = {passage.id: passage for passage in passages}
@@ -87,8 +90,10 @@ def _supported(
         return Support("none", reason="uncited"), ()
     if any(name not in by_id for name in claim.passage_ids):
         return Support("none", reason="unknown_passage"), ()
-    reason, data = guarded(claim, passages, others=others, quoted=quoted, orders=orders)
-    return Support("none", reason=reason) if reason else support(claim.text, data), data
+    reason, data = guarded(claim, passages, others=others, quoted=quoted, orders=orders, read=read)
+    if reason:
+        return Support("none", reason=reason), data
+    return support(claim.text, data, read=read), data
 
 
 async def _confirmed(
@@ -131,16 +136,20 @@ def _source(span: Span, passage: Passage) -> Stretch:
 
 
 def _repaired(
-    claim: Claim, passages: Sequence[Passage], reason: WithheldReason, others: Naming
+    claim: Claim,
+    passages: Sequence[Passage],
+    reason: WithheldReason,
+    others: Naming,
+    read: Read,
 ) -> Verdict | None:
     """The note's own sentence in its place, where one must have been meant, and rules agree that it stands there."""
     cited = [passage for passage in passages if passage.id in claim.passage_ids]
-    found = repair(claim.text, cited) if reason in _WRONG_FACTS else None
+    found = repair(claim.text, cited, read=read) if reason in _WRONG_FACTS else None
     if found is None:
         return None
     text, span = found
     own = replace(claim, text=text, passage_ids=(span.passage_id,))
-    again, _ = _supported(own, passages, others, quoted=False)
+    again, _ = _supported(own, passages, others, quoted=False, read=read)
     return Verdict(own, again.spans, repaired=reason) if again.how == "verbatim" else None
 
 

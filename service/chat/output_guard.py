@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from service.chat.grounding import support
+from service.chat.grounding.evidence import Read, read
 from service.domain.answers import Claim, Passage, Span, WithheldReason
 from service.domain.identity import ClientId
 from service.language.injection import orders_in, reads_like_instruction, score
@@ -68,6 +69,7 @@ def guarded(
     others: Naming = nobody,
     quoted: bool = False,
     orders: Orders = orders_in,
+    read: Read = read,
 ) -> tuple[WithheldReason | None, Sequence[Passage]]:
     """The `objection` to a sentence, and its `sources`, which are read once for both."""
     cited, data = _cited(claim, passages), sources(claim, passages, quoted=quoted, orders=orders)
@@ -77,7 +79,7 @@ def guarded(
         return "prompt_text", data
     if _names_another(claim, cited, others):
         return "other_client", data
-    return ("instruction" if _obeys(claim, cited, data) else None), data
+    return ("instruction" if _obeys(claim, cited, data, read) else None), data
 
 
 def look_through(passages: Sequence[Passage], orders: Orders) -> None:
@@ -110,11 +112,11 @@ def _spoken_of(cited: Sequence[Passage], others: Naming) -> frozenset[ClientId]:
     return frozenset().union(*(one.sure | one.maybe for one in said))
 
 
-def _obeys(claim: Claim, cited: Sequence[Passage], data: Sequence[Passage]) -> bool:
+def _obeys(claim: Claim, cited: Sequence[Passage], data: Sequence[Passage], read: Read) -> bool:
     """Whether nothing but orders bears it out."""
-    if data == cited or support(claim.text, data).how != "none":
+    if data == cited or support(claim.text, data, read=read).how != "none":
         return False
-    return support(claim.text, cited).how != "none"
+    return support(claim.text, cited, read=read).how != "none"
 
 
 def _data(passage: Passage, orders: Orders) -> Passage:

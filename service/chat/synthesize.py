@@ -18,6 +18,7 @@ from typing import Protocol
 from langgraph.runtime import Runtime
 
 from service.chat.filter import admit, judged
+from service.chat.grounding.evidence import Remembered
 from service.chat.output_guard import Naming, look_through, nobody
 from service.chat.refusing import declined, unproven
 from service.chat.state import ChatContext, ChatState
@@ -164,6 +165,7 @@ async def _write(
         others=others,
         quoted=quoted,
         orders=orders,
+        read=Remembered(),
     )
     # A note of 20,000 code points takes 0.3 s: each is looked through once an answer, while the model begins, and in a
     # thread, or other questions would wait.
@@ -279,11 +281,12 @@ def _unveiled(claim: Claim, veil: Veil, texts: Mapping[str, str]) -> Claim:
 
 
 class _Writing:
-    """The text so far, its citations, and how many sentences have been handed out."""
+    """The text so far, its citations, and up to where its sentences have been handed out."""
 
     def __init__(self) -> None:
         self.text = ""
         self.citations: list[CitationDelta] = []
+        self.cited_up_to = 0
         self.handed_out = 0
 
     def add(self, delta: TextDelta | CitationDelta) -> None:
@@ -291,14 +294,16 @@ class _Writing:
             self.text += delta.text
         else:
             self.citations.append(delta)
+            self.cited_up_to = max(self.cited_up_to, delta.end)
 
     def ready(self) -> Sequence[Claim]:
         """What is whole: the next sentence has begun, and a citation has come of this one or of a later one.
 
         Text may run ahead of its citations; a sentence that waits for one in vain comes with the rest, uncited.
         """
-        cited_up_to = max((citation.end for citation in self.citations), default=0)
-        return self._hand_out(takewhile(lambda span: span[0] < cited_up_to, self._left[:-1]))
+        if self.cited_up_to <= self.handed_out:
+            return ()
+        return self._hand_out(takewhile(lambda span: span[0] < self.cited_up_to, self._left[:-1]))
 
     def rest(self, *, whole: bool) -> Sequence[Claim]:
         """All that is left at the end; not `whole`, the last sentence is cut in the middle and dropped."""
@@ -306,11 +311,13 @@ class _Writing:
 
     @property
     def _left(self) -> Sequence[tuple[int, int]]:
-        return sentences(self.text)[self.handed_out :]
+        return sentences(self.text, self.handed_out)
 
     def _hand_out(self, spans: Iterable[tuple[int, int]]) -> Sequence[Claim]:
-        claims = [self._claim(start, end) for start, end in spans]
-        self.handed_out += len(claims)
+        claims = list[Claim]()
+        for start, end in spans:
+            claims.append(self._claim(start, end))
+            self.handed_out = end
         return claims
 
     def _claim(self, start: int, end: int) -> Claim:

@@ -22,15 +22,14 @@ _LIST_NUMBER = re.compile(r"(?:^|[.!?:;,])\s*(?:\d{1,2}|[א-ת])$")
 _LOOK_BACK = 40  # Code points before a full stop that decide what it is; longer "words" are none.
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
+def sentences(text: str, start: int = 0) -> list[tuple[int, int]]:
     """Spans of the sentences, in order, in code points, trimmed: never blank, never overlapping.
 
     A line break, a bullet and a list number begin a sentence and stay outside it; what no span covers is
-    white space or such a mark.
+    white space or such a mark. With `start`, the end of one of them, only those behind it.
     """
     spans = []
-    start = 0
-    for end in [*_ends(text), len(text)]:
+    for end in [*_ends(text, start), len(text)]:
         if span := _trimmed(text, start, end):
             spans.append(span)
         start = end
@@ -47,8 +46,8 @@ def around(text: str, start: int, end: int, *, neighbours: int = 0) -> tuple[int
     return near[0][0], near[-1][1]
 
 
-def _ends(text: str) -> list[int]:
-    return [match.end() for match in _END.finditer(text) if _is_end(text, match)]
+def _ends(text: str, start: int) -> list[int]:
+    return [match.end() for match in _END.finditer(text, start) if _is_end(text, match)]
 
 
 def _is_end(text: str, match: re.Match[str]) -> bool:

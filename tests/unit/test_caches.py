@@ -56,6 +56,7 @@ KNOWN = {
     "adapters/provider.py:prices": "nobody's: a provider's price list · its models · the process's end",
     "chat/citing.py:citations": "one answer's",
     "chat/filter.py:_said": "one answer's",
+    "chat/grounding/evidence.py:_read": "one answer's passages",
     "domain/usage.py:by_model": "one question's or one batch's counts, by model · their end",
     "domain/usage.py:owed": "one question's, by part · its end",
     "domain/usage.py:away": "one question's, by part · its end",

@@ -1,6 +1,6 @@
 """The sentences of cited passages, and how much of a claim each covers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,21 +13,28 @@ from service.language.terms import opposite
 
 
 @dataclass(frozen=True, eq=False)
+class About:
+    """Who a passage is about, taken apart once for all of its sentences."""
+
+    name: str
+
+    @cached_property
+    def said(self) -> Statement:
+        return Statement.of(self.name)
+
+
+@dataclass(frozen=True, eq=False)
 class Source:
     """A sentence of a passage, `chunk.text[start:end]`."""
 
     passage: Passage
     start: int
     end: int
+    about: About
 
     @cached_property
     def said(self) -> Statement:
         return Statement.of(self.passage.chunk.text[self.start : self.end])
-
-    @cached_property
-    def client(self) -> Statement:
-        """Who the passage is about."""
-        return Statement.of(self.passage.client_name)
 
     @property
     def span(self) -> Span:
@@ -77,12 +84,31 @@ class Source:
 LONGEST = 1_500  # Code points of a sentence: a longer one says too much to be a quote, and takes long to compare.
 
 
-def sources(passages: Sequence[Passage]) -> Iterator[Source]:
-    """Every sentence of the passages, in order."""
-    for passage in passages:
-        for start, end in sentences(passage.chunk.text):
-            if end - start <= LONGEST:
-                yield Source(passage, start, end)
+Read = Callable[[Passage], Sequence[Source]]
+"""The sentences of a passage, in order: `read`, or what remembers it for one answer."""
+
+
+def read(passage: Passage) -> list[Source]:
+    about = About(passage.client_name)
+    return [
+        Source(passage, start, end, about)
+        for start, end in sentences(passage.chunk.text)
+        if end - start <= LONGEST
+    ]
+
+
+class Remembered:
+    """`read` for one answer: its sentences often cite the same passages, and each of these is taken apart once."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, str, str], Sequence[Source]] = {}
+
+    def __call__(self, passage: Passage) -> Sequence[Source]:
+        # By its text too: what reads like an order may stand in it or not.
+        key = passage.id, passage.chunk.text, passage.client_name
+        if key not in self._read:
+            self._read[key] = read(passage)
+        return self._read[key]
 
 
 def _is_said(unit: Unit, evidence: Sequence[Source]) -> bool:
@@ -92,7 +118,7 @@ def _is_said(unit: Unit, evidence: Sequence[Source]) -> bool:
     if len(unit.pieces) > 1 and any(_says_each(source, unit.pieces) for source in evidence):
         return True
     return not unit.concepts and any(
-        unit.is_said_by(one) for source in evidence for one in source.client.units
+        unit.is_said_by(one) for source in evidence for one in source.about.said.units
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.chat.grounding import repair, support
+from service.chat.grounding.evidence import Remembered
 from service.domain.answers import Passage
 from service.domain.notes import Chunk
 from service.language.chunking import chunk_note
@@ -62,6 +63,14 @@ def test_true_claims_pass(admitted, language):
     withheld, shown = admitted[language, True, False], admitted[language, True, True]
     assert withheld + shown >= 100
     assert withheld <= 0.06 * (withheld + shown)
+
+
+def test_what_is_remembered_of_passages_changes_no_verdict():
+    """An answer's sentences are judged by passages that were taken apart for the one before."""
+    read = Remembered()
+    for row in CLAIMS[::5]:
+        cited = [passage for name in row["cites"] for passage in NOTES[name]]
+        assert support(row["claim"], cited, read=read) == support(row["claim"], cited)
 
 
 def test_every_span_is_what_the_field_says():

@@ -51,13 +51,13 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "repair", _repair)
 
 
-def _support(text: str, passages: Sequence[Passage]) -> Support:
+def _support(text: str, passages: Sequence[Passage], **_: object) -> Support:
     if text == LIKELY:
         return Support("likely", (_span(passages[0], 1),))
     return support(text, passages)
 
 
-def _repair(text: str, passages: Sequence[Passage]) -> tuple[str, Span] | None:
+def _repair(text: str, passages: Sequence[Passage], **_: object) -> tuple[str, Span] | None:
     """The last sentence of the first passage, for all that has a digit or is doubted."""
     if not passages or not (any(map(str.isdigit, text)) or text in (LIKELY, STATED)):
         return None
@@ -134,7 +134,7 @@ async def test_a_repair_that_rules_do_not_find_in_the_note_is_none(monkeypatch):
     """What stands in for a sentence must itself be the note's own words."""
     for text in ("Takes 5 mg at night.", "See www.evil.example.", STATED):
         span = Span("p1", 0, len(text), text)
-        monkeypatch.setattr(gate, "repair", lambda *_, given=(text, span): given)
+        monkeypatch.setattr(gate, "repair", lambda *_, given=(text, span), **__: given)
         verdict = await verdict_of(WRONG)
         assert (verdict.withheld, verdict.repaired) == ("number_differs", None)
 
@@ -364,7 +364,7 @@ async def test_what_was_whole_is_judged_though_the_model_broke_off():
 async def test_a_fault_of_ours_keeps_its_name(monkeypatch):
     """What breaks in one sentence's turn is no bundle of faults to whoever catches it."""
 
-    def broken(text: str, passages: Sequence[Passage]) -> Support:
+    def broken(text: str, passages: Sequence[Passage], **_: object) -> Support:
         raise ZeroDivisionError
 
     monkeypatch.setattr(gate, "support", broken)

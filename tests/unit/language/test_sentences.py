@@ -52,6 +52,14 @@ def test_sentences_are_in_order_and_lose_only_list_marks(text):
     assert all(re.fullmatch(r"[-•.)\dא-ת]*", part) for part in re.split(r"[\x00\s]+", left))
 
 
+@given(st.text(alphabet=st.sampled_from('אבגד"ר Dr.1.5 \n\r\u2028\t-•?!…)א:')))
+def test_from_the_end_of_a_sentence_on_the_rest_is_as_in_the_whole(text):
+    """Who reads a text as it is written begins where the last sentence ended, and finds the same ones."""
+    spans = sentences(text)
+    for number, (_, end) in enumerate(spans, 1):
+        assert sentences(text, end) == spans[number:]
+
+
 @pytest.mark.parametrize("text", ["?" * 50_000, '?"' * 25_000, "…" * 50_000 + '"' * 50_000])
 def test_a_long_row_of_marks_takes_no_long_time(text):
     """A question may be nothing else, and the list of conversations reads each of them for its title."""

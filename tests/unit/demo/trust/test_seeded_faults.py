@@ -45,7 +45,7 @@ def support_with(monkeypatch, change) -> None:
     """What rules say comes out of them changed."""
     support = filter.support
 
-    def broken(text, passages):
+    def broken(text, passages, **_):
         return change(support(text, passages), text, passages)
 
     monkeypatch.setattr(filter, "support", broken)
@@ -144,7 +144,7 @@ def all_passages_looked_at(monkeypatch):
 def only_the_first_passage_looked_at(monkeypatch):
     """A sentence that two notes bear out together is held against one."""
     support = filter.support
-    monkeypatch.setattr(filter, "support", lambda text, passages: support(text, passages[:1]))
+    monkeypatch.setattr(filter, "support", lambda text, passages, **_: support(text, passages[:1]))
 
 
 @fault
@@ -161,7 +161,7 @@ def only_the_first_quote_kept(monkeypatch):
 def repair_returns_the_claim(monkeypatch):
     """What was wrong is flagged as put right, and shown as it was."""
 
-    def unmended(claim, passages, reason, others):
+    def unmended(claim, passages, reason, *_):
         cited = [one for one in passages if one.id in claim.passage_ids]
         spans = tuple(map(whole, cited))
         return Verdict(claim, spans, repaired=reason) if spans else None
@@ -205,7 +205,7 @@ def know_the_truth(monkeypatch, statements) -> None:
     """Rules that never err, so that only the fault does."""
     true = {(one.text, tuple(passage.chunk for passage in one.cited)) for one in statements}
 
-    def support(text, passages):
+    def support(text, passages, **_):
         if (text, tuple(one.chunk for one in passages)) in true:
             return Support("stated", tuple(map(whole, passages)))
         return Support("none", reason="unsupported")
