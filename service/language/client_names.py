@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import pairwise
 
 from service.domain.notes import Person
@@ -27,6 +27,7 @@ _HIDES_MOST: tuple[Rule, ...] = ("always", "capital", "sign", "beside")
 _LONGEST = max(map(len, PREFIXES))
 _PREFIX_LETTERS = frozenset("".join(PREFIXES))
 _STEERING = re.compile(f"[{CONTROLS}]+$")
+Readings = Callable[[str], tuple[Reading, ...]]
 
 
 class Names:
@@ -57,13 +58,16 @@ class Names:
     def forms(self) -> Set[str]:
         return self._rules.keys()
 
-    def said_in(self, text: str, apart: Sequence[Identifier] = ()) -> list[Reading]:
+    def said_in(
+        self, text: str, apart: Sequence[Identifier] = (), *, readings: Readings | None = None
+    ) -> list[Reading]:
         """The names that a text says, in order, outside of the stretches `apart`.
 
-        Of a text that is nothing but names every word is one, לי too.
+        Of a text that is nothing but names every word is one, לי too. `readings` may remember those of a word.
         """
+        of_word = readings or self.readings
         written = words_between(text, apart)
-        read = {raw: found for raw in written if (found := self._readings(raw))}
+        read = {raw: found for raw in written if (found := of_word(raw))}
         if not read:
             return []
         around = Surroundings(text, apart)
@@ -142,7 +146,7 @@ class Names:
                 shown[number] = True
                 sure[at].add(name.form)
 
-    def _readings(self, raw: str) -> tuple[Reading, ...]:
+    def readings(self, raw: str) -> tuple[Reading, ...]:
         """The names that a word may be or hold, whatever stands around it."""
         form = normalise(raw)
         if rule := self._rules.get(form):
@@ -179,7 +183,7 @@ class Names:
         return tuple(
             name.moved(piece.start())
             for piece in (pieces if len(pieces) > 1 else ())
-            for name in self._readings(piece.group())
+            for name in self.readings(piece.group())
         )
 
     def _foreign(self, raw: str, form: str) -> tuple[Reading, ...]:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 
 from service.domain.notes import Person
-from service.language.client_names import WORDS, Names
+from service.language.client_names import WORDS, Names, Readings
 from service.language.identifiers import identifiers
 from service.language.invented import SYLLABLES, Script, invented_name
 from service.language.naming import PREFIXES
@@ -70,11 +71,16 @@ class Pseudonyms:
             more._taken.add(name.casefold())
         return more
 
-    def found_in(self, text: str) -> list[Hidden]:
-        """What a text must not say outside, in order."""
+    def readings(self) -> Readings:
+        """The names that a word may be, each word looked at once: for the texts of one question."""
+        return cache(self._names.readings)
+
+    def found_in(self, text: str, *, readings: Readings | None = None) -> list[Hidden]:
+        """What a text must not say outside, in order; `readings` may be kept from one text to the next."""
         apart = identifiers(text)
         found = [Hidden(one.start, one.end, _IDENTIFIER + one.same) for one in apart]
-        found += (Hidden(one.start, one.end, one.form) for one in self._names.said_in(text, apart))
+        names = self._names.said_in(text, apart, readings=readings)
+        found += (Hidden(one.start, one.end, one.form) for one in names)
         return sorted(found, key=lambda one: one.start)
 
     def of(self, same: str, *, taken: Callable[[str], bool]) -> str:
@@ -116,6 +122,7 @@ class PseudonymVeil:
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
+        self._readings = pseudonyms.readings()
         self._given: dict[str, str] = {}
         self._written: dict[str, list[str]] = {}
         self._read: list[str] = []
@@ -123,13 +130,14 @@ class PseudonymVeil:
     def know(self, people: Iterable[Person]) -> None:
         """From here on these clients' names are hidden too."""
         self._pseudonyms = self._pseudonyms.knowing(people)
+        self._readings = self._pseudonyms.readings()
 
     def hide(self, text: str) -> str:
         """Twice is as once: its own pseudonyms stay as they are."""
         self._read.append(text.casefold())
         pieces: list[str] = []
         end = 0
-        for one in self._pseudonyms.found_in(text):
+        for one in self._pseudonyms.found_in(text, readings=self._readings):
             if _bare(one.same) not in self._written:
                 pieces += text[end : one.start], self._pseudonym(one, text)
                 end = one.end
