@@ -1,15 +1,16 @@
 """Further questions that the notes at hand can answer. Rules alone: no model is asked, and each one is tried first."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice, zip_longest
 
 from service.chat.days import day_text
 from service.chat.modes.client import confirmed
 from service.chat.modes.measures import measures
+from service.chat.output_guard import Naming, nobody
 from service.chat.state import ChatContext, ChatState
 from service.domain.answers import Language, Question
 from service.domain.identity import ClientId
@@ -19,7 +20,7 @@ from service.language.markup import has_markup
 from service.language.risk import risk_spans
 from service.language.sentences import sentences
 from service.language.text import tokens
-from service.language.topic import Topic, counted_in, without_words
+from service.language.topic import Texts, Topic, counted_in, without_words
 from service.retrieval.intent import understood
 
 MOST = 3
@@ -79,6 +80,8 @@ class _Asker:
     client: ClientId
     name: str
     today: date
+    others: Naming
+    """Tells whom a text names, by the names that this answer began with: the store is asked no more."""
 
     @property
     def language(self) -> Language:
@@ -130,8 +133,9 @@ async def suggested(state: ChatState, context: ChatContext, *, found_any: bool) 
         held = await context.store.sessions(workspace=context.principal.workspace, within=within)
         candidates = [*islice(_of_days(held, asker), LOOKED_AT)]  # each is 2 ms to understand
     offered: list[str] = []
+    said = _Said(held)
     for one in dict.fromkeys(candidates):
-        if len(offered) < MOST and await _is_answered(one, asker, held, context):
+        if len(offered) < MOST and await _is_answered(one, asker, said, context):
             offered.append(one)
     return offered
 
@@ -142,14 +146,14 @@ def _asker(state: ChatState, context: ChatContext) -> _Asker | None:
     if len(clients) != 1:
         return None
     [client] = clients
-    today = context.clock().astimezone(UTC).date()
+    today, others = context.clock().astimezone(UTC).date(), state.get("others", nobody)
     if question.client is not None:
-        return _Asker(question, client, "", today)
+        return _Asker(question, client, "", today, others)
     name = next((one.client_name for one in state["found"].passages), "")
     said = " ".join(name.split())
     if not said or len(said) > LONGEST_NAME or has_markup(said):
         return None
-    return _Asker(question, client, said, today)
+    return _Asker(question, client, said, today, others)
 
 
 def _read(state: ChatState, client: ClientId) -> Collection[Note]:
@@ -208,8 +212,17 @@ def _topic(told: str) -> Topic:
     return Topic.of(told)
 
 
-def _sentences(note: Note) -> list[str]:
-    return [text[start:end] for text in note.fields.values() for start, end in sentences(text)]
+@dataclass(frozen=True)
+class _Said:
+    """The sessions at hand, and what they say, taken apart once for all that is tried."""
+
+    held: Sequence[Note | IndexedSession]
+
+    @cached_property
+    def texts(self) -> Texts:
+        notes = (one for one in self.held if isinstance(one, Note))
+        fields = (text for note in notes for text in note.fields.values())
+        return Texts.of([text[start:end] for text in fields for start, end in sentences(text)])
 
 
 def _of_days(held: Sequence[IndexedSession], asker: _Asker) -> Iterator[str]:
@@ -219,9 +232,7 @@ def _of_days(held: Sequence[IndexedSession], asker: _Asker) -> Iterator[str]:
         yield asker.what_discussed(day)
 
 
-async def _is_answered(
-    text: str, asker: _Asker, held: Sequence[Note | IndexedSession], context: ChatContext
-) -> bool:
+async def _is_answered(text: str, asker: _Asker, said: _Said, context: ChatContext) -> bool:
     """Whether it is understood as what it is, alone and after the question, is another one, and has its answer here."""
     question = asker.question
     if tokens(text) == tokens(question.text) or risk_spans({"": text}):
@@ -229,17 +240,17 @@ async def _is_answered(
     workspace, people = context.principal.workspace, context.reader.people
     fresh = Question(text, question.language, question.client)
     asked = understood(fresh, earlier=[question.text], today=asker.today)
-    named = await people.named(text, workspace=workspace)
+    named = asker.others(text)
     if asked.text != text or (not question.client and named.sure != {asker.client}):
         return False
     if asked.form != "answer":
         asked = await confirmed(asked, people=people, workspace=workspace)
     if asked.form == "session":
-        return not _is_same(asked, question) and _has_session(asked, held)
+        return not _is_same(asked, question) and _has_session(asked, said.held)
     topic = without_words(asked.topic, named.words_of(asker.client))
     if _is_same(asked, question):
         return False
-    return await asyncio.to_thread(_is_mentioned, asked, topic, held)
+    return await asyncio.to_thread(_is_mentioned, asked, topic, said)
 
 
 def _is_same(one: Question, other: Question) -> bool:
@@ -261,9 +272,8 @@ def _has_session(asked: Question, held: Sequence[Note | IndexedSession]) -> bool
     )
 
 
-def _is_mentioned(asked: Question, topic: str, held: Iterable[Note | IndexedSession]) -> bool:
+def _is_mentioned(asked: Question, topic: str, said: _Said) -> bool:
     if asked.intent == "fact":
         return False
     words = Topic.of(topic, measured=asked.intent == "change")
-    texts = [text for one in held if isinstance(one, Note) for text in _sentences(one)]
-    return bool(words) and any(words.said_in(texts))
+    return bool(words) and any(words.said_among(said.texts))

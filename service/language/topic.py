@@ -36,6 +36,18 @@ _OUT_OF_TEN = re.compile(r"(?<![\d/.])\d{1,2}\s*/\s*10(?![./]?\d)|\b(?:VAS|NRS)\
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts, each with its words, that several topics are looked for in."""
+
+    texts: Sequence[str]
+    words: Sequence[set[str]]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        return cls(texts, [set(tokens(text)) for text in texts])
+
+
+@dataclass(frozen=True, slots=True)
 class Sided:
     """A side that is asked for, and the word it is the side of; none where the side stands alone."""
 
@@ -93,8 +105,12 @@ class Topic:
 
     def said_in(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text says enough of it, on the side that is asked for."""
-        held = self.asked.found([set(tokens(text)) for text in texts])
-        return [self.is_said(text, features) for text, features in zip(texts, held, strict=True)]
+        return list(self.said_among(Texts.of(texts)))
+
+    def said_among(self, said: Texts) -> Iterator[bool]:
+        """As `said_in`, text by text."""
+        held = self.asked.found(said.words)
+        return (self.is_said(*one) for one in zip(said.texts, held, strict=True))
 
     def is_said(self, text: str, held: set[str]) -> bool:
         """Whether a text says enough of it that has these features of its words, and maybe of others."""
