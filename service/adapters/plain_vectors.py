@@ -27,6 +27,12 @@ from service.vectors.blocks import note_rows
 from service.vectors.packed import packed
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
+WORKERS = 2
+"""Processes of the server beside the first for one exact comparison, where it has so many free."""
+FEW = 100_000  # Chunks: up to so many are counted, of more a sample is counted first.
+SHARE = 128
+CLOSE = 0.75
+
 Places = list[tuple[str, int]]
 Half = NDArray[np.float16]
 
@@ -92,14 +98,17 @@ class PlainVectors:
     ) -> Sequence[Hit]:
         query = _nearest(vector, workspace=workspace, model=model, within=within, limit=limit)
         async with self.database.tenant_tx(workspace) as connection:
+            await connection.execute(_ALL_AT_ONCE)
             rows = (await connection.execute(query)).all()
         return [_hit(row) for row in rows]
 
     async def counted(self, most: int, *, workspace: WorkspaceId, model: str) -> int:
-        some = select(session_vectors.c.id).where(*_of(workspace, model)).limit(most)
         async with self.database.tenant_tx(workspace) as connection:
-            found = await connection.scalar(select(func.count()).select_from(some.subquery()))
-        return found or 0
+            if most >= FEW:
+                about = await _count(connection, most, *_of(workspace, model), _SAMPLED) * SHARE
+                if about < CLOSE * most:
+                    return about
+            return await _count(connection, most, *_of(workspace, model))
 
     async def rows(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkRows]:
         async with self.database.tenant_tx(workspace) as connection:
@@ -264,6 +273,16 @@ def _of(workspace: WorkspaceId, model: str) -> tuple[ColumnElement[bool], ...]:
     return table.c.workspace_id == workspace, table.c.model == model
 
 
+# Ids are random, so that those in a stretch of them are a fair sample: to count 100,000 chunks takes 18 ms of CPU, and
+# a workspace of `most` looks like CLOSE of it in one case of 10^11 where `most` is FEW, and in fewer where it is more.
+_SAMPLED = session_vectors.c.id < UUID(int=2**128 // SHARE)
+
+
+async def _count(connection: AsyncConnection, most: int, *chosen: ColumnElement[bool]) -> int:
+    some = select(session_vectors.c.id).where(*chosen).limit(most).subquery()
+    return await connection.scalar(select(func.count()).select_from(some)) or 0
+
+
 async def _rows(connection: AsyncConnection, *chosen: ColumnElement[bool]) -> ChunkRows:
     table = session_vectors
     columns = table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.client_id
@@ -274,6 +293,15 @@ async def _rows(connection: AsyncConnection, *chosen: ColumnElement[bool]) -> Ch
         (ref_of(row), ClientId(row.client_id), row.day, row.field, row.chunk) for row in rows
     )
     return ChunkRows(places, halves)
+
+
+# Several processes of the server compare a large workspace: with one beside the first, that spends 74 ms of CPU on
+# 100,000 vectors instead of 113. Planned anew for each workspace, or after five questions on a connection the plan for
+# one of middling size would be kept: one process, and the index row by row.
+_ALL_AT_ONCE = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
+    f" set_config('max_parallel_workers_per_gather', '{WORKERS}', true)"
+)
 
 
 def _nearest(
