@@ -29,8 +29,9 @@ from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
 WORKERS = 2
 """Processes of the server beside the first for one exact comparison, where it has so many free."""
-FEW = 100_000  # Chunks: up to so many are counted, of more a sample is counted first.
-SHARE = 128
+SHARED = "64MB"  # Some 25,000 vectors.
+FEW = 100_000  # Chunks: of so many and more a sample is counted first.
+SHARE = 128  # One of so many is in the sample.
 CLOSE = 0.75
 
 Places = list[tuple[str, int]]
@@ -297,10 +298,13 @@ async def _rows(connection: AsyncConnection, *chosen: ColumnElement[bool]) -> Ch
 
 # Several processes of the server compare a large workspace: with one beside the first, that spends 74 ms of CPU on
 # 100,000 vectors instead of 113. Planned anew for each workspace, or after five questions on a connection the plan for
-# one of middling size would be kept: one process, and the index row by row.
+# one of middling size would be kept: one process, and the index row by row. Postgres thinks a comparison of 1,024
+# numbers as cheap as one, so that others would seldom seem worth their start. Less than SHARED is left to one process:
+# of 10,000 vectors two took 1.3 times as long on a busy machine.
 _ALL_AT_ONCE = text(
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
-    f" set_config('max_parallel_workers_per_gather', '{WORKERS}', true)"
+    f" set_config('max_parallel_workers_per_gather', '{WORKERS}', true), set_config('parallel_setup_cost', '0', true),"
+    f" set_config('min_parallel_table_scan_size', '{SHARED}', true)"
 )
 
 

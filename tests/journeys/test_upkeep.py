@@ -234,6 +234,30 @@ async def test_a_stopped_and_a_killed_backfill_go_on_where_they_were(
     assert sorted(one.is_searched for one in held) == [False, *[True] * (NOTES + 1)]
 
 
+async def test_a_backfill_makes_the_codes_that_an_older_release_did_not(
+    practice: Practice, running: Stage, container: Container
+) -> None:
+    """One note without them keeps all of its workspace from being searched by them, and nothing is embedded anew."""
+    await _fill(practice)
+    workspace = WorkspaceId(UUID(practice.workspace))
+    here = {"workspace": workspace, "model": container.models.embedder.model}
+    one = "(SELECT max(entity_id::text)::uuid FROM vector_codes WHERE workspace_id = $1)"
+    for change in ("UPDATE session_vectors SET coded = false", "DELETE FROM vector_codes"):
+        await sql(
+            running.databases.owner,
+            f"{change} WHERE workspace_id = $1 AND entity_id = {one}",
+            workspace,
+        )
+    _, before = await container.store.chunk_rows(**here)
+    assert await container.store.chunk_codes(**here) is None
+
+    await run(running, "backfill", "--workspace", practice.workspace)
+
+    codes = await container.store.chunk_codes(**here)
+    assert codes is not None
+    assert set(codes[1].placed.places) == set(before.placed.places)
+
+
 async def _fill(practice: Practice) -> None:
     """Forty notes, a draft and their client."""
     client = await practice.client()
