@@ -224,26 +224,25 @@ class HotVectors:
         refs = self._shelf.notes.refs(chunks.note[rows], self.workspace)
         return list(zip(refs, fields, chunks.ordinal[rows].tolist(), strict=True))
 
-    def hits(self, rows: Rows, cosines: NDArray[np.float64]) -> list[Hit]:
+    def hits(self, rows: Rows, cosines: Sequence[float]) -> list[Hit]:
         notes = self._shelf.notes
         clients = notes.client[self._shelf.chunks.note[rows]].tolist()
         return [
             Hit(ref, notes.clients[client], field, ordinal, min(1.0, max(0.0, cosine)))
             for (ref, field, ordinal), client, cosine in zip(
-                self.places(rows), clients, cosines.tolist(), strict=True
+                self.places(rows), clients, cosines, strict=True
             )
         ]
 
-    def in_order(self, rows: Rows, cosines: NDArray[np.float64]) -> Rows:
+    def in_order(self, rows: Rows, cosines: Sequence[float]) -> Sequence[int]:
         """How to sort them: nearest first; equally near ones by note, field and number, as the store does."""
-        order = np.argsort(-cosines, kind="stable")
-        ordered = cosines[order]
-        if (ordered[1:] != ordered[:-1]).all():
-            return order
+        if len(set(cosines)) == len(cosines):
+            return sorted(range(len(cosines)), key=cosines.__getitem__, reverse=True)
         notes, chunks = self._shelf.notes, self._shelf.chunks
         note, names = chunks.note[rows], np.array(chunks.fields)
         keys = chunks.ordinal[rows], names[chunks.field[rows]], notes.low[note], notes.high[note]
-        return np.lexsort((*keys, -cosines))
+        order: list[int] = np.lexsort((*keys, -np.array(cosines))).tolist()
+        return order
 
 
 class Look:
@@ -268,30 +267,36 @@ class Look:
         self._limit = limit
         self._found: tuple[Rows, NDArray[np.float64]] = NOTHING, np.empty(0)
         self._floor = np.inf
-        """What is left has scores of this at most."""
+        """What is left has lower scores."""
 
     def wanted(self) -> Rows:
         """Rows of the snapshot to be judged next; none when it is done."""
         places = self._places()
         if len(places):
             self._floor = float(self._scores[places].min())
-            self._scores[places] = -np.inf
             self._left -= len(places)
         return places if self._rows is None else self._rows[places]
 
     def _places(self) -> Rows:
         """The best by their scores, until as many as asked for are found; then what the bound leaves open."""
-        rows, cosines = self._found
+        found = len(self._found[0])
         if self._limit < 1 or not self._left:
             return NOTHING
-        if len(rows) < self._limit:
-            count = max(LEAST, TIMES * (self._limit + len(rows)))
+        if found < self._limit:
+            if self._floor < np.inf:
+                self._scores[self._scores >= self._floor] = -np.inf
+            count = max(LEAST, TIMES * (self._limit + found))
             return best(self._scores, min(count, self._left))
-        worst = float(np.partition(cosines, -self._limit)[-self._limit])
-        needed = worst - self._query.slack - ROUNDING
+        needed = self._worst() - self._query.slack - ROUNDING
         if self._floor + self._hot.slack < needed:
             return NOTHING
-        return np.flatnonzero(self._scores + self._hot.slacks(self._rows) >= needed)
+        is_near = self._scores + self._hot.slacks(self._rows) >= needed
+        return np.flatnonzero(is_near & (self._scores < self._floor))
+
+    def _worst(self) -> float:
+        """The cosine of the last that is among the best, of as many as asked for."""
+        cosines = self._found[1]
+        return float(np.partition(cosines, -self._limit)[-self._limit])
 
     def judged(self, rows: Rows, cosines: NDArray[np.float64]) -> None:
         """NaN of a chunk that is gone meanwhile."""
@@ -306,10 +311,10 @@ class Look:
     def hits(self) -> Sequence[Hit]:
         """The nearest, best first."""
         rows, cosines = self._found
-        if (
-            len(rows) > self._limit > 0
-        ):  # no more than these, and those as near as the last of them, need an order
-            chosen = cosines >= np.partition(cosines, -self._limit)[-self._limit]
+        if len(rows) > self._limit > 0:
+            # No more than these, and those as near as the last of them, need an order.
+            chosen = cosines >= self._worst()
             rows, cosines = rows[chosen], cosines[chosen]
-        order = self._hot.in_order(rows, cosines)[: max(self._limit, 0)]
-        return self._hot.hits(rows[order], cosines[order])
+        near = cosines.tolist()
+        order = self._hot.in_order(rows, near)[: max(self._limit, 0)]
+        return self._hot.hits(rows[order], [near[one] for one in order])

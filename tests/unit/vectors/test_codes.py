@@ -66,13 +66,13 @@ def test_vectors_are_coded_the_same_in_any_block():
 
 @given(
     scores=st.lists(st.integers(-3, 3) | st.floats(-1, 1, width=32), max_size=40),
-    times=st.integers(1, 200),
+    times=st.integers(1, 600),  # until a sample is taken
     count=st.integers(1, 60),
 )
 def test_the_best_are_the_greatest(scores, times, count):
-    """Also among equals, in few and in many, sorted or not: as many as asked for, or as there are."""
+    """In few and in many, sorted or not: as many as asked for, or as there are, and all that equal the last of them."""
     held = np.array(scores * times, np.float32)
     for laid in (held, np.sort(held), np.sort(held)[::-1]):
         found = best(laid, count)
-        assert len(set(found.tolist())) == min(count, len(held))
-        assert np.sort(laid[found]).tolist() == np.sort(held)[len(held) - len(found) :].tolist()
+        least = np.sort(held)[-min(count, len(held)) :].min(initial=np.inf)
+        assert sorted(found.tolist()) == np.flatnonzero(laid >= least).tolist()
