@@ -102,6 +102,7 @@ async def write_vectors_in_the_other_way(run: Run) -> None:
     await run.key(at)
     plain = run.parts.vector_table
     sealed = vectors_in("sealed", run.parts.database, run.parts.keys)
+    await _write(run, at, run.parts.store)  # so that something stands there in every run
     theirs = await plain.elsewhere_of(workspace=other.id)
     expected = await sealed.elsewhere_of(workspace=at.id)
     run.same(await sealed.move(workspace=at.id), expected)
