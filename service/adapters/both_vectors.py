@@ -60,15 +60,22 @@ class BothVectors:
     """What `other` reads."""
 
     async def swap(
-        self, connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys
+        self,
+        connection: AsyncConnection,
+        notes: Sequence[IndexedNote],
+        keys: WorkspaceKeys,
+        *,
+        there: Collection[NoteRef],
     ) -> None:
-        await self._move(connection, indexed.note.ref, keys)
-        await self.written.swap(connection, indexed, keys)
+        await self._move(connection, there, keys)
+        await self.written.swap(connection, notes, keys, there=there)
 
-    async def _move(self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys) -> None:
+    async def _move(
+        self, connection: AsyncConnection, refs: Collection[NoteRef], keys: WorkspaceKeys
+    ) -> None:
         """Nothing is embedded anew: it is the same vectors."""
-        for taken in await self.other.take(connection, ref, keys):
-            await self.written.put(connection, ref, taken, keys)
+        if refs and (taken := await self.other.take(connection, refs, keys)):
+            await self.written.put(connection, taken, keys)
 
     async def drop_stale(
         self,
@@ -173,8 +180,7 @@ class BothVectors:
         async with self.database.tenant_tx(keys.workspace) as connection:
             await require_current(connection, keys, self.keys)
             notes = (await connection.execute(self._some(keys.workspace))).all()
-            for row in notes:
-                await self._move(connection, ref_of(row), keys)
+            await self._move(connection, [ref_of(row) for row in notes], keys)
             if notes:
                 touched = [(row.entity, row.entity_id) for row in notes]
                 await next_epoch(connection, keys.workspace, touched)

@@ -51,6 +51,14 @@ def to_wire(vector: Sequence[float] | NDArray[np.floating[Any]]) -> bytes:
     return len(numbers).to_bytes(2, "big") + bytes(2) + numbers.tobytes()
 
 
+def to_wires(halves: NDArray[np.float16]) -> list[bytes]:
+    """The same of many, shape (n, dimension): numpy turns them around together."""
+    wires = np.zeros(len(halves), [("head", HEADER), ("half", ">f2", (halves.shape[1],))])
+    wires["head"]["dimension"], wires["half"] = halves.shape[1], halves
+    data, size = wires.tobytes(), wires.itemsize
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
 def from_wire(data: bytes) -> NDArray[np.float16]:
     """Shape (dimension,)."""
     return np.frombuffer(data, ">f2", offset=HEADER.itemsize).astype(np.float16)

@@ -1,29 +1,31 @@
 """Vectors as pgvector's columns, and their one-bit codes beside them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.copied_vectors import copied_codes, copied_rows
 from service.adapters.database import Database, session_vectors, vector_codes
 from service.adapters.epochs import Touched, epoch_of, touched_since
-from service.adapters.halfvec import from_wire, to_wire
-from service.adapters.scoped import inside, is_note
+from service.adapters.halfvec import to_wires
+from service.adapters.row_sets import columns_of, insertion
+from service.adapters.scoped import are_notes, inside
 from service.adapters.sealed_rows import ref_of
-from service.adapters.vector_table import Taken
+from service.adapters.vector_table import NoteVectors, Whose, fresh_rows, stands_of
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
 from service.ports import DIMENSION, ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
-from service.vectors.blocks import note_rows
+from service.vectors.blocks import NoteRows, codes_of, joined, note_rows
 from service.vectors.packed import packed
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
@@ -45,39 +47,43 @@ class PlainVectors:
     database: Database
 
     async def swap(
-        self, connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys
+        self,
+        connection: AsyncConnection,
+        notes: Sequence[IndexedNote],
+        keys: WorkspaceKeys,
+        *,
+        there: Collection[NoteRef],
     ) -> None:
-        stands = await _standing(connection, indexed)
-        named = _key(indexed) | _kept(indexed) | {"client": indexed.note.client}
-        named |= {"day": indexed.note.day} | _columns(indexed)
-        await connection.execute(_SWAP, named)
-        coded = _coded(indexed, stands)
-        await connection.execute(_SWAP_CODES, _key(indexed) | coded)
+        kept: Mapping[Whose, NoteRows] = {}
+        if there:
+            named = _kept_of(notes) | {"workspace": keys.workspace}
+            kept = await _standing(connection, named)
+            await connection.execute(_CLEAR, named | stands_of(notes))
+        fresh = list(_fresh(notes))
+        await _insert(connection, fresh)
+        await _insert_codes(connection, keys.workspace, _whole(kept, fresh))
 
     async def take(
-        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
-    ) -> Sequence[Taken]:
-        taken = delete(session_vectors).where(is_note(session_vectors, ref))
-        rows = (await connection.execute(taken.returning(session_vectors))).all()
+        self, connection: AsyncConnection, refs: Collection[NoteRef], keys: WorkspaceKeys
+    ) -> Sequence[NoteVectors]:
+        table = session_vectors
+        taken = delete(table).where(are_notes(table, keys.workspace, refs))
+        rows = (await connection.execute(taken.returning(table))).all()
         if rows:
-            await connection.execute(delete(vector_codes).where(is_note(vector_codes, ref)))
-        models = dict.fromkeys(row.model for row in rows)
-        return [_taken([row for row in rows if row.model == model]) for model in models]
+            gone = delete(vector_codes).where(are_notes(vector_codes, keys.workspace, refs))
+            await connection.execute(gone)
+        first = {(ref_of(row), row.model): row for row in rows}
+        return [
+            NoteVectors(ref, model, *_stands_in(first[ref, model]), held)
+            for (ref, model), held in _by_note(rows).items()
+        ]
 
     async def put(
-        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
+        self, connection: AsyncConnection, taken: Sequence[NoteVectors], keys: WorkspaceKeys
     ) -> None:
-        mine = {"workspace_id": ref.workspace, "entity": ref.entity, "entity_id": ref.id}
-        of = mine | {"model": taken.model}
-        stands = of | {"client_id": taken.client, "day": taken.day, "coded": True}
-        places, halves = taken.rows.places, taken.rows.halves
-        rows = [
-            {**stands, "field": field, "chunk": ordinal, "embedding": vector}
-            for (field, ordinal), vector in zip(places, halves, strict=True)
-        ]
-        await connection.execute(insert(session_vectors), rows)
-        fields, codes = packed(places, halves)
-        await connection.execute(insert(vector_codes), of | {"fields": fields, "codes": codes})
+        await _insert(connection, taken)
+        whole = {one.whose: one.rows for one in taken}
+        await _insert_codes(connection, keys.workspace, whole)
 
     async def drop_stale(
         self,
@@ -161,102 +167,124 @@ class PlainVectors:
         return halves
 
 
-def _taken(rows: Sequence[Row[Any]]) -> Taken:
-    first = rows[0]
-    places = [(row.field, row.chunk) for row in rows]
-    held = note_rows(places, [row.embedding for row in rows])
-    return Taken(first.model, ClientId(first.client_id), first.day, held)
+def _by_note(rows: Sequence[Row[Any]]) -> dict[Whose, NoteRows]:
+    places, halves = defaultdict[Whose, Places](list), defaultdict[Whose, list[Half]](list)
+    for row in rows:
+        places[ref_of(row), row.model].append((row.field, row.chunk))
+        halves[ref_of(row), row.model].append(row.embedding)
+    return {one: note_rows(places[one], halves[one]) for one in places}
 
 
-def _key(indexed: IndexedNote) -> dict[str, Any]:
-    ref = indexed.note.ref
-    return {"workspace": ref.workspace, "entity": ref.entity, "id": ref.id}
+def _stands_in(row: Row[Any]) -> tuple[ClientId, date | None]:
+    return ClientId(row.client_id), row.day
 
 
-def _kept(indexed: IndexedNote) -> dict[str, Any]:
-    kept = [(space.model, field) for space in indexed.spaces for field in space.kept]
-    return {
-        "kept_models": [model for model, _ in kept],
-        "kept_fields": [field for _, field in kept],
-    }
-
-
-def _columns(indexed: IndexedNote) -> dict[str, Any]:
-    new = [
-        (space.model, chunk, vector)
-        for space in indexed.spaces
-        for chunk, vector in zip(space.chunks, space.vectors, strict=True)
+def _kept_of(notes: Sequence[IndexedNote]) -> dict[str, Any]:
+    kept = [
+        (one.note.ref, space.model, field)
+        for one in notes
+        for space in one.spaces
+        for field in space.kept
     ]
     return {
-        "models": [model for model, _, _ in new],
-        "fields": [chunk.field for _, chunk, _ in new],
-        "chunks": [chunk.ordinal for _, chunk, _ in new],
-        "vectors": [to_wire(vector) for _, _, vector in new],
+        "kept_entities": [ref.entity for ref, _, _ in kept],
+        "kept_ids": [ref.id for ref, _, _ in kept],
+        "kept_models": [model for _, model, _ in kept],
+        "kept_fields": [field for _, _, field in kept],
     }
 
 
-# One statement, in this order: the rows that go must be gone before their places are taken. Kept rows are written again
-# only where the note moved or they had no code yet: 2 KB each.
-_SWAP = text("""
-WITH kept (model, field) AS (SELECT * FROM unnest(CAST(:kept_models AS text[]), CAST(:kept_fields AS text[]))),
-gone AS (
-  DELETE FROM session_vectors WHERE session_vectors.workspace_id = :workspace AND entity = :entity AND entity_id = :id
-    AND (model, field) NOT IN (SELECT model, field FROM kept) RETURNING 1),
-moved AS (
-  UPDATE session_vectors SET client_id = :client, day = CAST(:day AS date), coded = true
-  WHERE session_vectors.workspace_id = :workspace AND entity = :entity AND entity_id = :id
-    AND (model, field) IN (SELECT model, field FROM kept)
-    AND (client_id <> :client OR day IS DISTINCT FROM CAST(:day AS date) OR NOT coded))
-INSERT INTO session_vectors
-  (workspace_id, entity, entity_id, client_id, day, field, chunk, model, embedding, coded)
-SELECT :workspace, :entity, :id, :client, CAST(:day AS date), field, chunk, model, embedding, true
-FROM (SELECT count(*) FROM gone) AS first, unnest(CAST(:fields AS text[]), CAST(:chunks AS int[]),
-  CAST(:models AS text[]), CAST(:vectors AS halfvec[])) AS new (field, chunk, model, embedding)
-""")
-
-_SWAP_CODES = text("""
-WITH gone AS (
-  DELETE FROM vector_codes WHERE vector_codes.workspace_id = :workspace AND entity = :entity AND entity_id = :id
-    AND NOT model = ANY(CAST(:models AS text[])))
-INSERT INTO vector_codes (workspace_id, model, entity, entity_id, fields, codes)
-SELECT :workspace, model, :entity, :id, fields, codes
-FROM unnest(CAST(:models AS text[]), CAST(:fields AS text[]), CAST(:codes AS bytea[])) AS new (model, fields, codes)
-ON CONFLICT (workspace_id, entity, entity_id, model) DO UPDATE SET fields = EXCLUDED.fields, codes = EXCLUDED.codes
-""")
+def _fresh(notes: Sequence[IndexedNote]) -> Iterator[NoteVectors]:
+    for one in notes:
+        note = one.note
+        for space in one.spaces:
+            if space.chunks:
+                yield NoteVectors(note.ref, space.model, note.client, note.day, fresh_rows(space))
 
 
-async def _standing(connection: AsyncConnection, indexed: IndexedNote) -> Sequence[Row[Any]]:
-    """The chunks of kept fields, whose codes are made anew: whoever wrote them may have known none."""
-    if not any(space.kept for space in indexed.spaces):
-        return ()
-    found = await connection.execute(_STANDING, _key(indexed) | _kept(indexed))
-    return found.all()
+def _whole(kept: Mapping[Whose, NoteRows], fresh: Iterable[NoteVectors]) -> dict[Whose, NoteRows]:
+    """What is kept and what is new; codes of both are made anew: whoever wrote the kept ones may have known none."""
+    whole = dict(kept)
+    for one in fresh:
+        held = whole.get(one.whose)
+        whole[one.whose] = joined(held, one.rows) if held else one.rows
+    return whole
+
+
+async def _standing(
+    connection: AsyncConnection, named: Mapping[str, Any]
+) -> Mapping[Whose, NoteRows]:
+    """The chunks of kept fields."""
+    if not named["kept_fields"]:
+        return {}
+    return _by_note((await connection.execute(_STANDING, named)).all())
 
 
 _STANDING = text("""
-SELECT model, field, chunk, embedding FROM session_vectors
-WHERE session_vectors.workspace_id = :workspace AND entity = :entity AND entity_id = :id AND (model, field) IN (
-  SELECT * FROM unnest(CAST(:kept_models AS text[]), CAST(:kept_fields AS text[])))
+SELECT session_vectors.workspace_id, entity, entity_id, model, field, chunk, embedding
+FROM session_vectors JOIN unnest(CAST(:kept_entities AS text[]), CAST(:kept_ids AS uuid[]),
+  CAST(:kept_models AS text[]), CAST(:kept_fields AS text[])) AS kept (entity, entity_id, model, field)
+  USING (entity, entity_id, model, field)
+WHERE session_vectors.workspace_id = :workspace
+""")
+
+# Kept rows are written again only where their note moved or they had no code yet: 2 KB each.
+_CLEAR = text("""
+WITH kept (entity, entity_id, model, field) AS (SELECT * FROM unnest(CAST(:kept_entities AS text[]),
+  CAST(:kept_ids AS uuid[]), CAST(:kept_models AS text[]), CAST(:kept_fields AS text[]))),
+note (entity, entity_id, client_id, day) AS (SELECT * FROM unnest(CAST(:entities AS text[]), CAST(:ids AS uuid[]),
+  CAST(:clients AS uuid[]), CAST(:days AS date[]))),
+codes AS (
+  DELETE FROM vector_codes USING note WHERE vector_codes.workspace_id = :workspace
+    AND vector_codes.entity = note.entity AND vector_codes.entity_id = note.entity_id),
+gone AS (
+  DELETE FROM session_vectors AS old USING note WHERE old.workspace_id = :workspace
+    AND old.entity = note.entity AND old.entity_id = note.entity_id
+    AND (old.entity, old.entity_id, old.model, old.field) NOT IN (SELECT entity, entity_id, model, field FROM kept))
+UPDATE session_vectors AS old SET client_id = note.client_id, day = note.day, coded = true
+FROM note WHERE old.workspace_id = :workspace AND old.entity = note.entity AND old.entity_id = note.entity_id
+  AND (old.entity, old.entity_id, old.model, old.field) IN (SELECT entity, entity_id, model, field FROM kept)
+  AND (old.client_id <> note.client_id OR old.day IS DISTINCT FROM note.day OR NOT old.coded)
 """)
 
 
-def _coded(indexed: IndexedNote, stands: Sequence[Row[Any]]) -> dict[str, Any]:
-    """By model its fields' names and records; of a model without chunks none."""
-    places, halves = defaultdict[str, Places](list), defaultdict[str, list[Half]](list)
-    columns = _columns(indexed)
-    new = zip(*(columns[name] for name in ("models", "fields", "chunks", "vectors")), strict=True)
-    for model, field, chunk, vector in (
-        *stands,
-        *((*place, from_wire(data)) for *place, data in new),
-    ):
-        places[model].append((field, chunk))
-        halves[model].append(vector)
-    rows = {one: packed(places[one], np.array(halves[one])) for one in places}
-    return {
-        "models": list(rows),
-        "fields": [fields for fields, _ in rows.values()],
-        "codes": [codes for _, codes in rows.values()],
-    }
+async def _insert(connection: AsyncConnection, notes: Sequence[NoteVectors]) -> None:
+    if not notes:
+        return
+    vectors = to_wires(np.concatenate([one.rows.halves for one in notes]))
+    places = ((one, *place) for one in notes for place in one.rows.places)
+    rows = [
+        _key(one.ref, one.model)
+        | {"client_id": one.client, "day": one.day, "field": field, "chunk": ordinal}
+        | {"embedding": vector, "coded": True}
+        for (one, field, ordinal), vector in zip(places, vectors, strict=True)
+    ]
+    await connection.execute(_INSERT, columns_of(rows))
+
+
+async def _insert_codes(
+    connection: AsyncConnection, workspace: WorkspaceId, notes: Mapping[Whose, NoteRows]
+) -> None:
+    if not notes:
+        return
+    coded = zip(notes.items(), codes_of(list(notes.values())), strict=True)
+    rows = []
+    for (whose, held), codes in coded:
+        fields, records = packed(held, codes)
+        rows.append(_key(*whose) | {"fields": fields, "codes": records})
+    await connection.execute(_INSERT_CODES, columns_of(rows))
+
+
+def _key(ref: NoteRef, model: str) -> dict[str, object]:
+    note = {"workspace_id": ref.workspace, "entity": ref.entity, "entity_id": ref.id}
+    return note | {"model": model}
+
+
+_NOTE = "workspace_id", "entity", "entity_id", "model"
+_INSERT = insertion(
+    session_vectors, *_NOTE, "client_id", "day", "field", "chunk", "embedding", "coded"
+)
+_INSERT_CODES = insertion(vector_codes, *_NOTE, "fields", "codes")
 
 
 # Each place is looked up by the table's unique key; what has no row is missing.

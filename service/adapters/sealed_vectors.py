@@ -1,7 +1,7 @@
 """Vectors that nobody can read in the database: a note's in one sealed row, opened by whoever has the keys."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
@@ -11,16 +11,16 @@ from uuid import UUID
 import numkong
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.database import Database, sealed_vectors
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.key_store import with_living_keys
-from service.adapters.scoped import inside, is_note
+from service.adapters.row_sets import columns_of, insertion
+from service.adapters.scoped import are_notes, inside
 from service.adapters.sealed_rows import ref_of
-from service.adapters.vector_table import Taken
+from service.adapters.vector_table import NoteVectors, Whose, fresh_rows, stands_of
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
@@ -39,8 +39,8 @@ from service.security.sealing import seal, unseal
 from service.vectors.blocks import (
     NoteRows,
     Packed,
+    codes_of,
     joined,
-    note_rows,
     open_codes,
     open_rows,
     pack,
@@ -72,40 +72,34 @@ class SealedVectors:
     keys: KeyStore
 
     async def swap(
-        self, connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys
+        self,
+        connection: AsyncConnection,
+        notes: Sequence[IndexedNote],
+        keys: WorkspaceKeys,
+        *,
+        there: Collection[NoteRef],
     ) -> None:
-        note, table = indexed.note, sealed_vectors
-        mine = is_note(table, note.ref)
-        stored = await _stored(connection, indexed, keys)
-        held = {one.model: _put_together(one, stored.get(one.model)) for one in indexed.spaces}
-        models = [model for model, rows in held.items() if len(rows)]
-        await connection.execute(delete(table).where(mine, table.c.model.not_in(models)))
-        stands = {"client_id": note.client, "day": note.day}
-        # Only where it moved, as in clear.
-        moved = or_(*(table.c[name].is_distinct_from(value) for name, value in stands.items()))
-        await connection.execute(update(table).where(mine, moved).values(stands))
-        for model in models:
-            if held[model] is not stored.get(model):
-                await self.put(
-                    connection, note.ref, Taken(model, note.client, note.day, held[model]), keys
-                )
+        stored = await _stored(connection, notes, keys) if there else {}
+        held = list(_put_together(notes, stored))
+        stays = [one.whose for one in held if one.rows is stored.get(one.whose)]
+        if there:
+            named = stands_of(notes) | _named(stays) | {"workspace": keys.workspace}
+            await connection.execute(_CLEAR, named)
+        changed = [one for one in held if one.whose not in stays]
+        await self.put(connection, changed, keys)
 
     async def take(
-        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
-    ) -> Sequence[Taken]:
-        taken = delete(sealed_vectors).where(is_note(sealed_vectors, ref)).returning(sealed_vectors)
-        return [
-            Taken(row.model, ClientId(row.client_id), row.day, unpack(_opened(row, "sealed", keys)))
-            for row in await connection.execute(taken)
-        ]
+        self, connection: AsyncConnection, refs: Collection[NoteRef], keys: WorkspaceKeys
+    ) -> Sequence[NoteVectors]:
+        table = sealed_vectors
+        taken = delete(table).where(are_notes(table, keys.workspace, refs)).returning(table)
+        return [_note_vectors(row, keys) for row in await connection.execute(taken)]
 
     async def put(
-        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
+        self, connection: AsyncConnection, taken: Sequence[NoteVectors], keys: WorkspaceKeys
     ) -> None:
-        row = sealed_row(ref, taken, keys)
-        key = ["workspace_id", "entity", "entity_id", "model"]
-        upsert = insert(sealed_vectors).values(row)
-        await connection.execute(upsert.on_conflict_do_update(index_elements=key, set_=row))
+        if taken:
+            await connection.execute(_INSERT, columns_of(list(_sealed(taken, keys))))
 
     async def drop_stale(
         self,
@@ -223,22 +217,29 @@ class SealedVectors:
             return (await connection.execute(query)).all()
 
 
-def sealed_row(ref: NoteRef, taken: Taken, keys: WorkspaceKeys) -> dict[str, object]:
-    """A note's vectors in one model as their row."""
-    return {
-        "workspace_id": ref.workspace,
-        "entity": ref.entity,
-        "entity_id": ref.id,
-        "model": taken.model,
-        "client_id": taken.client,
-        "day": taken.day,
-        "key_epoch": keys.epoch,
-        "chunks": len(taken.rows),
-        "sealed": seal(pack(taken.rows), key=keys.seal, place=_place(ref, taken.model, "sealed")),
-        "codes": seal(
-            pack_codes(taken.rows), key=keys.seal, place=_place(ref, taken.model, "codes")
-        ),
-    }
+def _note_vectors(row: Row[Any], keys: WorkspaceKeys) -> NoteVectors:
+    rows = unpack(_opened(row, "sealed", keys))
+    return NoteVectors(ref_of(row), row.model, ClientId(row.client_id), row.day, rows)
+
+
+def _sealed(notes: Sequence[NoteVectors], keys: WorkspaceKeys) -> Iterator[dict[str, object]]:
+    for one, codes in zip(notes, codes_of([one.rows for one in notes]), strict=True):
+        held, coded = pack(one.rows), pack_codes(one.rows, codes)
+        yield {
+            "workspace_id": one.ref.workspace,
+            "entity": one.ref.entity,
+            "entity_id": one.ref.id,
+            "model": one.model,
+            "client_id": one.client,
+            "day": one.day,
+            "key_epoch": keys.epoch,
+            "chunks": len(one.rows),
+            "sealed": seal(held, key=keys.seal, place=_place(one.ref, one.model, "sealed")),
+            "codes": seal(coded, key=keys.seal, place=_place(one.ref, one.model, "codes")),
+        }
+
+
+_INSERT = insertion(sealed_vectors, *sealed_vectors.c.keys())
 
 
 def reseal_vectors(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
@@ -279,25 +280,62 @@ def _open(row: Row[Any], part: Part, keys: WorkspaceKeys) -> Packed:
 
 
 async def _stored(
-    connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys
-) -> dict[str, NoteRows]:
-    """What stands of the note, by model, where some of it may stay."""
-    models = [space.model for space in indexed.spaces if space.kept]
-    if not models:
+    connection: AsyncConnection, notes: Sequence[IndexedNote], keys: WorkspaceKeys
+) -> dict[Whose, NoteRows]:
+    """What stands of the notes where some of it may stay."""
+    some = {(one.note.ref, space.model) for one in notes for space in one.spaces if space.kept}
+    if not some:
         return {}
     table = sealed_vectors
-    query = select(table).where(is_note(table, indexed.note.ref), table.c.model.in_(models))
-    rows = (await connection.execute(query)).all()
-    return {row.model: unpack(_opened(row, "sealed", keys)) for row in rows}
+    query = select(table).where(are_notes(table, keys.workspace, {ref for ref, _ in some}))
+    rows = [_note_vectors(row, keys) for row in await connection.execute(query)]
+    return {one.whose: one.rows for one in rows if one.whose in some}
 
 
-def _put_together(space: Space, stored: NoteRows | None) -> NoteRows:
+def _put_together(
+    notes: Sequence[IndexedNote], stored: Mapping[Whose, NoteRows]
+) -> Iterator[NoteVectors]:
+    """What there will be of each note in each model."""
+    for one in notes:
+        note = one.note
+        for space in one.spaces:
+            rows = _joined(space, stored.get((note.ref, space.model)))
+            if len(rows):
+                yield NoteVectors(note.ref, space.model, note.client, note.day, rows)
+
+
+def _joined(space: Space, stored: NoteRows | None) -> NoteRows:
     """What is kept and what is new; the same object where nothing changes, so that nothing is written."""
-    fresh = note_rows([(chunk.field, chunk.ordinal) for chunk in space.chunks], space.vectors)
+    fresh = fresh_rows(space)
     if stored is None:
         return fresh
     kept = stored if space.kept.issuperset(stored.fields) else stored.of(space.kept)
     return joined(kept, fresh) if len(fresh) else kept
+
+
+def _named(stays: Sequence[Whose]) -> dict[str, object]:
+    return {
+        "stay_entities": [ref.entity for ref, _ in stays],
+        "stay_ids": [ref.id for ref, _ in stays],
+        "stay_models": [model for _, model in stays],
+    }
+
+
+# What stays is written again only where its note moved, as in clear.
+_CLEAR = text("""
+WITH note (entity, entity_id, client_id, day) AS (SELECT * FROM unnest(CAST(:entities AS text[]), CAST(:ids AS uuid[]),
+  CAST(:clients AS uuid[]), CAST(:days AS date[]))),
+stays (entity, entity_id, model) AS (SELECT * FROM unnest(
+  CAST(:stay_entities AS text[]), CAST(:stay_ids AS uuid[]), CAST(:stay_models AS text[]))),
+gone AS (
+  DELETE FROM sealed_vectors AS old USING note WHERE old.workspace_id = :workspace
+    AND old.entity = note.entity AND old.entity_id = note.entity_id
+    AND (old.entity, old.entity_id, old.model) NOT IN (SELECT entity, entity_id, model FROM stays))
+UPDATE sealed_vectors AS old SET client_id = note.client_id, day = note.day
+FROM note WHERE old.workspace_id = :workspace AND old.entity = note.entity AND old.entity_id = note.entity_id
+  AND (old.entity, old.entity_id, old.model) IN (SELECT entity, entity_id, model FROM stays)
+  AND (old.client_id <> note.client_id OR old.day IS DISTINCT FROM note.day)
+""")
 
 
 def _of(workspace: WorkspaceId, model: str) -> tuple[ColumnElement[bool], ...]:

@@ -15,30 +15,44 @@ from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
-from service.ports import ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
-from service.vectors.blocks import NoteRows
+from service.ports import ChunkPlace, IndexedNote, IndexModels, Space, Vector, WorkspaceKeys
+from service.vectors.blocks import NoteRows, note_rows
 from service.vectors.rows import ChunkCodes, ChunkRows
+
+Whose = tuple[NoteRef, str]
+"""A note and a model."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A note's vectors in one model, on their way from one table into another."""
+class NoteVectors:
+    """A note's vectors in one model, and what their rows say of the note."""
 
+    ref: NoteRef
     model: str
     client: ClientId
     day: date | None
     rows: NoteRows
+
+    @property
+    def whose(self) -> Whose:
+        return self.ref, self.model
 
 
 class VectorTable(Protocol):
     """The part of `ChunkStore` that is about vectors. Writes are part of the caller's transaction."""
 
     async def swap(
-        self, connection: AsyncConnection, indexed: IndexedNote, keys: WorkspaceKeys
+        self,
+        connection: AsyncConnection,
+        notes: Sequence[IndexedNote],
+        keys: WorkspaceKeys,
+        *,
+        there: Collection[NoteRef],
     ) -> None:
-        """Old chunks out, new ones in; chunks of an unchanged field stay and follow the note's client and day.
+        """Old chunks out, new ones in; chunks of an unchanged field stay and follow their note's client and day.
 
-        Whatever is of no model of the note goes too.
+        Whatever is of no model of its note goes too. Of notes that are not `there` nothing stands. As many statements
+        for all of them as for one.
         """
         ...
 
@@ -87,13 +101,28 @@ class VectorHome(VectorTable, Protocol):
     """A table of them, out of which and into which a note can be moved."""
 
     async def take(
-        self, connection: AsyncConnection, ref: NoteRef, keys: WorkspaceKeys
-    ) -> Sequence[Taken]:
-        """All that stands here of a note, out of here: one a model. Raises KeyUnavailable, SealBroken."""
+        self, connection: AsyncConnection, refs: Collection[NoteRef], keys: WorkspaceKeys
+    ) -> Sequence[NoteVectors]:
+        """All that stands here of these notes, out of here. Raises KeyUnavailable, SealBroken."""
         ...
 
     async def put(
-        self, connection: AsyncConnection, ref: NoteRef, taken: Taken, keys: WorkspaceKeys
+        self, connection: AsyncConnection, taken: Sequence[NoteVectors], keys: WorkspaceKeys
     ) -> None:
-        """Puts it here, where nothing stands of the note in this model."""
+        """Puts it here, where nothing stands of these notes in these models."""
         ...
+
+
+def fresh_rows(space: Space) -> NoteRows:
+    """A note's new chunks in one model; raises ValueError for a vector that cannot be stored."""
+    return note_rows([(chunk.field, chunk.ordinal) for chunk in space.chunks], space.vectors)
+
+
+def stands_of(notes: Sequence[IndexedNote]) -> dict[str, object]:
+    """What rows say of their notes, as parameters of a statement."""
+    return {
+        "entities": [one.note.ref.entity for one in notes],
+        "ids": [one.note.ref.id for one in notes],
+        "clients": [one.note.client for one in notes],
+        "days": [one.note.day for one in notes],
+    }

@@ -126,8 +126,7 @@ async def _swap(opened: Container, workspace: WorkspaceId, vectors: Vectors) -> 
         await write_all(connection, bare, keys, opened.store.vectors, standing={})
     started = time.perf_counter()
     async with opened.database.tenant_tx(workspace) as connection:
-        for one in notes:
-            await opened.store.vectors.swap(connection, one, keys)
+        await opened.store.vectors.swap(connection, notes, keys, there=())
     return time.perf_counter() - started
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.vectors import DIMENSION
-from service.vectors.bits import encode
+from service.vectors.blocks import Codes, NoteRows
 
 RECORD = np.dtype(
     [
@@ -23,14 +23,12 @@ RECORD = np.dtype(
 SEPARATOR = ","
 
 
-def packed(places: Sequence[tuple[str, int]], halves: NDArray[np.float16]) -> tuple[str, bytes]:
-    """The fields' names, and the records of chunks with these vectors, shape (n, DIMENSION)."""
-    fields = sorted({field for field, _ in places})
-    records = np.zeros(len(places), RECORD)
-    records["field"] = [fields.index(field) for field, _ in places]
-    records["ordinal"] = [ordinal for _, ordinal in places]
-    records["signs"], records["correction"] = encode(halves)
-    return SEPARATOR.join(fields), records.tobytes()
+def packed(rows: NoteRows, codes: Codes) -> tuple[str, bytes]:
+    """The fields' names, and the records of a note's chunks."""
+    records = np.zeros(len(rows), RECORD)
+    records["field"], records["ordinal"] = rows.field, rows.ordinal
+    records["signs"], records["correction"] = codes
+    return SEPARATOR.join(rows.fields), records.tobytes()
 
 
 def opened(

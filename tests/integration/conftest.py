@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.adapters.sealed_vectors import SealedVectors
-from service.adapters.vector_table import Taken
+from service.adapters.vector_table import NoteVectors
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage
@@ -112,9 +112,11 @@ async def _seal_vectors(opened: Container, note: Note) -> None:
     """Of the same note in another model, as a process with VECTORS=sealed writes them."""
     workspace = note.ref.workspace
     keys = await opened.keys.keys(workspace=workspace)
-    taken = Taken("another", note.client, note.day, note_rows([("plan", 0)], [axis(0)]))
+    taken = NoteVectors(
+        note.ref, "another", note.client, note.day, note_rows([("plan", 0)], [axis(0)])
+    )
     async with opened.database.tenant_tx(workspace) as connection:
-        await SealedVectors(opened.database, opened.keys).put(connection, note.ref, taken, keys)
+        await SealedVectors(opened.database, opened.keys).put(connection, [taken], keys)
 
 
 async def _say(opened: Container, note: Note) -> None:

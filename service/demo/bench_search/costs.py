@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, cast
 from uuid import UUID
@@ -12,9 +12,8 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import note_catalogue, session_vectors, vector_codes
+from service.adapters.database import note_catalogue
 from service.adapters.epochs import next_epoch
 from service.adapters.sealed_bags import sealed_bag
 from service.demo.bench_search import baseline, ours
@@ -35,7 +34,6 @@ from service.language.chunking import chunk_note
 from service.ports import IndexedNote, Space, WorkspaceKeys
 from service.retrieval.dense import DenseIndex
 from service.security.keys import new_key
-from service.vectors.packed import packed
 
 NEW = 2000
 """New rows that each side is given."""
@@ -49,7 +47,6 @@ BAGS = 100
 VECTOR_TABLES = ("session_vectors", "vector_codes")
 """Ours, with whatever belongs to vectors alone."""
 
-Write = Callable[[House, AsyncConnection, Sequence[IndexedNote], WorkspaceKeys], Awaitable[None]]
 
 _DISK = """
 SELECT sum(pg_total_relation_size(one))::float8 FROM (
@@ -123,7 +120,7 @@ async def _loaded(house: House, tenant: Tenant, *, resident: bool) -> float:
 
 async def writes(baseline_url: str, house: House, world: World) -> Mapping[str, float]:
     """Rows a second of new rows, in batches and a note a transaction; they are taken away again."""
-    newcomer = Tenant(1_000_000, 2 * NEW + NOTES * CHUNKS_OF_A_NOTE, 1 << 40, is_designated=False)
+    newcomer = Tenant(1_000_000, NEW + NOTES * CHUNKS_OF_A_NOTE, 1 << 40, is_designated=False)
     rows = [world.part(newcomer, number) for number in range(newcomer.parts)]
     theirs = await _into_baseline(baseline_url, newcomer, rows)
     return {**theirs, **await _into_ours(house, newcomer, rows)}
@@ -134,7 +131,7 @@ async def _into_baseline(url: str, tenant: Tenant, parts: Sequence[Rows]) -> Map
     try:
         rows = [row for part in parts for row in baseline.records(part)]
         batched = await _timed(connection, rows[:NEW], BATCH)
-        single = await _timed(connection, rows[2 * NEW :], CHUNKS_OF_A_NOTE)
+        single = await _timed(connection, rows[NEW:], CHUNKS_OF_A_NOTE)
         await connection.execute("DELETE FROM chunks WHERE workspace_id = $1", tenant.workspace)
     finally:
         await connection.close()
@@ -154,18 +151,15 @@ async def _into_ours(house: House, tenant: Tenant, parts: Sequence[Rows]) -> Map
     keys = await house.keys.keys(workspace=tenant.workspace)
     many, batch = NEW // CHUNKS_OF_A_NOTE, BATCH // CHUNKS_OF_A_NOTE
     rates = {
-        "ours, batches": await _rate(house, keys, notes[:many], batch, _together),
-        "ours, batches of notes swapped": await _rate(
-            house, keys, notes[many : 2 * many], batch, _swapped
-        ),
-        "ours, a note at a time": await _rate(house, keys, notes[2 * many :], 1, _swapped),
+        "ours, batches": await _rate(house, keys, notes[:many], batch),
+        "ours, a note at a time": await _rate(house, keys, notes[many:], 1),
     }
     await _forget(house, tenant)
     return rates
 
 
 async def _rate(
-    house: House, keys: WorkspaceKeys, notes: Sequence[IndexedNote], size: int, write: Write
+    house: House, keys: WorkspaceKeys, notes: Sequence[IndexedNote], size: int
 ) -> float:
     """Rows a second; each transaction catalogues its notes, writes their vectors and moves the epoch."""
     started = time.perf_counter()
@@ -173,27 +167,10 @@ async def _rate(
         some = notes[start : start + size]
         async with house.database.tenant_tx(keys.workspace) as connection:
             await connection.execute(insert(note_catalogue), [_catalogue_row(one) for one in some])
-            await write(house, connection, some, keys)
+            await house.store.vectors.swap(connection, some, keys, there=())
             touched = [(one.note.ref.entity, one.note.ref.id) for one in some]
             await next_epoch(connection, keys.workspace, touched)
     return len(notes) * CHUNKS_OF_A_NOTE / (time.perf_counter() - started)
-
-
-async def _together(
-    house: House, connection: AsyncConnection, notes: Sequence[IndexedNote], keys: WorkspaceKeys
-) -> None:
-    """One statement for all rows of a table, as the baseline's."""
-    vectors = [row for one in notes for row in _vector_rows(one)]
-    await connection.execute(insert(session_vectors), vectors)
-    await connection.execute(insert(vector_codes), [_code_row(one) for one in notes])
-
-
-async def _swapped(
-    house: House, connection: AsyncConnection, notes: Sequence[IndexedNote], keys: WorkspaceKeys
-) -> None:
-    """As the worker writes a note: old chunks out, new ones in."""
-    for one in notes:
-        await house.store.vectors.swap(connection, one, keys)
 
 
 def _notes(rows: Rows) -> Sequence[IndexedNote]:
@@ -225,29 +202,6 @@ def _catalogue_row(one: IndexedNote) -> dict[str, object]:
     note = one.note
     state = {"state": note.state, "version": note.version, "updated_at": note.updated_at}
     return _key(one) | state | {"digests": one.spaces[0].digests}
-
-
-def _vector_rows(one: IndexedNote) -> Sequence[dict[str, object]]:
-    space = one.spaces[0]
-    return [
-        _key(one)
-        | {
-            "model": space.model,
-            "field": chunk.field,
-            "chunk": chunk.ordinal,
-            "embedding": vector,
-            "coded": True,
-        }
-        for chunk, vector in zip(space.chunks, space.vectors, strict=True)
-    ]
-
-
-def _code_row(one: IndexedNote) -> dict[str, object]:
-    ref, space = one.note.ref, one.spaces[0]
-    places = [(chunk.field, chunk.ordinal) for chunk in space.chunks]
-    fields, codes = packed(places, np.array(space.vectors, np.float16))
-    key = {"workspace_id": ref.workspace, "entity": ref.entity, "entity_id": ref.id}
-    return {**key, "model": space.model, "fields": fields, "codes": codes}
 
 
 async def _forget(house: House, tenant: Tenant) -> None:
