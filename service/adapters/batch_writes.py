@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -11,18 +10,16 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    delete,
-    select,
     text,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import WORKSPACE_STONES, bags, note_catalogue, tombstones
+from service.adapters.database import WORKSPACE_STONES, bags, note_catalogue
 from service.adapters.index_models import covers
-from service.adapters.scoped import are_notes
+from service.adapters.row_sets import columns_of, insertion
+from service.adapters.scoped import drop_of_notes, rows_of_notes
 from service.adapters.sealed_bags import sealed_bag
-from service.adapters.sealed_rows import NOTHING_SEALED, seal_row
+from service.adapters.sealed_rows import NOTHING_SEALED, ref_of, seal_row
 from service.adapters.vector_table import VectorTable
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Client, NoteRef
@@ -82,59 +79,41 @@ async def held_still(connection: AsyncConnection, leases: Sequence[Lease]) -> se
     return set(rows)
 
 
-async def finish_all(connection: AsyncConnection, leases: Sequence[Lease]) -> None:
-    """Marks done what was claimed; they were found to hold in this transaction."""
-    await connection.execute(_FINISH, _columns(leases))
-
-
 def _columns(leases: Sequence[Lease]) -> dict[str, object]:
     return {
         "workspaces": [lease.workspace for lease in leases],
         "kinds": [lease.kind for lease in leases],
         "keys": [lease.key for lease in leases],
         "tokens": [lease.token for lease in leases],
-        "wants": [lease.wanted for lease in leases],
     }
 
 
-_LEASES = (
+# A row after the other, by its key, for the reason that `rows_of_notes` gives.
+_HELD = text("""
+SELECT mine.key FROM unnest(:workspaces, :kinds, :keys, :tokens) AS held (workspace_id, kind, key, token)
+CROSS JOIN LATERAL (
+  SELECT work.key FROM work WHERE work.workspace_id = held.workspace_id AND work.kind = held.kind
+    AND work.key = held.key AND work.token = held.token
+  FOR UPDATE SKIP LOCKED) AS mine
+""").bindparams(
     bindparam("workspaces", type_=ARRAY(Uuid)),
     bindparam("kinds", type_=ARRAY(Text)),
     bindparam("keys", type_=ARRAY(Uuid)),
     bindparam("tokens", type_=ARRAY(BigInteger)),
-    bindparam("wants", type_=ARRAY(BigInteger)),
 )
-
-_HELD = text("""
-SELECT work.key FROM work JOIN unnest(:workspaces, :kinds, :keys, :tokens, :wants)
-  AS held (workspace_id, kind, key, token, wanted) USING (workspace_id, kind, key, token)
-FOR UPDATE OF work SKIP LOCKED
-""").bindparams(*_LEASES)
-
-_FINISH = text("""
-UPDATE work SET done = held.wanted, attempts = 0, lease_until = NULL, last_error = NULL, parked_at = NULL,
-  first_wanted_at = CASE WHEN work.wanted > held.wanted THEN now() ELSE first_wanted_at END
-FROM unnest(:workspaces, :kinds, :keys, :tokens, :wants) AS held (workspace_id, kind, key, token, wanted)
-WHERE work.workspace_id = held.workspace_id AND work.kind = held.kind AND work.key = held.key
-  AND work.token = held.token
-""").bindparams(*_LEASES)
 
 
 async def standing_of(
-    connection: AsyncConnection, workspace: WorkspaceId, refs: Collection[NoteRef]
+    connection: AsyncConnection,
+    workspace: WorkspaceId,
+    refs: Collection[NoteRef],
+    *,
+    lock: bool = False,
 ) -> Standings:
-    """By note; without those that are not catalogued."""
-    found = await connection.execute(_standing(workspace, refs))
-    return {
-        NoteRef(workspace, row.entity, row.entity_id): Standing(row.digests or {}, row.is_searched)
-        for row in found
-    }
-
-
-def _standing(workspace: WorkspaceId, refs: Collection[NoteRef]) -> Any:
-    table = note_catalogue
-    columns = table.c.entity, table.c.entity_id, table.c.digests, table.c.is_searched
-    return select(*columns).where(are_notes(table, workspace, refs))
+    """By note; without those that are not catalogued. `lock` holds them until the transaction ends."""
+    query = rows_of_notes(note_catalogue, workspace, refs, lock=lock)
+    found = await connection.execute(query)
+    return {ref_of(row): Standing(row.digests or {}, row.is_searched) for row in found}
 
 
 async def sort_out(
@@ -153,12 +132,7 @@ async def sort_out(
     open_notes = [one for one in notes if one.note.client not in shut]
     covered = await _covered(connection, workspace, open_notes)
     refs = [one.note.ref for one in notes]
-    locked = _standing(workspace, refs).order_by(*note_catalogue.c["entity", "entity_id"])
-    rows = await connection.execute(locked.with_for_update())
-    standing = {
-        NoteRef(workspace, row.entity, row.entity_id): Standing(row.digests or {}, row.is_searched)
-        for row in rows
-    }
+    standing = await standing_of(connection, workspace, refs, lock=True)
     written = [
         one
         for one in open_notes
@@ -172,19 +146,22 @@ async def shut_clients(
 ) -> set[UUID]:
     """Archived, or purged, or all where the workspace is shut: what was pulled before must not come back, and no
     event of its own will follow."""
-    archived = select(note_catalogue.c.entity_id).where(
-        note_catalogue.c.workspace_id == workspace,
-        note_catalogue.c.entity == "clients",
-        note_catalogue.c.entity_id.in_(clients),
-        note_catalogue.c.state == "archived",
-    )
-    buried = select(tombstones.c.entity_id).where(
-        tombstones.c.workspace_id == workspace,
-        tombstones.c.entity_id.in_([*clients, workspace]),
-        tombstones.c.entity.in_(["clients", *WORKSPACE_STONES]),
-    )
-    found = set(await connection.scalars(archived.union_all(buried)))
+    asked = {"workspace": workspace, "clients": list(clients)}
+    found = set(await connection.scalars(_SHUT, asked))
     return {*clients} if workspace in found else found
+
+
+_SHUT = text("""
+SELECT entity_id FROM note_catalogue WHERE note_catalogue.workspace_id = :workspace
+  AND entity = 'clients' AND state = 'archived' AND entity_id = ANY(:clients)
+UNION ALL
+SELECT entity_id FROM tombstones WHERE tombstones.workspace_id = :workspace
+  AND (entity = 'clients' AND entity_id = ANY(:clients) OR entity = ANY(:stones) AND entity_id = :workspace)
+""").bindparams(
+    bindparam("workspace", type_=Uuid),
+    bindparam("clients", type_=ARRAY(Uuid)),
+    bindparam("stones", list(WORKSPACE_STONES), type_=ARRAY(Text)),
+)
 
 
 async def _covered(
@@ -219,7 +196,7 @@ async def write_all(
     and who has names."""
     if not notes:
         return
-    await _catalogue(connection, [_row(one, keys, of) for one in notes])
+    await connection.execute(_CATALOGUE, columns_of([_row(one, keys, of) for one in notes]))
     there = frozenset(one.note.ref for one in notes if one.note.ref in standing)
     await vectors.swap(connection, notes, keys, there=there)
     await _swap_bags(connection, notes, keys, there)
@@ -246,11 +223,12 @@ def _row(indexed: IndexedNote, keys: WorkspaceKeys, of: Client | None) -> dict[s
     }
 
 
-async def _catalogue(connection: AsyncConnection, rows: Sequence[dict[str, object]]) -> None:
-    written = insert(note_catalogue)
-    changed = {name: written.excluded[name] for name in rows[0] if name not in KEY}
-    upsert = written.on_conflict_do_update(index_elements=KEY, set_=changed)
-    await connection.execute(upsert, list(rows))
+_INSERT = insertion(note_catalogue, *note_catalogue.c.keys())
+_CATALOGUE = _INSERT.on_conflict_do_update(
+    index_elements=KEY,
+    set_={column.name: column for column in _INSERT.excluded if column.name not in KEY},
+)
+_BAGS = insertion(bags, *bags.c.keys())
 
 
 async def _swap_bags(
@@ -260,17 +238,7 @@ async def _swap_bags(
     there: Collection[NoteRef],
 ) -> None:
     """A note that was not catalogued has no bag, as a bag goes with its row of the catalogue."""
-    if there:
-        await connection.execute(delete(bags).where(are_notes(bags, keys.workspace, there)))
+    await drop_of_notes(connection, bags, keys.workspace, there)
     rows = [sealed_bag(one.bag, keys) for one in notes if one.bag.features]
     if rows:
-        await connection.execute(insert(bags), rows)
-
-
-async def drop_notes(
-    connection: AsyncConnection, workspace: WorkspaceId, refs: Collection[NoteRef]
-) -> None:
-    """The rows of the catalogue, and by cascade their chunks and bags."""
-    if refs:
-        gone = delete(note_catalogue).where(are_notes(note_catalogue, workspace, refs))
-        await connection.execute(gone)
+        await connection.execute(_BAGS, columns_of(rows))

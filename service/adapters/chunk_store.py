@@ -29,8 +29,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.adapters.batch_writes import (
     Sorted,
     Standings,
-    drop_notes,
-    finish_all,
     held_still,
     share_clients,
     sort_out,
@@ -48,11 +46,11 @@ from service.adapters.database import (
 from service.adapters.epochs import Touched, epoch_of, next_epoch, touched_since
 from service.adapters.index_models import models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
-from service.adapters.scoped import inside, is_note
+from service.adapters.scoped import drop_of_notes, inside, is_note
 from service.adapters.sealed_bags import open_bag
 from service.adapters.sealed_rows import names_in, risk_in
 from service.adapters.vector_table import VectorTable
-from service.adapters.work_queue import finish, raise_wants
+from service.adapters.work_queue import finish, finish_all, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId
@@ -115,7 +113,8 @@ class PgChunkStore:
             if not done:
                 await connection.rollback()
                 return [False] * len(notes)
-            await drop_notes(connection, workspace, [one.note.ref for one in chosen.shut_out])
+            gone = [one.note.ref for one in chosen.shut_out]
+            await drop_of_notes(connection, note_catalogue, workspace, gone)
             await write_all(connection, chosen.written, keys, self.vectors, standing=standing)
             finished = [lease for one, lease in notes if one.note.ref in done]
             await finish_all(connection, finished)

@@ -17,15 +17,15 @@ from service.adapters.database import Database, session_vectors, vector_codes
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.halfvec import to_wires
 from service.adapters.row_sets import columns_of, insertion
-from service.adapters.scoped import are_notes, inside
+from service.adapters.scoped import drop_of_notes, inside, rows_of_notes
 from service.adapters.sealed_rows import ref_of
-from service.adapters.vector_table import NoteVectors, Whose, fresh_rows, stands_of
+from service.adapters.vector_table import NoteVectors, Whose, fresh_rows
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
 from service.ports import DIMENSION, ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
-from service.vectors.blocks import NoteRows, codes_of, joined, note_rows
+from service.vectors.blocks import NoteRows, joined, note_rows
 from service.vectors.packed import packed
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
@@ -56,23 +56,21 @@ class PlainVectors:
     ) -> None:
         kept: Mapping[Whose, NoteRows] = {}
         if there:
-            named = _kept_of(notes) | {"workspace": keys.workspace}
-            kept = await _standing(connection, named)
-            await connection.execute(_CLEAR, named | stands_of(notes))
+            kept = await _standing(connection, notes, keys.workspace)
+            await connection.execute(_CLEAR, [_cleared(one) for one in notes])
         fresh = list(_fresh(notes))
         await _insert(connection, fresh)
-        await _insert_codes(connection, keys.workspace, _whole(kept, fresh))
+        await _insert_codes(connection, _whole(kept, fresh))
 
     async def take(
         self, connection: AsyncConnection, refs: Collection[NoteRef], keys: WorkspaceKeys
     ) -> Sequence[NoteVectors]:
         table = session_vectors
-        taken = delete(table).where(are_notes(table, keys.workspace, refs))
-        rows = (await connection.execute(taken.returning(table))).all()
-        if rows:
-            gone = delete(vector_codes).where(are_notes(vector_codes, keys.workspace, refs))
-            await connection.execute(gone)
+        query = rows_of_notes(table, keys.workspace, refs, lock=True)
+        rows = (await connection.execute(query)).all()
         first = {(ref_of(row), row.model): row for row in rows}
+        for one in (table, vector_codes):
+            await drop_of_notes(connection, one, keys.workspace, {ref for ref, _ in first})
         return [
             NoteVectors(ref, model, *_stands_in(first[ref, model]), held)
             for (ref, model), held in _by_note(rows).items()
@@ -83,7 +81,7 @@ class PlainVectors:
     ) -> None:
         await _insert(connection, taken)
         whole = {one.whose: one.rows for one in taken}
-        await _insert_codes(connection, keys.workspace, whole)
+        await _insert_codes(connection, whole)
 
     async def drop_stale(
         self,
@@ -179,21 +177,6 @@ def _stands_in(row: Row[Any]) -> tuple[ClientId, date | None]:
     return ClientId(row.client_id), row.day
 
 
-def _kept_of(notes: Sequence[IndexedNote]) -> dict[str, Any]:
-    kept = [
-        (one.note.ref, space.model, field)
-        for one in notes
-        for space in one.spaces
-        for field in space.kept
-    ]
-    return {
-        "kept_entities": [ref.entity for ref, _, _ in kept],
-        "kept_ids": [ref.id for ref, _, _ in kept],
-        "kept_models": [model for _, model, _ in kept],
-        "kept_fields": [field for _, _, field in kept],
-    }
-
-
 def _fresh(notes: Sequence[IndexedNote]) -> Iterator[NoteVectors]:
     for one in notes:
         note = one.note
@@ -212,39 +195,49 @@ def _whole(kept: Mapping[Whose, NoteRows], fresh: Iterable[NoteVectors]) -> dict
 
 
 async def _standing(
-    connection: AsyncConnection, named: Mapping[str, Any]
+    connection: AsyncConnection, notes: Sequence[IndexedNote], workspace: WorkspaceId
 ) -> Mapping[Whose, NoteRows]:
     """The chunks of kept fields."""
-    if not named["kept_fields"]:
+    kept = {
+        (one.note.ref, space.model): space.kept
+        for one in notes
+        for space in one.spaces
+        if space.kept
+    }
+    if not kept:
         return {}
-    return _by_note((await connection.execute(_STANDING, named)).all())
+    query = rows_of_notes(session_vectors, workspace, {ref for ref, _ in kept})
+    rows = (await connection.execute(query)).all()
+    return _by_note([row for row in rows if row.field in kept.get((ref_of(row), row.model), ())])
 
 
-_STANDING = text("""
-SELECT session_vectors.workspace_id, entity, entity_id, model, field, chunk, embedding
-FROM session_vectors JOIN unnest(CAST(:kept_entities AS text[]), CAST(:kept_ids AS uuid[]),
-  CAST(:kept_models AS text[]), CAST(:kept_fields AS text[])) AS kept (entity, entity_id, model, field)
-  USING (entity, entity_id, model, field)
-WHERE session_vectors.workspace_id = :workspace
-""")
+def _cleared(indexed: IndexedNote) -> dict[str, Any]:
+    note = indexed.note
+    kept = [(space.model, field) for space in indexed.spaces for field in space.kept]
+    return {
+        "workspace": note.ref.workspace,
+        "entity": note.ref.entity,
+        "id": note.ref.id,
+        "client": note.client,
+        "day": note.day,
+        "models": [model for model, _ in kept],
+        "fields": [field for _, field in kept],
+    }
 
-# Kept rows are written again only where their note moved or they had no code yet: 2 KB each.
+
+# A note after the other in one call, for the reason that `rows_of_notes` gives. Kept rows are written again only where
+# their note moved or they had no code yet: 2 KB each.
 _CLEAR = text("""
-WITH kept (entity, entity_id, model, field) AS (SELECT * FROM unnest(CAST(:kept_entities AS text[]),
-  CAST(:kept_ids AS uuid[]), CAST(:kept_models AS text[]), CAST(:kept_fields AS text[]))),
-note (entity, entity_id, client_id, day) AS (SELECT * FROM unnest(CAST(:entities AS text[]), CAST(:ids AS uuid[]),
-  CAST(:clients AS uuid[]), CAST(:days AS date[]))),
+WITH kept (model, field) AS (SELECT * FROM unnest(CAST(:models AS text[]), CAST(:fields AS text[]))),
 codes AS (
-  DELETE FROM vector_codes USING note WHERE vector_codes.workspace_id = :workspace
-    AND vector_codes.entity = note.entity AND vector_codes.entity_id = note.entity_id),
+  DELETE FROM vector_codes WHERE vector_codes.workspace_id = :workspace AND entity = :entity AND entity_id = :id),
 gone AS (
-  DELETE FROM session_vectors AS old USING note WHERE old.workspace_id = :workspace
-    AND old.entity = note.entity AND old.entity_id = note.entity_id
-    AND (old.entity, old.entity_id, old.model, old.field) NOT IN (SELECT entity, entity_id, model, field FROM kept))
-UPDATE session_vectors AS old SET client_id = note.client_id, day = note.day, coded = true
-FROM note WHERE old.workspace_id = :workspace AND old.entity = note.entity AND old.entity_id = note.entity_id
-  AND (old.entity, old.entity_id, old.model, old.field) IN (SELECT entity, entity_id, model, field FROM kept)
-  AND (old.client_id <> note.client_id OR old.day IS DISTINCT FROM note.day OR NOT old.coded)
+  DELETE FROM session_vectors WHERE session_vectors.workspace_id = :workspace AND entity = :entity AND entity_id = :id
+    AND (model, field) NOT IN (SELECT model, field FROM kept))
+UPDATE session_vectors SET client_id = :client, day = CAST(:day AS date), coded = true
+WHERE session_vectors.workspace_id = :workspace AND entity = :entity AND entity_id = :id
+  AND (model, field) IN (SELECT model, field FROM kept)
+  AND (client_id <> :client OR day IS DISTINCT FROM CAST(:day AS date) OR NOT coded)
 """)
 
 
@@ -262,16 +255,14 @@ async def _insert(connection: AsyncConnection, notes: Sequence[NoteVectors]) -> 
     await connection.execute(_INSERT, columns_of(rows))
 
 
-async def _insert_codes(
-    connection: AsyncConnection, workspace: WorkspaceId, notes: Mapping[Whose, NoteRows]
-) -> None:
+async def _insert_codes(connection: AsyncConnection, notes: Mapping[Whose, NoteRows]) -> None:
     if not notes:
         return
-    coded = zip(notes.items(), codes_of(list(notes.values())), strict=True)
-    rows = []
-    for (whose, held), codes in coded:
-        fields, records = packed(held, codes)
-        rows.append(_key(*whose) | {"fields": fields, "codes": records})
+    coded = {whose: packed(held) for whose, held in notes.items()}
+    rows = [
+        _key(*whose) | {"fields": fields, "codes": codes}
+        for whose, (fields, codes) in coded.items()
+    ]
     await connection.execute(_INSERT_CODES, columns_of(rows))
 
 

@@ -18,9 +18,9 @@ from service.adapters.database import Database, sealed_vectors
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.key_store import with_living_keys
 from service.adapters.row_sets import columns_of, insertion
-from service.adapters.scoped import are_notes, inside
+from service.adapters.scoped import drop_of_notes, inside, rows_of_notes
 from service.adapters.sealed_rows import ref_of
-from service.adapters.vector_table import NoteVectors, Whose, fresh_rows, stands_of
+from service.adapters.vector_table import NoteVectors, Whose, fresh_rows
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
@@ -39,7 +39,6 @@ from service.security.sealing import seal, unseal
 from service.vectors.blocks import (
     NoteRows,
     Packed,
-    codes_of,
     joined,
     open_codes,
     open_rows,
@@ -81,10 +80,9 @@ class SealedVectors:
     ) -> None:
         stored = await _stored(connection, notes, keys) if there else {}
         held = list(_put_together(notes, stored))
-        stays = [one.whose for one in held if one.rows is stored.get(one.whose)]
+        stays = {one.whose for one in held if one.rows is stored.get(one.whose)}
         if there:
-            named = stands_of(notes) | _named(stays) | {"workspace": keys.workspace}
-            await connection.execute(_CLEAR, named)
+            await connection.execute(_CLEAR, [_cleared(one, stays) for one in notes])
         changed = [one for one in held if one.whose not in stays]
         await self.put(connection, changed, keys)
 
@@ -92,8 +90,10 @@ class SealedVectors:
         self, connection: AsyncConnection, refs: Collection[NoteRef], keys: WorkspaceKeys
     ) -> Sequence[NoteVectors]:
         table = sealed_vectors
-        taken = delete(table).where(are_notes(table, keys.workspace, refs)).returning(table)
-        return [_note_vectors(row, keys) for row in await connection.execute(taken)]
+        query = rows_of_notes(table, keys.workspace, refs, lock=True)
+        taken = [_note_vectors(row, keys) for row in await connection.execute(query)]
+        await drop_of_notes(connection, table, keys.workspace, {one.ref for one in taken})
+        return taken
 
     async def put(
         self, connection: AsyncConnection, taken: Sequence[NoteVectors], keys: WorkspaceKeys
@@ -223,8 +223,8 @@ def _note_vectors(row: Row[Any], keys: WorkspaceKeys) -> NoteVectors:
 
 
 def _sealed(notes: Sequence[NoteVectors], keys: WorkspaceKeys) -> Iterator[dict[str, object]]:
-    for one, codes in zip(notes, codes_of([one.rows for one in notes]), strict=True):
-        held, coded = pack(one.rows), pack_codes(one.rows, codes)
+    for one in notes:
+        held, coded = pack(one.rows), pack_codes(one.rows)
         yield {
             "workspace_id": one.ref.workspace,
             "entity": one.ref.entity,
@@ -287,9 +287,9 @@ async def _stored(
     if not some:
         return {}
     table = sealed_vectors
-    query = select(table).where(are_notes(table, keys.workspace, {ref for ref, _ in some}))
-    rows = [_note_vectors(row, keys) for row in await connection.execute(query)]
-    return {one.whose: one.rows for one in rows if one.whose in some}
+    query = rows_of_notes(table, keys.workspace, {ref for ref, _ in some})
+    rows = [row for row in await connection.execute(query) if (ref_of(row), row.model) in some]
+    return {one.whose: one.rows for one in (_note_vectors(row, keys) for row in rows)}
 
 
 def _put_together(
@@ -313,28 +313,26 @@ def _joined(space: Space, stored: NoteRows | None) -> NoteRows:
     return joined(kept, fresh) if len(fresh) else kept
 
 
-def _named(stays: Sequence[Whose]) -> dict[str, object]:
+def _cleared(indexed: IndexedNote, stays: Collection[Whose]) -> dict[str, object]:
+    note = indexed.note
     return {
-        "stay_entities": [ref.entity for ref, _ in stays],
-        "stay_ids": [ref.id for ref, _ in stays],
-        "stay_models": [model for _, model in stays],
+        "workspace": note.ref.workspace,
+        "entity": note.ref.entity,
+        "id": note.ref.id,
+        "client": note.client,
+        "day": note.day,
+        "models": [model for model in indexed.models if (note.ref, model) in stays],
     }
 
 
-# What stays is written again only where its note moved, as in clear.
+# As in clear: a note after the other, and what stays is written again only where its note moved.
 _CLEAR = text("""
-WITH note (entity, entity_id, client_id, day) AS (SELECT * FROM unnest(CAST(:entities AS text[]), CAST(:ids AS uuid[]),
-  CAST(:clients AS uuid[]), CAST(:days AS date[]))),
-stays (entity, entity_id, model) AS (SELECT * FROM unnest(
-  CAST(:stay_entities AS text[]), CAST(:stay_ids AS uuid[]), CAST(:stay_models AS text[]))),
-gone AS (
-  DELETE FROM sealed_vectors AS old USING note WHERE old.workspace_id = :workspace
-    AND old.entity = note.entity AND old.entity_id = note.entity_id
-    AND (old.entity, old.entity_id, old.model) NOT IN (SELECT entity, entity_id, model FROM stays))
-UPDATE sealed_vectors AS old SET client_id = note.client_id, day = note.day
-FROM note WHERE old.workspace_id = :workspace AND old.entity = note.entity AND old.entity_id = note.entity_id
-  AND (old.entity, old.entity_id, old.model) IN (SELECT entity, entity_id, model FROM stays)
-  AND (old.client_id <> note.client_id OR old.day IS DISTINCT FROM note.day)
+WITH gone AS (
+  DELETE FROM sealed_vectors WHERE sealed_vectors.workspace_id = :workspace AND entity = :entity AND entity_id = :id
+    AND model <> ALL(CAST(:models AS text[])))
+UPDATE sealed_vectors SET client_id = :client, day = CAST(:day AS date)
+WHERE sealed_vectors.workspace_id = :workspace AND entity = :entity AND entity_id = :id
+  AND model = ANY(CAST(:models AS text[])) AND (client_id <> :client OR day IS DISTINCT FROM CAST(:day AS date))
 """)
 
 

@@ -116,13 +116,3 @@ class VectorHome(VectorTable, Protocol):
 def fresh_rows(space: Space) -> NoteRows:
     """A note's new chunks in one model; raises ValueError for a vector that cannot be stored."""
     return note_rows([(chunk.field, chunk.ordinal) for chunk in space.chunks], space.vectors)
-
-
-def stands_of(notes: Sequence[IndexedNote]) -> dict[str, object]:
-    """What rows say of their notes, as parameters of a statement."""
-    return {
-        "entities": [one.note.ref.entity for one in notes],
-        "ids": [one.note.ref.id for one in notes],
-        "clients": [one.note.client for one in notes],
-        "days": [one.note.day for one in notes],
-    }

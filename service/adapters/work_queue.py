@@ -330,6 +330,11 @@ async def finish(connection: AsyncConnection, lease: Lease, *, gone: bool = Fals
     return (await connection.execute(_FINISH, named)).first() is not None
 
 
+async def finish_all(connection: AsyncConnection, leases: Sequence[Lease]) -> None:
+    """`finish` of leases that were found to hold in this transaction."""
+    await connection.execute(_FINISH, [_lease_parameters(lease) for lease in leases])
+
+
 def _place(event: Event) -> tuple[WorkspaceId, str, UUID]:
     return event.workspace, event.entity, event.entity_id
 

@@ -24,8 +24,6 @@ BETWEEN = "\0"  # In no name of a field.
 Column = tuple[type[np.generic], int]
 HALVES: tuple[Column, ...] = ((np.float16, DIMENSION),)
 CODES: tuple[Column, ...] = ((np.uint8, DIMENSION // 8), (np.float32, 1))
-Codes = tuple[NDArray[np.uint8], NDArray[np.float32]]
-"""What `encode` makes of vectors: their signs and corrections."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,18 +88,9 @@ def pack(rows: NoteRows) -> bytes:
     return _packed(rows, [rows.halves])
 
 
-def codes_of(notes: Sequence[NoteRows]) -> list[Codes]:
-    """The one-bit codes of each note's chunks, made together: 16 notes alone took three times as long."""
-    if not notes:
-        return []
-    signs, corrections = encode(np.concatenate([one.halves for one in notes]))
-    ends = np.cumsum([len(one) for one in notes])[:-1]
-    return list(zip(np.split(signs, ends), np.split(corrections, ends), strict=True))
-
-
-def pack_codes(rows: NoteRows, codes: Codes) -> bytes:
+def pack_codes(rows: NoteRows) -> bytes:
     """Their one-bit codes in place of them."""
-    return _packed(rows, codes)
+    return _packed(rows, encode(rows.halves))
 
 
 def _packed(rows: NoteRows, columns: Iterable[NDArray[Any]]) -> bytes:

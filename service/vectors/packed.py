@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.vectors import DIMENSION
-from service.vectors.blocks import Codes, NoteRows
+from service.vectors.bits import encode
+from service.vectors.blocks import NoteRows
 
 RECORD = np.dtype(
     [
@@ -23,11 +24,11 @@ RECORD = np.dtype(
 SEPARATOR = ","
 
 
-def packed(rows: NoteRows, codes: Codes) -> tuple[str, bytes]:
+def packed(rows: NoteRows) -> tuple[str, bytes]:
     """The fields' names, and the records of a note's chunks."""
     records = np.zeros(len(rows), RECORD)
     records["field"], records["ordinal"] = rows.field, rows.ordinal
-    records["signs"], records["correction"] = codes
+    records["signs"], records["correction"] = encode(rows.halves)
     return SEPARATOR.join(rows.fields), records.tobytes()
 
 

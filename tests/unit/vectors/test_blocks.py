@@ -15,7 +15,6 @@ from service.vectors.bits import encode
 from service.vectors.blocks import (
     NoteRows,
     Packed,
-    codes_of,
     joined,
     note_rows,
     open_codes,
@@ -99,10 +98,9 @@ def test_a_practice_is_its_notes(practice: list[list[tuple[str, int]]]) -> None:
 def test_codes_are_those_of_the_vectors(practice: list[list[tuple[str, int]]]) -> None:
     """A note's codes opened by themselves are what its vectors' are."""
     notes = [packed(number, rows_of(chunks, number)) for number, chunks in enumerate(practice)]
-    each = [rows_of(chunks, number) for number, chunks in enumerate(practice)]
     coded = [
-        Packed(one.ref, one.client, one.day, pack_codes(some, made))
-        for one, some, made in zip(notes, each, codes_of(each), strict=True)
+        Packed(one.ref, one.client, one.day, pack_codes(rows_of(chunks, number)))
+        for number, (one, chunks) in enumerate(zip(notes, practice, strict=True))
     ]
     rows, codes = open_rows(notes), merged_codes([open_codes(coded[:1]), open_codes(coded[1:])])
     signs, corrections = encode(rows.halves)
