@@ -54,3 +54,19 @@ async def test_no_reference_leaves_its_workspace(owner: Owner) -> None:
 async def test_no_row_of_content_is_without_a_workspace(owner: Owner) -> None:
     """A row that belongs to none would have no shard."""
     assert await owner.fetch(NULLABLE, CONTENT) == []
+
+
+HALVES_OF_A_KEY = """
+SELECT i.indexrelid::regclass::text AS name,
+  (SELECT array_agg(a.attname::text ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY AS k (number, place)
+   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE k.place <= i.indnkeyatts) AS columns
+FROM pg_index i WHERE i.indrelid = ANY($1::text[]::regclass[])
+"""
+
+
+async def test_no_index_stops_halfway_through_the_key_of_a_note(owner: Owner) -> None:
+    """A table without statistics gives the planner no reason to prefer the one that has the key to its end."""
+    found = await owner.fetch(HALVES_OF_A_KEY, CONTENT)
+    some = [one["columns"] for one in found if one["columns"][:2] == [SHARD, "entity"]]
+    assert some, "the catalogue is found by a note's key"
+    assert [columns for columns in some if columns[2:3] != ["entity_id"]] == []
