@@ -156,18 +156,19 @@ class PgChunkStore:
             if not await finish(connection, lease):
                 return None
             before = await _client_state(connection, lease.workspace, client.id)
-            await require_current(connection, keys, self.keys)
-            if indexed is None:
-                await _archive_client(connection, client, lease.workspace)
-            elif not await self._write_profile(connection, client, indexed, keys):
-                await connection.rollback()
-                return None
             # A client never seen before may already have sessions that were put off; looking is cheap.
             change = ClientChange(became_active=indexed is not None and before != "active")
             if change.became_active:
                 wanted = Counter((lease.workspace, "sessions", session) for session in wake)
                 # A lost index has lost every client: all their notes at once would be in the way of changes.
                 await raise_wants(connection, wanted, background=lease.background)
+            # After all work: an erasure that has a note's would wait for the keys, and this for the note.
+            await require_current(connection, keys, self.keys)
+            if indexed is None:
+                await _archive_client(connection, client, lease.workspace)
+            elif not await self._write_profile(connection, client, indexed, keys):
+                await connection.rollback()
+                return None
             await next_epoch(connection, lease.workspace, [_place(client.profile.ref)])
         return change
 

@@ -88,6 +88,8 @@ class PgEraser:
         lease: Lease | None = None,
     ) -> Erased | None:
         async with self.database.tenant_tx(subject.workspace) as connection:
+            if subject.entity == "clients":
+                await lock_client(connection, subject.workspace, ClientId(subject.id))
             if lease is not None and not await finish(connection, lease, gone=True):
                 return None
             place = (subject.workspace, subject.entity, subject.id)
@@ -105,8 +107,6 @@ class PgEraser:
     ) -> SignedReceipt | None:
         ids = {subject.id, *sessions, *await _sessions_of(connection, subject)}
         ended = await _end_work(connection, subject, ids)
-        if subject.entity == "clients":
-            await lock_client(connection, subject.workspace, ClientId(subject.id))
         await shut_out_writers(connection, subject.workspace)
         ids |= set(await _sessions_of(connection, subject))
         removed = dict(await traces(connection, subject, ids))
@@ -208,7 +208,7 @@ async def _sessions_of(connection: AsyncConnection, subject: Subject) -> Iterabl
 
 
 async def _end_work(connection: AsyncConnection, subject: Subject, ids: Collection[UUID]) -> int:
-    """First of all, in the order of a worker's own transaction: work, the client's lock, the keys' lock.
+    """In the order of a worker's own transaction: the client's lock, work, the keys' lock.
 
     Waits for whoever is writing one of these notes, and fences whoever only holds its lease.
     """
