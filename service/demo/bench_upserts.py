@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,12 +13,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from service.adapters.batch_writes import sort_out, write_all
-from service.adapters.epochs import next_epoch
+from service.adapters.batch_writes import write_all
+from service.adapters.both_vectors import Kind, vectors_in
+from service.adapters.chunk_store import PgChunkStore
 from service.commands.progress import progress
 from service.container import Container, now
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import Bag, Chunk, Note, NoteRef
+from service.domain.notes import Bag, Chunk, ManifestItem, Note, NoteRef
 from service.ports import DIMENSION, IndexedNote, Space
 
 FILLED = 10_000
@@ -35,6 +36,11 @@ INDEX = """
 SET maintenance_work_mem = '512MB';
 CREATE INDEX ON bench_baseline USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 64);
 """
+ARMS = {
+    "vectors": "of vectors alone",
+    "whole": "as the worker writes them",
+    "whole_sealed": "as the worker writes them, sealed",
+}
 UPSERT = """
 INSERT INTO bench_baseline SELECT $1, id, CAST(embedding AS vector)
 FROM unnest($2::uuid[], $3::text[]) AS new (id, embedding)
@@ -48,7 +54,7 @@ Write = Callable[[Vectors], Awaitable[float]]
 
 
 async def measured(opened: Container, owner_url: str, *, rounds: int) -> dict[str, float]:
-    """Rows a second of batches of 64, in turn: the baseline, and all that a note's write takes here."""
+    """Rows a second of batches of 64, in turn: the baseline, our vectors alone, and all that the worker writes."""
     made = _Made()
     owner = await asyncpg.connect(owner_url)
     try:
@@ -61,11 +67,16 @@ async def measured(opened: Container, owner_url: str, *, rounds: int) -> dict[st
 
 
 async def _in_turn(opened: Container, owner: Owner, made: "_Made", rounds: int) -> dict[str, float]:
-    workspace = WorkspaceId(uuid4())
+    workspace, another = WorkspaceId(uuid4()), WorkspaceId(uuid4())
+    plain, sealed = (
+        replace(opened.store, vectors=vectors_in(kind, opened.database, opened.keys))
+        for kind in get_args(Kind)
+    )
     arms: dict[str, Write] = {
         "baseline": lambda vectors: _upsert(owner, vectors),
-        "ours": lambda vectors: _swap(opened, workspace, vectors),
-        "whole": lambda vectors: _write(opened, workspace, vectors),
+        "vectors": lambda vectors: _swap(opened, plain, workspace, vectors),
+        "whole": lambda vectors: _write(opened, plain, workspace, vectors),
+        "whole_sealed": lambda vectors: _write(opened, sealed, another, vectors),
     }
     took: dict[str, list[float]] = {name: [] for name in arms}
     with progress("rounds of upserts", rounds) as tick:
@@ -79,12 +90,12 @@ async def _in_turn(opened: Container, owner: Owner, made: "_Made", rounds: int) 
 
 
 def print_upserts(figures: dict[str, float]) -> None:
-    ours, baseline = figures["ours_rows_per_second"], figures["baseline_rows_per_second"]
-    typer.echo(
-        f"vectors in batches of {figures['batch']:.0f}: {ours:.0f} rows/s, {figures['whole_rows_per_second']:.0f} with"
-        f" catalogue and epoch; {baseline:.0f} into a table of {figures['filled']:.0f} with one HNSW:"
-        f" {ours / baseline:.1f} to 1"
-    )
+    baseline, filled = figures["baseline_rows_per_second"], figures["filled"]
+    typer.echo(f"batches of {figures['batch']:.0f} rows, rows a second:")
+    typer.echo(f"  {baseline:6.0f} into a table of {filled:.0f} with one HNSW")
+    for name, told in ARMS.items():
+        rate = figures[f"{name}_rows_per_second"]
+        typer.echo(f"  {rate:6.0f} {told}: {rate / baseline:.1f} to 1")
 
 
 class _Made:
@@ -117,29 +128,32 @@ async def _upsert(owner: Owner, vectors: Vectors) -> float:
     return time.perf_counter() - started
 
 
-async def _swap(opened: Container, workspace: WorkspaceId, vectors: Vectors) -> float:
+async def _swap(
+    opened: Container, store: PgChunkStore, workspace: WorkspaceId, vectors: Vectors
+) -> float:
     """The vectors of notes that are in the catalogue, as the baseline has nothing else."""
     notes = [_note(workspace, some) for some in vectors.reshape(NOTES, CHUNKS, DIMENSION)]
     keys = await opened.keys.keys(workspace=workspace)
     bare = [replace(one, spaces=[replace(one.spaces[0], chunks=(), vectors=())]) for one in notes]
     async with opened.database.tenant_tx(workspace) as connection:
-        await write_all(connection, bare, keys, opened.store.vectors, standing={})
+        await write_all(connection, bare, keys, store.vectors, standing={})
     started = time.perf_counter()
     async with opened.database.tenant_tx(workspace) as connection:
-        await opened.store.vectors.swap(connection, notes, keys, there=())
+        await store.vectors.swap(connection, notes, keys, there=())
     return time.perf_counter() - started
 
 
-async def _write(opened: Container, workspace: WorkspaceId, vectors: Vectors) -> float:
-    """What `replace_all` does for leased notes, without the leases: no work is wanted for notes that are not there."""
-    keys = await opened.keys.keys(workspace=workspace)
+async def _write(
+    opened: Container, store: PgChunkStore, workspace: WorkspaceId, vectors: Vectors
+) -> float:
+    """As the worker does it: notes that were claimed, with catalogue, work and epoch."""
     notes = [_note(workspace, some) for some in vectors.reshape(NOTES, CHUNKS, DIMENSION)]
+    items = [ManifestItem("sessions", n.note.ref.id, n.note.client, "active", now()) for n in notes]
+    await opened.queue.want(items, workspace=workspace)
+    leases = {lease.key: lease for lease in await opened.queue.claim(limit=NOTES)}
+    batch = [(one, leases[one.note.ref.id]) for one in notes]
     started = time.perf_counter()
-    async with opened.database.tenant_tx(workspace) as connection:
-        chosen, standing = await sort_out(connection, workspace, notes)
-        await write_all(connection, chosen.written, keys, opened.store.vectors, standing=standing)
-        places = [(one.note.ref.entity, one.note.ref.id) for one in chosen.written]
-        await next_epoch(connection, workspace, places)
+    await store.replace_all(batch)
     return time.perf_counter() - started
 
 
