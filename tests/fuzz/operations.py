@@ -371,7 +371,11 @@ def told_bags(some: Any) -> Any:
 )
 async def read_vectors(run: Run) -> None:
     """Each chunk once, with its own vector; of a place that only another practice has, nothing."""
-    at, other, real = run.world.any(), run.world.any(), run.parts.store
+    await vectors_are_read(run, run.world.any())
+
+
+async def vectors_are_read(run: Run, at: Practice) -> None:
+    other, real = run.world.any(), run.parts.store
     asked: dict[str, Any] = {"workspace": at.id, "model": run.parts.models.embedder.model}
     epoch, rows = await real.chunk_rows(**asked)
     _, expected = await at.store.chunk_rows(**asked)
@@ -403,8 +407,13 @@ async def read_vectors(run: Run) -> None:
 )
 async def follow_a_change(run: Run) -> None:
     """A note changed here and one changed elsewhere: the log tells of the first, whatever it was, and only of it."""
-    at, other, real = run.world.any(), run.world.any(), run.parts.store
+    at = run.world.any()
     await run.key(at)
+    await changes_are_told(run, at)
+
+
+async def changes_are_told(run: Run, at: Practice) -> None:
+    other, real = run.world.any(), run.parts.store
     asked: dict[str, Any] = {"workspace": at.id, "model": run.parts.models.embedder.model}
     began, model_began = await real.epoch(workspace=at.id), at.store.epochs[at.id]
     await index_a_note_of(run, at)

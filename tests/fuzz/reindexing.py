@@ -7,7 +7,7 @@ from service.adapters.both_vectors import vectors_in
 from service.adapters.chunk_store import PgChunkStore
 from service.domain.scope import ANYWHERE
 from service.ports import IndexedNote, IndexModels
-from tests.fuzz.operations import Run, covers, places_of
+from tests.fuzz.operations import Run, changes_are_told, covers, places_of, vectors_are_read
 from tests.fuzz.world import CLIENTS, SESSIONS, Practice
 
 SECOND = "local-hash-2"
@@ -109,6 +109,9 @@ async def write_vectors_in_the_other_way(run: Run) -> None:
     run.same(await sealed.elsewhere_of(workspace=at.id), 0)
     run.same(await sealed.elsewhere_in_all() >= 0, True)
     await _write(run, at, replace(run.parts.store, vectors=sealed))
+    # Else it is left to chance, in a run of any length, whether anything sealed is met.
+    await vectors_are_read(run, at)
+    await changes_are_told(run, at)
     if run.chance.random() < 0.5:
         expected = await plain.elsewhere_of(workspace=at.id)
         run.same(await plain.move(workspace=at.id), expected)
