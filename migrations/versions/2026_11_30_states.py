@@ -11,9 +11,9 @@ depends_on = None
 # look is, and looks behind the walls. Both tables in one snapshot, so that no write lies between the two.
 STATE = """
 CREATE FUNCTION index_state(workspace uuid, OUT epoch bigint, OUT active text, OUT beside text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-  PERFORM pg_catalog.set_config('app.workspace_id', workspace::text, true);
+  PERFORM set_config('app.workspace_id', workspace::text, true);
   SELECT e.epoch, m.active, m.beside INTO epoch, active, beside
   FROM public.index_epoch e LEFT JOIN public.index_models m ON m.workspace_id = e.workspace_id
   WHERE e.workspace_id = workspace;

@@ -49,6 +49,7 @@ MEMORIES = {
     "DenseIndex._loading": Memory(9, _by_workspace),
     "DenseIndex._too_large": Memory(0, _by_workspace),
     "Bulkhead._inside": Memory(0, _by_workspace),
+    "IndexStates._asked": Memory(0, _by_workspace),
     "PgStandings._rows": Memory(0, lambda key: key[:1]),
     "RedisRateLimiter._local": Memory(0, left="used only while Redis is away; counts only"),
 }
@@ -112,7 +113,8 @@ def _memories(*roots: object) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(one: object) -> Iterator[tuple[str, Any]]:
-    slots = [name for kind in type(one).__mro__ for name in getattr(kind, "__slots__", ())]
+    ours = [kind for kind in type(one).__mro__ if kind.__module__.startswith(OURS)]
+    slots = [name for kind in ours for name in getattr(kind, "__slots__", ())]
     for name in {*getattr(one, "__dict__", ()), *slots}:
         if hasattr(one, name):
             yield name, getattr(one, name)

@@ -28,12 +28,12 @@ async def _column(owner: Owner, query: str) -> list[object]:
 
 
 async def test_no_function_runs_with_somebody_elses_rights(owner: Owner) -> None:
-    """Two functions are ours, both with a fixed search path; none of anybody's is SECURITY DEFINER."""
+    """Three functions are ours, each with a fixed search path; none of anybody's is SECURITY DEFINER."""
     functions = f"FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {OUTSIDE}"
     assert await _column(owner, f"SELECT proname {functions} AND prosecdef") == []
     ours = f"{functions} AND {NOT_OF_AN_EXTENSION.format(oid='p.oid')}"
     named = await _column(owner, f"SELECT proname {ours} ORDER BY 1")
-    assert named == ["app_workspace", "audit_append_only"]
+    assert named == ["app_workspace", "audit_append_only", "index_state"]
     fixed = await _column(owner, f"SELECT proconfig::text {ours}")
     assert set(fixed) == {"{search_path=pg_catalog}"}
 
