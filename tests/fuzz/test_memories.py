@@ -9,6 +9,8 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakSet, WeakValueDictionary
 
+import asyncpg
+
 import service.chat.graph  # noqa: F401 - a module that is imported halfway looks like one that remembers
 from pazpaz_ai_client.signing import EVENT_TAG
 from service.demo.stage import Stage
@@ -98,8 +100,8 @@ def _memories(*roots: object) -> Iterator[tuple[str, Any]]:
     seen, waiting = set[int](), list(roots)
     while waiting:
         one = waiting.pop()
-        if id(one) in seen:
-            continue
+        if id(one) in seen or isinstance(one, asyncpg.Connection):
+            continue  # a connection's listeners and statements are its driver's
         seen.add(id(one))
         if isinstance(one, MethodType):
             waiting.append(one.__self__)
@@ -113,8 +115,7 @@ def _memories(*roots: object) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(one: object) -> Iterator[tuple[str, Any]]:
-    ours = [kind for kind in type(one).__mro__ if kind.__module__.startswith(OURS)]
-    slots = [name for kind in ours for name in getattr(kind, "__slots__", ())]
+    slots = [name for kind in type(one).__mro__ for name in getattr(kind, "__slots__", ())]
     for name in {*getattr(one, "__dict__", ()), *slots}:
         if hasattr(one, name):
             yield name, getattr(one, name)
