@@ -73,7 +73,7 @@ def _tenants(axes: Axes, curve: Points) -> None:
     counts = [point["tenants"] for point in curve]
     for number, (name, title) in enumerate((("p50", "p50"), ("p95", "p95"))):
         axes.plot(counts, [p[name] for p in curve], marker="o", color=COLOURS[number], label=title)
-    _logarithmic(axes, "workspaces asked in turn", "ms a question, epoch's transaction included")
+    _logarithmic(axes, "workspaces asked in turn", "ms a question, epoch included")
     beside = axes.twinx()
     megabytes = [point["bytes"] / 2**20 for point in curve]
     beside.plot(counts, megabytes, marker="s", ls="--", color=COLOURS[4], label="memory held, MiB")

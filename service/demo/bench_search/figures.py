@@ -194,12 +194,12 @@ def _ms(value: float) -> str:
 
 
 def _beside(results: Results) -> Iterator[str]:
-    yield "\nwithout the epoch's transaction: p50 / p95 ms; CPU of this process, ms a question"
+    yield "\nwithout the look at the epoch: p50 / p95 ms; CPU of this process, ms a question"
     for way in (RESIDENT, FETCHED, PLANNER):
         cells = [results.cell(group, way) for group in results.groups]
         said = [f"{_ms(c.net_at(0.5))} / {_ms(c.net_at(0.95))}; {c.spent:.2f}" for c in cells]
         yield f"{way:{FIRST_WIDTH}}" + "".join(f"{one:>{WIDTH}}" for one in said)
-    yield "\nplanner's choice / ours: p50, p95; and without the epoch's transaction"
+    yield "\nplanner's choice / ours: p50, p95; and without the look at the epoch"
     for way in (RESIDENT, FETCHED):
         said = [
             _times_sooner(results.cell(g, PLANNER), results.cell(g, way)) for g in results.groups
