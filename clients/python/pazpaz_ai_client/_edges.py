@@ -1,9 +1,10 @@
-"""What both routers do at the edge: read bodies with a cap, and refuse in one shape."""
+"""What is done at the edge: bodies read with a cap, refusals in one shape, and a wait that was asked for."""
 
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import httpx
 from fastapi import Request, Response
 
 PROBLEM = "application/problem+json"
@@ -47,3 +48,9 @@ def problem(
         media_type=PROBLEM,
         headers={"X-Request-ID": request_id, **(headers or {})},
     )
+
+
+def retry_after(answer: httpx.Response) -> int | None:
+    """The seconds after which to try again, where the answer names a sane number of them."""
+    value = answer.headers.get("Retry-After", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else None

@@ -12,6 +12,7 @@ import httpx
 from sqlalchemy import Interval, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from pazpaz_ai_client._edges import retry_after
 from pazpaz_ai_client.models import Delivery, Event
 from pazpaz_ai_client.outbox import event_of
 from pazpaz_ai_client.signing import EVENT_TAG, Signer
@@ -103,7 +104,7 @@ class OutboxSender:
             raise NotAccepted(type(exc).__name__) from exc
         # Nothing is final here, not even a 4xx: after trouble with a key, 401 is a passing state.
         if answer.status_code != 202:
-            raise NotAccepted(f"status_{answer.status_code}", _retry_after(answer))
+            raise NotAccepted(f"status_{answer.status_code}", retry_after(answer) or 0)
 
 
 class OutboxRows:
@@ -169,11 +170,6 @@ def delivery_body(events: Sequence[Event]) -> bytes:
 
 def _after(seconds: float) -> Any:
     return func.now() + literal(timedelta(seconds=seconds), Interval())
-
-
-def _retry_after(answer: httpx.Response) -> int:
-    value = answer.headers.get("Retry-After", "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase
 
 from pazpaz_ai_client import sender as module
+from pazpaz_ai_client._edges import retry_after
 from pazpaz_ai_client.models import Delivery, Event
 from pazpaz_ai_client.outbox import OutboxMixin
 from pazpaz_ai_client.sender import MAX_BATCH, OutboxRows, OutboxSender, delivery_body
@@ -169,7 +170,7 @@ def test_an_odd_retry_after_is_ignored(value):
     """Only a plain number of seconds counts."""
     answer = SimpleNamespace(headers={"Retry-After": value})
 
-    assert module._retry_after(answer) == 0
+    assert retry_after(answer) is None
 
 
 async def test_it_runs_until_it_is_stopped():
