@@ -105,11 +105,13 @@ def read(kind: type[M], body: bytes) -> M:
 
 
 def _event(block: bytes) -> StreamEvent | None:
-    lines = [line.partition(b": ") for line in block.split(b"\n")]
-    names = [value for field, _, value in lines if field == b"event"]
-    data = b"\n".join(value for field, _, value in lines if field == b"data")
-    kind = EVENTS.get(names[-1].decode(errors="replace")) if names else None
-    return read(kind, data) if kind else None
+    kind = EVENTS.get(_field(block, b"event").decode(errors="replace"))
+    return read(kind, _field(block, b"data")) if kind else None
+
+
+def _field(block: bytes, name: bytes) -> bytes:
+    lines = (line.partition(b":") for line in block.split(b"\n"))
+    return b"\n".join(value.removeprefix(b" ") for field, _, value in lines if field == name)
 
 
 async def _check_stream(answer: httpx.Response) -> None:

@@ -43,12 +43,13 @@ class ServiceRefused(AiServiceError):
     @classmethod
     def by(cls, problem: Problem, retry_after: int | None = None) -> Self:
         """The same from a problem document, for whoever would rather raise the event `error` than show it."""
+        code = _code(problem.type)
         if isinstance(problem, StreamProblem):
-            retry_after = problem.retry_after
+            code, retry_after = problem.code, problem.retry_after
         return cls(
             problem.status,
             problem.title,
-            code=_code(problem.type),
+            code=code,
             detail=problem.detail,
             request_id=problem.request_id,
             retry_after=retry_after,
@@ -64,7 +65,9 @@ class UnexpectedAnswer(AiServiceError):
 
     @classmethod
     def by(cls, expected: str, error: ValidationError) -> Self:
-        faults = [f"{_place(one['loc'])} {one['type']}" for one in error.errors(include_input=False)]
+        faults = [
+            f"{_place(one['loc'])} {one['type']}" for one in error.errors(include_input=False)
+        ]
         return cls(f"not of the shape {expected}: {', '.join(faults)}")
 
 

@@ -144,9 +144,7 @@ class AiOperators:
     def __init__(self, client: httpx.AsyncClient, *, service_url: str, token: str) -> None:
         headers = {"Accept-Language": "en"}
         self._open = Calls(client, service_url, headers)
-        self._calls = Calls(
-            client, service_url, {**headers, "Authorization": f"Bearer {token}"}
-        )
+        self._calls = Calls(client, service_url, {**headers, "Authorization": f"Bearer {token}"})
 
     async def list_dead_letters(
         self, *, workspace_id: UUID | None = None, limit: int = 100, offset: int = 0
@@ -168,7 +166,7 @@ class AiOperators:
 
     async def erase(self, erasure: Erasure) -> None:
         """Refuses it from now on; a worker erases what is there, and then its receipt is listed."""
-        await self._calls.ask(Count, "POST", ERASURES, body=erasure)
+        await self._calls.send("POST", ERASURES, body=erasure)
 
     async def list_erasures(self, workspace_id: UUID | None = None) -> list[ErasureReceipt]:
         """The receipts, oldest first."""

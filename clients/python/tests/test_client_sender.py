@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase
 
-from pazpaz_ai_client import sender as module
 from pazpaz_ai_client._edges import retry_after
 from pazpaz_ai_client.models import Delivery, Event
 from pazpaz_ai_client.outbox import OutboxMixin

@@ -139,8 +139,12 @@ def operator(serve) -> AiOperators:
     return AiOperators(http_to(serve), service_url="http://ai", token="o")
 
 
-async def events_of(serve) -> list:
-    return [event async for event in therapist(serve).stream(QUESTION)]
+async def events_of(serve, told=None) -> list:
+    """The events of a stream; those before a fault are left in `told`."""
+    told = [] if told is None else told
+    async for event in therapist(serve).stream(QUESTION):
+        told.append(event)
+    return told
 
 
 async def every(pages):
@@ -260,7 +264,8 @@ async def test_an_error_is_the_last_event():
 
     assert isinstance(last, StreamProblem)
     refused = ServiceRefused.by(last)
-    assert (refused.status, refused.retry_after, refused.detail) == (503, 5, PROBLEM["detail"])
+    assert (refused.status, refused.code, refused.retry_after) == (503, "busy", 5)
+    assert (refused.detail, refused.request_id) == (PROBLEM["detail"], "r-1")
 
 
 @pytest.mark.parametrize(
@@ -270,8 +275,7 @@ async def test_a_stream_without_an_end_raises(rest):
     """What was told stands, then it is lost; the question is not asked again."""
     service, events = streaming(STEP, *rest), []
     with pytest.raises(ConnectionLost):
-        async for event in therapist(service).stream(QUESTION):
-            events.append(event)
+        await events_of(service, events)
 
     assert events == [Step(step="retrieve")]
     assert len(service.requests) == 1
