@@ -24,8 +24,9 @@ class Calls:
     def __init__(
         self, client: httpx.AsyncClient, service_url: str, headers: Mapping[str, str]
     ) -> None:
-        if httpx.URL(service_url).scheme not in {"http", "https"}:
-            raise ValueError("service_url must begin with http:// or https://")
+        url = httpx.URL(service_url)
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ValueError("service_url must be an address with http:// or https://")
         self._client = client
         self._base = service_url.rstrip("/")
         self._headers = {"Accept-Encoding": "identity", **headers}

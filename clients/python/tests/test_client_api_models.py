@@ -49,7 +49,8 @@ TOLD_OTHERWISE = {"title", "description", "pattern", "additionalProperties"}
 def plain(schema: dict) -> dict:
     """What a schema asks for, in one form for both sides.
 
-    The document has times as strings, since it is the service's own serializer that writes them.
+    The document has times as strings, since it is the service's own serializer that writes them, and most
+    defaults of null are not in it: that such a field may be missing is.
     """
     kept = {key: value for key, value in schema.items() if key not in TOLD_OTHERWISE}
     if "properties" in kept:
@@ -65,6 +66,8 @@ def plain(schema: dict) -> dict:
         kept["$ref"] = NAMES.get(name, name)
     if kept.get("format") in {"date", "date-time"}:
         del kept["format"]
+    if kept.get("default", ...) is None:
+        del kept["default"]
     return kept
 
 
