@@ -22,7 +22,7 @@ from service.vectors.rows import ChunkCodes, Placed
 SMALL = 500  # Chunks: loaded while the question waits, which takes as long as asking the database.
 LARGE = 200_000
 """Chunks: beyond it a question to a cold workspace is answered by one-bit codes first. Of 100,000 these take 610 ms,
-most of it to read them, and comparing all of them in SQL 170 ms, exactly."""
+most of it to read them, and comparing all of them in SQL 155 ms, exactly."""
 FOLLOWED_IN_A_THREAD = 20_000  # Rows: a copy of more would hold up other questions.
 FIRST, MOST = 500, 4_000  # Chunks judged, of those that one-bit codes say are near.
 SIGMAS = 3  # Of the error of one-bit codes.
