@@ -109,9 +109,12 @@ async def write_vectors_in_the_other_way(run: Run) -> None:
     run.same(await sealed.elsewhere_of(workspace=at.id), 0)
     run.same(await sealed.elsewhere_in_all() >= 0, True)
     await _write(run, at, replace(run.parts.store, vectors=sealed))
+    if other is not at:
+        run.same(await plain.elsewhere_of(workspace=other.id), theirs)
     # Else it is left to chance, in a run of any length, whether anything sealed is met.
     await vectors_are_read(run, at)
-    await changes_are_told(run, at)
+    await changes_are_told(run, at)  # a note of somebody else's is written too, maybe the other's
+    theirs = await plain.elsewhere_of(workspace=other.id)
     if run.chance.random() < 0.5:
         expected = await plain.elsewhere_of(workspace=at.id)
         run.same(await plain.move(workspace=at.id), expected)
