@@ -146,9 +146,8 @@ def keys(word: str) -> frozenset[str]:
 
 def is_listed(word: str) -> bool:
     """Whether a term of the lists begins with this word, in normal form, or a form of it."""
-    by_first = (
-        _terms().by_first
-    )  # Of a whole dict `isdisjoint` would go through every term there is.
+    by_first = _terms().by_first
+    # Of a whole dict `isdisjoint` would go through every term there is.
     return any(key in by_first for key in keys(word))
 
 

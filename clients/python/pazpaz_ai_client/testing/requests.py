@@ -2,12 +2,13 @@
 
 import json
 from base64 import urlsafe_b64decode
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from pazpaz_ai_client.api_models import FeedbackRequest, Language, Mode
 from pazpaz_ai_client.testing.refusals import Refused
 
 MAX_BODY = 64 * 1024
@@ -31,40 +32,18 @@ class Question(BaseModel):
     client_id: UUID | None = None
     max_results: int = Field(default=5, ge=1, le=10, strict=True)
     min_similarity: float = Field(default=0.3, ge=0, le=1, strict=True)
-    mode: Literal["ask", "summary", "prepare"] = "ask"
+    mode: Mode = "ask"
 
     @property
-    def language(self) -> Literal["he", "en"]:
+    def language(self) -> Language:
         """Hebrew as soon as one letter is."""
         return "he" if any("א" <= sign <= "ת" for sign in self.query) else "en"
 
 
-class Feedback(BaseModel):
+class Feedback(FeedbackRequest):
     """What a therapist thought of an answer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    message_id: UUID
-    rating: Literal["up", "down"]
-    reason: (
-        Literal[
-            "wrong_fact",
-            "wrong_client",
-            "missing",
-            "not_found_but_exists",
-            "bad_citation",
-            "unclear",
-            "wrong_language",
-            "other",
-        ]
-        | None
-    ) = None
-
-    @model_validator(mode="after")
-    def _reason_of_a_fault(self) -> Self:
-        if self.reason is not None and self.rating != "down":
-            raise ValueError("a reason goes with a fault only")
-        return self
+    model_config = ConfigDict(extra="ignore")
 
 
 class PageRequest(BaseModel):
