@@ -18,6 +18,8 @@ from service.domain.identity import WorkspaceId
 from service.domain.scope import ANYWHERE
 
 PATIENCE_SECONDS = 20.0
+A_QUESTION = 1.0
+"""Seconds between two questions of one who waits for an answer: thirty an hour are allowed a practice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class Practice:
         response.raise_for_status()
         return response
 
-    async def settled(self) -> None:
+    async def settled(self, *, patience: float = PATIENCE_SECONDS) -> None:
         """Waits until every event has travelled and every wanted look at this practice was taken."""
-        await eventually(self._is_settled)
+        await eventually(self._is_settled, patience=patience)
 
     async def _is_settled(self) -> bool:
         if await self.admin.pending():
@@ -70,13 +72,16 @@ class Practice:
 
 
 async def eventually(
-    holds: Callable[[], Awaitable[bool]], *, patience: float = PATIENCE_SECONDS
+    holds: Callable[[], Awaitable[bool]],
+    *,
+    patience: float = PATIENCE_SECONDS,
+    every: float = 0.1,
 ) -> None:
-    """Asks until it holds; fails after a while."""
+    """Asks every so many seconds until it holds; fails after a while."""
     deadline = time.monotonic() + patience
     while not await holds():
         assert time.monotonic() < deadline, "this did not come to hold in time"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(every)
 
 
 @asynccontextmanager

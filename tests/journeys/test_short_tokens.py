@@ -14,7 +14,7 @@ from pazpaz_ai_client.tokens import JWKS_PATH, TokenMinter
 from service.container import Container
 from service.demo.stage import ISSUER, Stage
 from service.demo.therapist import HISTORY
-from tests.journeys.practice import Practice, eventually, open_practice
+from tests.journeys.practice import A_QUESTION, Practice, eventually, open_practice
 
 NOTE = "התחילה לרוץ שוב ביום שלישי, שני קילומטרים."
 QUESTION = "מתי התחילה לרוץ שוב?"
@@ -97,5 +97,5 @@ async def test_a_leaked_key_is_replaced_without_a_restart(here: Practice, apart:
     retire(folder, leaked.keyid, now=datetime.now(UTC))
     assert await published(apart) == [new]
 
-    await eventually(lambda: answered(here))
+    await eventually(lambda: answered(here), every=A_QUESTION)
     assert await status(apart, stolen(thief, here)) == 401

@@ -11,7 +11,7 @@ from service.container import Container
 from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
 from tests.journeys.command_line import begin, ended, run, sql
-from tests.journeys.practice import Practice, eventually
+from tests.journeys.practice import A_QUESTION, Practice, eventually
 
 LOST = "She began to swim on Tuesdays."
 QUESTION = "When did she begin to swim?"
@@ -114,7 +114,7 @@ async def test_a_lost_webhook_is_made_good_by_the_clock(practice: Practice, runn
 
     await sql(running.databases.owner, "UPDATE schedules SET due_at = now() WHERE name = 'feed'")
 
-    await eventually(cites(practice, session))
+    await eventually(cites(practice, session), every=A_QUESTION)
 
 
 async def test_a_dead_letter_is_listed_explained_dropped_and_retried(
@@ -147,7 +147,7 @@ async def test_a_dead_letter_is_listed_explained_dropped_and_retried(
     await behind_our_back(running, mend, UUID(session), LOST)
     retried = await run(running, "dead-letters", "retry", "--all", *here)
     assert retried.out == "1 will be tried again.\n"
-    await eventually(cites(practice, session))
+    await eventually(cites(practice, session), every=A_QUESTION)
 
 
 async def _break(practice: Practice, stage: Stage, session: str) -> None:
