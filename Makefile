@@ -3,6 +3,10 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
+# The page is built by the machine's Node where that is new enough, else by one from the lock: Vite wants 20.19.
+NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b > 18) ? 0 : 1)' 2>/dev/null && echo yes)
+SYNC := $(UV) sync --frozen --quiet --python $(PYTHON) $(if $(NODE_IS_NEW),,--group node)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
@@ -11,7 +15,8 @@ WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 demo: .venv/ready ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
 
-test: .venv/ready ## the whole suite, on real Postgres and Redis; WORKERS=0 for one process, as -s and --pdb want it
+test: .venv/ready clients/web/node_modules/ready ## the whole suite, on real Postgres and Redis; WORKERS=0 for one process, as -s and --pdb want it
+	@cd clients/web && npm test --silent
 	$(RUN) pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 benches: .venv/ready ## the longest benches in small: that they run, and print and keep all they should
@@ -26,25 +31,33 @@ faults: .venv/ready ## 10,000 changes while every part is killed, frozen, cut of
 kills: .venv/ready ## 1,000 chats while processes are killed at random: one opening and one closing audit row each
 	CHATS=$${CHATS:-1000} $(RUN) pytest tests/journeys/test_audit_kills.py -s
 
-check: .venv/ready ## what CI checks before the tests
+check: .venv/ready clients/web/node_modules/ready ## what CI checks before the tests
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) pazpaz-agent openapi | diff -u clients/openapi.json - || (echo "run: make openapi"; exit 1)
+	@cd clients/web && npm run --silent check || (echo "if the API changed, run: make openapi; else: make fix"; exit 1)
 
-fix: .venv/ready ## formats, and mends what ruff can mend
+fix: .venv/ready clients/web/node_modules/ready ## formats, and mends what ruff and ESLint can mend
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
+	cd clients/web && npm run --silent fix
 
-openapi: .venv/ready ## writes the OpenAPI document that clients are generated from
+openapi: .venv/ready clients/web/node_modules/ready ## writes the OpenAPI document, and the types made of it
 	$(RUN) pazpaz-agent openapi > clients/openapi.json
+	cd clients/web && npm run --silent generate
 
 .venv/ready: pyproject.toml uv.lock clients/python/pyproject.toml clients/demo_monolith/pyproject.toml
 	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || \
 	  ($(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv==$(UV_VERSION))
-	$(UV) sync --frozen --quiet --python $(PYTHON)
+	$(SYNC)
+	@touch $@
+
+clients/web/node_modules/ready: clients/web/package-lock.json | .venv/ready
+	cd clients/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 clean: ## what was installed and built
-	rm -rf .venv .uv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv .demo .mypy_cache .ruff_cache .pytest_cache clients/web/node_modules clients/web/dist \
+	  .hypothesis .import_linter_cache
