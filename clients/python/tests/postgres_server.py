@@ -43,7 +43,10 @@ def _reachable(install, home, user):
     if user:
         os.chown(home, pwd.getpwnam(user).pw_uid, -1)
     if user and not all(part.stat().st_mode & 0o001 for part in (install / "bin").parents):
-        install = shutil.copytree(install, home / "install", symlinks=True)
+        package = install.parent
+        libraries = f"{package.name}.libs"  # the programs look for them three folders up
+        shutil.copytree(package.parent / libraries, home / libraries, symlinks=True)
+        install = shutil.copytree(install, home / package.name / install.name, symlinks=True)
     return install / "bin"
 
 

@@ -1,18 +1,13 @@
 """What the fake says and reads, against the service's own OpenAPI document, so that it cannot drift."""
 
-import copy
-import json
-from pathlib import Path
-
-import jsonschema_rs
 import pytest
 from fake_callers import QUESTION, Rows, Therapist, a_sender, an_event
+from openapi_document import DOCUMENT, check, shapes_of_events
 
 from pazpaz_ai_client.testing import Feedback, Question
 from pazpaz_ai_client.testing.refusals import USUAL_CODE
 from pazpaz_ai_client.testing.requests import PageRequest
 
-DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi.json").read_text())
 AGENT = "/api/v1/ai/agent"
 RISK = {
     "kind": "suicide",
@@ -28,25 +23,6 @@ RISK = {
     "note_version": None,
     "is_draft": False,
 }
-
-
-def _exact():
-    """The schemas, closed: every member that has a name is there, and no other."""
-    components = copy.deepcopy(DOCUMENT["components"])
-    for schema in components["schemas"].values():
-        schema["additionalProperties"] = False
-        schema["required"] = list(schema["properties"])
-    return components
-
-
-COMPONENTS = _exact()
-
-
-def check(schema, data):
-    validator = jsonschema_rs.Draft202012Validator(
-        {**schema, "components": COMPONENTS}, validate_formats=True
-    )
-    validator.validate(data)
 
 
 def check_answer(response, method, path):
@@ -93,11 +69,7 @@ def test_the_fake_can_refuse_with_all_that_is_documented():
 async def test_every_event_is_a_documented_one(fake_ai_service, question):
     """By its name and its data."""
     program(fake_ai_service)
-    media = DOCUMENT["paths"][f"{AGENT}/chat"]["post"]["responses"]["200"]["content"]
-    shapes = {
-        one["properties"]["event"]["const"]: one["properties"]["data"]["contentSchema"]
-        for one in media["text/event-stream"]["itemSchema"]["oneOf"]
-    }
+    shapes = shapes_of_events(DOCUMENT["paths"][f"{AGENT}/chat"]["post"]["responses"])
 
     for name, data in await Therapist(fake_ai_service).events(question):
         check(shapes[name], data)
