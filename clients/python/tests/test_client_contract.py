@@ -111,7 +111,7 @@ def test_a_stream_out_of_order_is_seen():
     for wrong in (
         told[:-1],
         [told[-1], *told[:-1]],
-        [*told[:3], told[4], told[3], *told[5:]],
+        [*told[:4], told[5], told[4], *told[6:]],
         shorter,
     ):
         with pytest.raises(AssertionError):
@@ -250,6 +250,8 @@ def program(fake, exchange):
                 ),
             ]
             fake.answers(query, "חימום.\nפיזיותרפיה.", with_citations=cited)
+        case "a model that is away":
+            fake.degrades(query, "Heat helped.")
         case "a note about something else":
             fake.abstains(query)
         case "a sign-in":

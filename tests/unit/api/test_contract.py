@@ -35,6 +35,8 @@ def arrange(parts, given: str) -> None:
     if given == "a note and a profile about back pain":
         parts.answer = an_answer("Rest. [1]\nWalk. [2]", *CITED, language="he")
         parts.progress = (*STEPS, Pin(a_risk("self_harm")), *LINES)
+    if given == "a model that is away":
+        parts.answer = an_answer("Rest. [1]", CITED[0], status="degraded", degraded=("model",))
     if given == "a used-up allowance":
         parts.limiter = CountedLimiter(left=0)
     if given == "a stream that breaks":
