@@ -89,11 +89,16 @@ def _reachable(binaries: Path, home: Path, user: str | None) -> Path:
     """The binaries, or a copy where an environment below a private home hides them from the unprivileged user."""
     if user is None or open_to_others(binaries):
         return binaries
+    install = binaries.parent
+    package = install.parent
+    libraries = f"{package.name}.libs"  # the programs look for them beside their package
     copy = home / "install"
     if not copy.exists():
-        shutil.copytree(binaries.parent, copy, symlinks=True)
+        shutil.copytree(install, copy / package.name / install.name, symlinks=True)
+        if (package.parent / libraries).exists():
+            shutil.copytree(package.parent / libraries, copy / libraries, symlinks=True)
         _hand_over(copy, user)
-    return copy / "bin"
+    return copy / package.name / install.name / "bin"
 
 
 def _hand_over(folder: Path, user: str) -> None:
