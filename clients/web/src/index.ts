@@ -12,3 +12,13 @@ export type {
   ShownRisk,
   Thread,
 } from "./composables/threads";
+export type { AgentSource } from "./composables/sources";
+export { default as AgentAnswerText } from "./components/AgentAnswerText.vue";
+export { default as AgentChatInterface } from "./components/AgentChatInterface.vue";
+export { default as AgentCitationCard } from "./components/AgentCitationCard.vue";
+export { default as AgentComposer } from "./components/AgentComposer.vue";
+export { default as AgentFeedback } from "./components/AgentFeedback.vue";
+export { default as AgentHistory } from "./components/AgentHistory.vue";
+export { default as AgentMessageBubble } from "./components/AgentMessageBubble.vue";
+export { default as AgentQuotedText } from "./components/AgentQuotedText.vue";
+export { default as AgentRiskBanner } from "./components/AgentRiskBanner.vue";

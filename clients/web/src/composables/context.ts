@@ -9,6 +9,8 @@ export interface AIAgentOptions extends AIClientOptions {
   client?: AIClient;
   /** Called after a call was refused because the sign-in ended; the threads are gone by then. */
   onSignedOut?: (detail: string) => void;
+  /** What tabs of one origin tell each other on that they forget; null: nothing is told. Default "pazpaz-ai-agent". */
+  tabs?: string | null;
 }
 
 export interface AIAgent {
@@ -26,20 +28,38 @@ const KEY: InjectionKey<AIAgent> = Symbol("AIAgent");
 /** One for the application: `app.use(createAIAgent())`. */
 export function createAIAgent(options: AIAgentOptions = {}): AIAgent {
   const threads = new Threads();
+  const tabs = otherTabs(options.tabs, () => threads.clear());
+  const forget = (): void => {
+    threads.clear();
+    tabs?.postMessage(FORGET);
+  };
   return {
     client: options.client ?? new AIClient(options),
     threads,
-    forget: () => threads.clear(),
+    forget,
     leftBy(cause) {
       if (!(cause instanceof Refused && cause.isSignedOut)) return false;
-      threads.clear();
+      forget();
       options.onSignedOut?.(cause.message);
       return true;
     },
     install(app) {
       app.provide(KEY, this);
+      app.onUnmount(() => tabs?.close());
     },
   };
+}
+
+const FORGET = "forget";
+
+/** Whoever signs out in one tab is signed out in all of them; a browser without such channels has one tab to clear. */
+function otherTabs(name: string | null = "pazpaz-ai-agent", onForget: () => void): BroadcastChannel | null {
+  if (name === null || typeof BroadcastChannel === "undefined") return null;
+  const channel = new BroadcastChannel(name);
+  channel.onmessage = ({ data }) => {
+    if (data === FORGET) onForget();
+  };
+  return channel;
 }
 
 /** The application's agent. Raises where `createAIAgent` is not installed. */

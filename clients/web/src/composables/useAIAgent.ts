@@ -29,8 +29,8 @@ export interface AIAgentThread {
   clear(): void;
   /** Says what one thinks of an answer; false where that could not be kept. */
   rate(turn: AgentTurn, rating: Rating, reason?: Reason): Promise<boolean>;
-  /** Shows a conversation of the history, and goes on with it. */
-  open(conversation: Conversation): void;
+  /** Shows a conversation of the history, and goes on with it; false where it is about somebody else. */
+  open(conversation: Conversation): boolean;
 }
 
 /** `clientId`: whose page this is; null for the whole practice. It may change: each has a thread of their own. */
@@ -60,11 +60,13 @@ export function useAIAgent(clientId: MaybeRefOrGetter<string | null>): AIAgentTh
       if (!isAnswering.value && turn.query !== null) ask(turn);
     },
     clear: () => empty(thread.value),
-    rate: (turn, rating, reason) => rated(agent, turn, rating, reason),
+    rate: (turn, rating, reason) => rateTurn(agent, turn, rating, reason),
     open(conversation) {
+      if (conversation.client_id !== toValue(clientId)) return false;
       empty(thread.value);
       thread.value.turns = conversation.turns.map(pastTurn);
       thread.value.conversationId = conversation.conversation_id;
+      return true;
     },
   };
 }
@@ -177,7 +179,13 @@ function failure(cause: unknown): Failure {
   return { kind: "refused", detail: message, code, status, requestId };
 }
 
-async function rated(agent: AIAgent, turn: AgentTurn, rating: Rating, reason?: Reason): Promise<boolean> {
+/** False where it could not be kept. */
+export async function rateTurn(
+  agent: AIAgent,
+  turn: AgentTurn,
+  rating: Rating,
+  reason?: Reason,
+): Promise<boolean> {
   const message_id = turn.answer?.message_id;
   if (!message_id) return false;
   try {
