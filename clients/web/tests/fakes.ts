@@ -215,7 +215,7 @@ export function aStage(options: AIAgentOptions & { locale?: "he" | "en" } = {}):
   });
   const messages = { he, en };
   const i18n = createI18n({ legacy: false, locale: options.locale ?? "en", fallbackLocale: "en", messages });
-  return { service, agent, plugins: [i18n, agent as unknown as Plugin] };
+  return { service, agent, plugins: [i18n, agent] };
 }
 
 export function mounted<C extends Component>(

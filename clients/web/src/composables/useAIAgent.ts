@@ -1,6 +1,6 @@
 // The conversation about one client, or about the whole practice.
 
-import { computed, toValue, type ComputedRef, type MaybeRefOrGetter } from "vue";
+import { computed, markRaw, toValue, type ComputedRef, type MaybeRefOrGetter } from "vue";
 import { Refused } from "../api/errors";
 import { isAbort } from "../api/events";
 import type {
@@ -73,7 +73,8 @@ export function useAIAgent(clientId: MaybeRefOrGetter<string | null>): AIAgentTh
 
 /** One question on its way. It keeps the thread it began in, whichever client is looked at meanwhile. */
 class Answering {
-  readonly #stop = new AbortController();
+  /** Raw: what `thread` gives back must be this very object. */
+  readonly #stop = markRaw(new AbortController());
 
   constructor(
     readonly agent: AIAgent,

@@ -1,6 +1,6 @@
 // What a screen reader is told: that the notes are read, and then the whole answer once, not each of its lines.
 
-import { computed, onScopeDispose, ref, watch, type Ref } from "vue";
+import { computed, ref, watch, type Ref } from "vue";
 import { limitOf } from "../text/limits";
 import { failureText } from "../text/failure";
 import type { AgentTurn } from "./threads";
@@ -8,20 +8,22 @@ import type { Words } from "./useWords";
 
 export function useAnnouncements(turns: () => AgentTurn[], words: Words): Ref<string> {
   const told = ref("");
-  const last = computed(() => {
-    const turn = turns().at(-1);
-    return { turn, state: turn?.state === "streaming" ? "thinking" : turn?.state, id: turn?.id };
+  const phases = computed(() => new Map(turns().map((turn) => [turn.id, { turn, phase: phaseOf(turn) }])));
+  watch(phases, (now, before) => {
+    for (const [id, { turn, phase }] of now) {
+      const earlier = before.get(id)?.phase;
+      if (phase === earlier) continue;
+      // A thread that is only shown again has nothing new to say; what is asked is heard from its beginning.
+      if (phase === "coming") told.value = words.say("thinking");
+      else if (earlier) told.value = resultOf(turn, words);
+    }
+    if (!now.size) told.value = "";
   });
-  watch(last, (now, before) => {
-    if (!now.turn || (now.id === before.id && now.state === before.state)) return;
-    // A thread that is only shown again says nothing; what is asked is heard from its beginning.
-    if (now.state === "thinking") told.value = words.say("thinking");
-    else if (now.id === before.id) told.value = resultOf(now.turn, words);
-    else told.value = "";
-  });
-  onScopeDispose(() => (told.value = ""));
   return told;
 }
+
+const phaseOf = ({ state }: AgentTurn): string =>
+  state === "thinking" || state === "streaming" ? "coming" : state;
 
 function resultOf(turn: AgentTurn, { say }: Words): string {
   const { answer } = turn;
