@@ -7,17 +7,23 @@ RUN := $(UV) run --frozen
 NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b > 18) ? 0 : 1)' 2>/dev/null && echo yes)
 SYNC := $(UV) sync --frozen --quiet --python $(PYTHON) $(if $(NODE_IS_NEW),,--group node)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PAGE := clients/demo_monolith/demo_monolith/page/index.html
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test benches fuzz faults kills check fix openapi clean
+.PHONY: demo test web screenshots benches fuzz faults kills check fix openapi clean
 
-demo: .venv/ready ## everything on this machine, with a chat page; ARGS=--check asks and compares
+demo: .venv/ready $(PAGE) ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
 
-test: .venv/ready clients/web/node_modules/ready ## the whole suite, on real Postgres and Redis; WORKERS=0 for one process, as -s and --pdb want it
+test: .venv/ready $(PAGE) ## the whole suite, on real Postgres and Redis; WORKERS=0 for one process, as -s and --pdb want it
 	@cd clients/web && npm test --silent
 	$(RUN) pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+web: $(PAGE) ## the page of the demo and its components
+
+screenshots: .venv/ready $(PAGE) ## pictures of every state of the page, in the folder SCREENSHOTS
+	SCREENSHOTS=$${SCREENSHOTS:-.demo/screenshots} $(RUN) pytest tests/browser/test_screens.py -q $(ARGS)
 
 benches: .venv/ready ## the longest benches in small: that they run, and print and keep all they should
 	$(RUN) pytest -m bench $(ARGS)
@@ -58,6 +64,10 @@ clients/web/node_modules/ready: clients/web/package-lock.json | .venv/ready
 	cd clients/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(PAGE): clients/web/node_modules/ready $(shell find clients/web/src clients/web/demo clients/web/*.ts -type f)
+	cd clients/web && npm run --silent build:demo
+	@touch $@
+
 clean: ## what was installed and built
-	rm -rf .venv .uv .demo .mypy_cache .ruff_cache .pytest_cache clients/web/node_modules clients/web/dist \
+	rm -rf .venv .uv .demo .mypy_cache .ruff_cache .pytest_cache clients/web/node_modules clients/web/dist $(dir $(PAGE)) \
 	  .hypothesis .import_linter_cache

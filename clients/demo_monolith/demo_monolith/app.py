@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
@@ -72,7 +72,7 @@ def _add_routes(app: FastAPI, resources: Resources) -> None:
         app.include_router(create_admin_router(settings.admin_token, loader))
     app.get("/healthz")(healthz)
     app.get("/", include_in_schema=False)(page)
-    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    app.mount("/page", StaticFiles(directory=PAGE, check_dir=False), name="page")
 
 
 def _bearer_for(settings: Settings) -> Bearer:
@@ -104,9 +104,12 @@ async def healthz(db: Transaction) -> dict[str, str]:
     return {"status": "ok"}
 
 
-async def page() -> FileResponse:
-    """The chat page."""
-    return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+async def page() -> Response:
+    """The chat page; it is built from clients/web and not committed."""
+    index = PAGE / "index.html"
+    if not index.exists():
+        return PlainTextResponse("The page is not built yet: run `make web`, then reload.", 503)
+    return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,59 @@
+// Who is signed in, and whose clients there are.
+
+import { ref, shallowRef } from "vue";
+import { createAIAgent, Refused } from "../src";
+import { call, type Client, type Person } from "./api";
+import { language } from "./language";
+
+export const agent = createAIAgent({ language: () => language.value, onSignedOut: leave });
+
+export const person = shallowRef<Person | null>(null);
+export const clients = shallowRef<Client[]>([]);
+/** Why the page asks to sign in again; empty where there is nothing to say. */
+export const problem = ref("");
+
+/** Whose cookie is still good; nobody's where none is. */
+export async function resume(): Promise<void> {
+  try {
+    await enter(await call<Person>("GET", "/auth/me"));
+  } catch (cause) {
+    if (!(cause instanceof Refused && cause.isSignedOut)) leave(textOf(cause));
+  }
+}
+
+export async function signIn(who: Person): Promise<void> {
+  try {
+    await enter(await call<Person>("POST", "/auth/demo-login", { user_id: who.id }));
+  } catch (cause) {
+    leave(textOf(cause));
+  }
+}
+
+async function enter(who: Person): Promise<void> {
+  clients.value = (await call<{ items: Client[] }>("GET", "/clients?include_archived=true")).items;
+  problem.value = "";
+  person.value = who;
+}
+
+/** Everything about people goes from the screen before anybody hears of it. */
+export async function signOut(): Promise<void> {
+  agent.forget();
+  leave("");
+  await call("POST", "/auth/logout").catch(() => undefined);
+}
+
+export function leave(why: string): void {
+  person.value = null;
+  clients.value = [];
+  problem.value = why;
+}
+
+/** True where a refusal ended the sign-in: then there is nothing more to show. */
+export const leftBy = (cause: unknown): boolean => agent.leftBy(cause);
+
+const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : "");
+
+export function nameOf(clientId: string | null): string {
+  const client = clients.value.find((one) => one.id === clientId);
+  return client ? `${client.first_name} ${client.last_name}` : "";
+}
