@@ -268,7 +268,10 @@ async def kept(screen: Screen) -> dict[str, str]:
     return found
 
 
-async def test_an_ended_sign_in_clears_the_page(practice: Practice, open_screen: Opener) -> None:
+@pytest.mark.parametrize("lost", ["access_token", "csrf_token"])
+async def test_an_ended_sign_in_clears_the_page(
+    practice: Practice, open_screen: Opener, lost: str
+) -> None:
     """When the next question is refused because the sign-in ended, what was said before it is gone as well."""
     client = await with_note(practice, ENGLISH)
     screen = await open_screen(viewport=PHONE)
@@ -276,7 +279,7 @@ async def test_an_ended_sign_in_clears_the_page(practice: Practice, open_screen:
     await screen.choose(client)
     await screen.ask(ENGLISH.question)
     await screen.answered()
-    await screen.page.context.clear_cookies(name="access_token")
+    await screen.page.context.clear_cookies(name=lost)
 
     await screen.ask(ENGLISH.question)
 

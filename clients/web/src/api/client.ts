@@ -40,7 +40,8 @@ export class AIClient {
         if (language) request.headers.set("Accept-Language", language());
       },
       async onResponse({ response }) {
-        if (!response.ok) throw await refusal(response);
+        const isStranger = headers === csrfHeader && !("X-CSRF-Token" in csrfHeader());
+        if (!response.ok) throw await refusal(response, isStranger);
       },
     });
   }
@@ -82,9 +83,15 @@ export class AIClient {
     return data as Blob;
   }
 
+  /** Deletes a conversation. */
   async forget(id: string): Promise<void> {
     const path = { conversation_id: id };
     await this.#http.DELETE("/api/v1/ai/agent/history/{conversation_id}", { params: { path } });
+  }
+
+  /** Deletes all of one's own conversations. */
+  async forgetAll(): Promise<void> {
+    await this.#http.DELETE("/api/v1/ai/agent/history");
   }
 
   /** A word on an answer; it replaces an earlier one. */

@@ -14,13 +14,10 @@ export class Refused extends Error {
     readonly retryAfter: number | null = null,
     /** What an operator finds the request by; null where none came. */
     readonly requestId: string | null = null,
+    /** The sign-in ended, so nothing of it may stay on the screen. */
+    readonly isSignedOut: boolean = status === 401,
   ) {
     super(detail);
-  }
-
-  /** The sign-in ended, so nothing of it may stay on the screen. */
-  get isSignedOut(): boolean {
-    return this.status === 401;
   }
 }
 
@@ -29,8 +26,11 @@ export class Unreachable extends Error {
   override name = "Unreachable";
 }
 
-/** What a refused call says. `detail` is a sentence, but for a list for programmers where PazPaz refused a shape. */
-export async function refusal(response: Response): Promise<Refused> {
+/**
+ * What a refused call says. `detail` is a sentence, but for a list for programmers where PazPaz refused a shape.
+ * `isStranger`: the page has lost its cookies, so PazPaz refuses its posts before anybody asks who it is.
+ */
+export async function refusal(response: Response, isStranger = false): Promise<Refused> {
   const body: unknown = await response.json().catch(() => null);
   const { detail, type, request_id } = (body ?? {}) as Partial<Problem>;
   return new Refused(
@@ -39,6 +39,7 @@ export async function refusal(response: Response): Promise<Refused> {
     typeof type === "string" && type.startsWith("urn:") ? (type.split(":").at(-1) ?? "") : "",
     seconds(response.headers.get("Retry-After")),
     typeof request_id === "string" ? request_id : response.headers.get("X-Request-ID"),
+    response.status === 401 || (response.status === 403 && isStranger),
   );
 }
 
