@@ -1,7 +1,7 @@
 // Who is signed in, and whose clients there are.
 
 import { ref, shallowRef } from "vue";
-import { createAIAgent, Refused } from "../src";
+import { createAIAgent, csrfHeader, Refused } from "../src";
 import { call, type Client, type Person } from "./api";
 import { language } from "./language";
 
@@ -14,6 +14,7 @@ export const problem = ref("");
 
 /** Whose cookie is still good; nobody's where none is. */
 export async function resume(): Promise<void> {
+  if (!("X-CSRF-Token" in csrfHeader())) return; // nobody has signed in here
   try {
     await enter(await call<Person>("GET", "/auth/me"));
   } catch (cause) {
