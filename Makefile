@@ -11,7 +11,7 @@ PAGE := clients/demo_monolith/demo_monolith/page/index.html
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test web screenshots benches fuzz faults kills check fix openapi clean
+.PHONY: demo test compat web screenshots benches fuzz faults kills check fix openapi clean
 
 demo: .venv/ready $(PAGE) ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
@@ -24,6 +24,9 @@ web: $(PAGE) ## the page of the demo and its components
 
 screenshots: .venv/ready $(PAGE) ## pictures of every state of the page, in the folder SCREENSHOTS
 	SCREENSHOTS=$${SCREENSHOTS:-.demo/screenshots} $(RUN) pytest tests/browser/test_screens.py -q $(ARGS)
+
+compat: .venv/ready ## the client's tests on each Python there is, with the oldest and the newest FastAPI and SQLAlchemy
+	@$(RUN) python -m tests.compat $(ARGS)
 
 benches: .venv/ready ## the longest benches in small: that they run, and print and keep all they should
 	$(RUN) pytest -m bench $(ARGS)
