@@ -4,7 +4,6 @@ Each cell is an environment of its own, in which the service is not installed. A
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -103,10 +102,15 @@ def _cell(python: str, resolution: str, servers: dict[str, str]) -> bool:
     ran = _run([*base, *tests], servers)
     last = (ran.stdout.strip().splitlines() or ["nothing"])[-1]
     told = versions.stdout.strip() or versions.stderr.strip()[-300:]
-    print(f"{resolution:8}{told}: {re.sub('=', '', last).strip()}", flush=True)
+    _say(f"{resolution:8}{told}: {last}")
     if ran.returncode:
-        print(ran.stdout[-6000:], ran.stderr[-2000:], sep="\n", flush=True)
+        _say(ran.stdout[-6000:] + ran.stderr[-2000:])
     return ran.returncode == 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _run(command: list[str], servers: dict[str, str]) -> subprocess.CompletedProcess[str]:

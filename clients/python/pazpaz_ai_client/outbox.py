@@ -1,32 +1,50 @@
 """The outbox in PazPaz: each change leaves a row in its own transaction, so no change is lost."""
 
+import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
     DateTime,
+    Delete,
     Index,
     Integer,
     Select,
     String,
     Text,
+    TextClause,
+    Update,
     Uuid,
     cast,
     event,
     func,
+    insert,
+    inspect,
     literal,
     select,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column, sessionmaker
+from sqlalchemy.orm import (
+    Mapped,
+    ORMExecuteState,
+    Session,
+    declared_attr,
+    lazyload,
+    mapped_column,
+    object_session,
+    sessionmaker,
+)
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import UserDefinedType
 
 from pazpaz_ai_client.models import ChangesAnswer, Cursor, EntityName, Event, EventKind
+
+MAX_BULK = 10_000  # rows of one bulk statement: PostgreSQL takes no more than 32,767 parameters
 
 
 class Xid8(UserDefinedType[int]):
@@ -43,6 +61,10 @@ class Xid8(UserDefinedType[int]):
         return int
 
 
+ischema_names.setdefault("xid8", Xid8)
+"""So that Alembic, when it compares tables with models, knows the type it finds."""
+
+
 class OutboxMixin:
     """The columns of an outbox; add a base class and `__tablename__`.
 
@@ -57,8 +79,10 @@ class OutboxMixin:
     kind: Mapped[str] = mapped_column(String(20))
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     attempts: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
+    refusals: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
     not_before: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     delivered_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    given_up_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     last_error: Mapped[str | None] = mapped_column(String(100))
 
     @declared_attr.directive
@@ -87,64 +111,170 @@ def install_outbox(
     outbox_model: type[Any],
     mappings: Sequence[EntityMapping],
 ) -> None:
-    """Write an outbox row for every mapped object that a session of this class flushes.
+    """Write an outbox row for every mapped object that a session of this class inserts, updates or deletes.
 
-    Call it once. With AsyncSession, this is its sync session class. Bulk statements that pass the
-    unit of work (`update()`, `delete()`) are not seen.
+    Call it once, before sessions are opened. With AsyncSession, this is its sync session class. What a flush
+    does is seen row by row: cascades of relationships and orphans too. Bulk `update()` and `delete()` statements are
+    told of as well; what cannot be (see `PassesOutboxBy`) raises.
+    """
+    Listener(outbox_model, mappings).listen(session_class)
+
+
+class PassesOutboxBy(Exception):
+    """A statement would change what the AI service must hear of, and nothing could tell it.
+
+    Load the objects and change them, or add the events yourself (`add_events`) and give the statement the execution
+    option `outbox_told=True`.
     """
 
-    def before_flush(session: Session, _context: Any, _instances: Any) -> None:
-        _give_ids(session, mappings)
-        session.add_all([outbox_model(**row) for row in _changes(session, mappings)])
 
-    event.listen(session_class, "before_flush", before_flush)
+class Listener:
+    """Collects what a flush does, and writes it in the same transaction when the flush is through."""
+
+    def __init__(self, outbox_model: type[Any], mappings: Sequence[EntityMapping]) -> None:
+        self._outbox = outbox_model
+        self._mappings = mappings
+        self._by_table = {inspect(one.model).local_table: one for one in mappings}
+        names = "|".join(re.escape(table.name) for table in self._by_table)
+        # A name may stand alone, with its schema, or in quotes.
+        self._raw = re.compile(
+            rf"{_VERBS}\s+(?:only\s+)?(?:\w+\.|\"\w+\"\.)?\"?(?:{names})\b", re.IGNORECASE
+        )
+        self._told = f"outbox:{outbox_model.__tablename__}"
+
+    def listen(self, session_class: type[Session] | sessionmaker[Any]) -> None:
+        """Hear of each flush and statement of these sessions."""
+        event.listen(session_class, "before_flush", self._before_flush)
+        event.listen(session_class, "after_flush", self._after_flush)
+        event.listen(session_class, "do_orm_execute", self._before_statement)
+        for mapping in self._mappings:
+            self._listen_to_model(mapping)
+
+    def _listen_to_model(self, mapping: EntityMapping) -> None:
+        """By mapper events, because only a flush itself knows its orphans and the keys it sets on the way."""
+
+        def written(_mapper: Any, _connection: Any, instance: Any) -> None:
+            self._note(instance, mapping, gone=False)
+
+        def updated(_mapper: Any, _connection: Any, instance: Any) -> None:
+            session = object_session(instance)
+            if session and session.is_modified(instance, include_collections=False):
+                self._note(instance, mapping, gone=False)
+
+        def going(_mapper: Any, _connection: Any, instance: Any) -> None:
+            self._note(instance, mapping, gone=True)
+
+        event.listen(mapping.model, "after_insert", written, propagate=True)
+        event.listen(mapping.model, "after_update", updated, propagate=True)
+        # Before: an attribute that was not loaded can still be read.
+        event.listen(mapping.model, "before_delete", going, propagate=True)
+
+    def _note(self, instance: Any, mapping: EntityMapping, *, gone: bool) -> None:
+        session = object_session(instance)
+        if (
+            session is not None and self._told in session.info
+        ):  # else a session that is not listened to
+            session.info[self._told].append(_row(instance, mapping, gone=gone))
+
+    def _before_flush(self, session: Session, _context: Any, _instances: Any) -> None:
+        session.info[self._told] = []  # what a failed flush left was rolled back with it
+
+    def _after_flush(self, session: Session, _context: Any) -> None:
+        self._write(session, session.info.pop(self._told))
+
+    def _write(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            table = inspect(self._outbox).local_table
+            session.connection(bind_arguments={"mapper": self._outbox}).execute(insert(table), rows)
+
+    def _before_statement(self, state: ORMExecuteState) -> None:
+        if state.is_select or state.execution_options.get("outbox_told"):
+            return
+        statement = state.statement
+        if isinstance(statement, TextClause):
+            self._refuse_raw(statement)
+        elif isinstance(statement, UpdateBase):
+            mapping = self._by_table.get(statement.table)
+            if mapping is not None:
+                state.statement = self._tell_of(state, statement, mapping)
+
+    def _refuse_raw(self, statement: TextClause) -> None:
+        if found := self._raw.search(statement.text):
+            raise PassesOutboxBy(f"SQL in text: {found.group()}")
+
+    def _tell_of(
+        self, state: ORMExecuteState, statement: UpdateBase, mapping: EntityMapping
+    ) -> Any:
+        """The same statement, held to the rows it would meet now; those are locked, and told of."""
+        if not isinstance(statement, Update | Delete):
+            raise PassesOutboxBy(f"insert() into {mapping.entity}")
+        if _is_by_primary_key(state):
+            raise PassesOutboxBy(f"update() of {mapping.entity} with a list of parameters")
+        met = _rows_met(state, statement, mapping)
+        gone = isinstance(statement, Delete)
+        self._write(state.session, [_row(one, mapping, gone=gone) for one in met])
+        return statement.where(mapping.model.id.in_([one.id for one in met]))
 
 
-def _give_ids(session: Session, mappings: Sequence[EntityMapping]) -> None:
-    # Column defaults come with the INSERT, which is too late to name the object here.
-    for instance in session.new:
-        if _mapping_of(instance, mappings) and instance.id is None:
-            instance.id = uuid.uuid4()
+_VERBS = r"\b(?:update|delete\s+from|insert\s+into|merge\s+into|truncate(?:\s+table)?)"
 
 
-def _changes(session: Session, mappings: Sequence[EntityMapping]) -> list[dict[str, Any]]:
-    dirty = (i for i in session.dirty if session.is_modified(i, include_collections=False))
-    rows = (
-        *_rows(chain(session.new, dirty), mappings, gone=False),
-        *_rows(iter(session.deleted), mappings, gone=True),
+def _is_by_primary_key(state: ORMExecuteState) -> bool:
+    """A list of parameter sets: rows are named by them, not by a WHERE clause."""
+    return isinstance(state.parameters, Sequence)
+
+
+def _rows_met(
+    state: ORMExecuteState, statement: Update | Delete, mapping: EntityMapping
+) -> Sequence[Any]:
+    model = mapping.model
+    wanted = select(model).options(lazyload("*")).with_for_update(of=model).limit(MAX_BULK + 1)
+    if statement.whereclause is not None:
+        wanted = wanted.where(statement.whereclause)
+    met = state.session.scalars(wanted, state.parameters).unique().all()
+    if len(met) > MAX_BULK:
+        raise PassesOutboxBy(f"more than {MAX_BULK} rows of {mapping.entity}; take them in parts")
+    return met
+
+
+def add_events(
+    session: Session | AsyncSession,
+    outbox_model: type[Any],
+    entity: EntityName,
+    ids: Iterable[uuid.UUID],
+    *,
+    workspace_id: uuid.UUID,
+    gone: bool = False,
+) -> None:
+    """Tell of changes that no listener can see; the rows leave with the session's next flush."""
+    kind = kind_of(entity, gone=gone)
+    session.add_all(
+        [
+            outbox_model(**_event_row(entity, one, workspace_id=workspace_id, kind=kind))
+            for one in ids
+        ]
     )
-    return list(rows)
-
-
-def _rows(
-    instances: Iterator[Any], mappings: Sequence[EntityMapping], *, gone: bool
-) -> Iterator[dict[str, Any]]:
-    for instance in instances:
-        mapping = _mapping_of(instance, mappings)
-        if mapping is not None:
-            yield _row(instance, mapping, gone=gone)
-
-
-def _mapping_of(instance: Any, mappings: Sequence[EntityMapping]) -> EntityMapping | None:
-    return next((m for m in mappings if isinstance(instance, m.model)), None)
 
 
 def _row(instance: Any, mapping: EntityMapping, *, gone: bool) -> dict[str, Any]:
-    return {
-        "id": uuid.uuid4(),
-        "workspace_id": _workspace_of(instance, mapping),
-        "entity": mapping.entity,
-        "entity_id": instance.id,
-        "kind": kind_of(mapping.entity, gone=gone),
-        "occurred_at": datetime.now(UTC),
-    }
-
-
-def _workspace_of(instance: Any, mapping: EntityMapping) -> uuid.UUID:
     workspace_id = mapping.workspace_id(instance)
     if workspace_id is None:
-        raise ValueError(f"an object of {mapping.entity} has no workspace yet; set its id first")
-    return workspace_id
+        raise ValueError(f"an object of {mapping.entity} has no workspace")
+    kind = kind_of(mapping.entity, gone=gone)
+    return _event_row(mapping.entity, instance.id, workspace_id=workspace_id, kind=kind)
+
+
+def _event_row(
+    entity: EntityName, entity_id: uuid.UUID, *, workspace_id: uuid.UUID, kind: EventKind
+) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4(),
+        "workspace_id": workspace_id,
+        "entity": entity,
+        "entity_id": entity_id,
+        "kind": kind,
+        "occurred_at": datetime.now(UTC),
+    }
 
 
 def kind_of(entity: EntityName, *, gone: bool) -> EventKind:

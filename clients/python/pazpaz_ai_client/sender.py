@@ -1,15 +1,20 @@
-"""Sends the outbox to the AI service: at least once, in no order, and nothing is ever dropped."""
+"""Sends the outbox to the AI service: at least once, in no order, and nothing is ever dropped.
+
+What the service will not take for what it is becomes a dead letter: it stays, is listed, and can be sent again.
+"""
 
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import Interval, func, literal, or_, select, update
+from sqlalchemy import Interval, case, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from pazpaz_ai_client._edges import retry_after
@@ -22,6 +27,9 @@ TIMEOUT = httpx.Timeout(10, connect=2)
 LEASE_SECONDS = 30  # longer than a POST can take, short enough for a sender that died
 MAX_BATCH = 200  # so many of the longest events stay below the 64 KiB of a delivery
 MAX_DELAY = 300  # seconds
+MAX_REFUSALS = 20  # with the delays between them, two hours or so
+# The delivery itself is at fault. Nothing else is: after trouble with a key, 401 is a passing state.
+AT_FAULT = frozenset({400, 413, 422})
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +37,11 @@ log = logging.getLogger(__name__)
 class NotAccepted(Exception):
     """The service did not take a delivery; `code` names why, in a word for the row."""
 
-    def __init__(self, code: str, retry_after: int = 0) -> None:
+    def __init__(self, code: str, retry_after: int = 0, *, at_fault: bool = False) -> None:
         super().__init__(code)
         self.code = code
         self.retry_after = retry_after
+        self.at_fault = at_fault
 
 
 class OutboxSender:
@@ -53,6 +62,7 @@ class OutboxSender:
         signer: Signer,
         batch: int = 100,
         poll_seconds: float = 0.5,
+        max_refusals: int = MAX_REFUSALS,
     ) -> None:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be 1 to {MAX_BATCH}")
@@ -61,6 +71,7 @@ class OutboxSender:
         self._url = service_url.rstrip("/") + PATH
         self._auth = signer.auth(EVENT_TAG)
         self._batch = batch
+        self._max_refusals = max_refusals
         self._poll_seconds = poll_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -72,16 +83,37 @@ class OutboxSender:
     async def send_once(self) -> int:
         """Send one batch of what is due; returns how many events the service took."""
         events = await self._rows.lease(self._batch)
-        if not events:
-            return 0
+        return await self._send(events) if events else 0
+
+    async def send_due(self, *, seconds: float) -> int:
+        """Send all that is due, or as much of it as `seconds` allow; returns how many events the service took."""
+        end = time.monotonic() + seconds
+        sent = 0
+        while time.monotonic() < end:
+            sent += (now := await self.send_once())
+            if now < self._batch:
+                break
+        return sent
+
+    async def _send(self, events: Sequence[Event]) -> int:
         try:
             await self._deliver(delivery_body(events))
         except NotAccepted as exc:
-            log.warning("delivery not accepted: events=%d code=%s", len(events), exc.code)
-            await self._rows.defer(events, exc.code, exc.retry_after)
-            return 0
+            return await self._put_off(events, exc)
         await self._rows.settle(events)
         return len(events)
+
+    async def _put_off(self, events: Sequence[Event], why: NotAccepted) -> int:
+        if (
+            why.at_fault and len(events) > 1
+        ):  # one of them spoils it: in halves, the others get through
+            middle = len(events) // 2
+            return await self._send(events[:middle]) + await self._send(events[middle:])
+        log.warning("delivery not accepted: events=%d code=%s", len(events), why.code)
+        await self._rows.defer(events, why.code, why.retry_after)
+        if why.at_fault and await self._rows.refuse(events, self._max_refusals):
+            log.error("outbox row given up: event=%s code=%s", events[0].id, why.code)
+        return 0
 
     async def _try_once(self) -> int:
         try:
@@ -102,9 +134,9 @@ class OutboxSender:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise NotAccepted(type(exc).__name__) from exc
-        # Nothing is final here, not even a 4xx: after trouble with a key, 401 is a passing state.
-        if answer.status_code != 202:
-            raise NotAccepted(f"status_{answer.status_code}", retry_after(answer) or 0)
+        if (status := answer.status_code) != 202:
+            wait = retry_after(answer) or 0
+            raise NotAccepted(f"status_{status}", wait, at_fault=status in AT_FAULT)
 
 
 class OutboxRows:
@@ -120,7 +152,7 @@ class OutboxRows:
         due = or_(row.not_before.is_(None), row.not_before <= func.now())
         free = (
             select(row.id)
-            .where(row.delivered_at.is_(None), due)
+            .where(row.delivered_at.is_(None), row.given_up_at.is_(None), due)
             .order_by(row.occurred_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -151,6 +183,21 @@ class OutboxRows:
         second = literal(timedelta(seconds=1), Interval())
         await self._update(events, not_before=func.now() + delay * second, last_error=code[:100])
 
+    async def refuse(self, events: Sequence[Event], limit: int) -> int:
+        """They were refused for what they are; returns how many are given up with that, the last of `limit` times."""
+        model = self._model
+        last = model.refusals + 1 >= limit
+        given_up = case((last, func.now()), else_=None)
+        change = (
+            update(model)
+            .where(model.id.in_([event.id for event in events]), model.delivered_at.is_(None))
+            .values(refusals=model.refusals + 1, given_up_at=given_up)
+            .returning(model.given_up_at)
+            .execution_options(synchronize_session=False)
+        )
+        async with self._sessionmaker.begin() as session:
+            return sum(moment is not None for moment in await session.scalars(change))
+
     async def _update(self, events: Sequence[Event], **values: Any) -> None:
         model = self._model
         ids = [event.id for event in events]
@@ -159,6 +206,39 @@ class OutboxRows:
             await session.execute(
                 change.values(**values).execution_options(synchronize_session=False)
             )
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An event that the service did not take for what it is."""
+
+    event: Event
+    given_up_at: datetime
+    code: str
+    """The last refusal, as `status_422`."""
+
+
+async def list_dead_letters(
+    session: AsyncSession, outbox_model: type[Any], *, limit: int = 100
+) -> list[DeadLetter]:
+    """What was given up on, oldest first."""
+    given_up = select(outbox_model).where(outbox_model.given_up_at.is_not(None))
+    rows = await session.scalars(given_up.order_by(outbox_model.given_up_at).limit(limit))
+    return [DeadLetter(event_of(row), row.given_up_at, row.last_error or "") for row in rows]
+
+
+async def retry_dead_letters(
+    session: AsyncSession, outbox_model: type[Any], *, ids: Sequence[uuid.UUID] | None = None
+) -> int:
+    """Have these sent again (their events' ids), or all of them; returns how many. The caller commits."""
+    given_up = update(outbox_model).where(outbox_model.given_up_at.is_not(None))
+    if ids is not None:
+        given_up = given_up.where(outbox_model.id.in_(ids))
+    again = given_up.values(given_up_at=None, refusals=0, not_before=None)
+    returned = await session.scalars(
+        again.returning(outbox_model.id).execution_options(synchronize_session=False)
+    )
+    return len(returned.all())
 
 
 def delivery_body(events: Sequence[Event]) -> bytes:

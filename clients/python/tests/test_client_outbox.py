@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from pazpaz_ai_client.models import Cursor
-from pazpaz_ai_client.outbox import EntityMapping, OutboxMixin, _feed, install_outbox
+from pazpaz_ai_client.outbox import EntityMapping, OutboxMixin, _feed, _row, install_outbox
 
 
 class Base(DeclarativeBase):
@@ -171,12 +171,21 @@ def test_a_rollback_takes_the_event_along(db, workspace):
     assert told(db) == []
 
 
-def test_an_object_without_workspace_is_named(db):
-    """A mistake of the caller is explained at the place where it is made."""
-    db.add(Note(plan="x", workspace=Workspace()))
+def test_an_object_gets_its_workspace_by_relationship(db):
+    """Keys that only the flush itself sets are known when the event is written."""
+    note = Note(plan="x", workspace=Workspace())
+    db.add(note)
+    db.commit()
 
-    with pytest.raises(ValueError, match="no workspace yet"):
-        db.flush()
+    assert ("sessions", note.id, "upserted", note.workspace.id) in told(db)
+
+
+def test_an_object_without_workspace_is_named():
+    """A mistake of the caller is explained at the place where it is made."""
+    lost = EntityMapping(Note, "sessions", lambda _: None)
+
+    with pytest.raises(ValueError, match="sessions has no workspace"):
+        _row(Note(plan="x"), lost, gone=False)
 
 
 def test_other_models_and_sessions_are_left_alone(db):

@@ -53,6 +53,7 @@ class InMemoryRows:
 
     def __init__(self, events):
         self.waiting, self.settled, self.deferred = list(events), [], []
+        self.refused = []
         self.emptied = asyncio.Event()
 
     async def lease(self, limit):
@@ -67,6 +68,10 @@ class InMemoryRows:
     async def defer(self, events, code, retry_after):
         self.deferred.append((len(events), code, retry_after))
         self.waiting += events
+
+    async def refuse(self, events, limit):
+        self.refused += events
+        return 0
 
 
 def a_sender(events, serve, **options):
@@ -138,7 +143,7 @@ async def test_nothing_due_means_no_call():
     assert await a_sender([], serve).send_once() == 0
 
 
-@pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 413, 422, 429, 500, 503])
+@pytest.mark.parametrize("status", [200, 204, 302, 401, 403, 404, 415, 429, 500, 503])
 async def test_only_202_is_delivered(status):
     """Whatever else comes back, the events wait with a code and are tried again."""
     events = [an_event(), an_event()]
@@ -149,6 +154,22 @@ async def test_only_202_is_delivered(status):
     assert sender._rows.deferred == [(2, f"status_{status}", 17)]
     assert sender._rows.waiting == events
     assert sender._rows.settled == []
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_row_that_spoils_its_delivery_is_found(status):
+    """The others of the batch get through at once; it alone is refused, and waits."""
+    events = [an_event() for _ in range(9)]
+    spoilt = events[5]
+
+    def serve(request):
+        return httpx.Response(status if str(spoilt.id).encode() in request.content else 202)
+
+    sender = a_sender(events, serve)
+
+    assert await sender.send_once() == 8
+    assert sender._rows.waiting == sender._rows.refused == [spoilt]
+    assert sender._rows.deferred == [(1, f"status_{status}", 0)]
 
 
 @pytest.mark.parametrize("fault", [httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError])
