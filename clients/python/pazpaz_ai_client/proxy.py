@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,13 +13,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from pazpaz_ai_client import api_models as api
 from pazpaz_ai_client._edges import BodyTooLarge, problem, problem_body, read_body
+from pazpaz_ai_client._proxy_schema import EVENT_STREAM, PAGE, described
 from pazpaz_ai_client.signing import usable_request_id
 
 MAX_BODY = 64 * 1024
 TIMEOUT = httpx.Timeout(60, connect=2, pool=2)  # the service beats at least every 10 s
 UPSTREAM_PREFIX = "/api/v1/ai/agent"
-EVENT_STREAM = "text/event-stream"
 EVENT_END = b"\n\n"
 LAST_EVENTS = (b"event: done", b"event: error")
 BROWSER_LEFT = 499  # as nginx writes it into its log; nobody is there to read it
@@ -41,6 +42,7 @@ _TOO_LARGE = {"en": "The request is too large.", "he": "הבקשה גדולה מ
 
 Client = httpx.AsyncClient | Callable[[], httpx.AsyncClient]
 Bearer = Callable[[Request], Awaitable[str]]
+Endpoint = Callable[..., Awaitable[Response]]
 
 T = TypeVar("T")
 
@@ -48,22 +50,52 @@ log = logging.getLogger(__name__)
 
 
 def create_proxy_router(
-    *, service_url: str, client: Client, bearer: Bearer, prefix: str = UPSTREAM_PREFIX
+    *,
+    service_url: str,
+    client: Client,
+    bearer: Bearer,
+    prefix: str = UPSTREAM_PREFIX,
+    include_in_schema: bool = True,
+    tags: Sequence[str] = ("ai-agent",),
 ) -> APIRouter:
     """The routes of the assistant, for PazPaz's own application.
 
     `bearer` returns the token to forward, or raises PazPaz's own HTTPException. It is called, not
     injected: a dependency that yields a database session would keep it open for a whole stream.
+    The application's OpenAPI document has their schemas; what is forwarded is never read by them.
     """
     proxy = _Proxy(service_url, client, bearer)
-    router = APIRouter(prefix=prefix, include_in_schema=False)
-    one = "/history/{conversation_id:uuid}"
-    router.add_api_route("/chat", proxy.chat, methods=["POST"])
-    router.add_api_route("/history", proxy.history, methods=["GET", "DELETE"])
-    router.add_api_route(one, proxy.conversation, methods=["GET", "DELETE"])
-    router.add_api_route(f"{one}/export", proxy.export, methods=["GET"])
-    router.add_api_route("/feedback", proxy.feedback, methods=["POST"])
+    router = APIRouter(
+        prefix=prefix,
+        include_in_schema=include_in_schema,
+        tags=list(tags),
+    )
+    _add_questions(router, proxy)
+    _add_history(router, proxy)
     return router
+
+
+def _add_questions(router: APIRouter, proxy: "_Proxy") -> None:
+    chat = described(
+        operation_id="ai_agent_chat", body=api.Question, answer=api.ChatAnswer, streams=True
+    )
+    feedback = described(operation_id="ai_agent_feedback", body=api.FeedbackRequest)
+    router.add_api_route("/chat", proxy.chat, methods=["POST"], **chat)
+    router.add_api_route("/feedback", proxy.feedback, methods=["POST"], **feedback)
+
+
+def _add_history(router: APIRouter, proxy: "_Proxy") -> None:
+    def add(method: str, path: str, endpoint: Endpoint, name: str, **what: Any) -> None:
+        description = described(operation_id=f"ai_agent_{name}", **what)
+        router.add_api_route(path, endpoint, methods=[method], **description)
+
+    one = "/history/{conversation_id:uuid}"
+    page, whole = {"answer": api.HistoryPage, "query": PAGE}, {"answer": api.Conversation}
+    add("GET", "/history", proxy.history, "list_conversations", **page)
+    add("DELETE", "/history", proxy.history, "delete_conversations")
+    add("GET", one, proxy.conversation, "read_conversation", **whole)
+    add("DELETE", one, proxy.conversation, "delete_conversation")
+    add("GET", f"{one}/export", proxy.export, "export_conversation", **whole)
 
 
 class _Proxy:
