@@ -32,7 +32,7 @@ TOOLS = (
     "pyjwt>=2.10",
     "pytest>=9",
     "pytest-asyncio>=1.3",
-    "redis>=5",
+    "redis>=5.0.1",
     "uvicorn>=0.30",
 )
 REPORT = """

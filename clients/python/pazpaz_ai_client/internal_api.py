@@ -28,7 +28,9 @@ from pazpaz_ai_client.models import (
 )
 from pazpaz_ai_client.signing import (
     MAX_PULL_BODY,
+    AcceptedKeys,
     MalformedBody,
+    NonceStore,
     NonceStoreUnavailable,
     RequestVerifier,
     SignatureRefused,
@@ -103,6 +105,17 @@ class _Reply:
     status: int
     body: bytes
     content_type: str
+
+
+def pull_verifier(keys: AcceptedKeys, nonces: NonceStore) -> RequestVerifier:
+    """Verifies the service's calls. Without the nonces it refuses, because an answer is health data."""
+    return RequestVerifier(
+        keys=keys,
+        audience="pazpaz-monolith",
+        direction="pull",
+        nonces=nonces,
+        accept_without_nonce_store=False,
+    )
 
 
 def create_internal_router(

@@ -140,7 +140,7 @@ class Listener:
         self._raw = re.compile(
             rf"{_VERBS}\s+(?:only\s+)?(?:\w+\.|\"\w+\"\.)?\"?(?:{names})\b", re.IGNORECASE
         )
-        self._told = f"outbox:{outbox_model.__tablename__}"
+        self._told = f"outbox:{id(self)}"
 
     def listen(self, session_class: type[Session] | sessionmaker[Any]) -> None:
         """Hear of each flush and statement of these sessions."""

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ TIMEOUT = httpx.Timeout(10, connect=2)
 LEASE_SECONDS = 30  # longer than a POST can take, short enough for a sender that died
 MAX_BATCH = 200  # so many of the longest events stay below the 64 KiB of a delivery
 MAX_DELAY = 300  # seconds
+FINISH_SECONDS = 3
 MAX_REFUSALS = 20  # with the delays between them, two hours or so
 # The delivery itself is at fault. Nothing else is: after trouble with a key, 401 is a passing state.
 AT_FAULT = frozenset({400, 413, 422})
@@ -79,6 +80,17 @@ class OutboxSender:
         while not stop.is_set():
             if await self._try_once() < self._batch:
                 await _wait(stop, self._poll_seconds)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Sends in the background for as long as the block lasts, as in a lifespan."""
+        stop = asyncio.Event()
+        sending = asyncio.create_task(self.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await _finish(sending)
 
     async def send_once(self) -> int:
         """Send one batch of what is due; returns how many events the service took."""
@@ -250,6 +262,14 @@ def delivery_body(events: Sequence[Event]) -> bytes:
 
 def _after(seconds: float) -> Any:
     return func.now() + literal(timedelta(seconds=seconds), Interval())
+
+
+async def _finish(sending: asyncio.Task[None]) -> None:
+    """A delivery under way may end; one that hangs does not hold up the exit, its rows are left to their lease."""
+    await asyncio.wait({sending}, timeout=FINISH_SECONDS)
+    sending.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sending
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -1,17 +1,36 @@
-"""Models with the names, enums and relationships of PazPaz's, text left unencrypted."""
+"""Models with the names, enums and relationships of PazPaz's; nothing is encrypted in earnest."""
 
 import enum
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import DateTime, Enum, ForeignKey, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
-
-from pazpaz_ai_client.outbox import EntityMapping, OutboxMixin, install_outbox
+from sqlalchemy import DateTime, Enum, ForeignKey, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 def utc_now():
     return datetime.now(UTC)
+
+
+class DecryptionFailed(Exception):
+    """As PazPaz's own column type raises it."""
+
+
+class EncryptedString(TypeDecorator):
+    """Stands for PazPaz's: what no key opens raises while the row is loaded."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return value
+
+    def process_result_value(self, value, dialect):
+        if value == "no key opens this":
+            raise DecryptionFailed
+        return value
 
 
 class WorkspaceStatus(enum.StrEnum):
@@ -86,10 +105,10 @@ class SessionModel(Base):
     )
     session_date: Mapped[datetime] = mapped_column(default=utc_now)
     duration_minutes: Mapped[int | None]
-    subjective: Mapped[str | None]
-    objective: Mapped[str | None]
-    assessment: Mapped[str | None]
-    plan: Mapped[str | None]
+    subjective: Mapped[str | None] = mapped_column(EncryptedString())
+    objective: Mapped[str | None] = mapped_column(EncryptedString())
+    assessment: Mapped[str | None] = mapped_column(EncryptedString())
+    plan: Mapped[str | None] = mapped_column(EncryptedString())
     is_draft: Mapped[bool] = mapped_column(default=True)
     draft_last_saved_at: Mapped[datetime | None]
     finalized_at: Mapped[datetime | None]
@@ -110,26 +129,11 @@ class SessionVersion(Base):
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
 
 
-class AiOutbox(OutboxMixin, Base):
-    __tablename__ = "ai_outbox"
-
-
-class AuditLog(Base):
+class AuditEvent(Base):
     __tablename__ = "audit_events"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     workspace_id: Mapped[uuid.UUID]
-    action: Mapped[str]
-
-
-class HostSession(Session):
-    """The sync class under PazPaz's AsyncSession."""
-
-
-MAPPINGS = [
-    EntityMapping(SessionModel, "sessions", lambda note: note.workspace_id),
-    EntityMapping(Client, "clients", lambda client: client.workspace_id),
-    EntityMapping(Workspace, "workspaces", lambda workspace: workspace.id),
-    EntityMapping(User, "users", lambda user: user.workspace_id),
-]
-install_outbox(HostSession, AiOutbox, MAPPINGS)
+    user_id: Mapped[uuid.UUID | None]
+    event_type: Mapped[str]
+    resource_type: Mapped[str]
+    event_metadata: Mapped[dict[str, Any]] = mapped_column(JSONB())

@@ -8,7 +8,7 @@ import sys
 import httpx
 from arq.connections import RedisSettings
 from arq.worker import create_worker
-from host_models import AiOutbox
+from host_outbox import AiOutbox
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from pazpaz_ai_client.arq_task import SENDER, outbox_cron, send_outbox

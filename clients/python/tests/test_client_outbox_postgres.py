@@ -7,11 +7,9 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from host_models import (
-    AiOutbox,
     Appointment,
     Base,
     Client,
-    HostSession,
     SessionModel,
     SessionVersion,
     User,
@@ -19,6 +17,7 @@ from host_models import (
     WorkspaceStatus,
     utc_now,
 )
+from host_outbox import AiOutbox, HostSession
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
@@ -159,7 +158,7 @@ async def test_an_orphan_is_told(sessions, practice):
     async with sessions.begin() as db:
         client = await db.get(Client, practice.client)
         await db.refresh(client, ["sessions"])
-        client.sessions.clear()
+        await db.run_sync(lambda _: client.sessions.clear())
 
     assert await told(sessions) == {("sessions", practice.note, "purged")}
 

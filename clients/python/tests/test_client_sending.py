@@ -14,7 +14,8 @@ import pytest
 from arq import create_pool
 from arq.connections import RedisSettings
 from arq.jobs import Job
-from host_models import AiOutbox, Base
+from host_models import Base
+from host_outbox import AiOutbox
 from senders import a_sender, worker
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
