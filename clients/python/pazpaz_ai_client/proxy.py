@@ -42,6 +42,7 @@ _TOO_LARGE = {"en": "The request is too large.", "he": "הבקשה גדולה מ
 
 Client = httpx.AsyncClient | Callable[[], httpx.AsyncClient]
 Bearer = Callable[[Request], Awaitable[str]]
+Instead = Callable[[Request], Awaitable[Response | None]]
 Endpoint = Callable[..., Awaitable[Response]]
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ def create_proxy_router(
     client: Client,
     bearer: Bearer,
     prefix: str = UPSTREAM_PREFIX,
+    instead: Instead | None = None,
     include_in_schema: bool = True,
     tags: Sequence[str] = ("ai-agent",),
 ) -> APIRouter:
@@ -62,9 +64,10 @@ def create_proxy_router(
 
     `bearer` returns the token to forward, or raises PazPaz's own HTTPException. It is called, not
     injected: a dependency that yields a database session would keep it open for a whole stream.
+    A response of `instead` is the answer to a question, and the service is not asked (`way_over`).
     The application's OpenAPI document has their schemas; what is forwarded is never read by them.
     """
-    proxy = _Proxy(service_url, client, bearer)
+    proxy = _Proxy(service_url, client, bearer, instead)
     router = APIRouter(
         prefix=prefix,
         include_in_schema=include_in_schema,
@@ -99,12 +102,17 @@ def _add_history(router: APIRouter, proxy: "_Proxy") -> None:
 
 
 class _Proxy:
-    def __init__(self, service_url: str, client: Client, bearer: Bearer) -> None:
+    def __init__(
+        self, service_url: str, client: Client, bearer: Bearer, instead: Instead | None
+    ) -> None:
         self._base = service_url.rstrip("/") + UPSTREAM_PREFIX
         self._client = client
         self._bearer = bearer
+        self._instead = instead
 
     async def chat(self, request: Request) -> Response:
+        if self._instead is not None and (response := await self._instead(request)) is not None:
+            return response
         return await self._forward(request, "/chat")
 
     async def history(self, request: Request) -> Response:
