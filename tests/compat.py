@@ -93,6 +93,8 @@ def _path_without_this_environment() -> str:
 
 def _cell(python: str, resolution: str, servers: dict[str, str]) -> bool:
     base = [_uv(), "run", "--isolated", "--no-project", "--python", python]
+    # Refreshed, because uv would take a wheel that it built of older sources for as good.
+    base += ["--refresh-package", "pazpaz-ai-client"]
     base += [*RESOLUTIONS[resolution], "--quiet", "--with", f"{CLIENT}[arq]"]
     for tool in TOOLS:
         base += ["--with", tool]

@@ -1,5 +1,6 @@
 """What is published: built by the package's own backend, without a network, and installed into an empty folder."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -44,7 +45,10 @@ def installed(sdist, tmp_path_factory):
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    """Their paths; folders that are links, as those of texts shared with another package, count as folders."""
+    walked = os.walk(folder, followlinks=True)
+    paths = [Path(parent, name) for parent, _, names in walked for name in names]
+    return {path.relative_to(folder).as_posix() for path in paths}
 
 
 def test_the_sdist_has_what_a_reader_needs_and_no_tests(sdist):

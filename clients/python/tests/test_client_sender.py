@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase
 
+from pazpaz_ai_client import sender as sender_module
 from pazpaz_ai_client._edges import retry_after
 from pazpaz_ai_client.models import Delivery, Event
 from pazpaz_ai_client.outbox import OutboxMixin
@@ -243,6 +244,41 @@ async def test_a_cancelled_sender_settles_nothing():
 
     with pytest.raises(asyncio.CancelledError):
         await running
+    assert sender._rows.settled == sender._rows.deferred == []
+
+
+async def test_a_delivery_under_way_ends_with_its_application():
+    """An application that stops lets the delivery end, and settles it."""
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request):
+        waiting.set()
+        await go_on.wait()
+        return httpx.Response(202)
+
+    event = an_event()
+    sender = a_sender([event], slow)
+    async with sender.running():
+        await waiting.wait()
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+
+    assert sender._rows.settled == [event]
+
+
+async def test_a_delivery_that_hangs_does_not_hold_up_the_exit(monkeypatch):
+    """After a few seconds it is left to its lease."""
+    monkeypatch.setattr(sender_module, "FINISH_SECONDS", 0.05)
+    waiting = asyncio.Event()
+
+    async def hang(request):
+        waiting.set()
+        await asyncio.Event().wait()
+
+    sender = a_sender([an_event()], hang)
+    async with asyncio.timeout(5):
+        async with sender.running():
+            await waiting.wait()
+
     assert sender._rows.settled == sender._rows.deferred == []
 
 
