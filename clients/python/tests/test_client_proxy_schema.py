@@ -136,6 +136,7 @@ def test_a_question_and_its_answer_are_described(document):
         refused = chat["responses"][status]["content"]
         assert refs(refused["application/problem+json"]) == {"AgentProblem"}
     assert "Retry-After" in chat["responses"]["429"]["headers"]
+    assert "callbacks" not in chat  # by which FastAPI is told of the body
 
 
 def test_models_of_pazpaz_keep_their_names():
