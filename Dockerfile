@@ -9,6 +9,7 @@ ENV UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md ./
 COPY clients/python clients/python
+COPY clients/web/src/locales clients/web/src/locales
 COPY clients/demo_monolith/pyproject.toml clients/demo_monolith/pyproject.toml
 COPY service service
 COPY migrations migrations

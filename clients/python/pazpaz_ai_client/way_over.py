@@ -77,7 +77,7 @@ class Shadow:
     """Asks the service what the old agent was asked, behind the therapist's back and never in their way.
 
     At most `at_once` questions are under way, each at most `seconds` long; what would be more is not asked. Each counts
-    as a question of the workspace (its hourly limit, its budget, its audit trail); once it is answered, its conversation is deleted.
+    as a question of the workspace (hourly limit, budget, audit trail); once answered, its conversation is deleted.
     """
 
     def __init__(
