@@ -1,7 +1,9 @@
 """Real servers for what no fake can show: DATABASE_URL (an administrator's) and REDIS_URL, else ones of its own."""
 
 import os
+import tempfile
 import uuid
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -19,11 +21,11 @@ def _servers():
 
 
 @pytest.fixture(scope="session")
-def folder_of_servers(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("servers")
-    for part in (folder, folder.parent, folder.parent.parent):  # Postgres runs as another user
-        part.chmod(0o755)
-    return folder
+def folder_of_servers():
+    with tempfile.TemporaryDirectory(prefix="pz") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user, whom pytest's own folders keep out
+        yield folder
 
 
 @pytest.fixture(scope="session")
