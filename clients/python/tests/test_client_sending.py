@@ -131,6 +131,18 @@ async def make_due(sessions):
         await db.execute(update(AiOutbox).values(not_before=None))
 
 
+def end(child):
+    """As whoever stops a container: it is asked, and after a while it is killed.
+
+    arq, beside a Redis client newer than the ones it names, now and then does not end when asked.
+    """
+    try:
+        child.wait(5)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
 async def until(condition, *, seconds=20):
     for _ in range(seconds * 20):
         if await condition():
@@ -153,7 +165,7 @@ async def test_a_sender_that_ends_in_mid_delivery_loses_nothing(
     child.send_signal(how)
     await asyncio.sleep(0.3)
     service.answering.set()  # a loop that was asked to stop ends its delivery first
-    await asyncio.wait_for(asyncio.to_thread(child.wait), 20)
+    await asyncio.to_thread(end, child)
     left = await waiting(sessions)
     await make_due(sessions)
     start(kind)
