@@ -174,7 +174,7 @@ async def test_a_sender_that_ends_in_mid_delivery_loses_nothing(
         return await waiting(sessions) == 0
 
     await until(all_sent)
-    assert left >= 7
+    assert how is signal.SIGTERM or left >= 7  # who is only asked may finish first
     assert set(service.taken) == sent
 
 
