@@ -57,7 +57,7 @@ describe("an answer's text", () => {
     expect(drawn.findAll("a, img, script, b, em, strong, code, hr, table, h1, blockquote")).toEqual([]);
   });
 
-  it("keeps the characters of any lines put together from pieces of markup", () => {
+  it("keeps the characters of any lines put together from pieces of markup, but for a list's bullet", () => {
     const pieces = [
       "*",
       "_",
@@ -80,11 +80,14 @@ describe("an answer's text", () => {
     ];
     let seed = 7;
     const next = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
-    for (let round = 0; round < 400; round += 1) {
-      const words = Array.from({ length: 1 + next(9) }, () => pieces[next(pieces.length)]).join("");
-      const text = `x${words}`.replaceAll("**", "*");
-      expect(seen(text)).toBe(text);
-    }
+    const line = (): string =>
+      Array.from({ length: 1 + next(9) }, () => pieces[next(pieces.length)]).join("");
+    const lines = Array.from({ length: 2000 }, () => line().replaceAll("**", "*")).filter((one) =>
+      one.trim(),
+    );
+    expect(seen(lines.join("\n")).split("\n")).toEqual(
+      lines.map((one) => one.replace(/^\s*[-•*]\s+(?=\S)/, "")),
+    );
   });
 
   it("makes lists of lines with bullets and with numbers, and words strong", () => {

@@ -8,6 +8,7 @@ import {
   aStage,
   CONVERSATION,
   DANA,
+  FakeStream,
   mounted,
   OMER,
   problem,
@@ -131,6 +132,19 @@ describe("an answer that comes", () => {
     expect(chat.get(".pz-ai-text").text()).toContain("Back to running.");
     expect(chat.get(".pz-ai-problem").text()).toContain("This answer is incomplete.");
     expect(button(chat, "Send").exists()).toBe(true);
+  });
+
+  it("takes nothing of what still comes once it is stopped", async () => {
+    const stage = aStage();
+    const deaf = new FakeStream(null);
+    stage.service.plan("/agent/chat", new Response(deaf.body));
+    const chat = open(stage);
+    await ask(chat, "How is the knee?");
+    await deaf.line("Back to running. [1]", aCitation());
+    await button(chat, "Stop").trigger("click");
+    await deaf.line("\nSleeps well.");
+    expect(chat.findAll(".pz-ai-text p")).toHaveLength(1);
+    expect(chat.get(".pz-ai-problem").text()).toContain("This answer is incomplete.");
   });
 
   it("asks a stopped question again when somebody wants it to", async () => {
@@ -345,6 +359,8 @@ describe("an answer that is whole", () => {
     );
     await button(chat, "1 more").trigger("click");
     expect(chat.findAll(".pz-ai-risk li")).toHaveLength(4);
+    await button(chat, "Fewer").trigger("click");
+    expect(chat.findAll(".pz-ai-risk li")).toHaveLength(3);
   });
 
   it("asks what it suggests", async () => {
@@ -471,7 +487,10 @@ describe("asking", () => {
     const chat = open(stage);
     await ask(chat, "How is the knee?");
     await stage.service.stream.done();
+    await chat.get("textarea").setValue("half a question");
     await button(chat, "New conversation").trigger("click");
+    expect(chat.get<HTMLTextAreaElement>("textarea").element.value).toBe("half a question");
+    expect(chat.find(".pz-ai-empty").exists()).toBe(true);
     await ask(chat, "Who sleeps badly?");
     expect(chat.findAll(".pz-ai-turn")).toHaveLength(1);
     expect(stage.service.chats[1]?.body).not.toHaveProperty("conversation_id");

@@ -17,9 +17,11 @@ const anApp = () => createApp({ render: () => null });
 describe("tabs of one browser", () => {
   it("forget together", async () => {
     const [one, other, stranger] = [aTab("forget-together"), aTab("forget-together"), aTab(null)];
+    const held = one.threads.of(DANA);
     one.forget();
     await vi.waitFor(() => expect(other.threads.of(DANA).draft).toBe(""));
     expect(one.threads.of(DANA).draft).toBe("");
+    expect(held.draft).toBe("");
     expect(stranger.threads.of(DANA).draft).toBe("half a question");
   });
 

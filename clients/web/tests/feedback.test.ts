@@ -47,6 +47,7 @@ describe("a word on an answer", () => {
       { message_id: MESSAGE, rating: "down", reason: "wrong_fact" },
     ]);
     expect(said(feedback)).toBe("Thank you, noted.");
+    expect(document.activeElement).toBe(feedback.get(".pz-ai-down").element);
   });
 
   it("has other reasons where nothing was found", async () => {

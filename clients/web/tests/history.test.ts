@@ -74,6 +74,7 @@ describe("the history", () => {
     expect(chat.get(".pz-ai-head").text()).toContain("2 questions");
     await press(chat, "More conversations");
     expect(titles(chat)).toEqual(["How is the knee?", "The question was erased"]);
+    expect(document.activeElement).toBe(chat.findAll(".pz-ai-head-open")[1]?.element);
     expect(stage.service.asked.map((one) => Object.fromEntries(one.query))).toEqual([
       { client_id: DANA },
       { client_id: DANA, cursor: "second" },

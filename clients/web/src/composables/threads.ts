@@ -75,17 +75,17 @@ export class Threads {
 
   clear(): void {
     for (const thread of this.#all.values()) {
-      thread.running?.abort();
       empty(thread);
+      thread.draft = "";
     }
     this.#all.clear();
   }
 }
 
-/** Forgets what a thread holds; its conversation stays in the history. */
+/** Forgets what was said; its conversation stays in the history, and the question being written in its box. */
 export function empty(thread: Thread): void {
   thread.running?.abort();
-  Object.assign(thread, { turns: [], conversationId: null, draft: "", running: null } satisfies Thread);
+  Object.assign(thread, { turns: [], conversationId: null, running: null } satisfies Partial<Thread>);
 }
 
 let made = 0;

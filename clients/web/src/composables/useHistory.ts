@@ -52,6 +52,9 @@ export function useHistory(clientId: string | null): History {
   return history;
 }
 
+/** So many pages are looked through before somebody has to ask for more. */
+const PAGES = 10;
+
 interface Place {
   /** The next page's; null before the first. */
   cursor: string | null;
@@ -65,16 +68,25 @@ async function readOn(
   place: Place,
 ): Promise<void> {
   const known = history.heads.length;
-  while (history.hasMore && history.heads.length === known) {
-    const { cursor } = place;
-    const page = await agent.client.history({
-      ...(clientId && { client_id: clientId }),
-      ...(cursor && { cursor }),
-    });
-    history.heads.push(...page.conversations.filter((head) => head.client_id === clientId));
-    place.cursor = page.next;
-    history.hasMore = page.next !== null;
+  for (let page = 0; page < PAGES && history.hasMore && history.heads.length === known; page += 1) {
+    await readPage(agent, history, clientId, place);
   }
+}
+
+async function readPage(
+  agent: AIAgent,
+  history: History,
+  clientId: string | null,
+  place: Place,
+): Promise<void> {
+  const { cursor } = place;
+  const page = await agent.client.history({
+    ...(clientId && { client_id: clientId }),
+    ...(cursor && { cursor }),
+  });
+  history.heads.push(...page.conversations.filter((head) => head.client_id === clientId));
+  place.cursor = page.next;
+  history.hasMore = page.next !== null;
 }
 
 async function attempt<T>(
