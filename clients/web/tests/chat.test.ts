@@ -418,6 +418,8 @@ describe("asking", () => {
     expect(box.element.value).toBe("");
     await box.setValue("And the sleep?");
     await box.trigger("keydown", { key: "Enter" });
+    expect(button(chat, "Summary of the course").attributes("aria-disabled")).toBe("true");
+    await button(chat, "Summary of the course").trigger("click");
     await settled();
     expect(stage.service.chats).toHaveLength(1);
     expect(box.element.value).toBe("And the sleep?");
