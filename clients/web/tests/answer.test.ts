@@ -173,8 +173,9 @@ describe("an answer's text", () => {
     expect(plainText(text, context)).toBe("Title\n3.3.2026, Dana: said [1]\n- Sleep: well\n1. one");
   });
 
-  it("reads a thousand lines of stars in no time", () => {
-    const text = Array.from({ length: 1000 }, () => "*".repeat(40) + "a" + "_*".repeat(40)).join("\n");
+  it("reads a thousand lines of stars, and one of digits without end, in no time", () => {
+    const stars = Array.from({ length: 999 }, () => "*".repeat(40) + "a" + "_*".repeat(40));
+    const text = [...stars, "1".repeat(200_000)].join("\n");
     const began = performance.now();
     expect(blocksOf(text, { language: "en", citations: [], wholePractice: false })).toHaveLength(1000);
     expect(performance.now() - began).toBeLessThan(3000);

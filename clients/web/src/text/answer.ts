@@ -46,7 +46,8 @@ const BULLET = /^\s*([-•*])\s+(\S.*)$/;
 const NUMBERED = /^\s*(\d{1,2}[.)]\s+)(\S.*)$/;
 const MARKERS = /\[\d+(?:\s*,\s*\d+)*\]/g;
 /** An address; or a number with its sign, date or time, unless the hyphen before it belongs to a word. */
-const ISOLATED = /https?:\/\/\S+|www\.\S+|(?<![\p{L}\p{N}])[-+−]\d+(?:[.,:/]\d+)*%?|\d+(?:[.,:/–-]\d+)+%?/gu;
+const ISOLATED =
+  /https?:\/\/\S+|www\.\S+|(?<![\p{L}\p{N}])[-+−]\d+(?:[.,:/]\d+)*%?|(?<!\d)\d+(?:[.,:/–-]\d+)+%?/gu;
 
 const markdown = new MarkdownIt("zero").enable("emphasis");
 
