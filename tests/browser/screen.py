@@ -146,6 +146,12 @@ class Screen:
     def answers(self) -> Locator:
         return self.page.locator(".pz-ai-answer")
 
+    async def is_at_the_top(self, node: Locator) -> bool:
+        """Whether a part of the conversation stands where its window begins."""
+        talk = await self.page.locator(".pz-ai-talk").bounding_box()
+        box = await node.bounding_box()
+        return bool(talk and box) and 0 <= box["y"] - talk["y"] < 40
+
     async def answered(self) -> Locator:
         """The newest answer, once it is whole."""
         await expect(self.button("aiAgent.stop")).to_have_count(0)

@@ -9,7 +9,7 @@ from playwright.async_api import Locator, expect
 
 from service.demo.provider_stub import Pace
 from tests.browser.screen import DESK, PHONE, House, Opener, Screen
-from tests.journeys.practice import Practice, a_colleague, open_practice
+from tests.journeys.practice import Practice, a_colleague, eventually, open_practice
 
 SLOW = Pace(chat=5.0)
 ENDLESS = Pace(chat=60.0)
@@ -118,6 +118,7 @@ async def test_sentences_come_one_by_one_and_a_follow_up_goes_on(
     await screen.ask("And what about the MRI?")
     await expect(screen.answers).to_have_count(2)
     await screen.answered()
+    await eventually(lambda: screen.is_at_the_top(screen.page.locator(".pz-ai-question").last))
     history = await practice.do("GET", "/api/v1/ai/agent/history")
     assert [one["turns"] for one in history.json()["conversations"]] == [2]
 
@@ -230,6 +231,13 @@ async def test_an_answer_never_stands_on_another_clients_page(
     await expect(screen.answers).to_have_count(1)
     await expect(screen.answers.last).to_contain_text(ENGLISH.sentences[2])
     await expect(screen.composer).to_have_value("Half a question")
+
+    await screen.choose(dan)
+    await screen.ask(HEBREW.question)
+    await screen.answered()
+    await screen.choose(ada)
+    await expect(screen.answers.last).to_contain_text(ENGLISH.sentences[2])
+    assert HEBREW.sentences[1] not in await screen.page.locator("body").inner_text()
 
 
 async def test_signing_out_leaves_nothing_for_the_next_one(

@@ -8,16 +8,19 @@ import type { Words } from "./useWords";
 
 export function useAnnouncements(turns: () => AgentTurn[], words: Words): Ref<string> {
   const told = ref("");
+  let toldOf: string | null = null;
   const phases = computed(() => new Map(turns().map((turn) => [turn.id, { turn, phase: phaseOf(turn) }])));
   watch(phases, (now, before) => {
     for (const [id, { turn, phase }] of now) {
       const earlier = before.get(id)?.phase;
       if (phase === earlier) continue;
       // A thread that is only shown again has nothing new to say; what is asked is heard from its beginning.
-      if (phase === "coming") told.value = words.say("thinking");
-      else if (earlier) told.value = resultOf(turn, words);
+      if (phase !== "coming" && !earlier) continue;
+      told.value = phase === "coming" ? words.say("thinking") : resultOf(turn, words);
+      toldOf = id;
     }
-    if (!now.size) told.value = "";
+    // What was said of another thread may not be found on this one's page.
+    if (toldOf !== null && !now.has(toldOf)) told.value = "";
   });
   return told;
 }
