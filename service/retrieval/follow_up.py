@@ -7,6 +7,7 @@ from service.domain.answers import Language
 from service.language.detect import language_of
 from service.language.text import tokens
 from service.retrieval.asking import begins_asking, orders
+from service.retrieval.steps import is_step
 from service.retrieval.time_intent import phrases
 from service.retrieval.topic import forms, topic_words
 
@@ -92,6 +93,8 @@ def stands_alone(text: str, *, today: date, client_known: bool = True) -> bool:
 
     A "she" is the client where one is fixed, and needs the question before where none is.
     """
+    if is_step(text) and not phrases(text, today):
+        return False
     own = [word.text for word in topic_words(text, without=_times(text, today))]
     subjects = [word for word in own if word not in _ASPECTS and not word.isdigit()]
     if leads_on(text):

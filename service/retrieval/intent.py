@@ -12,6 +12,7 @@ from service.retrieval.asked_for import CHANGE, COUNT, COUNTED_ELSEWHERE, FIELDS
 from service.retrieval.asking import LONGEST, of_a_conversation
 from service.retrieval.follow_up import leads_on, renames, stands_alone
 from service.retrieval.forms import form_of
+from service.retrieval.steps import stepped
 from service.retrieval.time_intent import Timed, phrases, when_moved, when_of
 from service.retrieval.topic import joined, topic_words
 
@@ -127,7 +128,8 @@ def _timed_topic(text: str, intent: Intent, today: date) -> tuple[Timed | None, 
 
 def _followed(before: _Turn, text: str, today: date) -> _Turn:
     """What a follow-up asks: its own words and time first, what it leaves out from before."""
-    found = phrases(text, today)
+    step = stepped(text, before.when)
+    found = [step] if step else phrases(text, today)
     intent = intent_of(text)
     goes_on = leads_on(text)
     own = topic_words(
@@ -138,7 +140,9 @@ def _followed(before: _Turn, text: str, today: date) -> _Turn:
     base = _without_time(before, today) if found else before.text
     new = joined(text, own)
     topics = [new] if new and renames(text, today=today) else [before.topic, new]
-    when = _when_followed(base, text, today) if found else before.when if goes_on else None
+    when = before.when if goes_on else None
+    if found:
+        when = step.when if step else _when_followed(base, text, today)
     intent = before.intent if intent == "fact" and (goes_on or (found and not own)) else intent
     formed = form_of(f"{base} {text}", intent=intent, when=when)
     return _Turn(
