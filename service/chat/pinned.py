@@ -10,7 +10,7 @@ from service.domain.identity import ClientId
 from service.domain.notes import Note
 from service.domain.risk import Risk, RiskSpan
 from service.domain.scope import Within
-from service.language.risk import risk_spans
+from service.language.risk import BY_WEIGHT, risk_spans
 from service.retrieval.search import Found
 from service.telemetry.metrics import RISK_PINNED
 
@@ -60,14 +60,14 @@ async def _marked(
 
 
 def _in_notes(notes: Iterable[tuple[Note, str]]) -> tuple[Risk, ...]:
-    return _newest_first(
+    return _gravest_first(
         _risk(note, name, span) for note, name in notes for span in risk_spans(note.fields)
     )
 
 
 def _in_passages(passages: Sequence[Passage]) -> tuple[Risk, ...]:
     """What the passages themselves say, in whole sentences; two of them may share one."""
-    return _newest_first(
+    return _gravest_first(
         _risk(passage.note, passage.client_name, span)
         for passage in passages
         for span in _touched(passage)
@@ -97,10 +97,9 @@ def _risk(note: Note, name: str, span: RiskSpan) -> Risk:
     )
 
 
-def _newest_first(risk: Iterable[Risk]) -> tuple[Risk, ...]:
-    """Each once, by the day of its session, a profile last; of one note as it is written."""
-    return tuple(sorted(dict.fromkeys(risk), key=_moment, reverse=True))
-
-
-def _moment(risk: Risk) -> datetime:
-    return risk.session_date or _NO_DAY
+def _gravest_first(risk: Iterable[Risk]) -> tuple[Risk, ...]:
+    """Each once: what is, then what may be, was, and was denied, since a page may show the first few only; of one kind
+    the newest first, a profile last; of one note as it is written.
+    """
+    newest = sorted(dict.fromkeys(risk), key=lambda one: one.session_date or _NO_DAY, reverse=True)
+    return tuple(sorted(newest, key=lambda one: BY_WEIGHT.index(one.polarity)))

@@ -35,7 +35,7 @@ NEAR = (
 # grow with the square (0.5 s for 8,000), and a profile may be of any length.
 _WINDOW, _OVERLAP = 2_000, 400
 # What is so outweighs what may be, what was and what is not, where a sentence says several.
-_BY_WEIGHT: tuple[Polarity, ...] = ("present", "possible", "past", "denied")
+BY_WEIGHT: tuple[Polarity, ...] = ("present", "possible", "past", "denied")
 
 # The sacroiliac joint is an SI too, and so is intercourse.
 _NO_JOINT_BEFORE = r"(?<!\w)(?<!L5/)(?<![LR] )(?<!left )(?<!right )(?<!protected )"
@@ -74,7 +74,7 @@ def _said(sentence: str) -> Mapping[RiskKind, Polarity]:
         found = _found(text)
         for one in found:
             polarities.setdefault(one.sign.kind, []).append(_polarity(text, one, found))
-    return {kind: min(said, key=_BY_WEIGHT.index) for kind, said in polarities.items()}
+    return {kind: min(said, key=BY_WEIGHT.index) for kind, said in polarities.items()}
 
 
 def _read(sentence: str) -> Iterator[str]:

@@ -38,9 +38,9 @@ async def test_danger_is_above_every_answer_about_the_client(practice: Practice)
         answer = await practice.ask(query, client_id=client)
         said = [(one["session_id"], one["kind"], one["polarity"]) for one in answer["risk"]]
         assert said == [
-            (newer, "suicide", "denied"),
             (newer, "self_harm", "present"),
             (older, "suicide", "possible"),
+            (newer, "suicide", "denied"),
         ], query
         for one in answer["risk"]:
             text = (await practice.therapist.note(one["session_id"]))[one["field_name"]]

@@ -101,8 +101,8 @@ def said(risk: Sequence) -> list[tuple[str, str, str]]:
     return [(one.kind, one.polarity, one.quote) for one in risk]
 
 
-async def test_all_notes_of_the_client_are_looked_at_newest_first(practice):
-    """Whatever the question is about, and whatever days it is confined to; a profile has no day and comes last."""
+async def test_all_notes_of_the_client_are_looked_at_gravest_first(practice):
+    """Whatever the question is about, and whatever its days: what is comes first, of what was denied the newest."""
     profile = a_client(medical_history="One suicide attempt in 2015.")
     practice.source.take(profile)
     await practice.keep(
@@ -116,14 +116,14 @@ async def test_all_notes_of_the_client_are_looked_at_newest_first(practice):
         replace(NOTHING, within=Within(frozenset({CLIENT}), Period(NOW.date(), NOW.date()))),
     )
     assert said(risk) == [
-        ("suicide", "denied", SENTENCE),
         ("self_harm", "present", SENTENCE),
         ("self_harm", "possible", "Screen for self-harm."),
-        ("suicide", "denied", "Denies SI."),
         ("suicide", "past", "One suicide attempt in 2015."),
+        ("suicide", "denied", SENTENCE),
+        ("suicide", "denied", "Denies SI."),
     ]
     assert {one.client_name for one in risk} == {"דנה לוי"}
-    assert [one.session_date for one in risk][-1] is None
+    assert [one.session_date is None for one in risk] == [False, False, True, False, False]
 
 
 async def test_the_text_of_this_moment_decides(practice):

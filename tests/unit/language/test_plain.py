@@ -1,7 +1,7 @@
 """The copy of a text that models read."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.language.plain import copied, plain
@@ -75,6 +75,7 @@ def test_no_word_of_a_models_own_vocabulary_is_left(token):
 
 
 @given(TEXTS)
+@example("<\x1bA")
 def test_twice_is_as_once_and_the_way_back_is_known(text):
     """A copy of a copy is the same, and each of its code points stood where `places` says."""
     copy = copied(text)
@@ -83,7 +84,8 @@ def test_twice_is_as_once_and_the_way_back_is_known(text):
     assert list(copy.places) == sorted(copy.places)
     for at, letter in enumerate(copy.text):
         start, end = copy.place(at, at + 1)
-        assert letter in plain(text[start:end]) or letter in plain(text[start : end + 1])
+        # The blank that parts "<" from a letter stands where "<" does, whatever is left out between them.
+        assert letter in plain(text[start:end]) or letter in plain(text[start:])[:2]
 
 
 @given(st.text(st.sampled_from("abc אבג.,5\n"), max_size=30))

@@ -274,8 +274,8 @@ export interface components {
          *     `degraded` tells what was away where the status says so: `embedder` (searched by words alone), `reranker` (judged by
          *     the built-in one), `model` (quotes in place of its words), or `budget` (all three, until midnight UTC).
          *
-         *     `risk` is all that the notes of the client asked about say of danger, newest first; `risk_unread` is how many notes
-         *     that spoke of it when they were indexed could not be read for it.
+         *     `risk` is all that the notes of the client asked about say of danger, what is before what is denied; `risk_unread`
+         *     is how many notes that spoke of it when they were indexed could not be read for it.
          */
         ChatResponse: {
             /** Answer */
