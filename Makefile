@@ -45,6 +45,7 @@ check: .venv/ready clients/web/node_modules/ready ## what CI checks before the t
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+	$(RUN) --quiet --group image hadolint Dockerfile
 	$(RUN) pazpaz-agent openapi | diff -u clients/openapi.json - || (echo "run: make openapi"; exit 1)
 	@cd clients/web && npm run --silent check || (echo "if the API changed, run: make openapi; else: make fix"; exit 1)
 

@@ -61,7 +61,7 @@ def serve() -> None:
     settings = load(Settings)
     configure_logs(settings.log_level)
     served = create_app(settings)
-    config = server_config(served, host=settings.host, port=settings.port)
+    config = server_config(served, settings)
     try:
         uvicorn.Server(config).run(sockets=_sockets(settings))
     except SystemExit:

@@ -128,6 +128,42 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{/* Seconds from SIGTERM to the last word of a question in hand: it has QUESTION_SECONDS, and the server two more. */}}
+{{- define "pazpaz-ai.drain" -}}
+{{- add 2 (ceil (.Values.config.QUESTION_SECONDS | default 45)) -}}
+{{- end -}}
+
+{{/* Which nodes a part runs on: apart from its like, where that can be. Call with (list $ "api"). */}}
+{{- define "pazpaz-ai.placement" -}}
+{{- $root := index . 0 -}}
+{{- $part := index $root.Values (index . 1) -}}
+topologySpreadConstraints: # counted by revision, so that a rolling update does not lean on the pods it replaces
+  {{- range $key, $unsatisfiable := dict "kubernetes.io/hostname" $part.spread.nodes "topology.kubernetes.io/zone" $part.spread.zones }}
+  - topologyKey: {{ $key }}
+    maxSkew: 1
+    whenUnsatisfiable: {{ $unsatisfiable }}
+    labelSelector:
+      matchLabels:
+        {{- include "pazpaz-ai.selector" $ | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- with $part.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $part.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $part.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $part.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "pazpaz-ai.mounts" -}}
 - name: tmp
   mountPath: /tmp

@@ -1,24 +1,31 @@
 """How the service is served: one configuration, for `serve` and for what measures it."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import uvicorn
 
+    from service.settings import Settings
 
-def server_config(app: Any, *, host: str, port: int) -> "uvicorn.Config":
-    """uvicorn, quiet, with a bound on what a request's head may be."""
+CLOSING_SECONDS = (
+    2  # for the last words of a question that took all its time, and its closing audit row
+)
+
+
+def server_config(app: Any, settings: "Settings") -> "uvicorn.Config":
+    """uvicorn, quiet, with a bound on what a request's head may be. Told to stop, it lets questions in hand end."""
     import uvicorn
 
     return uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        host=settings.host,
+        port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=25,
+        timeout_graceful_shutdown=math.ceil(settings.question_seconds) + CLOSING_SECONDS,
         h11_max_incomplete_event_size=16 * 1024,  # all header lines of a request together
         http="h11",
     )

@@ -77,7 +77,7 @@ def main() -> None:
     """Serves until SIGTERM, with the settings of the environment."""
     settings = load(Settings)
     configure_logs(settings.log_level)
-    config = server_config(layers(settings), host=settings.host, port=settings.port)
+    config = server_config(layers(settings), settings)
     uvicorn.Server(config).run()
 
 

@@ -1,0 +1,145 @@
+"""Every set of values makes manifests that Kubernetes takes."""
+
+import kubernetes_validate
+import pytest
+
+from service.commands.serving import server_config
+from tests.helm.chart import REQUIRED, SETS, Chart, Rendered
+
+KUBERNETES = "1.34.0"
+# What Kubernetes itself has no schema for, and the parts that an operator's own schema demands.
+OPERATORS = {
+    "monitoring.coreos.com/v1 PodMonitor": {"selector", "podMetricsEndpoints"},
+    "monitoring.coreos.com/v1 PrometheusRule": {"groups"},
+    "external-secrets.io/v1 ExternalSecret": {"secretStoreRef", "target", "dataFrom"},
+}
+
+
+def _kind(manifest):
+    return f"{manifest['apiVersion']} {manifest['kind']}"
+
+
+def test_kubernetes_takes_every_manifest(rendered: Rendered):
+    """Each is valid by the schema of its kind, with no field that the schema does not know."""
+    for one in rendered.manifests:
+        if _kind(one) not in OPERATORS:
+            kubernetes_validate.validate(one, KUBERNETES, strict=True)
+
+
+def test_operators_take_theirs(rendered: Rendered):
+    """What an operator reads has the parts that it demands, and none is empty."""
+    for one in rendered.manifests:
+        if _kind(one) in OPERATORS:
+            assert all(one["spec"].get(part) for part in OPERATORS[_kind(one)])
+
+
+def test_a_broken_manifest_is_noticed(chart: Chart):
+    """The schemas are really asked: a Deployment without its selector, or with a field of its own, is none."""
+    api = chart.render(REQUIRED).named("Deployment", "pazpaz-ai")
+    unselective = {name: value for name, value in api["spec"].items() if name != "selector"}
+    for broken in (unselective, {**api["spec"], "replica": 2}):
+        with pytest.raises(kubernetes_validate.ValidationError):
+            kubernetes_validate.validate({**api, "spec": broken}, KUBERNETES, strict=True)
+
+
+def test_no_two_things_have_one_name(rendered: Rendered):
+    """Nothing overwrites something else of the release, and names fit where Kubernetes makes labels of them."""
+    names = [(_kind(one), one["metadata"]["name"]) for one in rendered.manifests]
+    assert len(names) == len(set(names))
+    assert all(len(name) <= 63 for _, name in names)
+
+
+def test_long_release_names_fit(chart: Chart):
+    """The longest name that Helm allows still makes names that Kubernetes allows."""
+    for one in chart.render(
+        *SETS["everything"], {"fullnameOverride": ""}, release="r" * 53
+    ).manifests:
+        assert len(one["metadata"]["name"]) <= 63
+
+
+def test_selectors_meet_pods(rendered: Rendered):
+    """Every Deployment, Service, budget and monitor selects pods that there are."""
+    pods = [pod["metadata"]["labels"] for _, pod in rendered.pods()]
+    for one in rendered.of("Deployment", "Service", "PodDisruptionBudget", "PodMonitor"):
+        selector = one["spec"]["selector"]
+        wanted = selector.get("matchLabels", selector)
+        assert any(wanted.items() <= labels.items() for labels in pods), one["metadata"]["name"]
+
+
+def test_everything_is_switched_on(chart: Chart):
+    """The fullest set leaves no template out, so that no template is untested."""
+    kinds = {one["kind"] for one in chart.render(*SETS["everything"]).manifests}
+    assert kinds >= {
+        "Deployment", "Service", "ServiceAccount", "Job", "Pod", "HorizontalPodAutoscaler", "PodDisruptionBudget",
+        "NetworkPolicy", "Ingress", "ExternalSecret", "PodMonitor", "PrometheusRule",
+    }  # fmt: skip
+
+
+def test_replicas_are_left_to_the_autoscaler(chart: Chart):
+    """An upgrade would undo what it decided; without one, the values say how many."""
+    for name in ("pazpaz-ai", "pazpaz-ai-worker"):
+        assert "replicas" not in chart.render(*SETS["ha"]).named("Deployment", name)["spec"]
+        assert chart.render(REQUIRED).named("Deployment", name)["spec"]["replicas"]
+
+
+def test_workers_are_added_by_the_age_of_open_work(chart: Chart):
+    """An external metric stands beside processor time, with the name that the service gives it."""
+    scaler = chart.render(*SETS["everything"]).named("HorizontalPodAutoscaler", "assistant-worker")
+    cpu, lag = scaler["spec"]["metrics"]
+    assert cpu["resource"]["name"] == "cpu"
+    assert lag["external"]["metric"]["name"] == "ai_ingest_lag_seconds"
+    assert lag["external"]["target"] == {"type": "Value", "value": "90"}
+
+
+def test_the_service_takes_what_the_chart_tells_it(rendered: Rendered, settings_of):
+    """A start with the variables of a pod is not refused, and each port is the one that the pod declares."""
+    for one, pod in rendered.pods():
+        (container,) = pod["spec"]["containers"]
+        if container.get("args") in (["serve"], ["worker"]):
+            settings = settings_of(container)
+            told = {settings.port, settings.internal_port, settings.worker_port}
+            assert {port["containerPort"] for port in container["ports"]} <= told, one["metadata"][
+                "name"
+            ]
+
+
+@pytest.mark.parametrize("seconds", [5, 45, 52.5, 58])
+def test_a_stream_is_drained_before_it_is_killed(chart: Chart, settings_of, seconds):
+    """After SIGTERM a question has all its seconds, and Kubernetes waits longer than the server does."""
+    api = chart.render(REQUIRED, {"config": {"QUESTION_SECONDS": seconds}}).named(
+        "Deployment", "pazpaz-ai"
+    )
+    pod = api["spec"]["template"]["spec"]
+    _, pause = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    waits = server_config(None, settings_of(pod["containers"][0])).timeout_graceful_shutdown
+    assert waits > seconds
+    assert pod["terminationGracePeriodSeconds"] >= int(pause) + waits + 5
+
+
+def test_migrations_come_first(chart: Chart):
+    """The Job waits for its way to the database and for its Secret, and everything else waits for the Job."""
+    full = chart.render(*SETS["everything"])
+    hooks = [
+        one for one in full.manifests if "helm.sh/hook" in one["metadata"].get("annotations", {})
+    ]
+    before = [
+        one
+        for one in hooks
+        if one["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    ]
+    before.sort(key=lambda one: int(one["metadata"]["annotations"]["helm.sh/hook-weight"]))
+    assert [one["kind"] for one in before] == [
+        "ExternalSecret",
+        "ExternalSecret",
+        "NetworkPolicy",
+        "Job",
+    ]
+
+
+def test_the_notes_say_where_it_is(chart: Chart):
+    """Who installed it reads both addresses, and is warned of pods that are open to all."""
+    notes = chart.render(REQUIRED).notes
+    assert "http://pazpaz-ai.practice.svc:8810\n" in notes
+    assert "http://pazpaz-ai.practice.svc:8811\n" in notes
+    assert "WARNING" not in notes
+    assert "WARNING" in chart.render(REQUIRED, {"networkPolicy": {"enabled": False}}).notes
