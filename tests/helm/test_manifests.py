@@ -1,8 +1,17 @@
 """Every set of values makes manifests that Kubernetes takes."""
 
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
 import kubernetes_validate
 import pytest
+import typer
 
+from service import cli
 from service.commands.serving import server_config
 from tests.helm.chart import REQUIRED, SETS, Chart, Rendered
 
@@ -143,3 +152,45 @@ def test_the_notes_say_where_it_is(chart: Chart):
     assert "http://pazpaz-ai.practice.svc:8811\n" in notes
     assert "WARNING" not in notes
     assert "WARNING" in chart.render(REQUIRED, {"networkPolicy": {"enabled": False}}).notes
+
+
+def test_the_command_line_knows_every_command(chart: Chart):
+    """What pods are told to run is what the image can do, options and all."""
+    commands = typer.main.get_command(cli.app).commands
+    told = [pod["spec"]["containers"][0] for _, pod in chart.render(*SETS["everything"]).pods()]
+    args = [one["args"] for one in told if "command" not in one]
+    assert sorted(one[0] for one in args) == ["backfill", "migrate", "serve", "worker"]
+    for name, *options in args:
+        commands[name].make_context(name, options)
+
+
+@pytest.mark.parametrize(("ready", "code"), [(200, 0), (503, 1)])
+async def test_a_release_is_tested_for_readiness(chart: Chart, ready, code):
+    """`helm test` asks the Service for life and readiness, and fails where a pod is not ready."""
+    asked: list[str] = []
+    (pod,) = chart.render(REQUIRED).of("Pod")
+    script, *told = pod["spec"]["containers"][0]["args"]
+    async with answering({"/healthz": 200, "/readyz": ready}, asked) as address:
+        urls = [f"http://{address}{urlsplit(one).path}" for one in told]
+        done = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, *urls, stdout=DEVNULL, stderr=DEVNULL
+        )
+        assert await done.wait() == code
+    assert asked == ["/healthz", "/readyz"]
+    assert {urlsplit(one).hostname for one in told} == {"pazpaz-ai.practice.svc"}
+    assert [urlsplit(one).port for one in told] == [8810, 8811]
+
+
+@asynccontextmanager
+async def answering(pages: Mapping[str, int], asked: list[str]) -> AsyncIterator[str]:
+    """A server with these pages and statuses; yields its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        asked.append(path)
+        writer.write(f"HTTP/1.1 {pages[path]} It\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"

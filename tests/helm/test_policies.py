@@ -194,6 +194,10 @@ def test_a_missing_value_is_named(chart: Chart, path, said):
     [
         ({"ingress": {"enabled": True, "host": "ai.example"}}, "ingress.tlsSecret"),
         ({"ingress": {"enabled": True}, "service": {"internalPort": 0}}, "service.internalPort"),
+        (
+            {"ingress": {"enabled": True, "host": "ai.example", "tlsSecret": "ai-tls"}},
+            "networkPolicy.ingressController.peers",
+        ),
         ({"secret": {"hs256": False}}, "no token mode"),
         (
             {"externalSecret": {"enabled": True, "entry": "a", "signingKeysEntry": "b"}},

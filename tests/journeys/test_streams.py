@@ -1,10 +1,12 @@
-"""Answers as events, through PazPaz's proxy, and callers who leave before the end."""
+"""Answers as events, through PazPaz's proxy, and callers and servers that leave before the end."""
 
 import asyncio
 import json
 import re
+import signal
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import httpx
@@ -12,7 +14,7 @@ import pytest
 
 from service.container import Container
 from service.demo.stage import Stage
-from service.demo.therapist import CHAT
+from service.demo.therapist import CHAT, signed_in
 from tests.journeys.practice import Practice, eventually, open_practice
 
 HEBREW = "התחילה לרוץ שוב ביום שלישי, שני קילומטרים.", "מתי התחילה לרוץ שוב?"
@@ -102,6 +104,53 @@ async def test_who_leaves_stops_the_work(practice: Practice, running: Stage, acc
     assert history.json()["conversations"] == []
     await practice.admin.call("POST", lever, {"seconds": 0})
     assert (await practice.ask(HEBREW[1], client_id=client))["answer_status"] == "answered"
+
+
+@pytest.fixture
+async def replaced(running: Stage) -> AsyncIterator[Stage]:
+    """An API beside the running one, with a PazPaz that asks it."""
+    stage = running.beside()
+    stage.start("monolith", "api")
+    await stage.until_up(stage.monolith_url, stage.service_url)
+    yield stage
+    stage.stop("api", "monolith")
+
+
+async def test_a_server_that_is_told_to_stop_finishes_its_answers(
+    practice: Practice, running: Stage, replaced: Stage
+) -> None:
+    """After SIGTERM a stream goes on to its last word, a new question finds nobody, and the exit is clean."""
+    client = await practice.client()
+    await practice.note(client, subjective=HEBREW[0])
+    await practice.settled()
+    lever = f"/workspaces/{practice.workspace}/slow"
+    await practice.admin.call("POST", lever, {"seconds": 2.0})
+    async with signed_in(replaced.monolith_url, practice.user) as therapist:
+        elsewhere = replace(practice, therapist=therapist)
+        request = _asked_of(elsewhere, HEBREW[1], client, EVENT_STREAM)
+        asking = asyncio.create_task(therapist.http.send(request))
+        await eventually(lambda: _is_open(running, practice))
+        server = replaced.children["api"].process
+        server.terminate()
+        await eventually(lambda: _is_closed(replaced))
+        assert not asking.done()
+        refused = await therapist.ask(HEBREW[1], client_id=client)
+        response = await asking
+    assert refused.status_code == 503
+    *_, (last, done) = [event async for event in _events(response)]
+    assert (last, done["answer_status"]) == ("done", "answered")
+    assert await asyncio.to_thread(server.wait, 10) in (0, -signal.SIGTERM)
+    assert await _outcomes(running, practice) == ["answered"]
+    await practice.admin.call("POST", lever, {"seconds": 0})
+
+
+async def _is_closed(stage: Stage) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(stage.environment["PORT"]))
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
 
 
 async def _cancelled(running: Stage) -> float:

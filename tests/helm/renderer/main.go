@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sort"
 	"strings"
 	"text/template"
 
@@ -167,6 +168,15 @@ func context(others files, release string, values object) object {
 	}
 }
 
+func names(templates files) []string { // of several errors, always the same one comes first
+	var sorted []string
+	for name := range templates {
+		sorted = append(sorted, name)
+	}
+	sort.Strings(sorted)
+	return sorted
+}
+
 func render(chart, release string, values object) (map[string]string, error) {
 	templates, others, err := read(chart)
 	if err != nil {
@@ -174,13 +184,13 @@ func render(chart, release string, values object) (map[string]string, error) {
 	}
 	all := template.New("chart").Option("missingkey=zero")
 	all.Funcs(functions(all))
-	for name, content := range templates {
-		if _, err := all.New(name).Parse(string(content)); err != nil {
+	for _, name := range names(templates) {
+		if _, err := all.New(name).Parse(templates.Get(name)); err != nil {
 			return nil, err
 		}
 	}
 	rendered := map[string]string{}
-	for name := range templates {
+	for _, name := range names(templates) {
 		if strings.HasPrefix(path.Base(name), "_") {
 			continue
 		}
