@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 import kubernetes_validate
 import pytest
 import typer
+import yaml
 
 from service import cli
 from service.commands.serving import server_config
-from tests.helm.chart import REQUIRED, SETS, Chart, Rendered
+from tests.helm.chart import HELM, REQUIRED, SETS, Chart, Rendered
 
-KUBERNETES = "1.34.0"
+OLDEST, NEWEST = "1.29.0", "1.37.0"
+"""The Kubernetes that Chart.yaml asks for, and the newest whose schemas we have."""
 # What Kubernetes itself has no schema for, and the parts that an operator's own schema demands.
 OPERATORS = {
     "monitoring.coreos.com/v1 PodMonitor": {"selector", "podMetricsEndpoints"},
@@ -28,11 +30,18 @@ def _kind(manifest):
     return f"{manifest['apiVersion']} {manifest['kind']}"
 
 
-def test_kubernetes_takes_every_manifest(rendered: Rendered):
+@pytest.mark.parametrize("kubernetes", [OLDEST, NEWEST])
+def test_kubernetes_takes_every_manifest(rendered: Rendered, kubernetes):
     """Each is valid by the schema of its kind, with no field that the schema does not know."""
     for one in rendered.manifests:
         if _kind(one) not in OPERATORS:
-            kubernetes_validate.validate(one, KUBERNETES, strict=True)
+            kubernetes_validate.validate(one, kubernetes, strict=True)
+
+
+def test_the_oldest_kubernetes_is_the_one_asked_for():
+    """What Helm refuses to install on is what the schemas were not asked about."""
+    asked_for = yaml.safe_load((HELM / "Chart.yaml").read_text())["kubeVersion"]
+    assert asked_for == f">={OLDEST}-0"
 
 
 def test_operators_take_theirs(rendered: Rendered):
@@ -48,7 +57,7 @@ def test_a_broken_manifest_is_noticed(chart: Chart):
     unselective = {name: value for name, value in api["spec"].items() if name != "selector"}
     for broken in (unselective, {**api["spec"], "replica": 2}):
         with pytest.raises(kubernetes_validate.ValidationError):
-            kubernetes_validate.validate({**api, "spec": broken}, KUBERNETES, strict=True)
+            kubernetes_validate.validate({**api, "spec": broken}, NEWEST, strict=True)
 
 
 def test_no_two_things_have_one_name(rendered: Rendered):
