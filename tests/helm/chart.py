@@ -13,14 +13,6 @@ import yaml
 HELM = Path(__file__).parents[2] / "helm"
 VALUES = Path(__file__).parent / "values"
 REQUIRED = VALUES / "required.yaml"
-SETS = {
-    "required": [REQUIRED],
-    "small": [REQUIRED, HELM / "values-small.yaml"],
-    "ha": [REQUIRED, HELM / "values-ha.yaml"],
-    "everything": [REQUIRED, VALUES / "everything.yaml"],
-}
-"""Every file of values with what it goes on top of."""
-
 Manifest = dict[str, Any]
 Values = Mapping[str, Any]
 
@@ -33,8 +25,18 @@ class Refused(Exception):
 class Rendered:
     """What would be sent to Kubernetes, and the notes that a person reads."""
 
+    texts: Mapping[str, str]
+    """By template."""
     manifests: list[Manifest]
-    notes: str
+
+    @property
+    def notes(self) -> str:
+        return self.texts["templates/NOTES.txt"]
+
+    @property
+    def empty(self) -> list[str]:
+        """Templates that made nothing."""
+        return [name for name, text in self.texts.items() if not text.strip()]
 
     def of(self, *kinds: str) -> list[Manifest]:
         return [one for one in self.manifests if one["kind"] in kinds]
@@ -72,7 +74,7 @@ class Chart:
         if done.returncode:
             raise Refused(done.stderr)
         texts: dict[str, str] = json.loads(done.stdout)
-        return Rendered(list(_manifests(texts)), texts["templates/NOTES.txt"])
+        return Rendered(texts, list(_manifests(texts)))
 
 
 def merge(values: Values, *others: Values) -> dict[str, Any]:
@@ -101,6 +103,13 @@ def _check(merged: Values) -> None:
         raise Refused("\n".join(lines))
 
 
+def switched_on(values: Values) -> dict[str, Any]:
+    """Every `enabled` among the values, and what holds it, as true."""
+    inside = {key: switched_on(one) for key, one in values.items() if isinstance(one, Mapping)}
+    on = {"enabled": True} if "enabled" in values else {}
+    return on | {key: found for key, found in inside.items() if found}
+
+
 def _manifests(texts: Mapping[str, str]) -> Iterator[Manifest]:
     for name, text in texts.items():
         if name.endswith(".yaml"):
@@ -117,3 +126,12 @@ class _Strict(yaml.SafeLoader):
                 problem=f"{twice} stand twice", problem_mark=node.start_mark
             )
         return super().construct_mapping(node, deep)
+
+
+SETS: dict[str, list[Values | Path]] = {
+    "required": [REQUIRED],
+    "small": [REQUIRED, HELM / "values-small.yaml"],
+    "ha": [REQUIRED, HELM / "values-ha.yaml"],
+    "everything": [REQUIRED, VALUES / "everything.yaml", switched_on(_read(HELM / "values.yaml"))],
+}
+"""Every file of values with what it goes on top of. A part that is new in values.yaml is among everything by itself."""
