@@ -1,6 +1,6 @@
 """The state of the work, read from the database: the same figures on the API's page of metrics and on a worker's."""
 
-from service.container import Container
+from service.container import Container, now
 from service.telemetry.metrics import (
     AUDIT_WAITING,
     BACKGROUND_WORK,
@@ -10,13 +10,16 @@ from service.telemetry.metrics import (
     OLDEST_OPEN_CHAT,
     OPEN_CHATS,
     OPEN_WORK,
+    RESTORING,
+    SIGNING_KEY_AGE,
+    STATE_READ,
 )
 
 
 async def measure(opened: Container) -> None:
     """Sets every gauge; raises StoreUnavailable, which leaves the last values."""
     depth, trail = await opened.queue.depth(), await opened.audit.depth()
-    ages = await opened.schedules.ages()
+    ages, restoring = await opened.schedules.ages(), await opened.restoration.recent()
     OPEN_WORK.set(depth.waiting)
     BACKGROUND_WORK.set(depth.background)
     DEAD_LETTERS.set(depth.parked)
@@ -26,3 +29,13 @@ async def measure(opened: Container) -> None:
     OLDEST_OPEN_CHAT.set(trail.oldest)
     for chore, age in ages.items():
         CHORE_AGE.labels(chore=chore).set(age)
+    RESTORING.set(restoring is not None)
+    _measure_key(opened)
+    STATE_READ.set_to_current_time()
+
+
+def _measure_key(opened: Container) -> None:
+    """A ring that was made by hand may not say since when its key signs; then nothing is told."""
+    moment = now()
+    if since := opened.signing_keys.signs_since(moment):
+        SIGNING_KEY_AGE.set((moment - since).total_seconds())

@@ -16,7 +16,12 @@ from service.domain.identity import WorkspaceId
 from service.errors import ChatAlreadyClosed, SourceUnavailable, StoreUnavailable
 from service.ports import AuditHead, AuditSink, Clock, OpenChat
 from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint
-from service.telemetry.metrics import AUDIT_BROKEN, AUDIT_FORWARDED, AUDIT_ORPHANS
+from service.telemetry.metrics import (
+    AUDIT_BROKEN,
+    AUDIT_CHAINS_BROKEN,
+    AUDIT_FORWARDED,
+    AUDIT_ORPHANS,
+)
 
 log = structlog.get_logger()
 
@@ -146,27 +151,30 @@ class Keeper:
         now = self.clock()
         if self._checkpointed_at and now - self._checkpointed_at < self.checkpoint_every:
             return
-        for head in await self.audit.heads():
-            if head.checkpointed < head.seq:
-                await self.checkpoint(head)
+        grown = [head for head in await self.audit.heads() if head.checkpointed < head.seq]
+        whole = [await self.checkpoint(head) for head in grown]
+        AUDIT_CHAINS_BROKEN.set(whole.count(False))
         self._checkpointed_at = now
 
-    async def checkpoint(self, head: AuditHead) -> None:
+    async def checkpoint(self, head: AuditHead) -> bool:
         """Signs the chain as long as the head says it is; whoever rewrites it later has no key to sign again.
+
+        False where a row since the last signature is wrong.
 
         What was tampered with since the last signature is not signed: `audit verify` says where it is.
         """
         last = await self.audit.last_checkpoint(workspace=head.workspace)
         if last and last.seq >= head.seq:  # another keeper's
-            return
+            return True
         check = await self._check_since(last, head)
         if isinstance(check, BadLink):
             AUDIT_BROKEN.inc()
             log.error("audit.broken", workspace=check.workspace, row=check.seq, fault=check.fault)
-            return
+            return False
         key = self.signing_keys.at(self.clock())
         point = Checkpoint(head.workspace, head.seq, check.hash, self.clock(), key.keyid)
         await self.audit.keep_checkpoint(point.signed_by(key.key))
+        return True
 
     async def _check_since(self, last: Checkpoint | None, head: AuditHead) -> ChainCheck | BadLink:
         """Walks the rows behind the last checkpoint; whether that one's own signature holds, `audit verify` asks."""

@@ -17,7 +17,7 @@ from service.errors import (
 )
 from service.ingestion.indexing import Indexer, Outcome
 from service.ports import Lease, WorkQueue
-from service.telemetry.metrics import INGEST_ERRORS, NOTES_PROCESSED
+from service.telemetry.metrics import INGEST_ERRORS, NOTES_PROCESSED, WORKER_TURNED
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -76,6 +76,7 @@ class Worker:
             in_hand: set[asyncio.Task[None]] = set()
             idle = False
             while not stop.is_set():
+                WORKER_TURNED.set_to_current_time()
                 await self._room(in_hand)
                 if pause := self.outage.pause(idle=idle):
                     await _sleep(stop, pause)

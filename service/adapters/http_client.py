@@ -17,6 +17,8 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from service.telemetry.metrics import CERTIFICATES_REFUSED
+
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -155,5 +157,7 @@ def _named() -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientError as exc:
+        if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+            CERTIFICATES_REFUSED.inc()
         kind = next(kind for theirs, kind in NAMES if isinstance(exc, theirs))
         raise kind(str(exc)) from exc

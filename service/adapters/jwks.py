@@ -12,6 +12,7 @@ import structlog
 from service.errors import SourceUnavailable
 from service.ports import Clock, VerificationKey
 from service.security.jwks import parse_jwks
+from service.telemetry.metrics import JWKS_READS
 
 log = structlog.get_logger()
 
@@ -138,7 +139,9 @@ class Jwks:
         try:
             keys = parse_jwks(await self.source.read())
         except (OSError, httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as exc:
+            JWKS_READS.labels(outcome="failed").inc()
             log.warning("jwks.not_read", error=type(exc).__name__, kept=len(self._keys))
             return
         self._keys, self._read_at = keys, self._tried_at
+        JWKS_READS.labels(outcome="read").inc()
         log.info("jwks.read", keys=len(keys))

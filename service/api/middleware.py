@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.context import route_of
-from service.api.problems import problem
+from service.api.problems import count_failure, problem
 
 log = structlog.get_logger()
 
@@ -61,6 +61,7 @@ class RequestContext:
             await self.app(scope, receive, answered)
         except Exception as exc:  # the last net: a person gets a sentence, the log a place
             log.exception("request.failed", exc_info=exc)
+            count_failure(scope, "internal")
             if answered.status is not None:
                 raise  # the answer has begun; only cutting it tells the caller
             response = problem(Request(scope), status=500, code="internal")

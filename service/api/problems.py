@@ -1,5 +1,6 @@
 """Errors as problem+json (RFC 9457): a string `detail` in the caller's language, a `request_id`, never an echo."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
@@ -11,11 +12,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service import errors
-from service.api.context import request_id
+from service.api.context import request_id, route_of
 from service.api.leaving import CallerLeft
 from service.api.trail import public_error
 from service.errors import ServiceError
-from service.telemetry.metrics import REFUSALS
+from service.telemetry.metrics import CHATS_FAILED, REFUSALS
 
 log = structlog.get_logger()
 
@@ -140,9 +141,17 @@ async def refusal_of(request: Request, error: ServiceError) -> Refusal:
     status = status_of(error)
     log.info("request.refused", code=error.code, status=status)
     REFUSALS.labels(code=error.code).inc()
+    if status >= 500 and not isinstance(error, errors.SwitchedOff):
+        count_failure(request.scope, error.code)
     hidden = "unavailable" if status == 503 else "internal"
     wait = None if error.retry_after is None else max(1, ceil(error.retry_after))
     return Refusal(status, error.code if error.code in ENGLISH else hidden, wait)
+
+
+def count_failure(scope: Mapping[str, Any], code: str) -> None:
+    """A question that got this in place of an answer; other routes are not what a therapist waits for."""
+    if route_of(scope).endswith("/ai/agent/chat"):
+        CHATS_FAILED.labels(code=code).inc()
 
 
 async def _service_error(request: Request, exc: Exception) -> JSONResponse:

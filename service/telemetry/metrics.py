@@ -1,4 +1,8 @@
-"""Metric objects, with labels from closed lists: never a workspace, a user or a word of text."""
+"""Metric objects, with labels from closed lists: never a workspace, a user or a word of text.
+
+Every process has a page of its own, so counters and histograms are summed over processes. Gauges that are read from the
+database (work, dead letters, lag, audit, chores, restoring) say the same on every page: of those the highest counts.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -7,12 +11,25 @@ CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 COUNT_BUCKETS = (0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 50)
 
 QUERIES = Counter("ai_agent_queries", "Questions, by outcome.", ["language", "status"])
+for _language in ("en", "he"):
+    for _status in ("answered", "partial", "abstained", "degraded"):
+        # Shown as 0 before the first, here and below: Prometheus sees no increase in a series that begins with one.
+        QUERIES.labels(language=_language, status=_status)
+CHATS_FAILED = Counter(
+    "ai_agent_chats_failed",
+    "Questions that got a failure of ours, or of what we stand on, in place of an answer.",
+    ["code"],
+)
+for _code in ("internal", "store_away", "source_away", "out_of_time", "busy", "restoring"):
+    CHATS_FAILED.labels(code=_code)
 QUERY_SECONDS = Histogram(
     "ai_agent_query_duration_seconds",
     "From question to answer.",
     ["language"],
     buckets=QUERY_BUCKETS,
 )
+for _language in ("en", "he"):
+    QUERY_SECONDS.labels(language=_language)
 FIRST_TOKEN_SECONDS = Histogram(
     "ai_agent_first_token_seconds",
     "From question to the first verified sentence, where events are sent.",
@@ -104,6 +121,9 @@ AUDIT_ROWS = Counter("ai_audit_rows", "Audit rows written.", ["action"])
 AUDIT_BROKEN = Counter(
     "ai_audit_broken", "Chains not signed, because a row since the last signature is wrong."
 )
+AUDIT_CHAINS_BROKEN = Gauge(
+    "ai_audit_chains_broken", "Chains that this worker's last round of signatures left unsigned."
+)
 AUDIT_ORPHANS = Counter("ai_audit_orphans", "Questions closed as unknown by the sweeper.")
 AUDIT_WAITING = Gauge("ai_audit_waiting", "Audit rows that PazPaz does not have yet.")
 OPEN_CHATS = Gauge("ai_audit_open_chats", "Questions without a closing row.")
@@ -112,8 +132,11 @@ AUDIT_FORWARDED = Counter("ai_audit_forwarded", "Audit rows handed to PazPaz.", 
 
 EVENTS_ACCEPTED = Counter("ai_ingest_events_accepted", "Events stored.", ["entity"])
 EVENTS_REFUSED = Counter("ai_ingest_events_refused", "Deliveries refused.", ["reason"])
+for _reason in ("malformed", "signature"):
+    EVENTS_REFUSED.labels(reason=_reason)
 NOTES_PROCESSED = Counter("ai_ingest_notes", "Work finished by the worker.", ["outcome"])
 INGEST_ERRORS = Counter("ai_ingest_errors", "Work given back after an error.", ["error_type"])
+INGEST_ERRORS.labels(error_type="source_away")
 FEED_EVENTS = Counter(
     "ai_ingest_feed_events", "Events read from PazPaz's outbox, new or known.", ["outcome"]
 )
@@ -121,13 +144,35 @@ RECONCILED = Counter(
     "ai_reconcile_differences", "Notes that the index did not hold as PazPaz lists them.", ["fault"]
 )
 for _fault in ("missed", "extra", "stale"):
-    # Shown as 0 before the first: Prometheus sees no increase in a series that begins with one.
     RECONCILED.labels(fault=_fault)
 CHORE_AGE = Gauge(
     "ai_schedule_age_seconds", "Since a piece of scheduled work last succeeded.", ["chore"]
 )
 CHORE_FAILURES = Counter("ai_schedule_failures", "Scheduled work that failed.", ["chore"])
+for _chore in ("feed", "reconcile", "receipts", "restore", "retention"):
+    CHORE_FAILURES.labels(chore=_chore)
 BACKGROUND_WORK = Gauge("ai_ingest_background_work", "Notes to be looked at when nothing else is.")
 OPEN_WORK = Gauge("ai_ingest_open_work", "Notes waiting to be looked at again.")
 DEAD_LETTERS = Gauge("ai_ingest_dead_letters", "Notes given up on, waiting for a person.")
 INGEST_LAG = Gauge("ai_ingest_lag_seconds", "Age of the oldest unmet want.")
+
+WORKER_TURNED = Gauge(
+    "ai_worker_turned_timestamp_seconds",
+    "When this worker's loop last looked for work; 0 in a process that is no worker.",
+)
+STATE_READ = Gauge(
+    "ai_state_read_timestamp_seconds", "When the gauges of the database's state were last read."
+)
+RESTORING = Gauge(
+    "ai_restoring", "1 while a database that came back from a backup keeps questions waiting."
+)
+SIGNING_KEY_AGE = Gauge(
+    "ai_signing_key_age_seconds", "Since the key we sign calls to PazPaz with began to."
+)
+JWKS_READS = Counter("ai_jwks_reads", "Looks at PazPaz's token keys.", ["outcome"])
+for _outcome in ("read", "failed"):
+    JWKS_READS.labels(outcome=_outcome)
+CERTIFICATES_REFUSED = Counter(
+    "ai_certificates_refused",
+    "Connections not made, because the other side's certificate is wrong.",
+)

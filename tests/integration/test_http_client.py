@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 
 from service.adapters.http_client import open_http
 from service.demo.provider_stub.wire import AT_ONCE
+from service.telemetry.metrics import CERTIFICATES_REFUSED
 
 IMPATIENT = httpx.Timeout(5, read=0.2)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n"
@@ -228,7 +229,8 @@ async def behind_tls(certificate: Path) -> AsyncIterator[tuple[str, list[int]]]:
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> None:
-    """Nothing is said to whoever cannot show who they are."""
+    """Nothing is said to whoever cannot show who they are, and it is counted."""
+    before = CERTIFICATES_REFUSED._value.get()
     async with (
         behind_tls(certificate) as (url, asked),
         open_http(timeouts=IMPATIENT, idle_seconds=60) as http,
@@ -236,6 +238,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Pat
         with pytest.raises(httpx.ConnectError):
             await http.get(url)
         assert sum(asked) == 0
+        assert CERTIFICATES_REFUSED._value.get() == before + 1
 
 
 async def test_a_certificate_of_our_own_is_believed(certificate: Path) -> None:

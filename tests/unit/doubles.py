@@ -485,8 +485,11 @@ class Restored:
 
     def __init__(self) -> None:
         self.why: str | None = None
+        self.away: ServiceError | None = None
 
     async def recent(self) -> str | None:
+        if self.away:
+            raise self.away
         return self.why
 
 
@@ -495,6 +498,15 @@ class Chores:
 
     async def ages(self) -> Mapping[str, float]:
         return {"feed": 12.0}
+
+
+class OldKey:
+    """The part of LiveKeys that a page of metrics asks; None: the ring does not say since when."""
+
+    since: datetime | None = NOW
+
+    def signs_since(self, now: datetime) -> datetime | None:
+        return self.since
 
 
 class RecordingAudit:

@@ -14,7 +14,7 @@ from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
 from service.domain.identity import UserId, WorkspaceId
 from service.errors import SourceUnavailable, StoreUnavailable
 from service.keeper import FORWARD_ROWS, Keeper
-from service.telemetry.metrics import AUDIT_BROKEN
+from service.telemetry.metrics import AUDIT_BROKEN, AUDIT_CHAINS_BROKEN
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryAuditLog
 
 KEY = PrivateKey.generate("ai-2026-11-a")
@@ -263,6 +263,22 @@ async def test_what_was_tampered_with_is_not_signed(house, lines, tamper, row, f
     assert AUDIT_BROKEN._value.get() == before + 1
     (told,) = [line for line in lines() if line["event"] == "audit.broken"]
     assert (told["row"], told["fault"]) == (row, fault)
+
+
+async def test_chains_that_are_broken_now_are_told(house):
+    """How many, as long as they are: a chain that is mended counts no longer, and one beside it is signed."""
+    await house.look(2)
+    await house.look(1, OTHER_WORKSPACE)
+    rows = house.audit.chains[WORKSPACE]
+    rows[1], was = replace(rows[1], hash="0" * 64), rows[1]
+    await house.keeper.checkpoint_when_due()
+    assert AUDIT_CHAINS_BROKEN._value.get() == 1
+    assert len(house.audit.points[OTHER_WORKSPACE]) == 1
+
+    rows[1] = was
+    house.later(minutes=2)
+    await house.keeper.checkpoint_when_due()
+    assert AUDIT_CHAINS_BROKEN._value.get() == 0
 
 
 async def test_two_keepers_sign_the_same_row_once(house):

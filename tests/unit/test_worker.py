@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from service.errors import (
     SourceUnavailable,
     StoreUnavailable,
 )
+from service.telemetry.metrics import WORKER_TURNED
 from service.worker import BATCH, Worker
 from tests.unit.doubles import RecordingQueue, a_lease
 
@@ -160,6 +162,15 @@ async def test_the_loop_finishes_the_round_in_hand_and_stops():
     await worker.run(stop)
     assert worker.indexer.looked == [[ONE]]
     assert queue.ready == [[TWO]]
+
+
+async def test_the_loop_says_when_it_turned_last():
+    """A worker that hangs can be told from one that has nothing to do."""
+    stop, before = asyncio.Event(), time.time()
+    queue = RecordingQueue()
+    queue.on_idle = stop.set
+    await asyncio.wait_for(a_worker(queue).run(stop), timeout=5)
+    assert before <= WORKER_TURNED._value.get() <= time.time()
 
 
 async def test_the_loop_outlives_an_outage_of_the_database(monkeypatch):

@@ -75,6 +75,20 @@ def test_a_rotation_switches_then_ends_the_old_key(folder):
     assert ring.accepted(end) == (B,)
 
 
+def test_it_is_known_since_when_a_key_signs(both, folder):
+    """The first since it was made, the next since its switch; a ring made by hand may not say."""
+    ours, _ = both
+    assert ours.keys.signs_since(NOW) == NOW
+    rotated(folder)
+    later = read_folder(folder, NOW)
+    assert (later.since(NOW), later.since(NOW + SWITCH)) == (NOW, NOW + SWITCH)
+    ring = json.loads((folder / RING).read_text())
+    for entry in ring["keys"]:
+        del entry["sign_from"]
+    (folder / RING).write_text(json.dumps(ring))
+    assert read_folder(folder, NOW).since(NOW) is None
+
+
 def test_a_rotation_keeps_what_was_there(folder):
     """Private keys are never rewritten, and each retired key keeps its line and its own end."""
     secret = (folder / f"{A}.pem").read_bytes()

@@ -40,6 +40,7 @@ from tests.unit.doubles import (
     CountedLimiter,
     InMemoryConversations,
     ManualClock,
+    OldKey,
     RecordingAudit,
     RecordingQueue,
     Restored,
@@ -125,6 +126,7 @@ class Parts:
     queue: Any = field(default_factory=RecordingQueue)
     restoration: Restored = field(default_factory=Restored)
     schedules: Chores = field(default_factory=Chores)
+    signing_keys: OldKey = field(default_factory=OldKey)
     settings: Any = field(
         default_factory=lambda: SimpleNamespace(operator_token=SecretStr(OPERATOR))
     )

@@ -1,9 +1,12 @@
 """Alive, ready, metrics."""
 
+import time
+
 import pytest
 
 from service.errors import StoreUnavailable
-from tests.fakes import CLIENT, WORKSPACE
+from service.telemetry.metrics import RESTORING, SIGNING_KEY_AGE, STATE_READ
+from tests.fakes import CLIENT, NOW, WORKSPACE
 from tests.unit.api.practice import ask, is_problem
 from tests.unit.doubles import SESSION, USER
 
@@ -40,3 +43,29 @@ async def test_a_restored_database_is_not_ready(http, parts):
     refused = await ask(http)
     assert is_problem(refused, 503, "restoring")
     assert refused.headers["Retry-After"] == "60"
+
+
+async def test_the_page_says_when_the_state_was_read(http, parts):
+    """While Postgres is away the last values stay, and their age is told."""
+    parts.restoration.why = "receipts_missing"
+    await http.get("/metrics")
+    read, restoring = STATE_READ._value.get(), RESTORING._value.get()
+    assert time.time() - read < 60
+    parts.restoration.why = None
+    parts.restoration.away = StoreUnavailable()
+    await http.get("/metrics")
+    assert (STATE_READ._value.get(), RESTORING._value.get()) == (read, restoring)
+    assert restoring == 1
+    parts.restoration.away = None
+    await http.get("/metrics")
+    assert RESTORING._value.get() == 0
+
+
+async def test_the_page_says_how_old_our_signing_key_is(http, parts):
+    """Where the ring does not say since when it signs, nothing is claimed anew."""
+    await http.get("/metrics")
+    told = SIGNING_KEY_AGE._value.get()
+    assert abs(time.time() - NOW.timestamp() - told) < 60
+    parts.signing_keys.since = None
+    await http.get("/metrics")
+    assert SIGNING_KEY_AGE._value.get() == told

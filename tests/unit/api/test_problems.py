@@ -6,8 +6,10 @@ import pytest
 
 from service import errors
 from service.api.problems import ENGLISH, HEBREW, STATUS
+from service.domain.progress import Step
 from service.errors import ServiceError
-from tests.unit.api.practice import ask, bearer, every_error, everything_sent, is_problem
+from service.telemetry.metrics import CHATS_FAILED
+from tests.unit.api.practice import HISTORY, ask, bearer, every_error, everything_sent, is_problem
 
 CANARY = "zebra-canary"
 HEBREW_LETTER = re.compile("[א-ת]")
@@ -163,6 +165,43 @@ async def test_an_unforeseen_error_is_a_500_without_its_message(http, parts, unf
     assert is_problem(response, 500, "internal")
     assert CANARY not in everything_sent(response)
     assert "Unforeseen" not in response.text
+
+
+def failures() -> dict[str, float]:
+    """Questions that failed, by code."""
+    samples = [sample for one in CHATS_FAILED.collect() for sample in one.samples]
+    return {one.labels["code"]: one.value for one in samples if one.name.endswith("_total")}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "events"])
+@pytest.mark.parametrize("kind", STATUSES)
+async def test_a_question_that_fails_counts_once(http, parts, kind, stream):
+    """What we owe an answer for, and only that: not what a caller may not have, nor what is switched off."""
+    parts.answer, before = kind(), failures()
+    await ask(http, headers=bearer(**({"Accept": "text/event-stream"} if stream else {})))
+    owed = STATUSES[kind] >= 500 and kind is not errors.SwitchedOff
+    grown = {code: after - before.get(code, 0) for code, after in failures().items()}
+    assert {code for code, more in grown.items() if more} == ({kind.code} if owed else set())
+    assert sum(grown.values()) == owed
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["at once", "after the first sentence"])
+async def test_a_question_that_breaks_counts_once_too(http, parts, begun):
+    """Whether the last net catches it or a stream that has begun tells of it."""
+    parts.answer, before = _Unforeseen(), failures()["internal"]
+    parts.progress = [Step("retrieve")] if begun else []
+    accept = {"Accept": "text/event-stream"}
+    response = await ask(http, headers=bearer(**accept))
+    assert (response.status_code, "event: error" in response.text) == (200 if begun else 500, begun)
+    assert failures()["internal"] == before + 1
+
+
+async def test_a_question_of_nobody_knows_whom_counts_where_pazpaz_is_away(http, parts):
+    """A failure before the question was read is a failure all the same; that of another route is not."""
+    parts.login.said, before = errors.SourceUnavailable(), failures()["source_away"]
+    assert (await http.get(HISTORY, headers=bearer())).status_code == 503
+    assert (await ask(http)).status_code == 503
+    assert failures()["source_away"] == before + 1
 
 
 async def test_after_an_unforeseen_error_the_next_question_is_answered(http, parts):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from service.adapters.jwks import KEEP, MAX_BYTES, REFRESH, RETRY, FileSource, Jwks, UrlSource
 from service.errors import SourceUnavailable
 from service.security.jwks import parse_jwks
+from service.telemetry.metrics import JWKS_READS
 from tests.unit.doubles import ManualClock
 from tests.unit.security.token_bench import KIDS, OTHERS, PRIVATE, SET, jwk, jwks
 
@@ -178,6 +179,20 @@ async def test_the_last_good_set_holds_for_a_day(bench, trouble):
     bench.later(timedelta(seconds=1))
     with pytest.raises(SourceUnavailable):
         await bench.knows()
+
+
+async def test_each_look_is_counted(bench):
+    """So that a set that cannot be read is noticed before a day is over."""
+
+    def looks() -> dict[str, float]:
+        return {one: JWKS_READS.labels(outcome=one)._value.get() for one in ("read", "failed")}
+
+    before = looks()
+    await bench.knows()
+    bench.served.status = 500
+    bench.later(REFRESH)
+    await bench.knows()
+    assert {one: after - before[one] for one, after in looks().items()} == {"read": 1, "failed": 1}
 
 
 async def test_without_any_set_nobody_is_signed_out(bench):

@@ -35,6 +35,10 @@ class OwnKeys:
         """The key to sign with."""
         return self.private[signing_key(self.ring, now).keyid]
 
+    def since(self, now: datetime) -> datetime | None:
+        """When that key began to sign; None where the ring does not say."""
+        return signing_key(self.ring, now).sign_from
+
 
 def signing_key(ring: KeyRing, now: datetime) -> PublicKey:
     """The newest key whose `sign_from` has come and that is not retired.

@@ -73,6 +73,11 @@ class LiveKeys:
         self._look(now)
         return self._theirs.value.find(keyid, now)
 
+    def signs_since(self, now: datetime) -> datetime | None:
+        """When the key we sign with began to; None where its ring does not say."""
+        self._look(now)
+        return self._own.value.since(now)
+
     def _look(self, now: datetime) -> None:
         if self._monotonic() < self._next_look:
             return
