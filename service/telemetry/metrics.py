@@ -60,6 +60,8 @@ LLM_TOKENS = Counter(
 REFUSALS = Counter("ai_refusals", "Requests that were told no, by what was wrong.", ["code"])
 RATE_LIMIT_HITS = Counter("ai_agent_rate_limit_hits", "Questions beyond the allowance.")
 CHATS_SHED = Counter("ai_agent_chats_shed", "Questions refused at the bulkhead.", ["reason"])
+for _reason in ("process", "workspace"):
+    CHATS_SHED.labels(reason=_reason)
 DEGRADED = Counter(
     "ai_agent_degraded_answers",
     "Answers that something stood in for a part of.",

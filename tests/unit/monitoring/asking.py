@@ -1,9 +1,11 @@
 """What a query of Prometheus asks for, and what the service shows: names, labels, how processes are added up."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from service.telemetry import metrics
 
@@ -106,3 +108,13 @@ def alerts() -> Mapping[str, list[str]]:
         assert severity, f"{block.splitlines()[0]} has no severity"
         found.setdefault(block.splitlines()[0], []).append(severity[1])
     return found
+
+
+def panels(name: str) -> list[dict[str, Any]]:
+    """What a dashboard draws; rows are headings."""
+    drawn = json.loads((DASHBOARDS / f"{name}.json").read_text())["panels"]
+    return [panel for panel in drawn if panel["type"] != "row"]
+
+
+def queries(panel: Mapping[str, Any]) -> list[str]:
+    return [target["expr"] for target in panel["targets"]]

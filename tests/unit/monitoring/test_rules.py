@@ -80,12 +80,11 @@ CASES = {
         step=10,
         fires=(),
     ),
-    "fail: a twentieth, for an hour of a good day": Case(
+    "fail: a twentieth, for an hour after five good ones": Case(
         "PazPazAiAnswersFail",
-        {ANSWERED: grows(95, DAY + 6), failed(): "0x143 0+5x6"},
-        at=1500,
-        fires=(),
-        step=10,
+        {ANSWERED: grows(95, 80), failed(): "0x67 0+5x12"},
+        at=400,
+        step=5,
     ),
     "fail: one at night": Case(
         "PazPazAiAnswersFail", {ANSWERED: stays(7), failed(): NOW_AND_THEN}, fires=()
@@ -118,12 +117,11 @@ CASES = {
         step=10,
         fires=(),
     ),
-    "slow: half of them, for an hour of a good day": Case(
+    "slow: half of them, for an hour after five good ones": Case(
         "PazPazAiAnswersSlow",
-        {ALL: grows(100, DAY + 6), QUICK: "0+100x144 14450+50x5"},
-        at=1500,
-        fires=(),
-        step=10,
+        {ALL: grows(100, 80), QUICK: "0+100x68 6850+50x11"},
+        at=400,
+        step=5,
     ),
     "slow: three at night": Case(
         "PazPazAiAnswersSlow", {ALL: "0x20 3x100", QUICK: "0x120"}, fires=()
