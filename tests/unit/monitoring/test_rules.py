@@ -1,9 +1,7 @@
 """The alerts: each fires for what it is for, stays silent for what it is not, and asks for what there is."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.prometheus import tool
 from tests.unit.monitoring.asking import HELM, RULES, RUNBOOKS, alerts, faults
 
 
@@ -326,13 +325,8 @@ def _alerts(labels: Mapping[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    """Prometheus' judge of rules; without it these tests are left out, but never where they decide about a landing."""
-    path = shutil.which("promtool")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("the alerts' tests need promtool: apt-get install prometheus")
-        pytest.skip("no promtool on this machine: apt-get install prometheus")
-    return path
+    """Prometheus' own judge of rules."""
+    return tool("promtool")
 
 
 def test_the_rules_are_rules(promtool):
