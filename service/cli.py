@@ -57,13 +57,15 @@ def serve() -> None:
     from service.main import create_app, why_not_started
     from service.settings import Settings, load
     from service.telemetry.logs import configure_logs
+    from service.telemetry.traces import open_traces
 
     settings = load(Settings)
     configure_logs(settings.log_level)
     served = create_app(settings)
     config = server_config(served, settings)
     try:
-        uvicorn.Server(config).run(sockets=_sockets(settings))
+        with open_traces(settings.traces, part="api"):
+            uvicorn.Server(config).run(sockets=_sockets(settings))
     except SystemExit:
         if error := why_not_started(served):
             raise error from None
@@ -86,10 +88,12 @@ def worker() -> None:
     """Keeps the index equal to the source until SIGTERM."""
     from service.settings import Settings, load
     from service.telemetry.logs import configure_logs
+    from service.telemetry.traces import open_traces
 
     settings = load(Settings)
     configure_logs(settings.log_level)
-    asyncio.run(_work(settings))
+    with open_traces(settings.traces, part="worker"):
+        asyncio.run(_work(settings))
 
 
 async def _work(settings: Any) -> None:

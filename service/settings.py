@@ -182,12 +182,19 @@ class Settings(BaseSettings):
     """Where a file is kept of each erasure, outside the database: after a restore they are applied again."""
     worker_port: int | None = Field(default=None, ge=1, le=65535)
     """Where a worker serves its own /metrics, if set."""
+    traces_url: BareUrl | None = None
+    """Where spans are sent (OTLP over HTTP, the path included); needs the extra `otel`."""
     request_timeout_seconds: float = Field(default=10.0, gt=0)
     lease_seconds: float = Field(default=60.0, gt=0)
     hot_vectors_mb: int = Field(default=512, ge=1)
     """What a process may hold of workspaces' vectors in memory, in MiB; whoever asked longest ago makes room."""
     hot_rows: Literal["resident", "fetched"] = "resident"
     """Whether float16 vectors stay beside their codes (3.2 KB a vector) or are fetched for each question (1.2 KB)."""
+
+    @property
+    def traces(self) -> str | None:
+        """The collector's address, as it is called."""
+        return None if self.traces_url is None else str(self.traces_url)
 
     @property
     def daily_budget(self) -> int | None:

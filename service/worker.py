@@ -18,6 +18,7 @@ from service.errors import (
 from service.ingestion.indexing import Indexer, Outcome
 from service.ports import Lease, WorkQueue
 from service.telemetry.metrics import INGEST_ERRORS, NOTES_PROCESSED, WORKER_TURNED
+from service.telemetry.traces import span
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -140,7 +141,8 @@ class Worker:
             async with self._held(leases):
                 if after:
                     await asyncio.wait(after)
-                await self._handle(leases)
+                with span("worker.round", notes=len(leases)):
+                    await self._handle(leases)
         except StoreUnavailable:
             self.stranded.extend(leases)
             raise

@@ -24,6 +24,7 @@ from service.errors import ModelFailure, ModelUnavailable
 from service.ports import CallContext
 from service.settings import Settings
 from service.telemetry.metrics import PROVIDER_CALLS, PROVIDER_IN_FLIGHT, RETRIES
+from service.telemetry.traces import leaf
 
 log = structlog.get_logger()
 
@@ -144,7 +145,7 @@ class Guard:
     @asynccontextmanager
     async def _attempt(self, context: CallContext, deadline: Deadline) -> AsyncIterator[None]:
         """A place and the breaker's leave for one attempt, and its outcome for both."""
-        with self._counted():
+        with self._counted(), leaf("provider.attempt", operation=self.name):
             if not context.may_spend:
                 raise ModelUnavailable("no_budget")
             if not deadline.left:

@@ -36,6 +36,7 @@ from service.domain.notes import (
 )
 from service.errors import NotAllowed, SourceUnavailable
 from service.ports import Changes, ChangesCursor, Event, EventEntity, EventKind
+from service.telemetry.traces import span
 
 log = structlog.get_logger()
 
@@ -269,6 +270,12 @@ class Monolith:
             raise SourceUnavailable from None  # the cause would quote the body
 
     async def _exchange(
+        self, route: str, tag: str, body: Mapping[str, Any]
+    ) -> tuple[int, bytes, float | None]:
+        with span("pazpaz.call", route=route):
+            return await self._exchanged(route, tag, body)
+
+    async def _exchanged(
         self, route: str, tag: str, body: Mapping[str, Any]
     ) -> tuple[int, bytes, float | None]:
         request = self.http.build_request(

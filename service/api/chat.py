@@ -41,6 +41,7 @@ from service.language.detect import language_of
 from service.ports import Allowance, Standing
 from service.security.keys import digest
 from service.telemetry.metrics import QUERIES, QUERY_SECONDS, RATE_LIMIT_HITS
+from service.telemetry.traces import span
 
 router = APIRouter(prefix="/api/v1/ai/agent", tags=["chat"])
 log = structlog.get_logger()
@@ -89,7 +90,8 @@ class _Asking:
         """
         language = language_of(self.asked.query)
         try:
-            with QUERY_SECONDS.labels(language=language).time():
+            timed = QUERY_SECONDS.labels(language=language).time()
+            with timed, span("question", language=language, mode=self.asked.mode):
                 if not self.standing.enabled:
                     raise SwitchedOff
                 held.enter_context(self.bulkhead.place(self.caller.workspace))

@@ -17,6 +17,7 @@ from service.chat.state import ChatContext, ChatState
 from service.chat.synthesize import synthesize
 from service.chat.understand import understand
 from service.telemetry.metrics import STAGE_SECONDS
+from service.telemetry.traces import span
 
 Node = Callable[[ChatState, Runtime[ChatContext]], Awaitable[ChatState]]
 Graph = CompiledStateGraph[ChatState, ChatContext, ChatState, ChatState]
@@ -50,7 +51,8 @@ def _timed(name: str, node: Node) -> Any:
         started = time.perf_counter()
         runtime.stream_writer({"type": "step", "name": name})
         try:
-            return await node(state, runtime)
+            with span("stage", stage=name):
+                return await node(state, runtime)
         finally:
             STAGE_SECONDS.labels(stage=name).observe(time.perf_counter() - started)
 

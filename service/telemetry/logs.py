@@ -19,14 +19,15 @@ WITHHELD = "[withheld]"
 
 def guard(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Replaces every value that could be something a patient or therapist wrote."""
-    return {key: _safe(value) for key, value in event.items()}
+    return {key: safe(value) for key, value in event.items()}
 
 
-def _safe(value: Any) -> Any:
+def safe(value: Any) -> Any:
+    """The value, where it is a number, an id, a day or a code; else a word that says that it was withheld."""
     if value is None or isinstance(value, bool | int | float | UUID | date):
         return value if isinstance(value, bool | int | float) or value is None else str(value)
     if isinstance(value, Enum):
-        return _safe(value.value)
+        return safe(value.value)
     if isinstance(value, str) and _CODE.fullmatch(value):
         return value
     return WITHHELD
