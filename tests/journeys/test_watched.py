@@ -5,7 +5,7 @@ Each query of a dashboard finds numbers, a working day raises no alert, and noth
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -172,9 +172,19 @@ async def seen(house: House, questions: int) -> bool:
 async def test_every_query_finds_numbers(house: House) -> None:
     """A panel that stays empty tells nobody anything."""
     # One test and not one a query: these share parts that each process of the suite would start for itself.
-    found = {name: await house.prometheus.ask(query) for name, query in asked().items()}
-    assert len(found) > 60
-    assert [name for name, numbers in found.items() if not numbers] == []
+    empty = asked()
+    assert len(empty) > 60
+
+    async def all_are_filled() -> bool:
+        for name in [name for name, query in empty.items() if await house.prometheus.ask(query)]:
+            del empty[name]
+        return not empty
+
+    with suppress(
+        AssertionError
+    ):  # a page that was late once, on a busy machine, is away for a second
+        await eventually(all_are_filled, patience=10)
+    assert empty == {}
 
 
 def asked() -> dict[str, str]:
@@ -195,11 +205,17 @@ def _filled(query: str) -> str:
 
 async def test_both_pages_together_count_each_question_once(house: House) -> None:
     """Sums over processes are right, and so is the highest of what each of them shows alike."""
-    ask = house.prometheus.ask
-    assert await ask("sum(up)") == [2]
-    assert await ask("sum(ai_agent_queries_total)") == [1 + QUESTIONS * ROUNDS]
-    assert await ask("count(ai_ingest_open_work)") == [2]
-    assert await ask("max(ai_ingest_open_work)") == [0]
+    told = {
+        "sum(up)": 2,
+        "sum(ai_agent_queries_total)": 1 + QUESTIONS * ROUNDS,
+        "count(ai_ingest_open_work)": 2,
+        "max(ai_ingest_open_work)": 0,
+    }
+
+    async def agree() -> bool:
+        return [await house.prometheus.ask(query) for query in told] == [[n] for n in told.values()]
+
+    await eventually(agree)
 
 
 async def test_a_working_day_raises_no_alert(house: House) -> None:
