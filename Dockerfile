@@ -13,9 +13,11 @@ COPY clients/web/src/locales clients/web/src/locales
 COPY clients/demo_monolith/pyproject.toml clients/demo_monolith/pyproject.toml
 COPY service service
 COPY migrations migrations
+# otel: what TRACES_URL needs.
+ARG EXTRAS=
 # The system's certificates, because a company's package mirror has its own authority.
 RUN UV_SYSTEM_CERTS=1 UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=python3 /uv/bin/uv sync --frozen --no-cache --no-editable \
-    --no-default-groups --package pazpaz-ai
+    --no-default-groups --package pazpaz-ai ${EXTRAS:+--extra "${EXTRAS}"}
 
 FROM ${BASE}
 COPY --from=build /venv /venv
