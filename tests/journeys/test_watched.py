@@ -119,10 +119,10 @@ class House:
             assert (await http.post("/internal/v1/events", json={})).status_code == 401
 
     async def lose_the_provider(self, client: str) -> None:
-        """For a question about a note that is indexed: it fails again and again, and the answer lacks it."""
+        """For a question about a note that is indexed: its models deny us, and the answer lacks them."""
         await self._write(client)
         for operation in ("embed", "rerank", "chat", "entail"):
-            self.stub.fault[operation] = Status(500)
+            self.stub.fault[operation] = Status(403)  # our key at fault: not tried again
         lacking = await self.practice.ask("What of the mortgage now?", client_id=client)
         assert lacking["answer_status"] == "degraded"
         self.stub.fault.heal()
