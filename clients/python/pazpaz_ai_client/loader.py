@@ -39,7 +39,8 @@ KEYS = uuid.UUID("6f0a3c52-5f3e-4c3b-9a52-2f6d1d3d3c11")
 """The name space of audit ids: the same key is the same id."""
 
 R = TypeVar("R", bound=BaseModel)
-AuditColumns = Callable[[AuditEvent | RecordsRequest, bool], dict[str, Any]]
+Audited = AuditEvent | RecordsRequest
+AuditColumns = Callable[[Audited, bool], dict[str, Any]]
 """The columns of an audit row, without `id`; the flag is false where reading was refused."""
 
 
@@ -111,11 +112,23 @@ class RedisSignIns:
         return SignIn(revoked, now + self._idle)
 
 
+def pazpaz_audit_columns(event: Audited, allowed: bool) -> dict[str, Any]:
+    """The columns of PazPaz's `AuditEvent`."""
+    columns = {
+        "workspace_id": event.workspace_id,
+        "event_type": "READ" if allowed else "READ_REFUSED",
+        "event_metadata": event.model_dump(mode="json"),
+    }
+    if isinstance(event, RecordsRequest):
+        return columns | {"user_id": event.actor_user_id, "resource_type": "AIRecords"}
+    return columns | {"user_id": event.user_id, "resource_type": event.resource_type}
+
+
 class TableLoader:
     """The `Loader` of `create_internal_router` over PazPaz's tables.
 
     Every method has a database session of its own. Each reading of records, and each refusal, leaves a committed
-    row of `audit_model`, whose columns `audit_columns` gives.
+    row of `audit_model`, whose columns `audit_columns` gives: those of PazPaz's `AuditEvent`, unless told otherwise.
     """
 
     def __init__(
@@ -125,7 +138,7 @@ class TableLoader:
         *,
         sign_ins: SignIns,
         audit_model: type[Any],
-        audit_columns: AuditColumns,
+        audit_columns: AuditColumns = pazpaz_audit_columns,
     ) -> None:
         self._sessions = sessions
         self._tables = tables

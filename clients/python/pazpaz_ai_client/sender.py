@@ -55,9 +55,9 @@ class OutboxSender:
 
     def __init__(
         self,
-        *,
         sessionmaker: async_sessionmaker[AsyncSession],
         outbox_model: type[Any],
+        *,
         client: httpx.AsyncClient,
         service_url: str,
         signer: Signer,
@@ -70,6 +70,7 @@ class OutboxSender:
         self._rows = OutboxRows(sessionmaker, outbox_model)
         self._client = client
         self._url = service_url.rstrip("/") + PATH
+        self._signer = signer
         self._auth = signer.auth(EVENT_TAG)
         self._batch = batch
         self._max_refusals = max_refusals
@@ -83,7 +84,11 @@ class OutboxSender:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Sends in the background for as long as the block lasts, as in a lifespan."""
+        """Sends in the background for as long as the block lasts, as in a lifespan.
+
+        Raises KeysUnusable where there is no key: an application without one does not start.
+        """
+        self._signer.require_key()
         stop = asyncio.Event()
         sending = asyncio.create_task(self.run(stop))
         try:

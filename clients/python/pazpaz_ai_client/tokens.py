@@ -49,8 +49,9 @@ class TokenKeys:
     """
 
     def __init__(
-        self, folder: Path, *, on_fault: OnFault = log_fault, clock: Clock = time.time
+        self, folder: str | Path, *, on_fault: OnFault = log_fault, clock: Clock = time.time
     ) -> None:
+        folder = Path(folder)
         self._watched: Watched[OwnKeys] = Watched(
             "tokens", (folder / RING, folder), lambda: read_folder(folder, _moment(clock)), on_fault
         )

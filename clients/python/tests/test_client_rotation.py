@@ -13,6 +13,7 @@ from pazpaz_ai_client.signing import (
     RING,
     KeyRing,
     KeysUnusable,
+    LazyKeys,
     LiveKeys,
     PrivateKey,
     PublicKey,
@@ -21,6 +22,7 @@ from pazpaz_ai_client.signing import (
     rotation,
 )
 from pazpaz_ai_client.signing.rotation import Refused, retire, rotate, survey
+from pazpaz_ai_client.tokens import TokenKeys
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SWITCH, OVERLAP = timedelta(minutes=10), timedelta(hours=1)
@@ -469,3 +471,18 @@ def test_what_is_handed_over_is_the_file_itself(folder):
         {"keyid", "public_key", "retired_at", "sign_from"}
     ] * 2
     assert entries[1]["retired_at"] is None
+
+
+def test_lazy_keys_are_read_when_they_are_used(tmp_path):
+    """A module that makes them is imported before the first rotation; its folder may be named by a string."""
+    folder, ring = f"{tmp_path}/own", f"{tmp_path}/own/{RING}"
+    keys = LazyKeys(folder=folder, ring_file=ring)
+    with pytest.raises(KeysUnusable):
+        keys.at(NOW)
+
+    made = rotated(folder, side="ml").new.keyid
+
+    assert keys.at(NOW).keyid == made
+    assert keys.find(made, NOW).keyid == made
+    assert TokenKeys(folder).at(NOW).keyid == made
+    assert states(folder, NOW) == {made: "signing"}

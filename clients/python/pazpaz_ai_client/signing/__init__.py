@@ -15,7 +15,7 @@ from pazpaz_ai_client.signing.keys import (
     PublicKey,
     SigningKeys,
 )
-from pazpaz_ai_client.signing.live import LiveKeys
+from pazpaz_ai_client.signing.live import LazyKeys, LiveKeys
 from pazpaz_ai_client.signing.messages import SignedRequest, usable_request_id
 from pazpaz_ai_client.signing.nonces import (
     MemoryNonceStore,
@@ -72,6 +72,7 @@ __all__ = [
     "Headers",
     "KeyRing",
     "KeysUnusable",
+    "LazyKeys",
     "LiveKeys",
     "MalformedBody",
     "MemoryNonceStore",

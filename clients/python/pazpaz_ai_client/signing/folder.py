@@ -59,8 +59,9 @@ def _start(key: PublicKey) -> datetime:
     return key.sign_from or _BEGINNING
 
 
-def read_folder(folder: Path, now: datetime) -> OwnKeys:
+def read_folder(folder: str | Path, now: datetime) -> OwnKeys:
     """Reads a folder whole; raises KeysUnusable when any of it is unfit to sign with."""
+    folder = Path(folder)
     ring = read_ring(folder / RING)
     if all(key.retired_at is not None for key in ring.keys):
         raise KeysUnusable("no_lasting_key", f"{RING} has no key without an end")
@@ -68,8 +69,9 @@ def read_folder(folder: Path, now: datetime) -> OwnKeys:
     return OwnKeys(ring, {key.keyid: _private_half(folder, key) for key in alive})
 
 
-def read_ring(path: Path) -> KeyRing:
+def read_ring(path: str | Path) -> KeyRing:
     """Reads a ring file; raises KeysUnusable."""
+    path = Path(path)
     content = _read(path)
     try:
         ring = KeyRing.from_json(content.decode())

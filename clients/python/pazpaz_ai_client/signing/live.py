@@ -1,5 +1,6 @@
 """Keys of a running process: read again when their files change, so that a rotation needs no restart."""
 
+import functools
 import logging
 import os
 import time
@@ -45,13 +46,14 @@ class LiveKeys:
     def __init__(
         self,
         *,
-        folder: Path,
-        ring_file: Path,
+        folder: str | Path,
+        ring_file: str | Path,
         on_change: OnChange | None = None,
         on_fault: OnFault = log_fault,
         clock: Clock = time.time,
         monotonic: Clock = time.monotonic,
     ) -> None:
+        folder, ring_file = Path(folder), Path(ring_file)
         self.on_change = on_change
         self._monotonic = monotonic
         self._own: Watched[OwnKeys] = Watched(
@@ -101,6 +103,35 @@ class LiveKeys:
             self.on_change(*state)
         except Exception as exc:  # a listener's trouble must not stop signatures
             log.error("listener to keys failed: error=%s", type(exc).__name__)
+
+
+class LazyKeys:
+    """`LiveKeys` that are read at their first use, so that an application is imported where no keys are.
+
+    Until they could be read, each use tries again and raises KeysUnusable.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str | Path,
+        ring_file: str | Path,
+        on_change: OnChange | None = None,
+        on_fault: OnFault = log_fault,
+    ) -> None:
+        self._live = functools.cache(
+            lambda: LiveKeys(
+                folder=folder, ring_file=ring_file, on_change=on_change, on_fault=on_fault
+            )
+        )
+
+    def at(self, now: datetime) -> PrivateKey:
+        """The key we sign with."""
+        return self._live().at(now)
+
+    def find(self, keyid: str, now: datetime) -> PublicKey:
+        """The other side's key of that name; raises SignatureRefused."""
+        return self._live().find(keyid, now)
 
 
 class Watched(Generic[T]):

@@ -68,7 +68,7 @@ class Survey:
 
 
 def rotate(
-    folder: Path,
+    folder: str | Path,
     *,
     now: datetime,
     switch_after: timedelta,
@@ -81,7 +81,7 @@ def rotate(
     """
     if overlap < MIN_OVERLAP:
         raise Refused(f"the overlap must be at least {MIN_OVERLAP.seconds} s")
-    now = now.astimezone(UTC).replace(microsecond=0)
+    folder, now = Path(folder), now.astimezone(UTC).replace(microsecond=0)
     with _locked(folder):
         ring = _ring(folder, now)
         old = signing_key(ring, now) if ring.keys else None
@@ -96,9 +96,9 @@ def rotate(
     return Rotation(entry, _ended(old, switch + overlap) if old else None, switch, strays)
 
 
-def retire(folder: Path, keyid: str, *, now: datetime) -> Retirement:
+def retire(folder: str | Path, keyid: str, *, now: datetime) -> Retirement:
     """Ends a key now, for an emergency; another takes over at once. Raises Refused and KeysUnusable."""
-    now = now.astimezone(UTC).replace(microsecond=0)
+    folder, now = Path(folder), now.astimezone(UTC).replace(microsecond=0)
     with _locked(folder):
         keys = {key.keyid: key for key in read_folder(folder, now).ring.keys}
         if keyid not in keys:
@@ -114,8 +114,9 @@ def retire(folder: Path, keyid: str, *, now: datetime) -> Retirement:
     return Retirement(changed[keyid], heir)
 
 
-def survey(folder: Path, *, now: datetime) -> Survey:
+def survey(folder: str | Path, *, now: datetime) -> Survey:
     """What stands in a folder. Raises KeysUnusable."""
+    folder = Path(folder)
     ring = read_folder(folder, now).ring
     signs = signing_key(ring, now)
     return Survey(

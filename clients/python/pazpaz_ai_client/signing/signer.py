@@ -43,6 +43,10 @@ class Signer:
         self._audience = audience
         self._clock = clock
 
+    def require_key(self) -> None:
+        """Raises KeysUnusable where no key can be read to sign with."""
+        self._keys.at(datetime.fromtimestamp(self._clock(), UTC))
+
     def headers(
         self,
         *,

@@ -145,9 +145,9 @@ class FakeAiService:
         """The signed calls of the service to PazPaz's application `app`."""
         return Pulls(app, signer=self._keys.service_signer(), answers=self._keys.answer_verifier())
 
-    def write_keys(self, folder: Path) -> tuple[Path, Path]:
+    def write_keys(self, folder: str | Path) -> tuple[Path, Path]:
         """PazPaz's key folder and the service's ring as files, as `LiveKeys` reads them."""
-        return self._keys.write(folder)
+        return self._keys.write(Path(folder))
 
     # What PazPaz reaches
 
