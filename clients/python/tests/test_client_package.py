@@ -111,6 +111,18 @@ def test_the_metadata_says_whose_it_is_and_what_it_asks_for(installed):
     assert "pazpaz_ai = pazpaz_ai_client.pytest_plugin" in (info / "entry_points.txt").read_text()
 
 
+def test_the_readme_installs_the_wheel_that_is_built(tmp_path):
+    """Its commands name the file of this version, and the folder where the package is."""
+    readme = (PACKAGE / "README.md").read_text()
+    root = PACKAGE.parents[1]
+
+    wheel = build("wheel", PACKAGE, tmp_path).name
+
+    assert readme.count(wheel) == 2
+    assert f"#subdirectory={PACKAGE.relative_to(root)}" in readme
+    assert f"uv build --package {PROJECT['name']} " in readme
+
+
 def test_the_changelog_has_this_version():
     """Whoever raises the version says what changed."""
     assert f"\n## {PROJECT['version']}\n" in (PACKAGE / "CHANGELOG.md").read_text()
