@@ -37,31 +37,38 @@ from redis.asyncio import Redis
 redis: Redis = Redis.from_url("redis://nowhere.invalid")
 """
 DB = """
-import os
-
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from pazpaz.models import Base as Base
 
-engine = create_async_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
-AsyncSessionLocal: async_sessionmaker[AsyncSession] = async_sessionmaker(
-    engine, expire_on_commit=False
-)
+engine = create_async_engine("postgresql+asyncpg://nowhere.invalid/pazpaz")
+AsyncSessionLocal: async_sessionmaker[AsyncSession] = async_sessionmaker(engine)
 """
 OWN_FIXTURES = """
+import os
+
+import pytest
 import pytest_asyncio
-from pazpaz.db.base import AsyncSessionLocal, Base, engine
+from pazpaz import ai_bridge
+from pazpaz.db.base import Base
 from pazpaz.models import Client, SessionModel, Workspace
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
+
+engine = create_async_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
+sessions = async_sessionmaker(engine, expire_on_commit=False)
+
+
+@pytest.fixture(autouse=True)
+def database_of_the_tests(monkeypatch):
+    monkeypatch.setattr(ai_bridge, "AsyncSessionLocal", sessions)
 
 
 @pytest_asyncio.fixture
 async def note():
-    import pazpaz.ai_bridge  # its table too
-
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    async with AsyncSessionLocal.begin() as db:
+    async with sessions.begin() as db:
         db.add(workspace := Workspace())
         await db.flush()
         db.add(client := Client(workspace_id=workspace.id))
@@ -100,7 +107,7 @@ def write_host(folder):
     return folder
 
 
-def run_in(folder, *arguments, database_url="postgresql+asyncpg://nowhere.invalid/pazpaz"):
+def run_in(folder, *arguments, database_url=""):
     """Python there, as PazPaz's; returns what came of it."""
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "DATABASE_URL": database_url}
     command = [sys.executable, *arguments]

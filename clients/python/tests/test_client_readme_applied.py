@@ -74,11 +74,12 @@ def test_the_patch_passes_mypy_strict(pazpaz):
 
 
 DIFFERENCES = """
-import asyncio, sys
+import asyncio, os, sys
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from pazpaz.db.base import Base, engine
+from pazpaz.db.base import Base
+from sqlalchemy.ext.asyncio import create_async_engine
 
 def migrate(connection):
     Base.metadata.create_all(connection)  # PazPaz's own tables: the patch is not imported yet
@@ -91,7 +92,7 @@ def compare(connection):
     print(sorted({difference[0] for difference in differences}))
 
 async def main():
-    async with engine.begin() as connection:
+    async with create_async_engine(os.environ["DATABASE_URL"]).begin() as connection:
         await connection.run_sync(migrate)
         await connection.run_sync(compare)
         import env
