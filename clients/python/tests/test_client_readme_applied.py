@@ -43,6 +43,8 @@ START = """
 import asyncio
 from pazpaz.main import app, lifespan
 
+print("imported")
+
 async def start():
     async with lifespan(app):
         print("started")
@@ -59,7 +61,7 @@ def test_pazpaz_does_not_start_without_keys(pazpaz):
     assert ran.stderr.splitlines()[-1].endswith(
         "KeysUnusable: keys.json cannot be read (No such file or directory)"
     )
-    assert ran.stdout == ""
+    assert ran.stdout == "imported\n"
 
 
 def test_the_patch_passes_mypy_strict(pazpaz):
