@@ -40,6 +40,13 @@ const button = (chat: VueWrapper, name: string) => {
   return found;
 };
 
+/** A person has seen that an answer is on its way before stopping it. */
+async function stop(chat: VueWrapper): Promise<void> {
+  const now = performance.now();
+  vi.spyOn(performance, "now").mockReturnValue(now + 501);
+  await button(chat, "Stop").trigger("click");
+}
+
 const announced = (chat: VueWrapper): string => chat.get(".pz-ai > [role=status]").text();
 
 describe("an answer that comes", () => {
@@ -126,7 +133,7 @@ describe("an answer that comes", () => {
     const chat = open(stage);
     await ask(chat, "How is the knee?");
     await stage.service.stream.line("Back to running. [1]", aCitation());
-    await button(chat, "Stop").trigger("click");
+    await stop(chat);
     await settled();
     expect(stage.service.stream.isStopped).toBe(true);
     expect(chat.get(".pz-ai-text").text()).toContain("Back to running.");
@@ -141,7 +148,7 @@ describe("an answer that comes", () => {
     const chat = open(stage);
     await ask(chat, "How is the knee?");
     await deaf.line("Back to running. [1]", aCitation());
-    await button(chat, "Stop").trigger("click");
+    await stop(chat);
     await deaf.line("\nSleeps well.");
     expect(chat.findAll(".pz-ai-text p")).toHaveLength(1);
     expect(chat.get(".pz-ai-problem").text()).toContain("This answer is incomplete.");
@@ -151,7 +158,7 @@ describe("an answer that comes", () => {
     const stage = aStage();
     const chat = open(stage);
     await ask(chat, "How is the knee?");
-    await button(chat, "Stop").trigger("click");
+    await stop(chat);
     await settled();
     await button(chat, "Try again").trigger("click");
     await settled();
@@ -428,11 +435,63 @@ describe("asking", () => {
   it("counts the characters near the end of what is possible", async () => {
     const chat = open(aStage());
     const box = chat.get("textarea");
-    expect(box.attributes("maxlength")).toBe("2000");
     await box.setValue("x".repeat(1600));
     expect(chat.find(".pz-ai-counter").exists()).toBe(false);
     await box.setValue("x".repeat(1601));
     expect(chat.get(".pz-ai-counter").text()).toBe("1601 of 2000 characters");
+  });
+
+  it("cuts nothing of what is too long, says by how much, and does not send it", async () => {
+    const stage = aStage();
+    const chat = open(stage);
+    const box = chat.get<HTMLTextAreaElement>("textarea");
+    expect(box.attributes()).not.toHaveProperty("maxlength");
+    // Two units of JavaScript, one character of the service.
+    await box.setValue("😀".repeat(2000));
+    expect(button(chat, "Send").attributes()).not.toHaveProperty("disabled");
+    await box.setValue("x".repeat(2003));
+    expect(chat.get(".pz-ai-counter.pz-ai-danger").text()).toBe("2003 of 2000 characters");
+    expect(chat.get(".pz-ai-composer [role=status]").text()).toContain("The question is too long");
+    expect(button(chat, "Send").attributes()).toHaveProperty("disabled");
+    await box.trigger("keydown", { key: "Enter" });
+    await chat.get("form").trigger("submit");
+    expect(stage.service.chats).toEqual([]);
+    expect(box.element.value).toHaveLength(2003);
+    await box.setValue("x".repeat(2000));
+    expect(chat.get(".pz-ai-composer [role=status]").text()).toBe("");
+  });
+
+  it("by a double click asks once, and stops nothing", async () => {
+    const stage = aStage();
+    const chat = open(stage);
+    const click = (detail: number) =>
+      chat
+        .get(".pz-ai-send")
+        .element.dispatchEvent(new MouseEvent("click", { detail, bubbles: true, cancelable: true }));
+    await chat.get("textarea").setValue("How is the knee?");
+    click(1);
+    await settled();
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 501);
+    click(2);
+    await settled();
+    expect(stage.service.chats).toHaveLength(1);
+    expect(stage.service.stream.isStopped).toBe(false);
+    click(1);
+    await settled();
+    expect(stage.service.stream.isStopped).toBe(true);
+  });
+
+  it("takes no stop within half a second of sending", async () => {
+    const stage = aStage();
+    const chat = open(stage);
+    const now = vi.spyOn(performance, "now").mockReturnValue(10_000);
+    await ask(chat, "How is the knee?");
+    now.mockReturnValue(10_499);
+    await button(chat, "Stop").trigger("click");
+    expect(stage.service.stream.isStopped).toBe(false);
+    now.mockReturnValue(10_500);
+    await button(chat, "Stop").trigger("click");
+    expect(stage.service.stream.isStopped).toBe(true);
   });
 
   it("asks nothing of blanks", async () => {
