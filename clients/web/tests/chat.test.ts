@@ -1,6 +1,7 @@
-import { enableAutoUnmount, type VueWrapper } from "@vue/test-utils";
+import { enableAutoUnmount, type DOMWrapper, type VueWrapper } from "@vue/test-utils";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { nextTick } from "vue";
+import { h, KeepAlive, nextTick, ref } from "vue";
+import type { Risk } from "../src/api/types";
 import AgentChatInterface from "../src/components/AgentChatInterface.vue";
 import {
   aCitation,
@@ -370,6 +371,67 @@ describe("an answer that is whole", () => {
     expect(chat.findAll(".pz-ai-risk li")).toHaveLength(3);
   });
 
+  it("never hides a danger that is stated, and keeps the service's order", async () => {
+    const polarities = ["denied", "present", "past", "denied", "present", "possible", "present"] as const;
+    const risk = polarities.map((polarity, place) => aRisk({ polarity, quote: `Sentence ${place}.` }));
+    const quotes = (): string[] => chat.findAll(".pz-ai-risk blockquote").map((one) => one.text());
+    const { chat } = await answered({ risk });
+    expect(quotes()).toEqual(["Sentence 1.", "Sentence 4.", "Sentence 6."]);
+    await button(chat, "4 more").trigger("click");
+    expect(quotes()).toEqual(risk.map((one) => one.quote));
+  });
+
+  it("says in one line what danger the answer before has shown already", async () => {
+    const stage = aStage();
+    const chat = open(stage);
+    const risk = [aRisk(), aRisk({ kind: "abuse", polarity: "present", quote: "Said that he hits her." })];
+    const again = async (members: Parameters<Stage["service"]["stream"]["done"]>[0]) => {
+      await ask(chat, "How is the knee?");
+      for (const one of members?.risk ?? []) await stage.service.stream.tell({ event: "risk", data: one });
+      await stage.service.stream.done(members);
+      return chat.findAll(".pz-ai-risk").at(-1) as DOMWrapper<Element>;
+    };
+    expect((await again({ risk })).findAll("li")).toHaveLength(2);
+
+    const line = await again({ risk: risk.map((one) => ({ ...one, start: 9, end: 30 })) });
+    expect(line.findAll("li")).toHaveLength(0);
+    expect(line.get("h4").text()).toBe("The notes mention danger: 2");
+    await line.get("[aria-expanded=false]").trigger("click");
+    expect(line.findAll("li")).toHaveLength(2);
+    await line.get("[aria-expanded=true]").trigger("click");
+    expect(line.findAll("li")).toHaveLength(0);
+
+    expect((await again({ risk: [risk[0] as Risk] })).findAll("li")).toHaveLength(0);
+    expect((await again({ risk })).findAll("li")).toHaveLength(2);
+    expect((await again({ risk, risk_unread: 1 })).findAll("li")).toHaveLength(2);
+    expect((await again({ risk: [], risk_unread: 1 })).text()).toContain("The notes mention danger: 1");
+  });
+
+  it("unfolds at once where a danger comes that the answer before did not have", async () => {
+    const stage = aStage();
+    const chat = open(stage);
+    await ask(chat, "How is the knee?");
+    await stage.service.stream.done({ risk: [aRisk()] });
+    await ask(chat, "And the sleep?");
+    const newest = () => chat.findAll(".pz-ai-risk").at(-1);
+    await stage.service.stream.tell({ event: "risk", data: aRisk() });
+    expect(newest()?.findAll("li")).toHaveLength(0);
+    await stage.service.stream.tell({ event: "risk", data: aRisk({ polarity: "present" }) });
+    expect(newest()?.findAll("li")).toHaveLength(2);
+  });
+
+  it("says of which source a button opens the note", async () => {
+    const { chat } = await answered({ risk: [aRisk(), aRisk({ kind: "abuse" })] });
+    const described = chat
+      .findAll("button")
+      .filter((one) => one.text() === "Open the note")
+      .map((one) => document.getElementById(one.attributes("aria-describedby") ?? "")?.textContent ?? "");
+    expect(described).toHaveLength(3);
+    expect(described[0]).toContain("Suicide");
+    expect(described[1]).toContain("Abuse");
+    expect(described[2]).toContain("Source 1");
+  });
+
   it("asks what it suggests", async () => {
     const { stage, chat } = await answered({ suggestions: ["What is planned?"] });
     await button(chat, "What is planned?").trigger("click");
@@ -535,6 +597,15 @@ describe("asking", () => {
     expect(chat.get(".pz-ai-card time").text()).toBe("3 במרץ 2026");
   });
 
+  it("lays an answer out by its own language, whatever the page speaks", async () => {
+    const stage = aStage({ locale: "he" });
+    const chat = open(stage);
+    await ask(chat, "How is the knee?");
+    await stage.service.stream.done({ language: "en" });
+    expect(chat.attributes("dir")).toBe("rtl");
+    expect(chat.get(".pz-ai-text").attributes()).toMatchObject({ dir: "ltr", lang: "en" });
+  });
+
   it("reads a Hebrew answer from the right before it says its language", async () => {
     const stage = aStage();
     const chat = open(stage);
@@ -579,6 +650,67 @@ describe("two clients' threads", () => {
     expect(chat.text()).toContain("Back to running on Tuesday.");
     expect(chat.text()).not.toContain("How is the back?");
     expect(chat.get<HTMLTextAreaElement>("textarea").element.value).toBe("half a question");
+  });
+});
+
+describe("the reader's place", () => {
+  const talkOf = (chat: VueWrapper): HTMLElement => chat.get<HTMLElement>(".pz-ai-talk").element;
+  const scrollTo = (chat: VueWrapper, place: number): void => {
+    talkOf(chat).scrollTop = place;
+    talkOf(chat).dispatchEvent(new Event("scroll"));
+  };
+
+  async function answered(): Promise<{ stage: Stage; chat: VueWrapper }> {
+    const stage = aStage();
+    const chat = open(stage);
+    await ask(chat, "How is the knee?");
+    await stage.service.stream.done();
+    vi.spyOn(HTMLElement.prototype, "scrollHeight", "get").mockReturnValue(1000);
+    return { stage, chat };
+  }
+
+  it("is the beginning where nothing was asked, and the end of a thread that is seen for the first time", async () => {
+    const { stage, chat } = await answered();
+    await chat.setProps({ clientId: OMER, clientName: "Omer Bar" });
+    expect(talkOf(chat).scrollTop).toBe(0);
+    expect(talkOf(open(stage, { clientId: null })).scrollTop).toBe(0);
+    stage.agent.threads.of(DANA).scroll = null;
+    await chat.setProps({ clientId: DANA });
+    expect(talkOf(chat).scrollTop).toBe(1000);
+  });
+
+  it("is found again after another client was looked at, and after the page was left", async () => {
+    const { stage, chat } = await answered();
+    scrollTo(chat, 120);
+    await chat.setProps({ clientId: OMER, clientName: "Omer Bar" });
+    scrollTo(chat, 40);
+    await chat.setProps({ clientId: DANA });
+    expect(talkOf(chat).scrollTop).toBe(120);
+    chat.unmount();
+    expect(talkOf(open(stage)).scrollTop).toBe(120);
+  });
+
+  it("is forgotten with its thread", async () => {
+    const { stage, chat } = await answered();
+    scrollTo(chat, 120);
+    await button(chat, "New conversation").trigger("click");
+    expect(stage.agent.threads.of(DANA).scroll).toBeNull();
+  });
+
+  it("is kept by a host that keeps the page alive", async () => {
+    const stage = aStage();
+    const isShown = ref(true);
+    const host = mounted(stage, {
+      render: () => h(KeepAlive, () => (isShown.value ? h(AgentChatInterface, { clientId: DANA }) : null)),
+    });
+    await ask(host, "How is the knee?");
+    await stage.service.stream.done();
+    scrollTo(host, 120);
+    isShown.value = false;
+    await nextTick();
+    isShown.value = true;
+    await nextTick();
+    expect(talkOf(host).scrollTop).toBe(120);
   });
 });
 

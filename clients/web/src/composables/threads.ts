@@ -54,6 +54,8 @@ export interface Thread {
   conversationId: string | null;
   /** The question being written, so that switching clients loses nothing. */
   draft: string;
+  /** How far down the reader is, in pixels; null where nothing was read yet. */
+  scroll: number | null;
   /** Stops the answer that is being written; null where none is. */
   running: AbortController | null;
 }
@@ -68,7 +70,13 @@ export class Threads {
     const key = clientId ?? WHOLE_PRACTICE;
     const known = this.#all.get(key);
     if (known) return known;
-    const thread = reactive<Thread>({ turns: [], conversationId: null, draft: "", running: null });
+    const thread = reactive<Thread>({
+      turns: [],
+      conversationId: null,
+      draft: "",
+      scroll: null,
+      running: null,
+    });
     this.#all.set(key, thread);
     return thread;
   }
@@ -85,7 +93,8 @@ export class Threads {
 /** Forgets what was said; its conversation stays in the history, and the question being written in its box. */
 export function empty(thread: Thread): void {
   thread.running?.abort();
-  Object.assign(thread, { turns: [], conversationId: null, running: null } satisfies Partial<Thread>);
+  const nothing = { turns: [], conversationId: null, scroll: null, running: null };
+  Object.assign(thread, nothing satisfies Partial<Thread>);
 }
 
 let made = 0;
