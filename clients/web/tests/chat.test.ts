@@ -728,6 +728,18 @@ describe("the end of a sign-in", () => {
     expect(chat.find(".pz-ai-empty").exists()).toBe(true);
   });
 
+  it("tells the host nothing of what PazPaz says of lost cookies: it is no sentence for a person", async () => {
+    const onSignedOut = vi.fn();
+    const stage = aStage({ onSignedOut });
+    const chat = open(stage);
+    stage.service.plan(
+      "/agent/chat",
+      Response.json({ detail: "The CSRF token is missing." }, { status: 403 }),
+    );
+    await ask(chat, "How is the knee?");
+    expect(onSignedOut).toHaveBeenCalledExactlyOnceWith("");
+  });
+
   it("stops what comes, and nothing of it arrives in the next one's thread", async () => {
     const stage = aStage();
     const chat = open(stage);

@@ -4,7 +4,10 @@ import { createAIAgent, injectAIAgent, type AIAgent } from "../src/composables/c
 import { useAIAgent } from "../src/composables/useAIAgent";
 import { aStage, DANA, inApp } from "./fakes";
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 const aTab = (name: string | null): AIAgent => {
   const agent = createAIAgent({ tabs: name });
@@ -25,12 +28,39 @@ describe("tabs of one browser", () => {
     expect(stranger.threads.of(DANA).draft).toBe("half a question");
   });
 
+  it("are told when another one forgot, after their own threads are gone", async () => {
+    const draft: string[] = [];
+    const tell = vi.fn(() => void draft.push(other.threads.of(DANA).draft));
+    const one = createAIAgent({ tabs: "told", onForgotten: () => draft.push("told of its own") });
+    const other = createAIAgent({ tabs: "told", onForgotten: tell });
+    other.threads.of(DANA).draft = "half a question";
+    one.forget();
+    await vi.waitFor(() => expect(tell).toHaveBeenCalledOnce());
+    expect(draft).toEqual([""]);
+  });
+
   it("do not answer each other for ever", async () => {
     const sent = vi.spyOn(BroadcastChannel.prototype, "postMessage");
     const [one, other] = [aTab("once"), aTab("once")];
     one.forget();
     await vi.waitFor(() => expect(other.threads.of(DANA).draft).toBe(""));
     expect(sent).toHaveBeenCalledOnce();
+  });
+
+  it("do not do so either where being told logs out, in its own time", async () => {
+    const sent = vi.spyOn(BroadcastChannel.prototype, "postMessage");
+    const logout = vi.fn(async (): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      other.forget();
+    });
+    const one = createAIAgent({ tabs: "logging-out", onForgotten: () => one.forget() });
+    const other = createAIAgent({ tabs: "logging-out", onForgotten: logout });
+    one.forget();
+    await vi.waitFor(() => expect(logout).toHaveBeenCalledOnce());
+    await logout.mock.results[0]?.value;
+    expect(sent).toHaveBeenCalledOnce();
+    other.forget();
+    expect(sent).toHaveBeenCalledTimes(2);
   });
 
   it("pass over what a newer version may say", async () => {

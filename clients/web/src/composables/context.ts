@@ -7,8 +7,13 @@ import { Threads } from "./threads";
 
 export interface AIAgentOptions extends AIClientOptions {
   client?: AIClient;
-  /** Called after a call was refused because the sign-in ended; the threads are gone by then. */
+  /** Called after a call was refused because the sign-in ended; the threads are gone by then. `detail` may be empty. */
   onSignedOut?: (detail: string) => void;
+  /**
+   * Called after another tab forgot its threads, because somebody signed out there; this one's are gone by then. The
+   * others are told nothing more until what it returns is over, so it may log out as any other way out does.
+   */
+  onForgotten?: () => unknown;
   /** What tabs of one origin tell each other on that they forget; null: nothing is told. Default "pazpaz-ai-agent". */
   tabs?: string | null;
 }
@@ -28,10 +33,20 @@ const KEY: InjectionKey<AIAgent> = Symbol("AIAgent");
 /** One for the application: `app.use(createAIAgent())`. */
 export function createAIAgent(options: AIAgentOptions = {}): AIAgent {
   const threads = new Threads();
-  const tabs = otherTabs(options.tabs, () => threads.clear());
+  let isTold = false;
+  const tabs = otherTabs(options.tabs, async () => {
+    threads.clear();
+    isTold = true;
+    try {
+      await options.onForgotten?.();
+    } finally {
+      isTold = false;
+    }
+  });
   const forget = (): void => {
     threads.clear();
-    tabs?.postMessage(FORGET);
+    // Two tabs that tell each other would never end.
+    if (!isTold) tabs?.postMessage(FORGET);
   };
   return {
     client: options.client ?? new AIClient(options),
@@ -40,7 +55,8 @@ export function createAIAgent(options: AIAgentOptions = {}): AIAgent {
     leftBy(cause) {
       if (!(cause instanceof Refused && cause.isSignedOut)) return false;
       forget();
-      options.onSignedOut?.(cause.message);
+      // Of lost cookies PazPaz says something for programmers.
+      options.onSignedOut?.(cause.status === 403 ? "" : cause.message);
       return true;
     },
     install(app) {
@@ -53,11 +69,14 @@ export function createAIAgent(options: AIAgentOptions = {}): AIAgent {
 const FORGET = "forget";
 
 /** Whoever signs out in one tab is signed out in all of them; a browser without such channels has one tab to clear. */
-function otherTabs(name: string | null = "pazpaz-ai-agent", onForget: () => void): BroadcastChannel | null {
+function otherTabs(
+  name: string | null = "pazpaz-ai-agent",
+  onForget: () => unknown,
+): BroadcastChannel | null {
   if (name === null || typeof BroadcastChannel === "undefined") return null;
   const channel = new BroadcastChannel(name);
   channel.onmessage = ({ data }) => {
-    if (data === FORGET) onForget();
+    if (data === FORGET) void onForget();
   };
   return channel;
 }
