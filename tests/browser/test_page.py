@@ -256,6 +256,9 @@ async def test_signing_out_leaves_nothing_for_the_next_one(
     await screen.page.get_by_test_id("sign-out").click()
     for window in (screen, other):
         await expect(window.page.get_by_text(ENGLISH.sentences[1])).to_have_count(0)
+        sign_in = window.page.get_by_role("heading", name=screen.t("demo.signInAs"))
+        await expect(sign_in).to_be_visible()
+        assert client not in window.page.url
     assert await kept(screen) == {"demo-language": "en"}
     async with a_colleague(house.stage, practice) as colleague:
         cookies = [
@@ -293,6 +296,31 @@ async def test_an_ended_sign_in_clears_the_page(
 
     await expect(screen.page.get_by_role("heading", name=screen.t("demo.signInAs"))).to_be_visible()
     await expect(screen.page.get_by_text(ENGLISH.sentences[1])).to_have_count(0)
+    await expect(screen.page.get_by_text("CSRF")).to_have_count(0)
+    if lost == "csrf_token":
+        await expect(screen.page.get_by_text(screen.t("demo.signInAgain"))).to_be_visible()
+
+
+async def test_a_reload_keeps_the_client_and_back_closes_the_sheet(
+    practice: Practice, open_screen: Opener
+) -> None:
+    """Whom one asks about stands in the address; "back" closes the notes and leaves the page where it was."""
+    client = await with_note(practice, ENGLISH)
+    screen = await open_screen(viewport=PHONE)
+    await screen.signed_in(practice, language="en")
+    await screen.choose(client)
+    await screen.page.reload()
+    await expect(screen.page.get_by_test_id("scope")).to_have_value(client)
+
+    sheet = screen.page.locator("dialog[open]")
+    for close in (screen.page.go_back, lambda: screen.page.keyboard.press("Escape")):
+        await screen.page.get_by_test_id("notes").click()
+        await expect(sheet).to_be_visible()
+        await close()
+        await expect(sheet).to_have_count(0)
+    await expect(screen.page.get_by_test_id("scope")).to_have_value(client)
+    await screen.page.get_by_test_id("notes").click()
+    await expect(sheet).to_be_visible()
 
 
 async def test_a_changed_source_is_said_where_it_is_read(

@@ -48,6 +48,6 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   }).catch((cause: unknown) => {
     throw new Unreachable("no answer came", { cause });
   });
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw await refusal(response, !("X-CSRF-Token" in csrfHeader()));
   return (response.status === 204 ? null : await response.json()) as T;
 }

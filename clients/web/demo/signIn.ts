@@ -3,9 +3,13 @@
 import { ref, shallowRef } from "vue";
 import { createAIAgent, csrfHeader, Refused } from "../src";
 import { call, type Client, type Person } from "./api";
-import { language } from "./language";
+import { i18n, language } from "./language";
 
-export const agent = createAIAgent({ language: () => language.value, onSignedOut: leave });
+export const agent = createAIAgent({
+  language: () => language.value,
+  onSignedOut: (detail) => leave(detail || i18n.global.t("demo.signInAgain")),
+  onForgotten: () => leave(""),
+});
 
 export const person = shallowRef<Person | null>(null);
 export const clients = shallowRef<Client[]>([]);
@@ -47,6 +51,7 @@ export function leave(why: string): void {
   person.value = null;
   clients.value = [];
   problem.value = why;
+  history.replaceState(null, "", location.pathname); // whom it was about is nobody else's
 }
 
 /** True where a refusal ended the sign-in: then there is nothing more to show. */
