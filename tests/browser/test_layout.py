@@ -95,6 +95,31 @@ async def test_the_way_down_covers_nothing(practice: Practice, open_screen: Open
     await expect(arrow).to_have_count(0)
 
 
+async def test_what_can_be_done_with_an_answer_takes_one_row(
+    practice: Practice, open_screen: Opener
+) -> None:
+    """Copying and both thumbs stand beside each other on a phone."""
+    screen = await open_screen(viewport={"width": 390, "height": 844})
+    await asked(screen, practice, "en")
+    tools = screen.answers.last.locator(".pz-ai-tools button")
+    places = await tools.evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
+    assert len(places) == 3
+    assert len(set(places)) == 1
+
+
+async def test_a_hosts_lines_do_not_leak_in(practice: Practice, open_screen: Opener) -> None:
+    """A host that sets its paragraphs wide apart moves none of the chat's."""
+    screen = await open_screen(viewport={"width": 390, "height": 844})
+    await asked(screen, practice, "en")
+    heights = "all => all.map((one) => getComputedStyle(one).lineHeight)"
+    nodes = screen.page.locator(".pz-ai :is(p, li, blockquote, h3, h4)")
+    before = await nodes.evaluate_all(heights)
+    await screen.page.evaluate(
+        "document.styleSheets[0].insertRule('p, li, blockquote, h3, h4 { line-height: 3 }')"
+    )
+    assert await nodes.evaluate_all(heights) == before
+
+
 async def test_the_box_follows_the_room_it_has(practice: Practice, open_screen: Opener) -> None:
     """A question that needs more lines in a narrower window is still seen whole."""
     screen = await open_screen(viewport={"width": 900, "height": 800})
