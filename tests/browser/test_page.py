@@ -61,6 +61,15 @@ async def with_note(practice: Practice, said: Said, **name: str) -> str:
     return client
 
 
+async def before_a_note(practice: Practice, open_screen: Opener, said: Said) -> Screen:
+    """A phone on the page of a client who has one note, in the note's language."""
+    client = await with_note(practice, said)
+    screen = await open_screen(viewport=PHONE)
+    await screen.signed_in(practice, language="en" if said is ENGLISH else "he")
+    await screen.choose(client)
+    return screen
+
+
 @pytest.mark.parametrize("language", ["he", "en"])
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 async def test_an_answer_quotes_a_note_and_leads_to_it(
@@ -98,10 +107,7 @@ async def test_sentences_come_one_by_one_and_a_follow_up_goes_on(
     practice: Practice, open_screen: Opener, house: House
 ) -> None:
     """The first sentence can be read, and its source opened, while the rest is still being written."""
-    client = await with_note(practice, ENGLISH)
-    screen = await open_screen(viewport=PHONE)
-    await screen.signed_in(practice, language="en")
-    await screen.choose(client)
+    screen = await before_a_note(practice, open_screen, ENGLISH)
     house.stub.pace = SLOW
 
     await screen.ask(ENGLISH.question)
@@ -127,10 +133,7 @@ async def test_stopping_keeps_what_was_read_and_asks_nothing_again(
     practice: Practice, open_screen: Opener, house: House
 ) -> None:
     """What was read stays, labelled; one question was posted, and the provider is left alone."""
-    client = await with_note(practice, HEBREW)
-    screen = await open_screen(viewport=PHONE)
-    await screen.signed_in(practice)
-    await screen.choose(client)
+    screen = await before_a_note(practice, open_screen, HEBREW)
     posted = screen.count_posts()
     house.stub.pace = SLOW
 
@@ -152,10 +155,7 @@ async def test_a_broken_line_is_said_and_never_asked_again(
     practice: Practice, open_screen: Opener, house: House
 ) -> None:
     """An answer that breaks off shows no half of itself; the question is kept, and asked again by a person only."""
-    client = await with_note(practice, ENGLISH)
-    screen = await open_screen(viewport=PHONE)
-    await screen.signed_in(practice, language="en")
-    await screen.choose(client)
+    screen = await before_a_note(practice, open_screen, ENGLISH)
     posted = screen.count_posts()
     house.stub.pace = ENDLESS
 
@@ -175,10 +175,7 @@ async def test_an_outage_is_said_in_the_pages_language(
     practice: Practice, open_screen: Opener, house: House
 ) -> None:
     """Without the service the page says so and when to try again; then it answers."""
-    client = await with_note(practice, HEBREW)
-    screen = await open_screen(viewport=PHONE)
-    await screen.signed_in(practice)
-    await screen.choose(client)
+    screen = await before_a_note(practice, open_screen, HEBREW)
     async with house.without("api"):
         await screen.ask(HEBREW.question)
         await expect(screen.answers.last).to_contain_text("העוזר אינו זמין כרגע")
@@ -284,10 +281,7 @@ async def test_an_ended_sign_in_clears_the_page(
     practice: Practice, open_screen: Opener, lost: str
 ) -> None:
     """When the next question is refused because the sign-in ended, what was said before it is gone as well."""
-    client = await with_note(practice, ENGLISH)
-    screen = await open_screen(viewport=PHONE)
-    await screen.signed_in(practice, language="en")
-    await screen.choose(client)
+    screen = await before_a_note(practice, open_screen, ENGLISH)
     await screen.ask(ENGLISH.question)
     await screen.answered()
     await screen.page.context.clear_cookies(name=lost)
@@ -372,10 +366,7 @@ async def test_nothing_found_is_said_and_can_be_contradicted(
     practice: Practice, open_screen: Opener
 ) -> None:
     """An abstention has no sources; "the notes do say it" is a reason to give with a thumb down."""
-    client = await with_note(practice, ENGLISH)
-    screen = await open_screen(viewport=PHONE)
-    await screen.signed_in(practice, language="en")
-    await screen.choose(client)
+    screen = await before_a_note(practice, open_screen, ENGLISH)
 
     await screen.ask("Which violin teacher did they choose?")
 
