@@ -29,7 +29,9 @@ async def chromium() -> AsyncIterator[Browser]:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else []
+            executable_path=path,
+            # Root has no sandbox to drop into, and a container's shared memory may be 64 MB.
+            args=["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
         )
         yield browser
         await browser.close()
