@@ -34,6 +34,8 @@ export interface Note {
 
 export const SOAP = ["subjective", "objective", "assessment", "plan"] as const;
 export const PROFILE = ["medical_history", "notes"] as const;
+/** Characters of a field of a note, at most. */
+export const LONGEST = 5000;
 
 /** Raises Refused, or Unreachable where no answer came. */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -54,8 +54,11 @@ export function leave(why: string): void {
   history.replaceState(null, "", location.pathname); // whom it was about is nobody else's
 }
 
-/** True where a refusal ended the sign-in: then there is nothing more to show. */
-export const leftBy = (cause: unknown): boolean => agent.leftBy(cause);
+/** What to say of a failed call; nothing where it ended the sign-in: then there is nothing more to show. */
+export function troubleOf(cause: unknown): string {
+  if (agent.leftBy(cause)) return "";
+  return cause instanceof Refused ? cause.message : i18n.global.t("demo.failed");
+}
 
 const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : "");
 
