@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Locator, expect
@@ -59,6 +60,24 @@ async def with_note(practice: Practice, said: Said, **name: str) -> str:
     await practice.note(client, subjective=said.note)
     await practice.settled()
     return client
+
+
+async def test_signing_in_is_one_press(practice: Practice, open_screen: Opener) -> None:
+    """Whoever is chosen sees the clients of their own practice, and nothing before."""
+    await practice.client("Ora", "Gal")
+    user = str(uuid4())
+    person = {"id": user, "workspace_id": practice.workspace, "email": f"{user}@example.org"}
+    named = {**person, "display_name": f"AA {user}"}  # first of many: the page lists fifty
+    await practice.admin.call("POST", "/import", {"users": [named]})
+    screen = await open_screen(viewport=PHONE)
+    await screen.page.goto("/")
+    await expect(screen.page.get_by_test_id("scope")).to_have_count(0)
+
+    await screen.page.get_by_role("button", name=named["display_name"]).click()
+
+    whom = screen.page.get_by_test_id("scope").locator("option")
+    await expect(whom).to_have_text([screen.t("demo.wholePractice"), "Ora Gal"])
+    await expect(screen.composer).to_be_visible()
 
 
 async def before_a_note(practice: Practice, open_screen: Opener, said: Said) -> Screen:
