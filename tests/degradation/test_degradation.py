@@ -63,7 +63,7 @@ README = Path(__file__).parents[2] / "README.md"
 async def opened(stage: Stage) -> AsyncIterator[House]:
     """On the servers of the run, in databases of its own."""
     folder = stage.folder / "degradation"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # set up anew where the suite comes back to this module
     async with open_house(folder, stage.servers, name=f"pazpaz_weak_{os.getpid()}") as house:
         yield house
 
