@@ -11,7 +11,7 @@ PAGE := clients/demo_monolith/demo_monolith/page/index.html
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test compat web screenshots benches fuzz faults kills check fix openapi clean
+.PHONY: demo test compat web image screenshots benches fuzz faults kills check fix openapi clean
 
 demo: .venv/ready $(PAGE) ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
@@ -21,6 +21,9 @@ test: .venv/ready $(PAGE) ## the whole suite, on real Postgres and Redis; WORKER
 	$(RUN) pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 web: $(PAGE) ## the page of the demo and its components
+
+image: .venv/ready ## the container image, built without Docker by buildah and asked a question; as root; BASE can be given
+	$(RUN) pytest -m image tests/image -s $(ARGS)
 
 screenshots: .venv/ready $(PAGE) ## pictures of every state of the page, in the folder SCREENSHOTS
 	SCREENSHOTS=$${SCREENSHOTS:-.demo/screenshots} $(RUN) pytest tests/browser/test_screens.py -q $(ARGS)
