@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +23,6 @@ def engine() -> Iterator[Buildah]:
     engine = Buildah(folder)
     yield engine
     engine.say("rm", "--all")
-    subprocess.run(["umount", folder / "images" / "vfs"], capture_output=True, check=False)  # noqa: S607
 
 
 @pytest.fixture(scope="session")
