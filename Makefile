@@ -11,7 +11,7 @@ PAGE := clients/demo_monolith/demo_monolith/page/index.html
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test compat web image screenshots benches fuzz faults kills check fix openapi clean
+.PHONY: demo test compat web image screenshots benches coverage fuzz faults kills check fix openapi clean
 
 demo: .venv/ready $(PAGE) ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
@@ -33,6 +33,10 @@ compat: .venv/ready ## the client's tests on each Python there is, with the olde
 
 benches: .venv/ready ## the longest benches in small: that they run, and print and keep all they should
 	$(RUN) pytest -m bench $(ARGS)
+
+coverage: .venv/ready ## branches of the rooms that must be right, by the tests that run in one process; fails below 95 %
+	$(RUN) pytest tests/unit tests/contracts tests/integration -n $(WORKERS) --dist worksteal \
+	  --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
 fuzz: .venv/ready ## 100,000 operations of many practices on three builds of the service; OPERATIONS and SEED can be set
 	OPERATIONS=$${OPERATIONS:-100000} $(RUN) pytest tests/fuzz -s

@@ -28,11 +28,13 @@ class Place:
     """Sessions by their place in a course: `count` of them from its `end`, after the first `skip` of that end.
 
     "The last session" is ("newest", 1), "the first three" ("oldest", 3), "the third" ("oldest", 1, skip=2).
+    With `among` only sessions of those days are counted: the one before a day is the newest among the days before it.
     """
 
     end: Literal["oldest", "newest"]
     count: int = 1
     skip: int = 0
+    among: Period | None = None
 
 
 When = Period | Place

@@ -41,6 +41,8 @@ def at(place: Place, course: Sequence[IndexedSession]) -> Sequence[IndexedSessio
     """The sessions of a course (oldest first) that have the place; with them those of the day it is cut at, because
     their order within a day is not known.
     """
+    if place.among is not None:
+        course = [one for one in course if place.among.holds(one.day)]
     ordered = course if place.end == "oldest" else course[::-1]
     chosen = ordered[place.skip : place.skip + place.count]
     days = {one.day for one in chosen}

@@ -51,12 +51,27 @@ def _beside(before: When, step: int) -> When:
     if isinstance(before, Period):
         return _beside_days(before, step)
     skip = before.skip + (step if before.end == "oldest" else -step) * before.count
-    return replace(before, skip=skip) if skip >= 0 else NOWHERE
+    if skip >= 0:
+        return replace(before, skip=skip)
+    return _next_to(before.among, step) if before.among else NOWHERE
 
 
 def _beside_days(days: Period, step: int) -> When:
+    """A day is left for the session next to it, several days for all before or after them."""
+    if days.first == days.last:
+        return _next_to(days, step)
+    beyond = _beyond(days, step)
+    return NOWHERE if beyond is None else beyond
+
+
+def _next_to(days: Period, step: int) -> Place:
+    beyond = _beyond(days, step)
+    return NOWHERE if beyond is None else Place("newest" if step < 0 else "oldest", among=beyond)
+
+
+def _beyond(days: Period, step: int) -> Period | None:
     edge = days.first if step < 0 else days.last
     if edge is None:
-        return NOWHERE
+        return None
     beyond = edge + timedelta(days=step)
     return Period(last=beyond) if step < 0 else Period(first=beyond)

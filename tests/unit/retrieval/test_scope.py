@@ -51,6 +51,9 @@ PLACES = {
     "the third": (Place("oldest", 1, skip=2), {3}),
     "the first nine": (Place("oldest", 9), {1, 2, 3, 4}),
     "the ninth": (Place("oldest", 1, skip=8), set()),
+    "the one before a day": (Place("newest", among=Period(last=DAY + timedelta(days=13))), {2}),
+    "the one after a day": (Place("oldest", among=Period(first=DAY + timedelta(days=8))), {3}),
+    "the one before all": (Place("newest", among=Period(last=DAY - timedelta(days=1))), set()),
 }
 
 

@@ -66,6 +66,22 @@ def test_before_days_are_all_days_before_them() -> None:
 
 
 @pytest.mark.parametrize(
+    ("day", "before", "after"),
+    [
+        ("What did we discuss on March 5, 2026?", "And the one before?", "And the one after?"),
+        ("על מה דיברנו ב-5.3.2026?", "ובפגישה שלפניה?", "ובפגישה שאחריה?"),
+    ],
+)
+def test_beside_a_day_is_one_session(day: str, before: str, after: str) -> None:
+    """The nearest before or after it, then the one beyond that; and back over the day itself."""
+    earlier, later = Period(last=date(2026, 3, 4)), Period(first=date(2026, 3, 6))
+    assert when(day, before) == Place("newest", among=earlier)
+    assert when(day, before, before) == Place("newest", skip=1, among=earlier)
+    assert when(day, after) == Place("oldest", among=later)
+    assert when(day, before, after) == Place("oldest", among=Period(first=date(2026, 3, 5)))
+
+
+@pytest.mark.parametrize(
     "said",
     [
         ("How did she sleep before that accident?",),
