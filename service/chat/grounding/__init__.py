@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.chat.grounding.evidence import Read, Source, coverage, likeness, read, unsaid
-from service.chat.grounding.guards import (
-    is_aged,
-    is_dosed,
-    is_rated,
-    misnames,
-    misquotes,
-    objection,
-    told_by_measure,
-    told_by_numbers,
-)
+from service.chat.grounding.guards import objection
+from service.chat.grounding.guards.amounts import is_aged, is_dosed, is_rated
+from service.chat.grounding.guards.directions import told_by_measure, told_by_numbers
+from service.chat.grounding.guards.names import misnames, misquotes
 from service.domain.answers import Passage, Span, WithheldReason
 from service.language.amounts import Amount
 from service.language.causes import reason_at

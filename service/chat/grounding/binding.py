@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from service.chat.grounding.evidence import SAME
 from service.language.amounts import Amount, is_number_word, unit_of
 from service.language.sides import Side
 from service.language.statements import Statement, Unit
 from service.language.text import normalise
 
 _ACROSS = 0.5  # What a word counts that stands before here and behind there, beside 1: wording moves, values stay.
-_SAME = 1e-9
 _GOING_ON = frozenset(map(normalise, ("when", "because", "since", "as", "who", "that", "כאשר")))
 
 
@@ -112,7 +112,7 @@ def misbound(
 
 def _is_another(one: Bound, own: Bound, free: Sequence[Bound]) -> bool:
     rivals = (one.fit(other) for other in free if other.mark.kind == own.mark.kind)
-    return max(rivals, default=0.0) > one.fit(own) + _SAME
+    return max(rivals, default=0.0) > one.fit(own) + SAME
 
 
 def _are_exchanged(one: Bound, own: Bound, other: Bound, others: Bound) -> bool:
@@ -121,8 +121,8 @@ def _are_exchanged(one: Bound, own: Bound, other: Bound, others: Bound) -> bool:
     """In one sentence both places count together; of two sessions neither value may fit less well where it stands."""
     gains = one.fit(others) - one.fit(own), other.fit(own) - other.fit(others)
     if own.said is others.said:
-        return sum(gains) > _SAME
-    return min(gains) >= -_SAME and max(gains) > _SAME and one.fit(others) > 0 < other.fit(own)
+        return sum(gains) > SAME
+    return min(gains) >= -SAME and max(gains) > SAME and one.fit(others) > 0 < other.fit(own)
 
 
 def _worth(unit: Unit, here: Sequence[Unit], there: Sequence[Unit]) -> float:

@@ -11,6 +11,8 @@ from service.language.statements import Part, Statement, Unit
 from service.language.subjects import leaders
 from service.language.terms import opposite
 
+SAME = 1e-9  # Fits this close are the same: they are sums of floats.
+
 
 @dataclass(frozen=True, eq=False)
 class About:

@@ -30,7 +30,7 @@ def without(*names):
 def without_poles(monkeypatch):
     """Neither denials nor directions are compared."""
     without("negation_differs")(monkeypatch)
-    monkeypatch.setattr(guards, "_polarity", lambda part, evidence: None)
+    monkeypatch.setattr(guards, "polarity", lambda part, evidence: None)
 
 
 def without_names(monkeypatch):
