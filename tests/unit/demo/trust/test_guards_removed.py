@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.chat import grounding
-from service.chat.grounding import guards
+from service.chat.grounding import guards, verdict
 from service.demo.trust.bars import CAUGHT_OF_A_KIND, LEAST_OF_A_KIND, rows
 from service.demo.trust.material import read_material
 from service.demo.trust.measure import tried
@@ -36,9 +36,9 @@ def without_poles(monkeypatch):
 def without_names(monkeypatch):
     """Neither looked for in the passages, nor missed among the words that nothing covers, which are let pass."""
     monkeypatch.setattr(grounding, "misnames", lambda text, evidence: False)
-    monkeypatch.setattr(grounding, "_missing", lambda left: None)
-    monkeypatch.setattr(grounding, "MOST_UNKNOWN", 9)
-    monkeypatch.setattr(grounding, "STATED", 0.0)
+    monkeypatch.setattr(verdict, "_missing", lambda left: None)
+    monkeypatch.setattr(verdict, "MOST_UNKNOWN", 9)
+    monkeypatch.setattr(verdict, "STATED", 0.0)
 
 
 def without_quotations(monkeypatch):

@@ -1,0 +1,76 @@
+"""What may stand beside a sentence as evidence for the same claim."""
+
+from collections.abc import Iterator, Sequence
+
+from service.chat.grounding.evidence import Source, likeness
+from service.chat.grounding.verdict import left_unsaid
+from service.language.amounts import Amount
+from service.language.statements import Part
+
+
+def completing(part: Part, source: Source, held: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+    """What may stand beside a sentence: a neighbour that the claim says whole, or another place of the same subject
+    with an amount or a day that is missing.
+    """
+    at = held.index(source)
+    near = [
+        one
+        for one in held[max(0, at - 1) : at + 2]
+        if one is not source and one.passage is source.passage
+    ]
+    yield from ((one,) for one in near if _is_used_up(part, one) or _adds_clause(part, source, one))
+    yield from ((one,) for one in telling_the_rest(part, source, held))
+    if len(part.amounts) + len(part.days) > 1:
+        adding = [one for one in held if one is not source and _adds_fact(part, source, one)]
+        yield from ((one,) for one in adding)
+        yield from _series(part, source, adding)
+
+
+def telling_the_rest(part: Part, source: Source, held: Sequence[Source]) -> Iterator[Source]:
+    """Sentences of other passages that say, of the same things, what this one leaves unsaid."""
+    left = left_unsaid(part, (source,))
+    for other in held if left else ():
+        if other.passage is source.passage or not any(other.matching(unit) for unit in left):
+            continue
+        if any(other.matching(unit) for unit in part.telling if source.matching(unit)):
+            yield other
+
+
+def _series(part: Part, source: Source, adding: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+    """One place for each amount that is missing: "from 17 to 12 and then to 6" is told by three sessions."""
+    found: list[Source] = []
+    for amount in _missing_amounts(part, source):
+        if not any(_states(one, amount) for one in found):
+            holding = [one for one in adding if _states(one, amount)]
+            found += [max(holding, key=lambda one: likeness(part, one))] if holding else []
+    if len(found) > 1:
+        yield tuple(found)
+
+
+def _missing_amounts(part: Part, source: Source) -> list[Amount]:
+    return [one for one in part.amounts if not one.is_aside and not _states(source, one)]
+
+
+def _states(source: Source, amount: Amount) -> bool:
+    return any(amount.is_said_by(own) for own in source.said.amounts)
+
+
+def _is_used_up(part: Part, source: Source) -> bool:
+    units = source.said.telling
+    return bool(units) and all(any(own.is_said_by(unit) for own in part.telling) for unit in units)
+
+
+def _adds_clause(part: Part, source: Source, other: Source) -> bool:
+    """Whether a clause of it, all of which the claim says, has an amount that is missing: "lasted ten minutes"."""
+    return any(
+        one.is_said_by(own) and other.fit(part.telling, other.said.clause_at(own.start)) == 1
+        for one in part.amounts
+        if not any(one.is_said_by(held) for held in source.said.amounts)
+        for own in other.said.amounts
+    )
+
+
+def _adds_fact(part: Part, source: Source, other: Source) -> bool:
+    has = any(_states(other, one) for one in _missing_amounts(part, source))
+    shared = any(other.matching(unit) for unit in part.telling if source.matching(unit))
+    return has and shared
