@@ -14,7 +14,7 @@ from service.container import Container, now
 from service.errors import ServiceError, StoreUnavailable
 from service.gauges import measure
 from service.ingestion.reconcile import read_feed
-from service.ports import Clock
+from service.ports.clock import Clock
 from service.restorer import restorer_of
 from service.telemetry.metrics import CHORE_FAILURES, FEED_EVENTS
 

@@ -62,7 +62,8 @@ from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
 from service.models import Models, open_models
-from service.ports import NO_VEILS, CallContexts, Standing
+from service.ports.calls import NO_VEILS, CallContexts
+from service.ports.limits import Standing
 from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex

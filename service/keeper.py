@@ -14,7 +14,8 @@ from service.container import Container, now
 from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
 from service.domain.identity import WorkspaceId
 from service.errors import ChatAlreadyClosed, SourceUnavailable, StoreUnavailable
-from service.ports import AuditHead, AuditSink, Clock, OpenChat
+from service.ports.audit import AuditHead, AuditSink, OpenChat
+from service.ports.clock import Clock
 from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint
 from service.telemetry.metrics import (
     AUDIT_BROKEN,

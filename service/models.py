@@ -25,14 +25,8 @@ from service.adapters.whole_streams import read_to_the_end
 from service.domain.usage import Part
 from service.errors import BadSettings, ModelUnavailable
 from service.limits import most_of_a_question
-from service.ports import (
-    ChatModel,
-    ChunkStore,
-    Embedder,
-    Embedders,
-    EntailmentModel,
-    Reranker,
-)
+from service.ports.index import ChunkStore
+from service.ports.models import ChatModel, Embedder, Embedders, EntailmentModel, Reranker
 from service.settings import Settings
 
 log = structlog.get_logger()

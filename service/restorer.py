@@ -13,7 +13,7 @@ from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import BadReceipt
 from service.ingestion.erase import Erasure
-from service.ports import WorkQueue
+from service.ports.work import WorkQueue
 from service.security.receipts import holds
 from service.security.rings import own_ring
 

@@ -16,7 +16,7 @@ from service.errors import (
     Unavailable,
 )
 from service.ingestion.indexing import Indexer, Outcome
-from service.ports import Lease, WorkQueue
+from service.ports.work import Lease, WorkQueue
 from service.telemetry.metrics import INGEST_ERRORS, NOTES_PROCESSED, WORKER_TURNED
 from service.telemetry.traces import span
 

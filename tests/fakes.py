@@ -35,38 +35,26 @@ from service.errors import ChatAlreadyClosed, ConversationNotFound
 from service.language.chunking import chunk_note, headed
 from service.language.features import hashed
 from service.language.risk import risk_spans
-from service.ports import (
-    DIMENSION,
-    Allowance,
-    AuditDepth,
-    AuditHead,
-    CallContext,
-    Changes,
-    ChangesCursor,
+from service.ports.audit import AuditDepth, AuditHead, OpenChat
+from service.ports.calls import CallContext
+from service.ports.conversations import ConversationHead, ConversationLine
+from service.ports.erasure import Erased
+from service.ports.index import (
     ChunkPlace,
     ClientChange,
-    ConversationHead,
-    ConversationLine,
-    DeadLetter,
-    Depth,
-    Embedder,
-    Embedders,
-    Erased,
-    Event,
     IndexDelta,
     IndexedNote,
     IndexModels,
     IndexState,
-    Lease,
-    OpenChat,
-    OpenWork,
-    Reservation,
     Space,
-    Spent,
-    Vector,
-    WorkspaceKeys,
 )
+from service.ports.keys import WorkspaceKeys
+from service.ports.limits import Allowance, Reservation, Spent
+from service.ports.models import Embedder, Embedders, Vector
+from service.ports.monolith import Changes, ChangesCursor, Event
+from service.ports.work import DeadLetter, Depth, Lease, OpenWork
 from service.security.chain import GENESIS, Checkpoint, linked
+from service.vectors import DIMENSION
 from service.vectors.bits import encode
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 

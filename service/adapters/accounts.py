@@ -12,7 +12,7 @@ from service.domain.audit import Trail
 from service.domain.identity import WorkspaceId
 from service.domain.usage import MICROS, Meter, Part
 from service.errors import StoreUnavailable
-from service.ports import Reservation, Spending, Standings
+from service.ports.limits import Reservation, Spending, Standings
 from service.telemetry.metrics import BUDGET_EXHAUSTED, COST, PROVIDER_TOKENS
 
 log = structlog.get_logger()

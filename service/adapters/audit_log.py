@@ -20,7 +20,7 @@ from service.adapters.database import (
 from service.domain.audit import SERVICE_CHAIN, Action, AuditEntry, AuditRow
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed
-from service.ports import AuditDepth, AuditHead, OpenChat
+from service.ports.audit import AuditDepth, AuditHead, OpenChat
 from service.security.chain import GENESIS, Checkpoint, linked
 from service.telemetry.metrics import AUDIT_ROWS
 

@@ -23,7 +23,9 @@ from service.adapters.sealed_rows import NOTHING_SEALED, ref_of, seal_row
 from service.adapters.vector_table import VectorTable
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Client, NoteRef
-from service.ports import IndexedNote, Lease, WorkspaceKeys
+from service.ports.index import IndexedNote
+from service.ports.keys import WorkspaceKeys
+from service.ports.work import Lease
 
 KEY = ["workspace_id", "entity", "entity_id"]
 

@@ -22,14 +22,9 @@ from service.domain.answers import Hit
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
-from service.ports import (
-    ChunkPlace,
-    IndexedNote,
-    IndexModels,
-    KeyStore,
-    Vector,
-    WorkspaceKeys,
-)
+from service.ports.index import ChunkPlace, IndexedNote, IndexModels
+from service.ports.keys import KeyStore, WorkspaceKeys
+from service.ports.models import Vector
 from service.vectors.merging import (
     codes_without,
     merged_codes,

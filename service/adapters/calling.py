@@ -8,7 +8,8 @@ from typing import Literal
 from service.adapters.guard import Guard
 from service.adapters.untrusted import batches, counted
 from service.domain.answers import Delta, Stretch
-from service.ports import CallContext, Entailment, Vector
+from service.ports.calls import CallContext
+from service.ports.models import Entailment, Vector
 from service.telemetry.metrics import (
     EMBEDDING_ERRORS,
     EMBEDDING_SECONDS,

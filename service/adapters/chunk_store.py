@@ -57,18 +57,17 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Client, Entity, ManifestItem, NoteRef, Person
 from service.domain.risk import RiskNote
 from service.domain.scope import IndexedSession, Within
-from service.ports import (
+from service.ports.index import (
     ChunkPlace,
     ClientChange,
     IndexDelta,
     IndexedNote,
     IndexModels,
     IndexState,
-    KeyStore,
-    Lease,
-    Vector,
-    WorkspaceKeys,
 )
+from service.ports.keys import KeyStore, WorkspaceKeys
+from service.ports.models import Vector
+from service.ports.work import Lease
 from service.vectors.rows import ChunkCodes, ChunkRows
 
 T = TypeVar("T")

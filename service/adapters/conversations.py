@@ -41,7 +41,8 @@ from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import SEARCHED, Sentence, Source, Turn
 from service.errors import ConversationNotFound, WorkspaceSuspended
-from service.ports import ConversationHead, ConversationLine, KeyStore, WorkspaceKeys
+from service.ports.conversations import ConversationHead, ConversationLine
+from service.ports.keys import KeyStore, WorkspaceKeys
 from service.security.sealing import seal, unseal
 
 

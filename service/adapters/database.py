@@ -41,7 +41,8 @@ from service.adapters.index_states import IndexStates
 from service.domain.erasure import SHUT
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, StoreUnavailable
-from service.ports import DIMENSION, IndexState
+from service.ports.index import IndexState
+from service.vectors import DIMENSION
 
 metadata = MetaData()
 

@@ -11,7 +11,7 @@ from service.adapters.markers import plain
 from service.domain.answers import Stretch
 from service.errors import ModelUnavailable
 from service.language.prompt_text import instructions
-from service.ports import Entailment
+from service.ports.models import Entailment
 
 VERDICT = "verdict"
 WORDS: frozenset[str] = frozenset(get_args(Entailment))

@@ -40,7 +40,9 @@ from service.domain.erasure import SHUT, AskedBy, Receipt, SignedReceipt, Subjec
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.errors import TracesLeft
-from service.ports import Erased, KeyStore, Lease
+from service.ports.erasure import Erased
+from service.ports.keys import KeyStore
+from service.ports.work import Lease
 from service.security.receipts import SigningKey, sign
 
 # Chunks and bags go by cascade with the row they hang on.

@@ -21,7 +21,7 @@ from service.domain.answers import CONFIRMED_AT_ONCE, Delta, Finished
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter, Part, Usage
 from service.errors import ModelFailure, ModelUnavailable
-from service.ports import CallContext
+from service.ports.calls import CallContext
 from service.settings import Settings
 from service.telemetry.metrics import PROVIDER_CALLS, PROVIDER_IN_FLIGHT, RETRIES
 from service.telemetry.traces import leaf

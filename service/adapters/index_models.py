@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.database import index_models
 from service.domain.identity import WorkspaceId
-from service.ports import IndexModels
+from service.ports.index import IndexModels
 
 
 async def models_of(connection: AsyncConnection, workspace: WorkspaceId) -> IndexModels | None:

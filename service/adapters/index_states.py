@@ -8,7 +8,7 @@ import asyncpg
 
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable
-from service.ports import IndexModels, IndexState
+from service.ports.index import IndexModels, IndexState
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 

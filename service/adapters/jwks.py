@@ -10,7 +10,8 @@ import httpx
 import structlog
 
 from service.errors import SourceUnavailable
-from service.ports import Clock, VerificationKey
+from service.ports.clock import Clock
+from service.ports.monolith import VerificationKey
 from service.security.jwks import parse_jwks
 from service.telemetry.metrics import JWKS_READS
 

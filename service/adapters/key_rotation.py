@@ -28,7 +28,7 @@ from service.adapters.sealed_vectors import reseal_vectors
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, KeyUnavailable, SealBroken
-from service.ports import WorkspaceKeys
+from service.ports.keys import WorkspaceKeys
 from service.security.keys import new_key
 
 BATCH = 50

@@ -15,7 +15,8 @@ from service.adapters.database import Database, workspace_keys
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import KeyUnavailable
-from service.ports import Clock, KeyStore, KeyWrapper, WorkspaceKeys
+from service.ports.clock import Clock
+from service.ports.keys import KeyStore, KeyWrapper, WorkspaceKeys
 from service.security.keys import new_key
 
 REMEMBER = timedelta(minutes=5)

@@ -24,7 +24,9 @@ from service.language.likeness import coverage, likeness
 from service.language.sentences import sentences
 from service.language.stopwords import content
 from service.language.text import tokens
-from service.ports import DIMENSION, CallContext, Vector
+from service.ports.calls import CallContext
+from service.ports.models import Vector
+from service.vectors import DIMENSION
 
 
 class LocalEmbedder:

@@ -35,7 +35,7 @@ from service.domain.notes import (
     UnreadableReason,
 )
 from service.errors import NotAllowed, SourceUnavailable
-from service.ports import Changes, ChangesCursor, Event, EventEntity, EventKind
+from service.ports.monolith import Changes, ChangesCursor, Event, EventEntity, EventKind
 from service.telemetry.traces import span
 
 log = structlog.get_logger()

@@ -50,8 +50,10 @@ from service.domain.answers import Delta, Finished, Passage, Question, Stretch
 from service.domain.deadline import Deadline
 from service.domain.usage import Usage
 from service.errors import BadSettings, ModelUnavailable
-from service.ports import DIMENSION, CallContext, Entailment, Vector, for_nobody
+from service.ports.calls import CallContext, for_nobody
+from service.ports.models import Entailment, Vector
 from service.settings import Settings
+from service.vectors import DIMENSION
 
 PREFIX, SUFFIX = "openai/", f"/{DIMENSION}"
 

@@ -24,7 +24,10 @@ from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
-from service.ports import DIMENSION, ChunkPlace, IndexedNote, IndexModels, Vector, WorkspaceKeys
+from service.ports.index import ChunkPlace, IndexedNote, IndexModels
+from service.ports.keys import WorkspaceKeys
+from service.ports.models import Vector
+from service.vectors import DIMENSION
 from service.vectors.blocks import NoteRows, joined, note_rows
 from service.vectors.packed import packed
 from service.vectors.rows import ChunkCodes, ChunkRows, placed

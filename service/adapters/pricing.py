@@ -6,8 +6,8 @@ from decimal import ROUND_CEILING, Decimal
 
 from service.adapters.provider import MILLION, THOUSAND, Price, Provider
 from service.domain.usage import MICROS, Part, Usage
-from service.ports import DIMENSION
 from service.settings import ModelPrice
+from service.vectors import DIMENSION
 
 MICROS_A_TOKEN, MICROS_A_SEARCH = MICROS // MILLION, MICROS // THOUSAND
 """For each dollar of a price."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from service.ports import ChatModel, Embedder, EntailmentModel, Reranker
+from service.ports.models import ChatModel, Embedder, EntailmentModel, Reranker
 
 MILLION, THOUSAND = 1_000_000, 1_000
 

@@ -20,10 +20,12 @@ from service.adapters.untrusted import float32
 from service.domain.identity import WorkspaceId
 from service.errors import SealBroken
 from service.language.text import normalise
-from service.ports import DIMENSION, CallContext, Embedder, Vector
+from service.ports.calls import CallContext
+from service.ports.models import Embedder, Vector
 from service.security.keys import digest
 from service.security.sealing import seal, unseal
 from service.telemetry.metrics import QUERY_CACHE
+from service.vectors import DIMENSION
 
 log = structlog.get_logger()
 

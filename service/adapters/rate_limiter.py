@@ -12,7 +12,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from service.domain.identity import UserId, WorkspaceId
-from service.ports import Allowance
+from service.ports.limits import Allowance
 from service.telemetry.metrics import LIMITER_FALLBACKS
 
 log = structlog.get_logger()

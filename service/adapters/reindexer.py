@@ -18,7 +18,7 @@ from service.adapters.vector_table import VectorTable
 from service.domain.audit import Action, AuditEntry
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
-from service.ports import IndexModels
+from service.ports.index import IndexModels
 
 SWEEP_NOTES = 500
 SWEEP_PAUSE_SECONDS = 0.2

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from service.adapters.sealed_rows import ref_of
 from service.domain.identity import ClientId
 from service.domain.notes import Bag, NoteRef
-from service.ports import WorkspaceKeys
+from service.ports.keys import WorkspaceKeys
 from service.security.sealing import seal, unseal
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Client, NoteRef, Person
 from service.domain.risk import RiskNote, RiskSpan
-from service.ports import WorkspaceKeys
+from service.ports.keys import WorkspaceKeys
 from service.security.sealing import seal, unseal
 
 SEALED_BYTES = 512

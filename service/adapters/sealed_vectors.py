@@ -25,17 +25,11 @@ from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import ANYWHERE, Within
-from service.ports import (
-    DIMENSION,
-    ChunkPlace,
-    IndexedNote,
-    IndexModels,
-    KeyStore,
-    Space,
-    Vector,
-    WorkspaceKeys,
-)
+from service.ports.index import ChunkPlace, IndexedNote, IndexModels, Space
+from service.ports.keys import KeyStore, WorkspaceKeys
+from service.ports.models import Vector
 from service.security.sealing import seal, unseal
+from service.vectors import DIMENSION
 from service.vectors.blocks import (
     NoteRows,
     Packed,

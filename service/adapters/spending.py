@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from service.adapters.database import WORKSPACE_STONES, Database, spending, tombstones
 from service.adapters.key_store import hold_erasure_off
 from service.domain.identity import WorkspaceId
-from service.ports import Reservation, Spent
+from service.ports.limits import Reservation, Spent
 
 TODAY = cast(func.timezone("utc", func.now()), Date)
 """By the database's clock, the one that all processes share."""

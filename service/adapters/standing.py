@@ -18,7 +18,7 @@ from service.adapters.database import Database, audit_heads, event_ids, switches
 from service.adapters.work_queue import raise_wants
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
-from service.ports import Standing
+from service.ports.limits import Standing
 
 EVERYWHERE = SERVICE_CHAIN
 """The workspace id of a switch that holds for all."""

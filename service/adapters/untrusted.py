@@ -12,7 +12,8 @@ import httpx
 from prometheus_client import Counter
 
 from service.errors import ModelFailure, ModelUnavailable
-from service.ports import DIMENSION, Vector
+from service.ports.models import Vector
+from service.vectors import DIMENSION
 
 T = TypeVar("T")
 

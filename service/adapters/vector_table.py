@@ -15,7 +15,9 @@ from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Within
-from service.ports import ChunkPlace, IndexedNote, IndexModels, Space, Vector, WorkspaceKeys
+from service.ports.index import ChunkPlace, IndexedNote, IndexModels, Space
+from service.ports.keys import WorkspaceKeys
+from service.ports.models import Vector
 from service.vectors.blocks import NoteRows, note_rows
 from service.vectors.rows import ChunkCodes, ChunkRows
 

@@ -12,16 +12,8 @@ from typing import Literal
 from service.adapters.provider import Around, Provider
 from service.domain.answers import Delta, Passage, Question, Stretch
 from service.language.plain import plain
-from service.ports import (
-    CallContext,
-    ChatModel,
-    Embedder,
-    Entailment,
-    EntailmentModel,
-    Reranker,
-    Vector,
-    Veil,
-)
+from service.ports.calls import CallContext, Veil
+from service.ports.models import ChatModel, Embedder, Entailment, EntailmentModel, Reranker, Vector
 
 MOST_OF_A_PASSAGE = 2_400
 """Code points: three neighbouring chunks of 800, the most that search hands over."""

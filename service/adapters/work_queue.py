@@ -39,15 +39,8 @@ from service.adapters.database import (
 from service.domain.erasure import AskedBy, Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
-from service.ports import (
-    ChangesCursor,
-    DeadLetter,
-    Depth,
-    Event,
-    Lease,
-    OpenWork,
-    WorkKind,
-)
+from service.ports.monolith import ChangesCursor, Event
+from service.ports.work import DeadLetter, Depth, Lease, OpenWork, WorkKind
 
 MAX_ATTEMPTS = 5
 BACKOFF_SECONDS = 2.0

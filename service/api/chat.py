@@ -38,7 +38,7 @@ from service.errors import (
     SwitchedOff,
 )
 from service.language.detect import language_of
-from service.ports import Allowance, Standing
+from service.ports.limits import Allowance, Standing
 from service.security.keys import digest
 from service.telemetry.metrics import QUERIES, QUERY_SECONDS, RATE_LIMIT_HITS
 from service.telemetry.traces import span

@@ -20,7 +20,7 @@ from service.errors import (
     Restoring,
     WrongMediaType,
 )
-from service.ports import Standing
+from service.ports.limits import Standing
 
 MAX_CHAT_BODY = 64 * 1024
 _CLAIMS, _STANDING = "service.claims", "service.standing"

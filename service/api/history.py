@@ -28,7 +28,8 @@ from service.domain.audit import Action
 from service.domain.identity import ClientId, Principal
 from service.domain.turns import SEARCHED, Sentence, Turn, marked
 from service.errors import ConversationNotFound, MalformedRequest
-from service.ports import ConversationHead, Standing
+from service.ports.conversations import ConversationHead
+from service.ports.limits import Standing
 
 router = APIRouter(prefix="/api/v1/ai/agent/history", tags=["history"])
 

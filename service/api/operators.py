@@ -17,7 +17,7 @@ from service.domain.audit import AuditEntry
 from service.domain.erasure import Erasable, SignedReceipt, Subject
 from service.domain.identity import WorkspaceId
 from service.errors import MalformedRequest, NotAuthenticated
-from service.ports import DeadLetter, WorkKind
+from service.ports.work import DeadLetter, WorkKind
 
 log = structlog.get_logger()
 

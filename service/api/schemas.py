@@ -29,7 +29,7 @@ from service.domain.feedback import Rating, Reason
 from service.domain.progress import Line
 from service.domain.risk import Polarity, Risk, RiskKind
 from service.language.titles import title
-from service.ports import ConversationLine
+from service.ports.conversations import ConversationLine
 
 
 def _instant(value: datetime) -> str:

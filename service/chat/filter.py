@@ -24,7 +24,8 @@ from service.errors import ModelUnavailable
 from service.language.chunking import LIMIT
 from service.language.injection import orders_in
 from service.language.sentences import around
-from service.ports import CallContext, Entailment, EntailmentModel
+from service.ports.calls import CallContext
+from service.ports.models import Entailment, EntailmentModel
 from service.telemetry.metrics import CLAIMS_REPAIRED, CLAIMS_WITHHELD
 
 ENTAIL_SHARE = 0.2  # Of the time that is left: a sentence may wait as long as the reranker may.

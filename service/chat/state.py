@@ -10,7 +10,10 @@ from service.domain.answers import Answer, Heading, Question, SearchStatement, V
 from service.domain.audit import Trail
 from service.domain.identity import Principal
 from service.domain.risk import Risk
-from service.ports import CallContext, ChatModel, ChunkStore, Clock, EntailmentModel
+from service.ports.calls import CallContext
+from service.ports.clock import Clock
+from service.ports.index import ChunkStore
+from service.ports.models import ChatModel, EntailmentModel
 from service.retrieval.enough import Decision
 from service.retrieval.exhaustive import Course, Reader
 from service.retrieval.search import Finder, Found

@@ -38,7 +38,8 @@ from service.domain.answers import (
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
 from service.language.sentences import sentences
-from service.ports import NO_VEIL, CallContext, ChatModel, EntailmentModel, Veil
+from service.ports.calls import NO_VEIL, CallContext, Veil
+from service.ports.models import ChatModel, EntailmentModel
 from service.retrieval.enough import judge
 from service.telemetry.metrics import LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
 

@@ -13,7 +13,7 @@ from service.commands.progress import Tick, progress
 from service.container import now
 from service.domain.audit import AuditRow, months_before
 from service.domain.identity import WorkspaceId
-from service.ports import AuditHead
+from service.ports.audit import AuditHead
 from service.security.chain import BadLink, ChainCheck
 
 SWEPT = timedelta(hours=1)

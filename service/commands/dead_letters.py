@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.container import Container
-    from service.ports import DeadLetter
+    from service.ports.work import DeadLetter
 
 app = typer.Typer(help="Lists, explains, retries and drops work that was given up on.")
 

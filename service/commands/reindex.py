@@ -11,7 +11,9 @@ import typer
 from service.commands.work import Workspace, pause, scope, with_container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
-from service.ports import DIMENSION, Embedder, Embedders, for_nobody
+from service.ports.calls import for_nobody
+from service.ports.models import Embedder, Embedders
+from service.vectors import DIMENSION
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
     from service.adapters.reindexer import Progress, Switched

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the adapters cost a third of a second that other commands n
     from collections.abc import Sequence
 
     from service.domain.identity import WorkspaceId
-    from service.ports import Spent
+    from service.ports.limits import Spent
 
 
 def spending(

@@ -29,7 +29,8 @@ from service.domain.answers import Passage, Question, Verdict
 from service.domain.deadline import Deadline
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef
-from service.ports import CallContext, WorkspaceKeys
+from service.ports.calls import CallContext
+from service.ports.keys import WorkspaceKeys
 from service.retrieval.search import Found
 from service.settings import Settings
 

@@ -27,7 +27,7 @@ from service.demo.run import demo_admin
 from service.demo.stage import Stage, open_stage, passing_folder
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem
-from service.ports import Event
+from service.ports.monolith import Event
 
 EVENTS = 50  # of one delivery; PazPaz's sender puts up to 500 into one
 ROUND_SECONDS = 2.0

@@ -37,7 +37,10 @@ from service.language.asking import wanted
 from service.language.chunking import chunk_note
 from service.language.detect import language_of
 from service.language.features import digest64
-from service.ports import CallContext, Embedders, IndexedNote, Space, Vector, WorkspaceKeys
+from service.ports.calls import CallContext
+from service.ports.index import IndexedNote, Space
+from service.ports.keys import WorkspaceKeys
+from service.ports.models import Embedders, Vector
 from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People

@@ -20,7 +20,8 @@ from service.commands.progress import progress
 from service.container import Container, now
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Chunk, ManifestItem, Note, NoteRef
-from service.ports import DIMENSION, IndexedNote, Space
+from service.ports.index import IndexedNote, Space
+from service.vectors import DIMENSION
 
 FILLED = 10_000
 """Rows that the index has before anything is measured: of fewer it is shallow, and cheap to add to."""

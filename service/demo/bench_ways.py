@@ -11,7 +11,10 @@ import typer
 
 from service.container import Container
 from service.ingestion.indexing import Indexer
-from service.ports import CallContext, Embedder, Embedders, IndexedNote, Lease, Vector
+from service.ports.calls import CallContext
+from service.ports.index import IndexedNote
+from service.ports.models import Embedder, Embedders, Vector
+from service.ports.work import Lease
 from service.worker import IN_HAND, Worker
 
 SLOW_SECONDS = 0.05

@@ -11,7 +11,9 @@ from uuid import UUID
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
 from service.errors import SourceUnavailable
-from service.ports import ChunkStore, NoteSource, WorkQueue
+from service.ports.index import ChunkStore
+from service.ports.monolith import NoteSource
+from service.ports.work import WorkQueue
 
 BATCH = 16
 """Notes asked for at once: a worker's round, which costs PazPaz two calls."""

@@ -9,7 +9,9 @@ from service.domain.erasure import AskedBy, SignedReceipt, Subject
 from service.domain.identity import ClientId, WorkspaceId
 from service.errors import ReceiptNotWritten, SourceUnavailable
 from service.language.words import forget_words
-from service.ports import Erased, Eraser, Lease, NoteSource
+from service.ports.erasure import Erased, Eraser
+from service.ports.monolith import NoteSource
+from service.ports.work import Lease
 
 
 class Allowances(Protocol):

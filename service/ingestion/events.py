@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.domain.identity import WorkspaceId
-from service.ports import Event, EventEntity, EventKind
+from service.ports.monolith import Event, EventEntity, EventKind
 
 MAX_EVENTS = 500
 

@@ -17,20 +17,13 @@ from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note, headed
 from service.language.features import hashed
 from service.language.risk import risk_spans
-from service.ports import (
-    CallContext,
-    CallContexts,
-    ChunkStore,
-    Embedders,
-    IndexedNote,
-    IndexModels,
-    Lease,
-    NoteSource,
-    Space,
-    Standings,
-    WorkQueue,
-    WorkspaceKeys,
-)
+from service.ports.calls import CallContext, CallContexts
+from service.ports.index import ChunkStore, IndexedNote, IndexModels, Space
+from service.ports.keys import WorkspaceKeys
+from service.ports.limits import Standings
+from service.ports.models import Embedders
+from service.ports.monolith import NoteSource
+from service.ports.work import Lease, WorkQueue
 from service.security.keys import digest, text_digest
 from service.telemetry.metrics import RECONCILED
 

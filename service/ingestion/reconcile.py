@@ -8,7 +8,10 @@ from uuid import UUID
 from service.domain.erasure import SHUT
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
-from service.ports import ChangesFeed, ChunkStore, NoteSource, OpenWork, Standings, WorkQueue
+from service.ports.index import ChunkStore
+from service.ports.limits import Standings
+from service.ports.monolith import ChangesFeed, NoteSource
+from service.ports.work import OpenWork, WorkQueue
 
 FEED_PAGE = 500
 Fault = Literal["missed", "extra", "stale"]

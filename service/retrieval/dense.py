@@ -12,7 +12,8 @@ from service.domain.answers import Hit
 from service.domain.identity import WorkspaceId
 from service.domain.scope import ANYWHERE, Within
 from service.errors import ServiceError
-from service.ports import ChunkPlace, ChunkStore, Vector
+from service.ports.index import ChunkPlace, ChunkStore
+from service.ports.models import Vector
 from service.retrieval.held import Memory
 from service.vectors.bits import ERROR, estimates
 from service.vectors.codes import Floats, Query, Rows, best

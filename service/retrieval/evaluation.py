@@ -12,7 +12,7 @@ from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.scope import ANYWHERE
 from service.language.detect import language_of
-from service.ports import CallContexts
+from service.ports.calls import CallContexts
 from service.retrieval.enough import judge
 from service.retrieval.intent import understood
 from service.retrieval.metrics import TOP

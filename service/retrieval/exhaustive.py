@@ -13,7 +13,9 @@ from service.domain.scope import IndexedSession, Within
 from service.language.likeness import covered
 from service.language.sentences import sentences
 from service.language.topic import Topic, without_words
-from service.ports import ChunkStore, KeyStore, NoteSource
+from service.ports.index import ChunkStore
+from service.ports.keys import KeyStore
+from service.ports.monolith import NoteSource
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.readable import readable, refuse_without_consent

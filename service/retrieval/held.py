@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from service.domain.identity import WorkspaceId
-from service.ports import ChunkStore
+from service.ports.index import ChunkStore
 
 
 class Held(Protocol):

@@ -13,7 +13,7 @@ from service.language.asking import Rarity, wanted
 from service.language.features import GRAM_OF, digest64, written_in
 from service.language.likeness import idf
 from service.language.topic import Topic
-from service.ports import ChunkStore
+from service.ports.index import ChunkStore
 from service.retrieval.held import EpochCache
 from service.retrieval.postings import STEP, Postings, Turning
 

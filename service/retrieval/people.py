@@ -22,7 +22,7 @@ from service.language.everyday import (
 )
 from service.language.naming import Said, Word, name_words, said, tells
 from service.language.stopwords import STOPWORDS
-from service.ports import ChunkStore
+from service.ports.index import ChunkStore
 from service.retrieval.held import EpochCache
 
 MOST = 64

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.domain.notes import Bag
 from service.domain.scope import ANYWHERE, Within
-from service.ports import IndexDelta
+from service.ports.index import IndexDelta
 from service.retrieval.note_columns import Ints, Mask, NoteColumns
 from service.retrieval.segments import Hits, Segment, merge, segment_of
 

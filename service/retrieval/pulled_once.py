@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.domain.identity import ClientId, UserId, WorkspaceId, WorkspaceStatus
 from service.domain.notes import Client, ManifestItem, Note, Pulled, UnreadableReason
-from service.ports import NoteSource
+from service.ports.monolith import NoteSource
 
 T = TypeVar("T")
 

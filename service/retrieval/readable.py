@@ -5,7 +5,7 @@ from service.domain.identity import UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef, Pulled
 from service.domain.scope import Within
 from service.errors import NoConsent
-from service.ports import NoteSource
+from service.ports.monolith import NoteSource
 
 
 def readable(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from service.domain.answers import Question
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.scope import IndexedSession, Period, Place, Within
-from service.ports import ChunkStore
+from service.ports.index import ChunkStore
 from service.retrieval.people import Named
 
 

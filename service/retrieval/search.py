@@ -13,15 +13,10 @@ from service.domain.scope import ANYWHERE, Within
 from service.errors import ModelUnavailable
 from service.language.chunking import chunk_note
 from service.language.detect import language_of
-from service.ports import (
-    CallContext,
-    ChunkStore,
-    Embedders,
-    IndexState,
-    NoteSource,
-    Reranker,
-    Vector,
-)
+from service.ports.calls import CallContext
+from service.ports.index import ChunkStore, IndexState
+from service.ports.models import Embedders, Reranker, Vector
+from service.ports.monolith import NoteSource
 from service.retrieval.crossing import OTHER
 from service.retrieval.dense import DenseIndex
 from service.retrieval.fusion import best_per_note, dense_share, fuse

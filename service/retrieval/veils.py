@@ -4,7 +4,8 @@ import asyncio
 
 from service.domain.identity import WorkspaceId
 from service.language.pseudonyms import Pseudonyms, PseudonymVeil
-from service.ports import ChunkStore, KeyStore
+from service.ports.index import ChunkStore
+from service.ports.keys import KeyStore
 from service.retrieval.held import EpochCache
 
 MOST = 64

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from service.domain.identity import Introspection, Principal, TokenClaims, WorkspaceId
 from service.errors import NotAuthenticated, SourceUnavailable, WorkspaceSuspended
-from service.ports import Clock, PrincipalSource
+from service.ports.clock import Clock
+from service.ports.monolith import PrincipalSource
 
 FRESH = timedelta(seconds=15)
 """Within this, a confirmed login is not asked about again: revocation holds within 15 s."""

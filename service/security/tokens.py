@@ -15,7 +15,8 @@ from jwt.algorithms import HMACAlgorithm
 
 from service.domain.identity import Role, TokenClaims, UserId, WorkspaceId
 from service.errors import NotAuthenticated
-from service.ports import Clock, VerificationKeys
+from service.ports.clock import Clock
+from service.ports.monolith import VerificationKeys
 from service.security.jwks import KEY_ID
 from service.security.strict import base64url, json_object
 

@@ -22,17 +22,12 @@ from service.domain.notes import Bag, Client, ManifestItem, Note, NoteRef
 from service.domain.risk import RiskSpan
 from service.domain.scope import ANYWHERE
 from service.language.chunking import chunk_note
-from service.ports import (
-    DIMENSION,
-    ClientChange,
-    Event,
-    IndexedNote,
-    IndexModels,
-    Lease,
-    Space,
-    Vector,
-)
+from service.ports.index import ClientChange, IndexedNote, IndexModels, Space
+from service.ports.models import Vector
+from service.ports.monolith import Event
+from service.ports.work import Lease
 from service.security.keys import digest
+from service.vectors import DIMENSION
 from tests.fakes import (
     CLIENT,
     NOW,

@@ -6,7 +6,8 @@ from uuid import UUID
 from service.domain.identity import ClientId
 from service.domain.notes import Note, NoteRef
 from service.domain.scope import ANYWHERE
-from service.ports import IndexedNote, IndexModels, Lease
+from service.ports.index import IndexedNote, IndexModels
+from service.ports.work import Lease
 from tests.contracts.bench import (
     LONG,
     MODEL,

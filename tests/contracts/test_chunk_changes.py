@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from service.domain.identity import ClientId
 from service.domain.notes import Note, NoteRef
-from service.ports import DIMENSION, ChunkPlace, IndexDelta, IndexedNote, IndexModels, Vector
+from service.ports.index import ChunkPlace, IndexDelta, IndexedNote, IndexModels
+from service.ports.models import Vector
+from service.vectors import DIMENSION
 from service.vectors.bits import encode
 from service.vectors.rows import ChunkRows, Placed
 from tests.contracts.bench import MODEL, Bench, a_space, axis, counted, indexed

@@ -12,7 +12,8 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Note, NoteRef, Person
 from service.domain.risk import RiskNote, RiskSpan
 from service.domain.scope import ANYWHERE, Period, Within
-from service.ports import DIMENSION, ClientChange, IndexedNote, IndexModels, IndexState
+from service.ports.index import ClientChange, IndexedNote, IndexModels, IndexState
+from service.vectors import DIMENSION
 from tests.contracts.bench import (
     LEASE_SECONDS,
     MODEL,

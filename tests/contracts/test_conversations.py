@@ -12,7 +12,7 @@ from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Source, Turn
 from service.errors import ConversationNotFound
-from service.ports import IndexedNote
+from service.ports.index import IndexedNote
 from tests.contracts.bench import Bench, counted, indexed
 from tests.fakes import CLIENT, NOW, OTHER_WORKSPACE, WORKSPACE, a_client, a_note
 

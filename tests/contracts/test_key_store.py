@@ -13,7 +13,7 @@ from service.adapters.key_store import REMEMBER, PgKeyStore
 from service.container import now
 from service.domain.erasure import Subject
 from service.errors import KeyUnavailable, SealBroken
-from service.ports import KeyStore, WorkspaceKeys
+from service.ports.keys import KeyStore, WorkspaceKeys
 from service.security.keys import KeyEncryptionKey, new_key
 from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE, InMemoryKeyStore
 

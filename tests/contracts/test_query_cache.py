@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from service.adapters.query_cache import KEEP_SECONDS, QueryVectors, RememberingEmbedder
 from service.domain.identity import WorkspaceId
-from service.ports import DIMENSION, CallContext
+from service.ports.calls import CallContext
+from service.vectors import DIMENSION
 from tests.fakes import a_context
 from tests.unit.doubles import RecordingEmbedder
 

@@ -15,7 +15,7 @@ from service.adapters.rate_limiter import LOOKS_PER_HOUR, RedisRateLimiter
 from service.container import open_container
 from service.demo.stage import Stage
 from service.domain.identity import UserId
-from service.ports import RateLimiter
+from service.ports.limits import RateLimiter
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryRateLimiter
 
 LIMIT = 3

@@ -13,7 +13,7 @@ from service.adapters.key_store import PgKeyStore
 from service.adapters.spending import PgSpending
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
-from service.ports import Reservation, Spending
+from service.ports.limits import Reservation, Spending
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemorySpending
 
 Owner = "asyncpg.Connection[asyncpg.Record]"

@@ -8,7 +8,8 @@ import pytest
 
 from service.domain.erasure import Subject
 from service.domain.notes import NoteRef
-from service.ports import ChangesCursor, Lease
+from service.ports.monolith import ChangesCursor
+from service.ports.work import Lease
 from tests.contracts.bench import LEASE_SECONDS, LONG, Bench, an_event, an_item
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE
 

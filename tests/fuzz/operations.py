@@ -38,11 +38,14 @@ from service.language.detect import languages_of
 from service.language.features import stem
 from service.language.likeness import idf
 from service.language.topic import Topic
-from service.ports import DIMENSION, Event, IndexDelta, IndexedNote, Lease, Space
+from service.ports.index import IndexDelta, IndexedNote, Space
+from service.ports.monolith import Event
+from service.ports.work import Lease
 from service.retrieval.people import NOBODY
 from service.retrieval.scope import scope_of
 from service.security.chain import Checkpoint
 from service.security.keys import KeyEncryptionKey, digest, new_key
+from service.vectors import DIMENSION
 from service.vectors.bits import encode
 from service.vectors.rows import ChunkRows
 from tests.fakes import NOW, a_context

@@ -6,7 +6,7 @@ from typing import Any
 from service.adapters.both_vectors import vectors_in
 from service.adapters.chunk_store import PgChunkStore
 from service.domain.scope import ANYWHERE
-from service.ports import IndexedNote, IndexModels
+from service.ports.index import IndexedNote, IndexModels
 from tests.fuzz.operations import Run, changes_are_told, covers, places_of, vectors_are_read
 from tests.fuzz.world import CLIENTS, SESSIONS, Practice
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import text
 
 from service.domain.scope import ANYWHERE
-from service.ports import IndexedNote, Lease
+from service.ports.index import IndexedNote
+from service.ports.work import Lease
 from tests.fuzz.builds import POOL
 from tests.fuzz.operations import Run, covers, places_of, search_in
 from tests.fuzz.world import CLIENTS, SESSIONS, Practice

@@ -10,7 +10,7 @@ from service.container import now
 from service.domain.erasure import Subject
 from service.domain.notes import ManifestItem
 from service.domain.usage import Meter
-from service.ports import ChangesCursor, Event
+from service.ports.monolith import ChangesCursor, Event
 from tests.fakes import NOW
 from tests.fuzz.builds import OPERATOR
 from tests.fuzz.operations import Run, covers

@@ -20,7 +20,9 @@ from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Source, Turn
 from service.keeper import keeper_of
 from service.language.chunking import chunk_note
-from service.ports import Event, IndexedNote, Lease, Space
+from service.ports.index import IndexedNote, Space
+from service.ports.monolith import Event
+from service.ports.work import Lease
 from service.security.keys import digest
 from service.settings import Settings
 from service.vectors.blocks import note_rows

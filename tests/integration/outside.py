@@ -9,16 +9,9 @@ from service.domain.answers import Answer, Language, Question
 from service.domain.identity import Principal
 from service.domain.notes import Client, Note
 from service.language.chunking import chunk_note
-from service.ports import (
-    CallContext,
-    CallContexts,
-    ChatModel,
-    Embedder,
-    EntailmentModel,
-    IndexedNote,
-    Reranker,
-    Space,
-)
+from service.ports.calls import CallContext, CallContexts
+from service.ports.index import IndexedNote, Space
+from service.ports.models import ChatModel, Embedder, EntailmentModel, Reranker
 from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex

@@ -13,7 +13,8 @@ from service.demo.provider_stub import KEY, Stub, provider_stub
 from service.domain.answers import Passage, Question, Stretch
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter
-from service.ports import CallContext, ChatModel, Embedder, Entailment, EntailmentModel, Reranker
+from service.ports.calls import CallContext
+from service.ports.models import ChatModel, Embedder, Entailment, EntailmentModel, Reranker
 from service.settings import Settings
 from tests.fakes import a_context, a_passage
 

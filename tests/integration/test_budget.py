@@ -16,7 +16,7 @@ from service.domain.audit import Trail
 from service.domain.identity import WorkspaceId
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
-from service.ports import Spent
+from service.ports.limits import Spent
 from tests.integration.conftest import Owner
 from tests.journeys.command_line import run
 from tests.unit.doubles import SwitchedStandings

@@ -33,7 +33,8 @@ from service.domain.notes import NoteRef
 from service.domain.risk import RiskSpan
 from service.domain.turns import Sentence, Turn
 from service.errors import BadSettings, KeyUnavailable, SealBroken
-from service.ports import Event, IndexedNote, Space
+from service.ports.index import IndexedNote, Space
+from service.ports.monolith import Event
 from service.security.keys import KeyEncryptionKey, new_key
 from tests.fakes import NOW, a_bag, a_client, a_note
 from tests.integration.conftest import Owner

@@ -25,7 +25,7 @@ from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Source, Turn
 from service.errors import BadReceipt, TracesLeft
-from service.ports import Event
+from service.ports.monolith import Event
 from service.restorer import Restorer, restorer_of
 from service.security.receipts import holds
 from service.security.rings import own_ring

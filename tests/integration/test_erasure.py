@@ -18,7 +18,9 @@ from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
 from service.errors import KeyUnavailable
-from service.ports import Erased, IndexedNote, Lease, Space
+from service.ports.erasure import Erased
+from service.ports.index import IndexedNote, Space
+from service.ports.work import Lease
 from tests.fakes import CLIENT, NOW, a_bag, a_note
 from tests.integration.conftest import Owner, furnish, rows
 

@@ -27,7 +27,7 @@ from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Client, Note, NoteRef, Pulled
 from service.domain.scope import ANYWHERE
-from service.ports import Event, EventEntity, EventKind
+from service.ports.monolith import Event, EventEntity, EventKind
 from service.worker import Worker
 from tests.fakes import NOW, InMemoryNoteSource, a_client, a_note
 from tests.faults.verdict import Judge, Truth

@@ -11,7 +11,7 @@ from service.adapters.epochs import next_epoch
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable
-from service.ports import IndexModels, IndexState
+from service.ports.index import IndexModels, IndexState
 from tests.faults.tcp_proxy import Toxic, tcp_proxy
 from tests.integration.conftest import Owner
 

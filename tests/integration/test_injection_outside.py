@@ -17,7 +17,7 @@ from service.demo.provider_stub import KEY, Asked, Stub, Written, citing
 from service.domain.answers import Answer, Stretch
 from service.domain.identity import ClientId
 from service.domain.notes import Client
-from service.ports import ChatModel
+from service.ports.models import ChatModel
 from service.settings import Settings
 from tests.fakes import (
     a_client,

@@ -15,7 +15,7 @@ from alembic.config import Config
 from sqlalchemy import URL, make_url
 
 from service.demo.stage import Stage
-from service.ports import DIMENSION
+from service.vectors import DIMENSION
 from tests.fakes import NOW
 
 BEFORE = "2026_11_23_the_doors"

@@ -19,11 +19,14 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem, Note
 from service.domain.scope import ANYWHERE, Within
 from service.ingestion.indexing import Indexer
-from service.ports import DIMENSION, CallContext, IndexModels, Vector
+from service.ports.calls import CallContext
+from service.ports.index import IndexModels
+from service.ports.models import Vector
 from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import Finder
+from service.vectors import DIMENSION
 from service.worker import Worker
 from tests.fakes import InMemoryNoteSource, a_client, a_context, a_note, embedders_of
 from tests.integration.conftest import Owner, rows

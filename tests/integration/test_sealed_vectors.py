@@ -32,7 +32,7 @@ from service.domain.identity import ClientId
 from service.domain.notes import Note, NoteRef
 from service.domain.scope import ANYWHERE, Within
 from service.errors import KeyUnavailable, SealBroken
-from service.ports import ChunkStore, IndexModels, Space
+from service.ports.index import ChunkStore, IndexModels, Space
 from service.security.keys import KeyEncryptionKey, new_key
 from service.vectors.bits import encode, rotated
 from service.vectors.rows import ChunkRows

@@ -12,7 +12,8 @@ from service.container import Container
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable
-from service.ports import Event, Standing
+from service.ports.limits import Standing
+from service.ports.monolith import Event
 
 START = Standing(True, frozenset({"owner", "assistant"}), require_consent=False)
 

@@ -26,7 +26,7 @@ from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
 from service.domain.risk import RiskSpan
 from service.errors import BadSettings, SealBroken
-from service.ports import DIMENSION
+from service.vectors import DIMENSION
 from tests.fakes import a_bag, a_client, a_note
 from tests.integration.conftest import CANARY, Owner, rows, settings_for
 

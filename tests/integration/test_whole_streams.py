@@ -16,7 +16,7 @@ from service.adapters.whole_streams import read_to_the_end
 from service.demo.provider_stub import KEY, Stub, provider_stub
 from service.demo.provider_stub.faults import Stall
 from service.domain.answers import Finished, Question
-from service.ports import ChatModel
+from service.ports.models import ChatModel
 from tests.fakes import a_context, a_passage
 
 QUESTION = Question("how is the sleep?", "en")

@@ -19,7 +19,7 @@ from service.demo.notes import Practice as Rows
 from service.demo.run import demo_admin
 from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
-from service.ports import IndexModels
+from service.ports.index import IndexModels
 from tests.conftest import DATA
 from tests.journeys.practice import Practice, eventually
 

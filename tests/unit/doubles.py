@@ -24,29 +24,19 @@ from service.domain.scope import Within
 from service.domain.turns import Turn
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable, ReceiptNotWritten, ServiceError
-from service.ports import (
-    DIMENSION,
-    Allowance,
-    AuditDepth,
-    CallContext,
-    CallContexts,
-    ClientChange,
-    ConversationHead,
-    ConversationLine,
-    Depth,
-    Entailment,
-    Erased,
-    Event,
-    IndexedNote,
-    IndexModels,
-    KeyStore,
-    Lease,
-    Space,
-    Standing,
-    WorkKind,
-)
+from service.ports.audit import AuditDepth
+from service.ports.calls import CallContext, CallContexts
+from service.ports.conversations import ConversationHead, ConversationLine
+from service.ports.erasure import Erased
+from service.ports.index import ClientChange, IndexedNote, IndexModels, Space
+from service.ports.keys import KeyStore
+from service.ports.limits import Allowance, Standing
+from service.ports.models import Entailment
+from service.ports.monolith import Event
+from service.ports.work import Depth, Lease, WorkKind
 from service.retrieval.people import Register
 from service.retrieval.search import Found
+from service.vectors import DIMENSION
 from tests.fakes import NOW, WORKSPACE
 
 USER = UserId(UUID(int=21))

@@ -25,7 +25,7 @@ KNOWN = {
     "adapters/rate_limiter.py:_local": "by workspace or user in the key · 10,000 · time",
     "adapters/standing.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
     "adapters/standing.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
-    "ports.py:older": "by workspace: one's earlier keys · its living epochs · the key store's memory they are in",
+    "ports/keys.py:older": "by workspace: one's earlier keys · its living epochs · the key store's memory they are in",
     "api/bulkhead.py:_inside": "by workspace; counts only · questions under way · their end",
     "retrieval/held.py:_open": "by workspace: bags, names, vectors · 64, 1,000; 256, 32, 64, 512 MiB · another epoch; "
     "drop() on erasure",
@@ -75,7 +75,7 @@ KNOWN = {
     "retrieval/evaluation.py:_memories": "by workspace: one evaluation's · the command's end",
     "retrieval/evaluation.py:_days": "by workspace; days only · one evaluation's · the command's end",
     "retrieval/evaluation.py:arms": "one question's; ids only",
-    "ports.py:texts": "one note's, while it is indexed; digests only",
+    "ports/index.py:texts": "one note's, while it is indexed; digests only",
     "worker.py:stranded": "leases in hand: ids only · one batch · the next round",
 }
 

@@ -29,7 +29,7 @@ from service.domain.audit import Trail
 from service.domain.identity import Principal
 from service.domain.usage import Usage
 from service.errors import BadSettings, OutOfTime, SourceUnavailable
-from service.ports import CallContexts
+from service.ports.calls import CallContexts
 from tests.fakes import WORKSPACE, InMemoryKeyStore, InMemorySpending
 from tests.unit.doubles import USER, ScriptedModel, SwitchedStandings
 

@@ -15,7 +15,8 @@ from service.adapters.provider import Price, Provider
 from service.adapters.query_cache import QueryVectors
 from service.errors import BadSettings, ModelUnavailable
 from service.models import Models, models_of, prices_kept
-from service.ports import Embedders, IndexModels
+from service.ports.index import IndexModels
+from service.ports.models import Embedders
 from service.settings import ModelPrice
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryChunkStore
 from tests.unit.doubles import RecordingEmbedder, ScriptedModel

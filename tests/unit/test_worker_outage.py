@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from service.errors import StoreUnavailable
-from service.ports import Lease
+from service.ports.work import Lease
 from service.worker import BATCH, MAX_PAUSE_SECONDS, Outage, Worker
 from tests.fakes import WORKSPACE
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from service.errors import ModelUnavailable, StoreUnavailable
-from service.ports import Lease
+from service.ports.work import Lease
 from service.worker import BATCH, IN_HAND, Worker
 from tests.unit.doubles import RecordingQueue, a_lease
 

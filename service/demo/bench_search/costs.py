@@ -31,7 +31,8 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Chunk, Note, NoteRef
 from service.ingestion.indexing import bag_of
 from service.language.chunking import chunk_note
-from service.ports import IndexedNote, Space, WorkspaceKeys
+from service.ports.index import IndexedNote, Space
+from service.ports.keys import WorkspaceKeys
 from service.retrieval.dense import DenseIndex
 from service.security.keys import new_key
 

@@ -16,7 +16,7 @@ from service.demo.bench_search.tenants import FIELD, MODEL, Floats, Rows, Tenant
 from service.demo.bench_search.ways import Cell, Said, Way
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import NoteRef
-from service.ports import ChunkStore
+from service.ports.index import ChunkStore
 from service.retrieval.dense import DenseIndex
 from service.vectors.rows import ChunkRows, placed
 

@@ -36,7 +36,7 @@ from service.demo.databases import Databases
 from service.domain.answers import Hit
 from service.domain.identity import ClientId
 from service.domain.scope import ANYWHERE, Period, Within
-from service.ports import ChunkStore
+from service.ports.index import ChunkStore
 from service.retrieval.dense import DenseIndex
 from service.security.keys import KeyEncryptionKey
 from service.vectors.bits import encode

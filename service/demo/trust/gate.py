@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from service.chat import filter as gate
 from service.domain.answers import Claim, Passage, Verdict
-from service.ports import for_nobody
+from service.ports.calls import for_nobody
 
 
 async def judge(claim: Claim, passages: Sequence[Passage]) -> Verdict:

@@ -39,7 +39,8 @@ from service.language.injection import reads_like_instruction
 from service.language.plain import plain
 from service.language.prompt_text import known
 from service.language.sentences import sentences
-from service.ports import ChatModel, for_nobody
+from service.ports.calls import for_nobody
+from service.ports.models import ChatModel
 from service.retrieval.people import Register
 from service.retrieval.tables import aligned
 

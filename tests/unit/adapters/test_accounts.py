@@ -11,7 +11,7 @@ from service.adapters.provider import Price
 from service.domain.audit import Trail
 from service.domain.usage import Meter, Part, Usage
 from service.errors import OutOfTime, StoreUnavailable
-from service.ports import Reservation
+from service.ports.limits import Reservation
 from tests.fakes import WORKSPACE, InMemorySpending
 from tests.unit.doubles import SwitchedStandings
 

@@ -25,7 +25,8 @@ from service.domain.answers import CitationDelta, Finished, Question, Stretch, T
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter
 from service.errors import ModelUnavailable
-from service.ports import DIMENSION, Entailment
+from service.ports.models import Entailment
+from service.vectors import DIMENSION
 from tests.fakes import a_context, a_passage, at_once
 
 SECRET = "סוד שאסור שיופיע"

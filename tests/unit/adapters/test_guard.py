@@ -16,7 +16,8 @@ from service.domain.answers import Delta, Finished, TextDelta
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter, Part, Usage
 from service.errors import ModelFailure, ModelUnavailable
-from service.ports import CallContext, WorkspaceKeys
+from service.ports.calls import CallContext
+from service.ports.keys import WorkspaceKeys
 from tests.fakes import WORKSPACE
 from tests.unit.adapters.test_breaker import Seconds, ends
 

@@ -12,7 +12,7 @@ import pytest
 from service.adapters.index_states import IndexStates
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable
-from service.ports import IndexModels, IndexState
+from service.ports.index import IndexModels, IndexState
 
 HERE, THERE = WorkspaceId(uuid4()), WorkspaceId(uuid4())
 

@@ -12,7 +12,7 @@ from service.adapters.local_model import (
     SecondLocalEmbedder,
 )
 from service.domain.answers import CitationDelta, Finished, Passage, Question, Stretch, TextDelta
-from service.ports import DIMENSION
+from service.vectors import DIMENSION
 from tests.fakes import a_context, a_passage
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

@@ -10,7 +10,7 @@ from service.adapters.monolith import PREFIX, Monolith
 from service.domain.audit import AuditEntry, AuditRow
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.errors import NotAllowed
-from service.ports import ChangesCursor
+from service.ports.monolith import ChangesCursor
 from service.security.chain import linked
 from tests.fakes import NOW
 

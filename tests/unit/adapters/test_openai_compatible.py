@@ -27,8 +27,9 @@ from service.adapters.openai_compatible import (
 from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta
 from service.domain.usage import Meter, Usage
 from service.errors import BadSettings, ModelUnavailable
-from service.ports import DIMENSION, Entailment
+from service.ports.models import Entailment
 from service.settings import Settings
+from service.vectors import DIMENSION
 from tests.fakes import a_context, a_passage, at_once
 
 SECRET = "סוד שאסור שיופיע"

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from service.ports import Event
+from service.ports.monolith import Event
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryWorkQueue
 from tests.unit.api.practice import OPERATOR, a_token, is_problem
 

@@ -21,7 +21,7 @@ from pazpaz_ai_client.api_models import (
 from pazpaz_ai_client.service import AiOperators, AiService, ServiceRefused
 from service.domain.progress import Pin
 from service.errors import ModelUnavailable
-from service.ports import Event
+from service.ports.monolith import Event
 from tests.fakes import CLIENT, WORKSPACE, InMemoryWorkQueue
 from tests.unit.api.practice import OPERATOR, a_token
 from tests.unit.api.test_stream import ANSWER, LINES, STEPS, a_risk

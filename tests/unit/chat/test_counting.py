@@ -13,7 +13,8 @@ from service.chat.telling import run
 from service.domain.answers import Question
 from service.domain.identity import ClientId, Principal
 from service.domain.progress import Line
-from service.ports import Embedders, IndexedNote, Space
+from service.ports.index import IndexedNote, Space
+from service.ports.models import Embedders
 from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex

@@ -33,7 +33,8 @@ from service.errors import ModelUnavailable
 from service.language.chunking import LIMIT
 from service.language.injection import orders_in
 from service.language.sentences import sentences
-from service.ports import CallContext, EntailmentModel
+from service.ports.calls import CallContext
+from service.ports.models import EntailmentModel
 from service.retrieval.search import Found
 from tests.fakes import a_context, a_passage
 from tests.unit.doubles import ScriptedEntailment, ScriptedModel

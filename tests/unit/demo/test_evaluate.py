@@ -10,7 +10,7 @@ import pytest
 from service.demo import evaluate
 from service.demo.evaluate import How, run_abstention, run_retrieval
 from service.errors import BadSettings, SourceUnavailable
-from service.ports import IndexModels
+from service.ports.index import IndexModels
 from tests.fakes import CLIENT, WORKSPACE, a_note
 from tests.unit.doubles import contexts_of
 from tests.unit.retrieval.test_search import Practice

@@ -10,7 +10,7 @@ from service.domain.answers import Claim, Verdict
 from service.domain.deadline import NO_DEADLINE, Deadline
 from service.domain.identity import Principal
 from service.domain.notes import Bag
-from service.ports import WorkspaceKeys
+from service.ports.keys import WorkspaceKeys
 from tests.fakes import WORKSPACE, a_client, a_note
 from tests.unit.doubles import USER
 

@@ -9,7 +9,7 @@ import pytest
 from service.domain.identity import WorkspaceId
 from service.errors import SourceUnavailable
 from service.ingestion.backfill import BATCH, Backfill, Pace, Summary
-from service.ports import Event
+from service.ports.monolith import Event
 from tests.contracts.bench import indexed
 from tests.fakes import (
     NOW,

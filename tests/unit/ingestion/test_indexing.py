@@ -15,7 +15,8 @@ from service.domain.usage import Meter, Usage
 from service.errors import ModelUnavailable, SourceUnavailable
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
-from service.ports import CallContexts, IndexModels
+from service.ports.calls import CallContexts
+from service.ports.index import IndexModels
 from tests.fakes import (
     CLIENT,
     NOW,

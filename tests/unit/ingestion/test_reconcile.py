@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem, Note
 from service.ingestion.reconcile import FEED_PAGE, Comparison, Reconciler, read_feed
-from service.ports import Event, IndexedNote, Standing
+from service.ports.index import IndexedNote
+from service.ports.limits import Standing
+from service.ports.monolith import Event
 from tests.contracts.bench import counted, indexed
 from tests.fakes import (
     CLIENT,

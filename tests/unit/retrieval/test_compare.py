@@ -9,7 +9,7 @@ import pytest
 from service.adapters.local_model import LocalEmbedder, SecondLocalEmbedder
 from service.domain.identity import ClientId
 from service.language.chunking import chunk_note
-from service.ports import IndexedNote, IndexModels, Space
+from service.ports.index import IndexedNote, IndexModels, Space
 from service.retrieval.compare import Compared, Comparer, Seen, lines, parse_judged, table
 from tests.fakes import (
     CLIENT,

@@ -9,13 +9,14 @@ from service.domain.answers import Question, Stretch
 from service.domain.audit import Trail
 from service.domain.notes import Note
 from service.language.text import tokens
-from service.ports import DIMENSION, CallContext
+from service.ports.calls import CallContext
 from service.retrieval.crossing import topic_crosses
 from service.retrieval.dense import DenseIndex
 from service.retrieval.enough import judge
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import Finder, Found
+from service.vectors import DIMENSION
 from tests.fakes import (
     WORKSPACE,
     InMemoryChunkStore,

@@ -17,8 +17,9 @@ from service.domain.identity import ClientId
 from service.domain.notes import Bag, Chunk, NoteRef
 from service.domain.scope import ANYWHERE, Period, Within
 from service.errors import StoreUnavailable
-from service.ports import DIMENSION, IndexedNote, IndexModels, Space
+from service.ports.index import IndexedNote, IndexModels, Space
 from service.retrieval.dense import DenseIndex
+from service.vectors import DIMENSION
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryChunkStore, a_client, a_note
 
 MODELS = ("one-1", "two-1")

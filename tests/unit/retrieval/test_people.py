@@ -10,7 +10,7 @@ from service.domain.identity import ClientId
 from service.domain.notes import Person
 from service.language.naming import PREFIXES
 from service.language.text import normalise
-from service.ports import IndexedNote, Space
+from service.ports.index import IndexedNote, Space
 from service.retrieval.people import Named, People, Register, named
 from tests.fakes import (
     CLIENT,

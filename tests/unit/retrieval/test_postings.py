@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.domain.identity import ClientId
 from service.domain.notes import Bag, Entity, NoteRef
 from service.domain.scope import ANYWHERE, Period, Within
-from service.ports import IndexDelta
+from service.ports.index import IndexDelta
 from service.retrieval import postings as module
 from service.retrieval import segments
 from service.retrieval.postings import IDF_POWER, K1, B, Postings, turn_around

@@ -13,7 +13,7 @@ from service.domain.identity import ClientId, UserId
 from service.domain.scope import Period, Place, Within
 from service.errors import ModelUnavailable, NoConsent
 from service.language.chunking import LIMIT
-from service.ports import IndexedNote, IndexModels, Space
+from service.ports.index import IndexedNote, IndexModels, Space
 from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People

@@ -7,7 +7,7 @@ import pytest
 from service.domain.identity import ClientId
 from service.domain.notes import Person
 from service.errors import KeyUnavailable
-from service.ports import Veils
+from service.ports.calls import Veils
 from service.retrieval.veils import NameVeils
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryChunkStore, InMemoryKeyStore, a_client
 from tests.unit.retrieval.test_people import put

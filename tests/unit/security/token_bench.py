@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from service.domain.identity import TokenClaims
 from service.errors import NotAuthenticated
-from service.ports import VerificationKey
+from service.ports.monolith import VerificationKey
 from service.security.jwks import parse_jwks
 from service.security.tokens import AccessTokens, TokenVerifier
 from tests.fakes import NOW

@@ -12,7 +12,7 @@ from service.domain.answers import Answer, Question
 from service.domain.identity import ClientId, Principal
 from service.domain.notes import Note
 from service.language.detect import language_of
-from service.ports import IndexedNote, Space
+from service.ports.index import IndexedNote, Space
 from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
