@@ -1,27 +1,12 @@
 """Conversations in Postgres: sealed sentence by sentence, with a plain link to the notes each leans on."""
 
-import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Row,
-    Uuid,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    select,
-    text,
-    true,
-)
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,14 +21,13 @@ from service.adapters.database import (
     turns,
 )
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
-from service.domain.feedback import Feedback
+from service.adapters.sealed_turns import Sources, open_question, open_turn, source_rows, turn_row
+from service.adapters.shredding import is_erased, purged_of, without
 from service.domain.identity import ClientId, UserId, WorkspaceId
-from service.domain.notes import NoteRef
-from service.domain.turns import SEARCHED, Sentence, Source, Turn
+from service.domain.turns import Turn
 from service.errors import ConversationNotFound, WorkspaceSuspended
 from service.ports.conversations import ConversationHead, ConversationLine
 from service.ports.keys import KeyStore, WorkspaceKeys
-from service.security.sealing import seal, unseal
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +105,16 @@ class PgConversations:
         )
         async with self.database.tenant_tx(workspace) as connection:
             await self._require_open(connection, keys)
-            if await _is_erased(connection, client, workspace):
+            if await is_erased(connection, client, workspace):
                 return
             await connection.execute(first.on_conflict_do_nothing())
             if await connection.scalar(owner) != user:
                 raise ConversationNotFound
-            turn = _without(turn, await _purged(connection, turn, workspace))
+            turn = without(turn, await purged_of(connection, turn, workspace))
             await connection.execute(
-                insert(turns).values(_turn_row(turn, keys, conversation=conversation))
+                insert(turns).values(turn_row(turn, keys, conversation=conversation))
             )
-            if sources := _source_rows(turn, workspace):
+            if sources := source_rows(turn, workspace):
                 # Row by row: a statement takes 32,767 values, and danger may be spoken of in more sentences.
                 await connection.execute(insert(turn_sources), sources)
 
@@ -159,8 +143,8 @@ class PgConversations:
         async with self.database.tenant_tx(workspace) as connection:
             rows = (await connection.execute(_turns(conversation, user, workspace))).all()
             found = await connection.execute(_sources_now(conversation, workspace))
-            sources = _Sources.of(found, workspace)
-        return [_open_turn(row, keys, sources) for row in rows]
+            sources = Sources.of(found, workspace)
+        return [open_turn(row, keys, sources) for row in rows]
 
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
         statement = delete(conversations).where(
@@ -192,118 +176,6 @@ class PgConversations:
         )
         async with self.database.tenant_tx(workspace) as connection:
             return int((await connection.execute(silent)).rowcount)
-
-
-async def erase_talks_about(
-    connection: AsyncConnection, client: ClientId, *, workspace: WorkspaceId
-) -> None:
-    """Shreds every sentence that leaned on anything of a client and the question it answered.
-
-    Conversations about that client alone go as a whole: even an answer that found nothing may name them.
-    """
-    scoped = conversations.c.workspace_id == workspace, conversations.c.client_id == client
-    await connection.execute(delete(conversations).where(*scoped))
-    named = {"workspace": workspace, "ids": [client]}
-    await connection.execute(_SHRED_CLIENTS, named)
-    await _unlink(connection, workspace, turn_sources.c.client_id == client)
-
-
-async def erase_sources(
-    connection: AsyncConnection, sessions: Collection[UUID], *, workspace: WorkspaceId
-) -> None:
-    """Shreds every sentence that leaned on one of these notes and the question it answered; the links go too."""
-    named = {"workspace": workspace, "ids": list(sessions)}
-    await connection.execute(_SHRED_NOTES, named)
-    about = and_(turn_sources.c.entity == "sessions", turn_sources.c.entity_id.in_(sessions))
-    await _unlink(connection, workspace, about)
-
-
-async def _unlink(
-    connection: AsyncConnection, workspace: WorkspaceId, about: ColumnElement[bool]
-) -> None:
-    links = delete(turn_sources).where(turn_sources.c.workspace_id == workspace, about)
-    await connection.execute(links)
-
-
-async def sessions_spoken_of(
-    connection: AsyncConnection, client: ClientId, *, workspace: WorkspaceId
-) -> set[UUID]:
-    """The sessions of a client that any conversation drew on, and that never were anybody else's."""
-    spoken = turn_sources.alias("spoken")
-    of_another = exists().where(
-        spoken.c.workspace_id == workspace,
-        spoken.c.entity_id == turn_sources.c.entity_id,
-        spoken.c.client_id != client,
-    )
-    anothers = exists().where(
-        note_catalogue.c.workspace_id == workspace,
-        note_catalogue.c.entity == turn_sources.c.entity,
-        note_catalogue.c.entity_id == turn_sources.c.entity_id,
-        note_catalogue.c.client_id != client,
-    )
-    query = select(turn_sources.c.entity_id).where(
-        turn_sources.c.workspace_id == workspace,
-        turn_sources.c.client_id == client,
-        turn_sources.c.entity == "sessions",
-        ~anothers,
-        ~of_another,
-    )
-    return set(await connection.scalars(query))
-
-
-# Days and counts of what was searched were also the note's.
-_SHRED = """
-UPDATE turns SET question = NULL, outcome = outcome - 'search', sentences = ARRAY(
-  SELECT CASE WHEN said.place - 1 IN (
-    SELECT sentence FROM turn_sources s WHERE s.workspace_id = turns.workspace_id AND s.turn_id = turns.id AND {about}
-  ) THEN NULL ELSE said.sealed END
-  FROM unnest(turns.sentences) WITH ORDINALITY AS said (sealed, place) ORDER BY said.place)
-WHERE workspace_id = :workspace AND id IN (
-  SELECT turn_id FROM turn_sources s WHERE s.workspace_id = :workspace AND {about})
-"""
-_IDS = bindparam("ids", type_=ARRAY(Uuid))
-_SHRED_NOTES = text(
-    _SHRED.format(about="s.entity = 'sessions' AND s.entity_id = ANY(:ids)")
-).bindparams(_IDS)
-_SHRED_CLIENTS = text(_SHRED.format(about="s.client_id = ANY(:ids)")).bindparams(_IDS)
-
-
-async def _is_erased(
-    connection: AsyncConnection, client: ClientId | None, workspace: WorkspaceId
-) -> bool:
-    """A conversation about a client who was erased while it was spoken is not kept at all."""
-    stone = select(tombstones.c.at).where(
-        tombstones.c.workspace_id == workspace,
-        tombstones.c.entity == "clients",
-        tombstones.c.entity_id == client,
-    )
-    return client is not None and (await connection.execute(stone)).first() is not None
-
-
-async def _purged(connection: AsyncConnection, turn: Turn, workspace: WorkspaceId) -> set[NoteRef]:
-    """The notes and clients of a turn that were purged while it was being answered."""
-    sources = [source for said in turn.sentences if said for source in said.sources.items()]
-    ids = {ref.id for ref, _ in sources} | {source.client for _, source in sources}
-    query = select(tombstones.c.entity, tombstones.c.entity_id).where(
-        tombstones.c.workspace_id == workspace, tombstones.c.entity_id.in_(ids)
-    )
-    rows = await connection.execute(query)
-    return {NoteRef(workspace, row.entity, row.entity_id) for row in rows}
-
-
-def _without(turn: Turn, purged: set[NoteRef]) -> Turn:
-    """A turn without what `erase_sources` would have shredded, had it been stored a moment earlier."""
-    if not purged:
-        return turn
-    clients = {ref.id for ref in purged if ref.entity == "clients"}
-
-    def stays(said: Sentence) -> bool:
-        sources = said.sources.items()
-        return not any(ref in purged or source.client in clients for ref, source in sources)
-
-    sentences = [said if said and stays(said) else None for said in turn.sentences]
-    outcome = {name: value for name, value in turn.outcome.items() if name != SEARCHED}
-    return replace(turn, question=None, sentences=sentences, outcome=outcome)
 
 
 def _heads(user: UserId, workspace: WorkspaceId) -> Any:
@@ -355,7 +227,7 @@ def _head(row: Row[Any]) -> ConversationHead:
 
 
 def _line(row: Row[Any], keys: WorkspaceKeys) -> ConversationLine:
-    question = _open_question(row.question, row.turn_id, row.key_epoch, keys)
+    question = open_question(row.question, row.turn_id, row.key_epoch, keys)
     return ConversationLine(**_told(row), question=question)
 
 
@@ -405,124 +277,3 @@ def _sources_now(conversation: UUID, workspace: WorkspaceId) -> Any:
         .outerjoin(now, same)
         .where(turn_sources.c.workspace_id == workspace, turn_sources.c.turn_id.in_(mine))
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """What became of the notes that a conversation leans on, by turn and number of the sentence."""
-
-    hidden: frozenset[tuple[UUID, int]]
-    """Whose note is deleted, archived or a draft again: not shown; once it is back, shown."""
-    changed: Mapping[tuple[UUID, int], frozenset[tuple[NoteRef, str]]]
-
-    @classmethod
-    def of(cls, rows: Iterable[Row[Any]], workspace: WorkspaceId) -> "_Sources":
-        hidden, changed = set[tuple[UUID, int]](), defaultdict[tuple[UUID, int], set[Any]](set)
-        for row in rows:
-            place = row.turn_id, row.sentence
-            if not row.is_there:
-                hidden.add(place)
-                continue
-            ref = NoteRef(workspace, row.entity, row.entity_id)
-            kept = Source(ClientId(row.client_id), row.version, row.updated_at, row.texts)
-            fields = kept.changed(row.texts_now, row.updated_now)
-            changed[place] |= {(ref, field) for field in fields}
-        return cls(frozenset(hidden), {place: frozenset(one) for place, one in changed.items()})
-
-
-def _turn_row(turn: Turn, keys: WorkspaceKeys, *, conversation: UUID) -> dict[str, object]:
-    return {
-        "workspace_id": keys.workspace,
-        "id": turn.id,
-        "conversation_id": conversation,
-        "asked_at": turn.asked_at,
-        "key_epoch": keys.epoch,
-        "question": _seal(turn.question, keys, turn.id, "question") if turn.question else None,
-        "sentences": [
-            _seal(_kept(said), keys, turn.id, str(place)) if said else None
-            for place, said in enumerate(turn.sentences)
-        ],
-        "outcome": turn.outcome,
-    }
-
-
-def _kept(said: Sentence) -> dict[str, object]:
-    """As it is sealed; its sources stand in a table of their own."""
-    lead = {"lead": said.lead} if said.lead else {}
-    risk = {"risk": True} if said.is_risk else {}
-    return {"text": said.text, "citations": said.citations, **lead, **risk}
-
-
-def _source_rows(turn: Turn, workspace: WorkspaceId) -> list[dict[str, object]]:
-    return [
-        {"workspace_id": workspace, "turn_id": turn.id, "sentence": place}
-        | {"entity": note.entity, "entity_id": note.id, "client_id": source.client}
-        | {"version": source.version, "updated_at": source.updated_at, "texts": source.texts}
-        for place, said in enumerate(turn.sentences)
-        if said
-        for note, source in sorted(said.sources.items(), key=lambda item: str(item[0].id))
-    ]
-
-
-def reseal_turn(row: Row[Any], keys: WorkspaceKeys) -> dict[str, object]:
-    """A stored turn under the newest key, as the columns to change; what was shredded stays so.
-
-    Raises KeyUnavailable, SealBroken.
-    """
-
-    def again(blob: bytes | None, part: str) -> bytes | None:
-        if blob is None:
-            return None
-        plain = _open(blob, row.id, row.key_epoch, keys, part)
-        return seal(plain, key=keys.seal, place=_place(keys, row.id, part))
-
-    sentences = [again(blob, str(place)) for place, blob in enumerate(row.sentences)]
-    question = again(row.question, "question")
-    return {"key_epoch": keys.epoch, "question": question, "sentences": sentences}
-
-
-def _open_turn(row: Row[Any], keys: WorkspaceKeys, sources: _Sources) -> Turn:
-    sentences = [
-        None if (row.id, place) in sources.hidden else _open_sentence(blob, row, keys, place)
-        for place, blob in enumerate(row.sentences)
-    ]
-    return Turn(
-        id=row.id,
-        question=_open_question(row.question, row.id, row.key_epoch, keys),
-        sentences=[
-            said and replace(said, changed=sources.changed.get((row.id, place), frozenset()))
-            for place, said in enumerate(sentences)
-        ],
-        outcome=row.outcome,
-        asked_at=row.asked_at,
-        feedback=Feedback(row.rating, row.reason) if row.rating else None,
-    )
-
-
-def _open_question(blob: bytes | None, turn: UUID, epoch: int, keys: WorkspaceKeys) -> str | None:
-    if blob is None:
-        return None
-    question: str = json.loads(_open(blob, turn, epoch, keys, "question"))
-    return question
-
-
-def _open_sentence(
-    blob: bytes | None, row: Row[Any], keys: WorkspaceKeys, place: int
-) -> Sentence | None:
-    if blob is None:
-        return None
-    said = json.loads(_open(blob, row.id, row.key_epoch, keys, str(place)))
-    lead, is_risk = said.get("lead", ""), said.get("risk", False)
-    return Sentence(said["text"], said["citations"], {}, lead, is_risk)
-
-
-def _seal(value: object, keys: WorkspaceKeys, turn: UUID, part: str) -> bytes:
-    return seal(json.dumps(value).encode(), key=keys.seal, place=_place(keys, turn, part))
-
-
-def _open(blob: bytes, turn: UUID, epoch: int, keys: WorkspaceKeys, part: str) -> bytes:
-    return unseal(blob, key=keys.seal_of(epoch), place=_place(keys, turn, part))
-
-
-def _place(keys: WorkspaceKeys, turn: UUID, part: str) -> tuple[str, ...]:
-    return ("turns", str(keys.workspace), str(turn), part)

@@ -11,11 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append, close_open_chats
 from service.adapters.chunk_store import drop_client, drop_note, lock_client
-from service.adapters.conversations import (
-    erase_sources,
-    erase_talks_about,
-    sessions_spoken_of,
-)
 from service.adapters.database import (
     CONTENT_TABLES,
     WORKSPACE_STONES,
@@ -33,6 +28,11 @@ from service.adapters.database import (
 )
 from service.adapters.epochs import next_epoch
 from service.adapters.key_store import shut_out_writers
+from service.adapters.shredding import (
+    erase_sources,
+    erase_talks_about,
+    sessions_spoken_of,
+)
 from service.adapters.traces import KEEPING, traces
 from service.adapters.work_queue import TOKEN, bury, finish
 from service.domain.audit import Action, AuditEntry

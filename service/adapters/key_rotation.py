@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.conversations import reseal_turn
 from service.adapters.database import (
     Database,
     bags,
@@ -24,6 +23,7 @@ from service.adapters.database import (
 from service.adapters.key_store import PgKeyStore, add_keys, require_current, shut_out_writers
 from service.adapters.sealed_bags import reseal_bag
 from service.adapters.sealed_rows import reseal_row
+from service.adapters.sealed_turns import reseal_turn
 from service.adapters.sealed_vectors import reseal_vectors
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
