@@ -50,7 +50,7 @@ from service.adapters.scoped import drop_of_notes, inside, is_note
 from service.adapters.sealed_bags import open_bag
 from service.adapters.sealed_rows import names_in, risk_in
 from service.adapters.vector_table import VectorTable
-from service.adapters.work_queue import finish, finish_all, raise_wants
+from service.adapters.wants import finish, finish_all, raise_wants
 from service.domain.answers import Hit, SearchStatement
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import ClientId, WorkspaceId

@@ -34,7 +34,7 @@ from service.adapters.shredding import (
     sessions_spoken_of,
 )
 from service.adapters.traces import KEEPING, traces
-from service.adapters.work_queue import TOKEN, bury, finish
+from service.adapters.wants import TOKEN, bury, finish
 from service.domain.audit import Action, AuditEntry
 from service.domain.erasure import SHUT, AskedBy, Receipt, SignedReceipt, Subject
 from service.domain.identity import ClientId, WorkspaceId

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from service.adapters.database import Database, schedules
-from service.adapters.work_queue import TOKEN
+from service.adapters.wants import TOKEN
 
 RETRY_SECONDS = 15.0
 MAX_RETRY_SECONDS = 600.0

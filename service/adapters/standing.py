@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
 from service.adapters.database import Database, audit_heads, event_ids, switches, tombstones
-from service.adapters.work_queue import raise_wants
+from service.adapters.wants import raise_wants
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
 from service.ports.limits import Standing

@@ -2,29 +2,13 @@
 
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Row,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    or_,
-    select,
-    text,
-    tuple_,
-    update,
-)
+from sqlalchemy import Row, and_, delete, exists, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,6 +20,7 @@ from service.adapters.database import (
     tombstones,
     work,
 )
+from service.adapters.wants import TOKEN, bury, finish, lease_parameters, raise_wants
 from service.domain.erasure import AskedBy, Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import ManifestItem
@@ -46,9 +31,6 @@ MAX_ATTEMPTS = 5
 BACKOFF_SECONDS = 2.0
 MAX_BACKOFF_SECONDS = 300.0
 OUTAGE_BACKOFF_SECONDS = 60.0
-TOKEN = func.nextval("work_tokens")
-"""Never given twice, so a row may go and come back: who still holds an old lease on it is fenced."""
-
 
 NOBODY = UUID(int=0)
 """Before every workspace: whoever comes first in the order of ids is next."""
@@ -191,7 +173,7 @@ class PgWorkQueue:
         async with self.database.system_tx() as connection:
             await connection.execute(
                 _FAILED,
-                _lease_parameters(lease)
+                lease_parameters(lease)
                 | {"code": code, "delay": _delay(lease, retry_after), "parked": parked}
                 | {"refund": 1 if outage else 0},
             )
@@ -219,7 +201,7 @@ class PgWorkQueue:
     async def release(self, leases: Sequence[Lease]) -> None:
         async with self.database.system_tx() as connection:
             for lease in leases:
-                await connection.execute(_RELEASE, _lease_parameters(lease))
+                await connection.execute(_RELEASE, lease_parameters(lease))
 
     async def depth(self) -> Depth:
         async with self.database.system_tx() as connection:
@@ -284,50 +266,6 @@ def _lease(row: Row[Any]) -> Lease:
     )
 
 
-async def raise_wants(
-    connection: AsyncConnection,
-    wanted: "Counter[Any]",
-    *,
-    debounce: float = 0,
-    limit: float = 0,
-    background: bool = False,
-) -> None:
-    """Asks for another look at each (workspace, kind, key), as many times as counted; seconds to wait and to put off.
-
-    In one order for everybody, so that two transactions never wait for each other in a ring. In the background a
-    look waits for those that somebody's change asked for, and what was given up on stays so.
-    """
-    if not wanted:
-        return
-    ordered = sorted(wanted.items(), key=str)
-    named: dict[str, object] = {
-        "workspaces": [workspace for (workspace, _, _), _ in ordered],
-        "kinds": [kind for (_, kind, _), _ in ordered],
-        "keys": [key for (_, _, key), _ in ordered],
-        "times": [times for _, times in ordered],
-        "debounce": debounce,
-        "limit": limit,
-        "background": background,
-    }
-    await connection.execute(_RAISE, named)
-
-
-async def finish(connection: AsyncConnection, lease: Lease, *, gone: bool = False) -> bool:
-    """Marks done what was claimed, inside the transaction that writes the effect; False when the lease was lost.
-
-    Of what is gone no row stays, unless something newer was wanted meanwhile.
-    """
-    named = _lease_parameters(lease)
-    if gone and (await connection.execute(_FINISH_GONE, named)).first() is not None:
-        return True
-    return (await connection.execute(_FINISH, named)).first() is not None
-
-
-async def finish_all(connection: AsyncConnection, leases: Sequence[Lease]) -> None:
-    """`finish` of leases that were found to hold in this transaction."""
-    await connection.execute(_FINISH, [_lease_parameters(lease) for lease in leases])
-
-
 def _place(event: Event) -> tuple[WorkspaceId, str, UUID]:
     return event.workspace, event.entity, event.entity_id
 
@@ -355,16 +293,6 @@ async def _keep_cursor(connection: AsyncConnection, feed: ChangesCursor) -> None
     await connection.execute(kept.on_conflict_do_update(index_elements=["one"], set_=row))
 
 
-def _lease_parameters(lease: Lease) -> dict[str, object]:
-    return {
-        "workspace": lease.workspace,
-        "kind": lease.kind,
-        "key": lease.key,
-        "token": lease.token,
-        "wanted": lease.wanted,
-    }
-
-
 def _delay(lease: Lease, retry_after: float | None) -> float:
     """Full jitter over half the span, so that a recovering PazPaz is not met by everyone at once."""
     if retry_after is not None:
@@ -386,21 +314,6 @@ def _event_row(event: Event) -> dict[str, object]:
     named = {"entity": event.entity, "kind": event.kind, "occurred_at": event.occurred_at}
     person = event.entity_id if event.entity in ("users", "workspaces") else None
     return {"id": event.id, "workspace_id": event.workspace, "entity_id": person, **named}
-
-
-async def bury(
-    connection: AsyncConnection,
-    gone: Iterable[tuple[WorkspaceId, str, UUID]],
-    *,
-    asked_by: AskedBy = "event",
-) -> None:
-    """Sets a tombstone for each (workspace, entity, id); one that stands already stays."""
-    rows = [
-        {"workspace_id": workspace, "entity": entity, "entity_id": key, "asked_by": asked_by}
-        for workspace, entity, key in sorted(gone, key=lambda one: str(one[2]))
-    ]
-    if rows:
-        await connection.execute(insert(tombstones).values(rows).on_conflict_do_nothing())
 
 
 async def _first_after(
@@ -444,43 +357,6 @@ async def _neighbours(
     )
     return (await connection.execute(_ready().where(same).limit(limit))).all()
 
-
-_RAISE = text("""
-INSERT INTO work (workspace_id, kind, key, wanted, background, not_before, first_wanted_at)
-SELECT workspace, kind, key, times, :background, now() + make_interval(secs => :debounce), now()
-FROM unnest(:workspaces, :kinds, :keys, :times) AS asked (workspace, kind, key, times)
-ON CONFLICT (workspace_id, kind, key) DO UPDATE SET
-  wanted = work.wanted + excluded.wanted,
-  background = excluded.background AND (work.background OR work.wanted = work.done),
-  attempts = CASE WHEN work.parked_at IS NULL THEN work.attempts ELSE 0 END,
-  parked_at = NULL,
-  first_wanted_at = CASE WHEN work.wanted > work.done THEN work.first_wanted_at ELSE now() END,
-  not_before = CASE
-    WHEN work.wanted > work.done AND :background THEN work.not_before
-    WHEN work.wanted > work.done THEN LEAST(
-      now() + make_interval(secs => :debounce),
-      GREATEST(work.first_wanted_at + make_interval(secs => :limit), now()))
-    ELSE now() + make_interval(secs => :debounce) END
-WHERE work.parked_at IS NULL OR NOT :background
-""").bindparams(
-    bindparam("workspaces", type_=ARRAY(Uuid)),
-    bindparam("kinds", type_=ARRAY(Text)),
-    bindparam("keys", type_=ARRAY(Uuid)),
-    bindparam("times", type_=ARRAY(BigInteger)),
-)
-
-_FINISH_GONE = text("""
-DELETE FROM work
-WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :token AND wanted = :wanted
-RETURNING 1
-""")
-
-_FINISH = text("""
-UPDATE work SET done = :wanted, attempts = 0, lease_until = NULL, last_error = NULL, parked_at = NULL,
-  first_wanted_at = CASE WHEN wanted > :wanted THEN now() ELSE first_wanted_at END
-WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :token
-RETURNING 1
-""")
 
 # A lease that ran out was never given back: its worker died. Nobody else would park what kills workers.
 _PARK_KILLERS = text("""

@@ -12,7 +12,7 @@ from service.adapters.epochs import next_epoch
 from service.adapters.eraser import PgEraser
 from service.adapters.key_store import PgKeyStore
 from service.adapters.plain_vectors import PlainVectors
-from service.adapters.work_queue import finish
+from service.adapters.wants import finish
 from service.container import Container, now
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
