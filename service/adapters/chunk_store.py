@@ -3,27 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Table,
-    and_,
-    delete,
-    exists,
-    func,
-    not_,
-    or_,
-    select,
-    text,
-    tuple_,
-)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Row, and_, exists, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.batch_writes import (
@@ -34,6 +20,19 @@ from service.adapters.batch_writes import (
     sort_out,
     standing_of,
     write_all,
+)
+from service.adapters.catalogue import (
+    archive_client,
+    client_state,
+    course,
+    coverage,
+    drop_client,
+    drop_note,
+    entry,
+    lock_client,
+    named,
+    of_client,
+    searched_of,
 )
 from service.adapters.database import (
     Database,
@@ -46,7 +45,7 @@ from service.adapters.database import (
 from service.adapters.epochs import Touched, epoch_of, next_epoch, touched_since
 from service.adapters.index_models import models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
-from service.adapters.scoped import drop_of_notes, inside, is_note
+from service.adapters.scoped import drop_of_notes
 from service.adapters.sealed_bags import open_bag
 from service.adapters.sealed_rows import names_in, risk_in
 from service.adapters.vector_table import VectorTable
@@ -154,7 +153,7 @@ class PgChunkStore:
             await lock_client(connection, lease.workspace, client.id)
             if not await finish(connection, lease):
                 return None
-            before = await _client_state(connection, lease.workspace, client.id)
+            before = await client_state(connection, lease.workspace, client.id)
             # A client never seen before may already have sessions that were put off; looking is cheap.
             change = ClientChange(became_active=indexed is not None and before != "active")
             if change.became_active:
@@ -164,7 +163,7 @@ class PgChunkStore:
             # After all work: an erasure that has a note's would wait for the keys, and this for the note.
             await require_current(connection, keys, self.keys)
             if indexed is None:
-                await _archive_client(connection, client, lease.workspace)
+                await archive_client(connection, client, lease.workspace)
             elif not await self._write_profile(connection, client, indexed, keys):
                 await connection.rollback()
                 return None
@@ -290,7 +289,7 @@ class PgChunkStore:
     async def _people(self, keys: WorkspaceKeys) -> tuple[int, Sequence[Person]]:
         async with self.database.tenant_tx(keys.workspace) as connection:
             epoch = await epoch_of(connection, keys.workspace)  # first, as for bags
-            rows = (await connection.execute(_named(keys.workspace))).all()
+            rows = (await connection.execute(named(keys.workspace))).all()
         return epoch, [names_in(row, keys) for row in rows]
 
     async def changed_clients(
@@ -309,19 +308,19 @@ class PgChunkStore:
         self, clients: Collection[ClientId], keys: WorkspaceKeys
     ) -> Sequence[RiskNote]:
         async with self.database.tenant_tx(keys.workspace) as connection:
-            rows = (await connection.execute(_searched_of(clients, keys.workspace))).all()
+            rows = (await connection.execute(searched_of(clients, keys.workspace))).all()
         return [note for row in rows if (note := risk_in(row, keys))]
 
     async def knows_client(self, client: ClientId, *, workspace: WorkspaceId) -> bool:
         known = select(note_catalogue.c.entity_id).where(
-            _of_client(note_catalogue, workspace, client), note_catalogue.c.state != "archived"
+            of_client(note_catalogue, workspace, client), note_catalogue.c.state != "archived"
         )
         async with self.database.tenant_tx(workspace) as connection:
             return bool(await connection.scalar(select(known.exists())))
 
     async def coverage(self, *, workspace: WorkspaceId, within: Within) -> SearchStatement:
         async with self.database.tenant_tx(workspace) as connection:
-            row = (await connection.execute(_coverage(workspace, within))).one()
+            row = (await connection.execute(coverage(workspace, within))).one()
             open_work = await connection.scalar(_open_work(workspace))
         return SearchStatement(
             notes_read=row.notes,
@@ -334,7 +333,7 @@ class PgChunkStore:
 
     async def sessions(self, *, workspace: WorkspaceId, within: Within) -> Sequence[IndexedSession]:
         async with self.database.tenant_tx(workspace) as connection:
-            rows = (await connection.execute(_course(workspace, within))).all()
+            rows = (await connection.execute(course(workspace, within))).all()
         return [
             IndexedSession(row.entity_id, ClientId(row.client_id), row.day, row.state == "draft")
             for row in rows
@@ -351,18 +350,6 @@ class PgChunkStore:
         async with self.database.system_tx() as connection:
             known = await connection.scalars(select(audit_heads.c.workspace_id))
             return frozenset(WorkspaceId(one) for one in known) - {SERVICE_CHAIN}
-
-
-def entry(row: Row[Any]) -> ManifestItem:
-    return ManifestItem(
-        entity=row.entity,
-        id=row.entity_id,
-        client=ClientId(row.client_id),
-        state=row.state,
-        updated_at=row.updated_at,
-        version=row.version,
-        is_searched=row.is_searched,
-    )
 
 
 def _delta(touched: Touched, rows: T) -> IndexDelta[T]:
@@ -382,31 +369,6 @@ async def _tell_of(
     told += [ref for ref in chosen.refs if ref in found_before]
     if told:
         await next_epoch(connection, workspace, [_place(ref) for ref in dict.fromkeys(told)])
-
-
-def _of_client(table: Table, workspace: WorkspaceId, client: UUID) -> ColumnElement[bool]:
-    return and_(table.c.workspace_id == workspace, table.c.client_id == client)
-
-
-def _course(workspace: WorkspaceId, within: Within) -> Any:
-    table = note_catalogue
-    return (
-        select(table.c.entity_id, table.c.client_id, table.c.day, table.c.state)
-        .where(inside(table, workspace, within), table.c.entity == "sessions", table.c.is_searched)
-        .order_by(table.c.day, table.c.entity_id)
-    )
-
-
-def _coverage(workspace: WorkspaceId, within: Within) -> Any:
-    table = note_catalogue
-    searched = and_(table.c.is_searched, inside(table, workspace, within))
-    return select(
-        func.count().filter(searched).label("notes"),
-        func.min(table.c.day).filter(searched).label("first_day"),
-        func.max(table.c.day).filter(searched).label("last_day"),
-        func.count().filter(searched, table.c.state == "draft").label("drafts"),
-        func.count().filter(not_(table.c.is_searched)).label("unsearched"),
-    ).where(inside(table, workspace, replace(within, sessions=None)), table.c.entity == "sessions")
 
 
 def _open_work(workspace: WorkspaceId) -> Any:
@@ -429,81 +391,6 @@ def _lacks_the_second_model(workspace: WorkspaceId) -> ColumnElement[bool]:
         note_catalogue.c.digests.has_key(index_models.c.active),
         not_(note_catalogue.c.digests.has_key(index_models.c.beside)),
     )
-
-
-async def lock_client(
-    connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
-) -> None:
-    """Archiving a client and indexing one of their sessions wait for each other, or one would undo the other.
-
-    Before any row of work: who brings a client back wants the rows of all their sessions, and would wait in a ring
-    with whoever holds one of them and waits here (2 deadlocks in 24 such meetings of three workers).
-    """
-    await connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"{workspace}/{client}"},
-    )
-
-
-async def _client_state(
-    connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
-) -> str | None:
-    query = select(note_catalogue.c.state).where(
-        is_note(note_catalogue, NoteRef(workspace, "clients", client))
-    )
-    state: str | None = await connection.scalar(query)
-    return state
-
-
-async def drop_note(connection: AsyncConnection, ref: NoteRef) -> int:
-    """The catalogue row, and by cascade its chunks and its bag; how many rows there were."""
-    gone = await connection.execute(delete(note_catalogue).where(is_note(note_catalogue, ref)))
-    return int(gone.rowcount)
-
-
-async def drop_client(connection: AsyncConnection, workspace: WorkspaceId, client: ClientId) -> int:
-    """The same of everything of a client."""
-    theirs = delete(note_catalogue).where(_of_client(note_catalogue, workspace, client))
-    return int((await connection.execute(theirs)).rowcount)
-
-
-async def _archive_client(
-    connection: AsyncConnection, client: Client, workspace: WorkspaceId
-) -> None:
-    """Forgets everything of the client but the fact that they are archived."""
-    await drop_client(connection, workspace, client.id)
-    await connection.execute(
-        insert(note_catalogue).values(
-            workspace_id=workspace,
-            entity="clients",
-            entity_id=client.id,
-            client_id=client.id,
-            state="archived",
-            updated_at=client.profile.updated_at,
-        )
-    )
-
-
-def _named(workspace: WorkspaceId) -> Any:
-    """A client of whom nothing is sealed was not looked at since names are, and is not there."""
-    table = note_catalogue
-    return _rows_of(workspace, table.c.entity == "clients", table.c.sealed.is_not(None))
-
-
-def _searched_of(clients: Collection[ClientId], workspace: WorkspaceId) -> Any:
-    table = note_catalogue
-    searched = table.c.client_id.in_(clients), table.c.is_searched, table.c.state != "archived"
-    newest = table.c.day.desc().nulls_last(), table.c.entity, table.c.entity_id
-    return _rows_of(workspace, *searched).order_by(*newest)
-
-
-def _rows_of(workspace: WorkspaceId, *chosen: ColumnElement[bool]) -> Any:
-    """What it takes to open a row."""
-    table = note_catalogue
-    return select(
-        *(table.c.workspace_id, table.c.entity, table.c.entity_id, table.c.client_id, table.c.day),
-        *(table.c.key_epoch, table.c.sealed),
-    ).where(table.c.workspace_id == workspace, *chosen)
 
 
 async def _open_all(connection: AsyncConnection, query: Any, keys: WorkspaceKeys) -> list[Bag]:

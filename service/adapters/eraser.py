@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append, close_open_chats
-from service.adapters.chunk_store import drop_client, drop_note, lock_client
+from service.adapters.catalogue import drop_client, drop_note, lock_client
 from service.adapters.database import (
     CONTENT_TABLES,
     WORKSPACE_STONES,

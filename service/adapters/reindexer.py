@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.chunk_store import entry
+from service.adapters.catalogue import entry
 from service.adapters.database import Database, index_models, note_catalogue, work
 from service.adapters.epochs import next_epoch
 from service.adapters.index_models import hold, models_in, models_of
