@@ -21,7 +21,7 @@ from tests.faults.practices import Practice, open_practice
 from tests.faults.trouble import make_trouble
 from tests.faults.verdict import Judge, Owner, truth_of
 
-EVENTS = int(os.environ.get("EVENTS", "300"))
+EVENTS = int(os.environ.get("EVENTS", "150"))
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 PRACTICES = 4
 AT_LEAST_SECONDS = 10

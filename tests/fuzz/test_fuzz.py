@@ -18,7 +18,7 @@ from tests.fuzz.running import running, stores
 from tests.fuzz.sharded import unscoped
 from tests.fuzz.watch import CONTENT, Watch, public_methods
 
-OPERATIONS = int(os.environ.get("OPERATIONS", "3600"))
+OPERATIONS = int(os.environ.get("OPERATIONS", "1800"))
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 LINE_EVERY = 5000
 ENOUGH = 1000

@@ -16,7 +16,7 @@ from service.container import open_container
 from service.demo.stage import Stage, open_stage
 from tests.journeys.practice import Practice, eventually, open_practice
 
-CHATS = int(os.environ.get("CHATS", "60"))
+CHATS = int(os.environ.get("CHATS", "24"))
 AT_ONCE = 8
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 VICTIMS = ("api", "api", "api", "worker", "monolith")
