@@ -14,6 +14,7 @@ from service.api.doors import Doors
 from service.api.middleware import RequestContext
 from service.api.problems import install_problems
 from service.container import Container, open_container
+from service.gauges import Measured
 from service.settings import Settings
 
 # The framework's own telemetry exports errors with their messages, if a variable tells it where to.
@@ -38,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
                 )
                 _warm(container)
                 await container.check_models()
-            yield {"container": container, "bulkhead": bulkhead}
+            yield {"container": container, "bulkhead": bulkhead, "measured": Measured()}
 
     return build_app(lifespan, internal_port=settings.internal_port)
 

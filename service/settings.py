@@ -25,6 +25,10 @@ MIN_SECRET_LENGTH = 32  # RFC 7518 section 3.2: an HS256 key has at least as man
 
 def _asyncpg_url(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
+    if (
+        "sslmode=" in url or "sslrootcert=" in url
+    ):  # asyncpg's own words; these would only be a TypeError
+        raise ValueError("say ssl= for sslmode=; PGSSLROOTCERT names the certificates")
     for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
         if url.startswith(prefix):
             return SecretStr("postgresql+asyncpg://" + url.removeprefix(prefix))

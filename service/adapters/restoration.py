@@ -1,5 +1,6 @@
 """Whether this database is an older one that came back, and how far it is from being trusted again."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,13 +29,21 @@ class PgRestoration:
     receipts: ReceiptFolder
     clock: Callable[[], float] = time.monotonic
     _last: tuple[float, Reason | None] | None = field(default=None, repr=False)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def recent(self) -> Reason | None:
         """The reason as it was two seconds ago at most: every request asks."""
-        if self._last is None or self.clock() - self._last[0] >= REMEMBER_SECONDS:
-            asked = self.clock()
-            self._last = asked, await self.reason()
-        return self._last[1]
+        if (known := self._known()) is not None:
+            return known[1]
+        async with self._reading:  # or a burst would ask as many times
+            if (known := self._known()) is None:
+                known = self._last = self.clock(), await self.reason()
+        return known[1]
+
+    def _known(self) -> tuple[float, Reason | None] | None:
+        """What was read last, while it counts."""
+        last = self._last
+        return last if last and self.clock() - last[0] < REMEMBER_SECONDS else None
 
     async def reason(self) -> Reason | None:
         """Why questions must wait; None when they need not."""

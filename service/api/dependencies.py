@@ -1,5 +1,6 @@
 """What routes receive: a verified principal, a checked body, the opened parts of the service."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, NoReturn, TypeVar
@@ -23,6 +24,8 @@ from service.errors import (
 from service.ports.limits import Standing
 
 MAX_CHAT_BODY = 64 * 1024
+BODY_SECONDS = 10.0
+"""A body of events is read before anybody knows whose it is: who sends a byte an hour must not hold a connection."""
 _CLAIMS, _STANDING = "service.claims", "service.standing"
 M = TypeVar("M", bound=BaseModel)
 
@@ -129,15 +132,18 @@ def require_json(request: Request) -> None:
 
 
 async def read_capped(request: Request, limit: int) -> bytes:
-    """The raw body; raises BodyTooLarge before more than `limit` bytes were kept."""
+    """The raw body; raises BodyTooLarge before more than `limit` bytes were kept, MalformedRequest where its rest does
+    not come.
+    """
     parts, size = [], 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise BodyTooLarge
-            parts.append(part)
-    except ClientDisconnect:  # half a request is no request, and no failure of ours
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise BodyTooLarge
+                parts.append(part)
+    except (ClientDisconnect, TimeoutError):  # half a request is none, and no failure of ours
         raise MalformedRequest from None
     return b"".join(parts)
 

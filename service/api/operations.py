@@ -3,13 +3,12 @@
 import asyncio
 from contextlib import suppress
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.dependencies import Opened
 from service.errors import StoreUnavailable
-from service.gauges import measure
 
 router = APIRouter(tags=["operations"])
 
@@ -44,9 +43,9 @@ async def readyz(opened: Opened, response: Response) -> dict[str, str]:
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(opened: Opened) -> Response:
+async def metrics(request: Request, opened: Opened) -> Response:
     """The state of the work is read from Postgres; while that is away, the last values stay."""
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            await measure(opened)
+            await request.state.measured.refresh(opened)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

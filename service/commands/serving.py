@@ -14,8 +14,12 @@ CLOSING_SECONDS = (
 
 
 def server_config(app: Any, settings: "Settings") -> "uvicorn.Config":
-    """uvicorn, quiet, with a bound on what a request's head may be. Told to stop, it lets questions in hand end."""
+    """uvicorn, quiet, with a bound on what a request's head may be and how long it may take. Told to stop, it lets
+    questions in hand end.
+    """
     import uvicorn
+
+    from service.commands.slow_callers import SecondsForAHead
 
     return uvicorn.Config(
         app,
@@ -27,5 +31,6 @@ def server_config(app: Any, settings: "Settings") -> "uvicorn.Config":
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(settings.question_seconds) + CLOSING_SECONDS,
         h11_max_incomplete_event_size=16 * 1024,  # all header lines of a request together
-        http="h11",
+        http=SecondsForAHead,
+        ws="none",  # no route speaks it, so nothing need read it
     )

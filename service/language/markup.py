@@ -25,6 +25,7 @@ _TAGS = (
     "|template|textarea|title|tr|u|ul|video|xml"
 )
 
+# Nothing here may be read in two ways over a long run of the same sign: time would grow with its square.
 _MARKUP = re.compile(
     "|".join(
         (
@@ -34,8 +35,8 @@ _MARKUP = re.compile(
             r"data:(?:\w+/\w|[;,])",
             r"www\d?\s?[.\[(]",
             r"(?<![\w:])\\\\[\w.-]{2,}\\",  # \\host\share
-            r"]\(|]\[|!\s?\[|^\s*\[[^\]\n]{1,99}]:\s*(?:<|/|\w+[.:/])",  # links, images and definitions of Markdown
-            r"```|~~~|\|\s*:?-{3,}|^\s*\|.*\|.*\|\s*$",  # its code and tables
+            r"]\(|]\[|!\s?\[|^[^\S\n]*\[[^\]\n]{1,99}]:\s*(?:<|/|\w+[.:/])",  # Markdown's links, images, definitions
+            r"```|~~~|\|\s*:?-{3,}|^[^\S\n]*\|[^|\n]*\|.*\|[^\S\n]*$",  # its code and tables
             r"<[a-z!/?]|<\s+/?\s*(?:" + _TAGS + r")(?:\s[^<]{0,200})?/?\s*>",
             r"\[/?(?:url|img|link|b|i|code|quote|color)(?:=[^\]]{0,200})?]|\[\[[^\]]{1,99}]]",  # BBCode, wikis
             r"\burl\s?\(|@import\b|\\(?:href|url|includegraphics)\b|\{\{.{0,99}}}",

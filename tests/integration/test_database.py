@@ -244,3 +244,14 @@ async def test_whose_it_is_must_be_a_uuid(databases_apart: Databases) -> None:
         with pytest.raises(TypeError):
             async with database.tenant_tx("', true); SELECT set_config('a.b', '"):  # type: ignore[arg-type]
                 pass
+
+
+async def test_no_error_repeats_what_was_asked_with(databases_apart: Databases) -> None:
+    """A statement that fails is told without its parameters: they may be a name, or what somebody wrote."""
+    failing = text("SELECT 1 / (length(:said) - length(:said))")
+    async with open_database(databases_apart.worker, pool_size=1) as database:
+        with pytest.raises(DBAPIError) as raised:
+            async with database.system_tx() as connection:
+                await connection.execute(failing, {"said": "zebra-canary"})
+    assert "division by zero" in str(raised.value)
+    assert "zebra" not in str(raised.value)

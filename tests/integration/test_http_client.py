@@ -300,3 +300,16 @@ async def test_an_idle_connection_on_which_something_came_is_not_used(
         second = asyncio.create_task(ours.post(url))
         await (await asyncio.wait_for(next_peer(), 5)).answer(WHOLE)
         assert (await second).content == b"ok"
+
+
+async def test_no_variable_chooses_our_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names would read notes; nobody is asked but who was called."""
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with peers() as (url, next_peer):
+        async with open_http(timeouts=IMPATIENT, idle_seconds=60, verify=no_tls()) as http:
+            asked = asyncio.create_task(http.get(url))
+            await (await asyncio.wait_for(next_peer(), 5)).answer(WHOLE)
+            assert (await asked).content == b"ok"

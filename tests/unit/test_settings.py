@@ -229,6 +229,15 @@ def test_variables_that_belong_together_are_checked_together(environment, change
     assert GOOD["KEY_ENCRYPTION_KEY"] not in said
 
 
+@pytest.mark.parametrize("query", ["sslmode=verify-full", "ssl=require&sslrootcert=/ca.pem"])
+def test_a_postgres_address_that_the_driver_would_misread_is_refused(environment, query):
+    """What libpq calls sslmode is ssl here; the line says so, and shows nothing of the address."""
+    environment(DATABASE_URL=f"postgresql://api:zebra@db/ai?{query}")
+    said = complaint()
+    assert said.startswith("DATABASE_URL: say ssl=")
+    assert "zebra" not in said
+
+
 @pytest.mark.parametrize("prefix", ["postgres://", "postgresql://", "postgresql+asyncpg://"])
 def test_every_usual_way_to_write_a_postgres_address_works(environment, prefix):
     """The driver is ours to choose."""

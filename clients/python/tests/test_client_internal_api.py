@@ -9,7 +9,12 @@ import pytest
 from fastapi import FastAPI
 
 from pazpaz_ai_client import internal_api, signing
-from pazpaz_ai_client.internal_api import Forbidden, create_internal_router, without_largest
+from pazpaz_ai_client.internal_api import (
+    Forbidden,
+    create_internal_router,
+    pull_verifier,
+    without_largest,
+)
 from pazpaz_ai_client.models import (
     ChangesAnswer,
     ClientRecord,
@@ -26,7 +31,6 @@ from pazpaz_ai_client.signing import (
     MemoryNonceStore,
     NonceStoreUnavailable,
     PrivateKey,
-    RequestVerifier,
     ResponseVerifier,
     SignatureRefused,
     Signer,
@@ -100,13 +104,7 @@ class Service:
 
     def __init__(self, *, nonces=None):
         self.loader = FakeLoader()
-        verifier = RequestVerifier(
-            keys=KeyRing([SERVICE.public]),
-            audience="pazpaz-monolith",
-            direction="pull",
-            nonces=nonces or MemoryNonceStore(),
-            accept_without_nonce_store=False,
-        )
+        verifier = pull_verifier(KeyRing([SERVICE.public]), nonces or MemoryNonceStore())
         app = FastAPI()
         app.include_router(
             create_internal_router(
@@ -230,6 +228,16 @@ async def test_a_replay_is_refused(service):
     again = await service.http.send(first.request, auth=None)
 
     assert (first.status_code, again.status_code) == (200, 401)
+
+
+async def test_what_was_signed_is_what_was_received():
+    """A path written differently on the way leads to the same route, and is refused as another one."""
+    service = Service()
+    request = service.http.build_request("POST", "/changes", json={"after": None, "limit": 10})
+    signed = next(service.signer.auth("pp-changes/1").sync_auth_flow(request))
+    for route, status in (("/%63hanges", 401), ("/changes", 200)):
+        answer = await service.http.post(route, content=signed.content, headers=signed.headers)
+        assert answer.status_code == status
 
 
 async def test_no_nonce_store_means_no_answer():

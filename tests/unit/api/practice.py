@@ -28,6 +28,7 @@ from service.domain.notes import Note, Person
 from service.domain.progress import Progress, Tell
 from service.domain.usage import Usage
 from service.errors import ServiceError
+from service.gauges import Measured
 from service.main import build_app
 from service.retrieval.people import Named, named
 from service.security.principals import Principals
@@ -137,6 +138,7 @@ class Parts:
     spent: dict[str, Usage] = field(default_factory=dict)
     """What models did for the question; where they did something, one was away too."""
     bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(3, 2))
+    measured: Measured = field(default_factory=Measured)
     answer: Answer | BaseException = field(default_factory=an_answer)
     progress: Sequence[Progress] = ()
     """What is told before the answer, to whoever listens."""
@@ -197,7 +199,8 @@ _parts: list["Parts"] = []
 
 @asynccontextmanager
 async def _lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
-    yield {"container": _parts[-1], "bulkhead": _parts[-1].bulkhead}
+    parts = _parts[-1]
+    yield {"container": parts, "bulkhead": parts.bulkhead, "measured": parts.measured}
 
 
 APP = build_app(_lifespan)  # once: building costs more than most requests here

@@ -95,6 +95,18 @@ async def test_a_repeated_request_is_refused_and_a_repeated_delivery_is_not(http
     assert (await deliver(http, parts, body)).status_code == 202
 
 
+@pytest.mark.parametrize("path", ["/internal/v1/%65vents", "/internal%2Fv1/events"])
+async def test_what_was_signed_is_what_was_received(http, parts, path):
+    """A path that something on the way wrote differently leads to the same route, and is refused as another one."""
+    body = a_delivery()
+    request = http.build_request("POST", EVENTS, content=body, headers=JSON)
+    signed = next(parts.signer().auth("pp-event/1").sync_auth_flow(request)).headers
+    rewritten = await http.post(path, content=body, headers=signed)
+    assert is_problem(rewritten, 401, "not_authenticated")
+    assert parts.queue.accepted == []
+    assert (await http.post(EVENTS, content=body, headers=signed)).status_code == 202
+
+
 async def test_a_therapists_token_is_no_signature(http, parts):
     """Another door's key does not open this one."""
     from tests.unit.api.practice import bearer

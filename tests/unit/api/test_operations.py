@@ -1,6 +1,8 @@
 """Alive, ready, metrics."""
 
+import asyncio
 import time
+from itertools import count
 
 import pytest
 
@@ -47,6 +49,7 @@ async def test_a_restored_database_is_not_ready(http, parts):
 
 async def test_the_page_says_when_the_state_was_read(http, parts):
     """While Postgres is away the last values stay, and their age is told."""
+    parts.measured.clock = count().__next__
     parts.restoration.why = "receipts_missing"
     await http.get("/metrics")
     read, restoring = STATE_READ._value.get(), RESTORING._value.get()
@@ -61,8 +64,28 @@ async def test_the_page_says_when_the_state_was_read(http, parts):
     assert RESTORING._value.get() == 0
 
 
+async def test_a_burst_of_looks_measures_once(http, parts, monkeypatch):
+    """The page is open to whoever reaches it: a hundred looks in a second cost the database as much as one."""
+    measured, seconds = [], [0.0]
+    depth = parts.queue.depth
+
+    async def counted():
+        measured.append(seconds[0])
+        await asyncio.sleep(0)
+        return await depth()
+
+    monkeypatch.setattr(parts.queue, "depth", counted)
+    parts.measured.clock = lambda: seconds[0]
+    for moment in (0.0, 0.99, 1.0):
+        seconds[0] = moment
+        pages = await asyncio.gather(*(http.get("/metrics") for _ in range(20)))
+        assert all("ai_ingest_open_work" in page.text for page in pages)
+    assert measured == [0.0, 1.0]
+
+
 async def test_the_page_says_how_old_our_signing_key_is(http, parts):
     """Where the ring does not say since when it signs, nothing is claimed anew."""
+    parts.measured.clock = count().__next__
     await http.get("/metrics")
     told = SIGNING_KEY_AGE._value.get()
     assert abs(time.time() - NOW.timestamp() - told) < 60

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 import pytest
+from langsmith.utils import tracing_is_enabled
 from prometheus_client import REGISTRY
 
 from service.adapters.local_model import ExtractiveModel
@@ -165,7 +166,9 @@ async def test_every_node_is_timed_under_its_own_name(graph):
 
 
 def test_no_variable_makes_the_graph_report_its_runs(monkeypatch):
-    """LangSmith would post note text; its variables are gone once the graph is built, others stay."""
+    """LangSmith would post note text; its variables are gone once the graph is built, others stay, and it takes itself
+    for switched off.
+    """
     for name in (
         "LANGSMITH_TRACING",
         "LANGSMITH_API_KEY",
@@ -177,6 +180,7 @@ def test_no_variable_makes_the_graph_report_its_runs(monkeypatch):
     build_graph()
     left = {name for name in os.environ if name.startswith(("LANGSMITH", "LANGCHAIN"))}
     assert left == set()
+    assert not tracing_is_enabled()
     assert os.environ["LANGUAGE"] == "he"
 
 

@@ -15,7 +15,7 @@ from service.errors import SourceUnavailable
 from service.security.jwks import parse_jwks
 from service.telemetry.metrics import JWKS_READS
 from tests.unit.doubles import ManualClock
-from tests.unit.security.token_bench import KIDS, OTHERS, PRIVATE, SET, jwk, jwks
+from tests.unit.security.token_bench import KIDS, OTHERS, PRIVATE, SET, b64, jwk, jwks
 
 GOOD = jwk("EdDSA", PRIVATE["EdDSA"], "ed-1")
 
@@ -33,35 +33,37 @@ def weak_rsa(bits: int = 1024, e: int = 65537) -> dict[str, object]:
     return jwk("RS256", rsa.generate_private_key(e, bits), "rsa-9")
 
 
+LIKE_IT = {**GOOD, "kid": "odd-1"}
+"""Under an id of its own: two keys of one id spoil a set whatever else is odd about them."""
 ODD = {
-    "no kid": {**GOOD, "kid": None},
-    "a kid that is no string": {**GOOD, "kid": 1},
-    "no use": {k: v for k, v in GOOD.items() if k != "use"},
-    "for encryption": {**GOOD, "use": "enc"},
-    "no algorithm": {k: v for k, v in GOOD.items() if k != "alg"},
-    "none": {**GOOD, "alg": "none"},
-    "another algorithm": {**GOOD, "alg": "ES256"},
-    "for signing": {**GOOD, "key_ops": ["sign"]},
-    "for verifying and more": {**GOOD, "key_ops": ["verify", "encrypt"]},
-    "private": {**GOOD, "d": "AAAA"},
+    "no kid": {**LIKE_IT, "kid": None},
+    "a kid that is no string": {**LIKE_IT, "kid": 1},
+    "no use": {k: v for k, v in LIKE_IT.items() if k != "use"},
+    "for encryption": {**LIKE_IT, "use": "enc"},
+    "no algorithm": {k: v for k, v in LIKE_IT.items() if k != "alg"},
+    "none": {**LIKE_IT, "alg": "none"},
+    "another algorithm": {**LIKE_IT, "alg": "ES256"},
+    "for signing": {**LIKE_IT, "key_ops": ["sign"]},
+    "for verifying and more": {**LIKE_IT, "key_ops": ["verify", "encrypt"]},
+    "private": {**LIKE_IT, "d": b64(PRIVATE["EdDSA"].private_bytes_raw())},
     "symmetric": {"kty": "oct", "k": "AAAA", "kid": "o", "alg": "HS256", "use": "sig"},
-    "symmetric, called EdDSA": {**GOOD, "kty": "oct", "k": "AAAA"},
-    "another curve": {**GOOD, "crv": "Ed448"},
+    "symmetric, called EdDSA": {**LIKE_IT, "kty": "oct", "k": "AAAA"},
+    "another curve": {**LIKE_IT, "crv": "Ed448"},
     "a point that is none": {**jwk("ES256", PRIVATE["ES256"], "ec-1"), "x": GOOD["x"]},
     "a curve of another size": {
         **jwk("ES256", ec.generate_private_key(ec.SECP384R1()), "ec-1"),
         "crv": "P-256",
     },
-    "short": {**GOOD, "x": "AAAA"},
+    "short": {**LIKE_IT, "x": "AAAA"},
     "weak RSA": weak_rsa(),
     "RSA with exponent 3": weak_rsa(2048, 3),
     "RSA with a long exponent": {**jwk("RS256", PRIVATE["RS256"], "r"), "e": "AQABAAEAAQAB"},
     "RSA with a blank in its exponent": {**jwk("RS256", PRIVATE["RS256"], "r"), "e": "AQ\nAB"},
-    "a padded number": {**GOOD, "kid": "p", "x": str(GOOD["x"]) + "="},
-    "a number that is one": {**GOOD, "kid": "p", "x": 5},
-    "a kid no token can name": {**GOOD, "kid": "a b"},
-    "a kid that is a path": {**GOOD, "kid": "../../dev/null"},
-    "an endless kid": {**GOOD, "kid": "x" * 65},
+    "a padded number": {**LIKE_IT, "x": str(GOOD["x"]) + "="},
+    "a number that is one": {**LIKE_IT, "x": 5},
+    "a kid no token can name": {**LIKE_IT, "kid": "a b"},
+    "a kid that is a path": {**LIKE_IT, "kid": "../../dev/null"},
+    "an endless kid": {**LIKE_IT, "kid": "x" * 65},
     "no object": "ed-1",
     "the same id again": GOOD,
 }

@@ -112,6 +112,16 @@ async def test_a_public_key_is_no_secret(algorithm, head):
             assert await passes(mac(head, payload, text), verifier(session=False)) is None
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_a_public_key_set_as_the_secret_opens_nothing(algorithm):
+    """SECRET_KEY that is somebody's public key, by a slip of whoever set it, would let everybody mint tokens."""
+    texts = public_texts(algorithm)
+    for text in (texts[0], texts[2], *texts[-2:]):  # PEM and JWK, which tell what they are
+        careless = verifier(secret=text.decode())
+        token = mac({"alg": "HS256", "typ": "JWT"}, session_claims(), text)
+        assert await passes(token, careless) is None
+
+
 async def test_the_secret_opens_its_own_mode_only():
     """HS256 with the right secret over a short token's header or claims is refused, and other digests are."""
     for head in (header("HS256"), header("EdDSA"), {"alg": "HS256", "typ": "at+jwt"}):

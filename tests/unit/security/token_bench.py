@@ -65,10 +65,10 @@ class FixedKeys:
         return self.keys.get(kid)
 
 
-def verifier(*, session: bool = True, access: bool = True) -> TokenVerifier:
+def verifier(*, session: bool = True, access: bool = True, secret: str = SECRET) -> TokenVerifier:
     keys = FixedKeys(parse_jwks(SET), [])
     return TokenVerifier(
-        SECRET if session else None,
+        secret if session else None,
         AccessTokens(keys, ISSUER, AUDIENCE) if access else None,
         ManualClock(),
     )
