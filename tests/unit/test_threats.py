@@ -165,7 +165,7 @@ def test_no_reader_of_questions_grows_faster_than_the_text(reader):
     """Eight times the text takes eight times as long, or thereabouts; of a square's, 64, it stays far away."""
 
     def seconds(length: int, seed: str) -> float:
-        text = (seed * length)[:length]
+        text = (seed * length)[: length - 1] + "x"  # what all but fits is tried in every way
         best = []
         for _ in range(3):
             began = time.process_time()
@@ -174,4 +174,4 @@ def test_no_reader_of_questions_grows_faster_than_the_text(reader):
         return min(best)
 
     for seed in SEEDS:
-        assert seconds(LONG, seed) < 32 * max(seconds(SHORT, seed), 0.002), seed
+        assert seconds(LONG, seed) < 32 * max(seconds(SHORT, seed), 0.0005), seed
