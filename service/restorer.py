@@ -11,7 +11,7 @@ from service.adapters.receipts import ReceiptFolder
 from service.adapters.restoration import PgRestoration
 from service.container import Container
 from service.domain.identity import WorkspaceId
-from service.errors import BadReceipt
+from service.errors import BadReceipt, SourceUnavailable
 from service.ingestion.erase import Erasure
 from service.ports.work import WorkQueue
 from service.security.receipts import holds
@@ -41,7 +41,7 @@ class Restorer:
         if reason != "not_reconciled":
             log.warning("restore.found", reason=reason)
             await self.restoration.begin()
-            await self.reapply()
+        await self.reapply()  # each time: a folder that cannot be read now must not count as read
         return await self._reconcile()
 
     async def reapply(self) -> int:
@@ -63,7 +63,13 @@ class Restorer:
         if state is None or state.restored_at is None:
             return True
         if state.asked_at is None:
-            await self.queue.want_whole(await self.workspaces(), kind="reconcile")
+            try:
+                everything = await self.workspaces()
+            except SourceUnavailable:  # a pause, and no failure: those come again later and later
+                log.warning("restore.source_away")
+                return False
+            await self.restoration.tell()
+            await self.queue.want_whole(everything, kind="reconcile")
             await self.restoration.asked()
         if (await self.queue.depth()).background:
             return False

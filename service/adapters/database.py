@@ -233,6 +233,7 @@ installation = _table(
     "installation",
     one=Boolean,
     system_identifier=Text,
+    oids=Text,
     made_at=INSTANT,
     restored_at=INSTANT,
     asked_at=INSTANT,

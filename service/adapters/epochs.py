@@ -50,6 +50,18 @@ async def next_epoch(
     )
 
 
+async def leap(connection: AsyncConnection, workspace: WorkspaceId) -> None:
+    """To the clock, ahead of any epoch there was: after a restore the next ones would else be numbers that memories
+    hold of another content. No log leads there, so every memory rebuilds."""
+    await connection.execute(_LEAP, {"workspace": workspace})
+
+
+_LEAP = text("""
+UPDATE index_epoch
+SET epoch = GREATEST(epoch + 1, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint))
+WHERE workspace_id = :workspace
+""")
+
 # Starts at the clock, so that a workspace erased and made anew never repeats an epoch a memory holds.
 _NEXT = text("""
 WITH next AS (

@@ -241,9 +241,12 @@ class Monolith:
         )
 
     async def record(self, row: AuditRow) -> bool:
-        """Keeps AuditSink: one row for PazPaz's own audit log, under a key that makes a repeat harmless."""
+        """Keeps AuditSink: one row for PazPaz's own audit log, under a key that makes a repeat harmless.
+
+        By the hash too: after a restore other rows have the numbers of those that were lost, and are no repeats.
+        """
         body = {
-            "idempotency_key": f"{row.workspace}:{row.seq}",
+            "idempotency_key": f"{row.workspace}:{row.seq}:{row.hash.hex()}",
             "workspace_id": str(row.workspace),
             "user_id": str(row.entry.user) if row.entry.user else None,
             "metadata": _metadata(row),

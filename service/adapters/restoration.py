@@ -10,11 +10,15 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import Database, erasures, installation
+from service.adapters.audit_log import append
+from service.adapters.database import Database, audit_heads, erasures, installation
+from service.adapters.epochs import leap
 from service.adapters.receipts import ReceiptFolder
+from service.domain.audit import AuditEntry
+from service.domain.identity import WorkspaceId
 from service.errors import ReceiptNotWritten
 
-Reason = Literal["other_server", "receipts_missing", "not_reconciled"]
+Reason = Literal["other_server", "other_database", "receipts_missing", "not_reconciled"]
 
 
 REMEMBER_SECONDS = 2.0
@@ -22,8 +26,9 @@ REMEMBER_SECONDS = 2.0
 
 @dataclass(slots=True)
 class PgRestoration:
-    """A dump that was put into another server has another system identifier; an older state of the same server lacks
-    receipts that the folder has. What neither tells, an operator does (`erase restored`)."""
+    """A dump that was put into another server has another system identifier, one that came back into the same server
+    other oids; an older state of the server itself lacks receipts that the folder has. What none of them tells, an
+    operator does (`erase restored`)."""
 
     database: Database
     receipts: ReceiptFolder
@@ -49,15 +54,17 @@ class PgRestoration:
         """Why questions must wait; None when they need not."""
         async with self.database.system_tx() as connection:
             row = (await connection.execute(select(installation))).one_or_none()
-            server = await _server(connection)
+            here = await _here(connection)
             known = frozenset(await connection.scalars(select(erasures.c.id)))
-        if row is None:
-            return None  # a new database: nothing was erased from it, and nothing is in it
-        if row.system_identifier != server:
+        if row is not None and row.system_identifier != here["system_identifier"]:
             return "other_server"
+        if row is not None and row.oids not in {None, here["oids"]}:  # None: of an older release
+            return "other_database"
         if self._file_ids() - known:
-            return "receipts_missing"
-        return "not_reconciled" if row.restored_at is not None else None
+            return (
+                "receipts_missing"  # also of a new database: it takes the place of one that is lost
+            )
+        return "not_reconciled" if row is not None and row.restored_at is not None else None
 
     def _file_ids(self) -> frozenset[Any]:
         try:
@@ -66,18 +73,34 @@ class PgRestoration:
             return frozenset()  # its own metric tells; a missing folder must not stop the house
 
     async def note_server(self) -> None:
-        """Remembers which server this database was made in."""
+        """Remembers which server this database was made in, and as which of its databases."""
         async with self.database.system_tx() as connection:
-            row = {"one": True, "system_identifier": await _server(connection)}
-            await connection.execute(insert(installation).values(row).on_conflict_do_nothing())
+            here = await _here(connection)
+            made = insert(installation).values(here | {"one": True})
+            later = made.on_conflict_do_update(
+                index_elements=["one"],
+                set_={"oids": here["oids"]},
+                where=installation.c.oids.is_(None),
+            )
+            await connection.execute(later)
 
     async def begin(self) -> None:
         """This is a restored database: from now on it is not ready until `finish`."""
         async with self.database.system_tx() as connection:
-            row = {"system_identifier": await _server(connection)}
-            begun = row | {"restored_at": func.now(), "asked_at": None}
+            here = await _here(connection)
+            begun = here | {"restored_at": func.now(), "asked_at": None}
             made = insert(installation).values(begun | {"one": True})
             await connection.execute(made.on_conflict_do_update(index_elements=["one"], set_=begun))
+
+    async def tell(self) -> None:
+        """Every memory of before, in whatever process, is forgotten; and each chain tells why it goes on from an older
+        row than PazPaz's copy does."""
+        async with self.database.system_tx() as connection:
+            chains = sorted(await connection.scalars(select(audit_heads.c.workspace_id)))
+        for workspace in map(WorkspaceId, chains):
+            async with self.database.tenant_tx(workspace) as connection:
+                await leap(connection, workspace)
+                await append(connection, AuditEntry("database.restored"), workspace=workspace)
 
     async def asked(self) -> None:
         """Every workspace's comparison was asked for."""
@@ -95,5 +118,14 @@ class PgRestoration:
             await connection.execute(update(installation).values(values))
 
 
-async def _server(connection: AsyncConnection) -> str:
-    return str(await connection.scalar(text("SELECT system_identifier FROM pg_control_system()")))
+async def _here(connection: AsyncConnection) -> dict[str, Any]:
+    """The server; and the database and this table in it, which a dump that is put back cannot be again."""
+    return dict((await connection.execute(_HERE)).mappings().one())
+
+
+_HERE = text("""
+SELECT system_identifier::text,
+  concat_ws('/', (SELECT oid FROM pg_database WHERE datname = current_database()), 'installation'::regclass::oid)
+    AS oids
+FROM pg_control_system()
+""")

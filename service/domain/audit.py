@@ -33,6 +33,7 @@ Action = Literal[
     "index.finished",
     "audit.exported",
     "audit.pruned",
+    "database.restored",
 ]
 Use = Literal["read", "withheld", "cited", "shown"]
 """Read: pulled to answer. Withheld: a sentence leaned on it and was not shown. Cited: in the answer.

@@ -24,7 +24,7 @@ from service.domain.erasure import SignedReceipt, Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
 from service.domain.turns import Sentence, Source, Turn
-from service.errors import BadReceipt, TracesLeft
+from service.errors import BadReceipt, ReceiptNotWritten, SourceUnavailable, TracesLeft
 from service.ports.monolith import Event
 from service.restorer import Restorer, restorer_of
 from service.security.receipts import holds
@@ -361,6 +361,82 @@ async def test_a_dump_in_another_server_is_not_ready_until_all_was_compared(
     await opened.queue.done(lease)
     assert await works.step() is True
     assert await restoration.reason() is None
+
+
+async def test_a_dump_that_comes_back_into_the_same_server_is_noticed(
+    restoration: PgRestoration, owner: Owner
+) -> None:
+    """By the numbers of database and table, which a dump cannot bring along. An installation of an older release, that
+    did not note them, is no restored one, and notes them at the next look."""
+    await owner.execute("UPDATE installation SET oids = NULL")
+    assert await restoration.reason() is None
+    await restoration.note_server()
+    state = await restoration.state()
+    assert state is not None
+    assert state.oids
+    await owner.execute("UPDATE installation SET oids = '1/1'")
+    assert await restoration.reason() == "other_database"
+    await restoration.note_server()
+    assert await restoration.reason() == "other_database"
+
+
+async def test_after_a_restore_no_memory_of_before_is_current(
+    opened: Container, restoration: PgRestoration, owner: Owner
+) -> None:
+    """The epoch went back, so the next change would have a number that a process holds of another content: it goes
+    ahead of all there were instead, no log leads there, and the practice's trail tells of it once."""
+    house = await House(opened).furnish()
+    held = await opened.store.epoch(workspace=house.id)
+    await owner.execute(
+        "UPDATE index_epoch SET epoch = $1 WHERE workspace_id = $2", held - 1, house.id
+    )
+    await restoration.begin()
+
+    works = restorer(opened, restoration)
+    assert [await works.step(), await works.step()] == [False, False]
+    assert await opened.store.epoch(workspace=house.id) > held
+    assert await opened.store.changed_clients(workspace=house.id, since=held) is None
+    told = [row.entry.action for row in await opened.audit.rows(workspace=house.id)]
+    assert (told[-1], told.count("database.restored")) == ("database.restored", 1)
+
+
+async def test_a_new_database_beside_receipts_takes_the_place_of_one_that_is_lost(
+    opened: Container, restoration: PgRestoration, owner: Owner
+) -> None:
+    """Nobody is answered from it until it has forgotten what that one had."""
+    house = await House(opened).furnish()
+    receipt = await house.erase(house.subject(0))
+    assert receipt is not None
+    restoration.receipts.write([receipt])
+    await owner.execute("TRUNCATE installation, erasures")
+    assert await restoration.reason() == "receipts_missing"
+
+
+async def test_a_folder_that_cannot_be_read_keeps_a_restored_database_shut(
+    opened: Container, restoration: PgRestoration, tmp_path: Path
+) -> None:
+    """What it tells of may be in the database again, however often the worker looks."""
+    await restoration.begin()
+    await asyncio.to_thread(tmp_path.rmdir)
+    works = restorer(opened, restoration)
+    for _ in range(2):
+        with pytest.raises(ReceiptNotWritten):
+            await works.step()
+    assert await restoration.reason() == "not_reconciled"
+
+
+async def test_a_restore_waits_for_pazpaz(opened: Container, restoration: PgRestoration) -> None:
+    """Away, it is asked again at the next step: nothing is told twice, and nothing failed."""
+
+    async def away() -> list[WorkspaceId]:
+        raise SourceUnavailable
+
+    house = await House(opened).furnish()
+    await restoration.begin()
+    works = replace(restorer(opened, restoration), workspaces=away)
+    assert [await works.step(), await works.step()] == [False, False]
+    assert await opened.audit.last("database.restored", workspace=house.id) is None
+    assert await restoration.reason() == "not_reconciled"
 
 
 async def test_what_was_erased_since_the_backup_is_erased_again(

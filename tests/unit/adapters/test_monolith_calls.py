@@ -97,7 +97,8 @@ async def test_a_row_is_handed_on_under_a_key_of_its_own(pazpaz):
 
     ((route, tag, body),) = pazpaz(200).sent
     assert (route, tag) == ("audit-events", "pp-audit/1")
-    assert (body["idempotency_key"], body["user_id"]) == (f"{WORKSPACE}:17", None)
+    key = f"{WORKSPACE}:17:{row.hash.hex()}"
+    assert (body["idempotency_key"], body["user_id"]) == (key, None)
     assert (body["metadata"]["seq"], body["metadata"]["hash"]) == (17, row.hash.hex())
     assert body["metadata"]["details"] == row.entry.details
     AuditEvent.model_validate(body)

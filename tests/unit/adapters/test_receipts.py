@@ -31,6 +31,8 @@ def test_a_folder_that_is_away_is_told(tmp_path):
     """A file where the folder should be, or a folder that is gone: one error, to be tried again."""
     gone = tmp_path / "gone"
     with pytest.raises(ReceiptNotWritten):
+        ReceiptFolder(gone).ids()
+    with pytest.raises(ReceiptNotWritten):
         ReceiptFolder(gone).write([a_receipt()])
     gone.write_text("")
     with pytest.raises(ReceiptNotWritten):
