@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -13,6 +14,7 @@ from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import BadReceipt, SourceUnavailable
 from service.ingestion.erase import Erasure
+from service.ingestion.reconcile import read_feed
 from service.ports.work import WorkQueue
 from service.security.receipts import holds
 from service.security.rings import own_ring
@@ -30,6 +32,7 @@ class Restorer:
     erasure: Erasure
     queue: WorkQueue
     workspaces: Callable[[], Awaitable[Sequence[WorkspaceId]]]
+    feed: Callable[[], Awaitable[object]]
     our_keys: Callable[[], Mapping[str, Ed25519PublicKey]]
 
     async def step(self) -> bool:
@@ -62,20 +65,27 @@ class Restorer:
         state = await self.restoration.state()
         if state is None or state.restored_at is None:
             return True
-        if state.asked_at is None:
-            try:
-                everything = await self.workspaces()
-            except SourceUnavailable:  # a pause, and no failure: those come again later and later
-                log.warning("restore.source_away")
-                return False
-            await self.restoration.tell()
-            await self.queue.want_whole(everything, kind="reconcile")
-            await self.restoration.asked()
-        if (await self.queue.depth()).background:
+        if state.asked_ago is None:
+            await self._ask()
+            return False
+        depth = await self.queue.depth()
+        if depth.background or depth.lag >= state.asked_ago:
             return False
         await self.restoration.finish()
         log.warning("restore.done")
         return True
+
+    async def _ask(self) -> None:
+        """Everything that PazPaz told since the backup, purges among it, and a comparison of every workspace."""
+        try:
+            await self.feed()
+            everything = await self.workspaces()
+        except SourceUnavailable:  # a pause, and no failure: those come again later and later
+            log.warning("restore.source_away")
+            return
+        await self.restoration.tell()
+        await self.queue.want_whole(everything, kind="reconcile")
+        await self.restoration.asked()
 
 
 def restorer_of(opened: Container) -> Restorer:
@@ -87,5 +97,6 @@ def restorer_of(opened: Container) -> Restorer:
         erasure=opened.erasure,
         queue=opened.queue,
         workspaces=opened.indexer.reconciler.everything,
+        feed=partial(read_feed, opened.notes, opened.queue),
         our_keys=lambda: own_ring(opened.settings.signing_keys_dir),
     )

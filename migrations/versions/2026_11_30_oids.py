@@ -1,4 +1,5 @@
-"""Which of a server's databases this is: a dump that was put back into the same server is noticed by itself."""
+"""Which of a server's databases this is, and whether another server took over: a dump that was put back into the same
+server is noticed by itself."""
 
 from alembic import op
 
@@ -9,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE installation ADD COLUMN oids text")
+    op.execute("ALTER TABLE installation ADD COLUMN oids text, ADD COLUMN timeline int")
 
 
 def downgrade() -> None:
-    op.execute("ALTER TABLE installation DROP COLUMN oids")
+    op.execute("ALTER TABLE installation DROP COLUMN oids, DROP COLUMN timeline")

@@ -234,6 +234,7 @@ installation = _table(
     one=Boolean,
     system_identifier=Text,
     oids=Text,
+    timeline=Integer,
     made_at=INSTANT,
     restored_at=INSTANT,
     asked_at=INSTANT,

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,8 @@ from service.adapters.receipts import ReceiptFolder
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import ReceiptNotWritten
+
+log = structlog.get_logger()
 
 Reason = Literal["other_server", "other_database", "receipts_missing", "not_reconciled"]
 
@@ -60,10 +63,10 @@ class PgRestoration:
             return "other_server"
         if row is not None and row.oids not in {None, here["oids"]}:  # None: of an older release
             return "other_database"
-        if self._file_ids() - known:
-            return (
-                "receipts_missing"  # also of a new database: it takes the place of one that is lost
-            )
+        if (
+            self._file_ids() - known
+        ):  # of a new database too: it takes the place of one that is lost
+            return "receipts_missing"
         return "not_reconciled" if row is not None and row.restored_at is not None else None
 
     def _file_ids(self) -> frozenset[Any]:
@@ -73,34 +76,42 @@ class PgRestoration:
             return frozenset()  # its own metric tells; a missing folder must not stop the house
 
     async def note_server(self) -> None:
-        """Remembers which server this database was made in, and as which of its databases."""
+        """Remembers where this database is. Where another server was promoted since, which may have lost the last
+        moments, memories of before are forgotten first."""
         async with self.database.system_tx() as connection:
+            known = (await connection.execute(select(installation))).one_or_none()
             here = await _here(connection)
-            made = insert(installation).values(here | {"one": True})
-            later = made.on_conflict_do_update(
-                index_elements=["one"],
-                set_={"oids": here["oids"]},
-                where=installation.c.oids.is_(None),
-            )
-            await connection.execute(later)
+        if known is not None and known.timeline not in {None, here["timeline"]}:
+            log.warning("restore.promoted", timeline=here["timeline"])
+            await self._for_each_chain(leap)
+        if known is None or (known.oids, known.timeline) != (here["oids"], here["timeline"]):
+            await self._note(here)
 
     async def begin(self) -> None:
         """This is a restored database: from now on it is not ready until `finish`."""
         async with self.database.system_tx() as connection:
             here = await _here(connection)
-            begun = here | {"restored_at": func.now(), "asked_at": None}
-            made = insert(installation).values(begun | {"one": True})
-            await connection.execute(made.on_conflict_do_update(index_elements=["one"], set_=begun))
+        await self._note(here | {"restored_at": func.now(), "asked_at": None})
+
+    async def _note(self, row: Mapping[str, Any]) -> None:
+        made = insert(installation).values({**row, "one": True})
+        noted = made.on_conflict_do_update(index_elements=["one"], set_=dict(row))
+        async with self.database.system_tx() as connection:
+            await connection.execute(noted)
 
     async def tell(self) -> None:
         """Every memory of before, in whatever process, is forgotten; and each chain tells why it goes on from an older
         row than PazPaz's copy does."""
+        await self._for_each_chain(_tell)
+
+    async def _for_each_chain(
+        self, do: Callable[[AsyncConnection, WorkspaceId], Awaitable[None]]
+    ) -> None:
         async with self.database.system_tx() as connection:
             chains = sorted(await connection.scalars(select(audit_heads.c.workspace_id)))
         for workspace in map(WorkspaceId, chains):
             async with self.database.tenant_tx(workspace) as connection:
-                await leap(connection, workspace)
-                await append(connection, AuditEntry("database.restored"), workspace=workspace)
+                await do(connection, workspace)
 
     async def asked(self) -> None:
         """Every workspace's comparison was asked for."""
@@ -110,22 +121,31 @@ class PgRestoration:
         await self._set(restored_at=None, asked_at=None)
 
     async def state(self) -> Row[Any] | None:
+        """With `asked_ago`, the seconds since every comparison was asked for; None before."""
+        ago = func.extract("epoch", func.now() - installation.c.asked_at).label("asked_ago")
         async with self.database.system_tx() as connection:
-            return (await connection.execute(select(installation))).one_or_none()
+            return (await connection.execute(select(installation, ago))).one_or_none()
 
     async def _set(self, **values: Any) -> None:
         async with self.database.system_tx() as connection:
             await connection.execute(update(installation).values(values))
 
 
+async def _tell(connection: AsyncConnection, workspace: WorkspaceId) -> None:
+    await leap(connection, workspace)
+    await append(connection, AuditEntry("database.restored"), workspace=workspace)
+
+
 async def _here(connection: AsyncConnection) -> dict[str, Any]:
-    """The server; and the database and this table in it, which a dump that is put back cannot be again."""
+    """The server; the database and this table in it, which a dump that is put back cannot be again; and how often a
+    standby of the server, or a recovery, took over from it."""
     return dict((await connection.execute(_HERE)).mappings().one())
 
 
 _HERE = text("""
 SELECT system_identifier::text,
   concat_ws('/', (SELECT oid FROM pg_database WHERE datname = current_database()), 'installation'::regclass::oid)
-    AS oids
-FROM pg_control_system()
+    AS oids,
+  timeline_id AS timeline
+FROM pg_control_system(), pg_control_checkpoint()
 """)

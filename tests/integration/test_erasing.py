@@ -334,7 +334,8 @@ def restorer(opened: Container, restoration: PgRestoration) -> Restorer:
         return [WorkspaceId(UUID(int=7))]
 
     made = restorer_of(opened)
-    parts = {"restoration": restoration, "receipts": restoration.receipts, "workspaces": nobody}
+    parts = {"restoration": restoration, "receipts": restoration.receipts}
+    parts |= {"workspaces": nobody, "feed": nobody}
     erasure = replace(made.erasure, notes=_NoPazPaz())
     return replace(made, erasure=erasure, **parts)
 
@@ -376,8 +377,6 @@ async def test_a_dump_that_comes_back_into_the_same_server_is_noticed(
     assert state.oids
     await owner.execute("UPDATE installation SET oids = '1/1'")
     assert await restoration.reason() == "other_database"
-    await restoration.note_server()
-    assert await restoration.reason() == "other_database"
 
 
 async def test_after_a_restore_no_memory_of_before_is_current(
@@ -398,6 +397,45 @@ async def test_after_a_restore_no_memory_of_before_is_current(
     assert await opened.store.changed_clients(workspace=house.id, since=held) is None
     told = [row.entry.action for row in await opened.audit.rows(workspace=house.id)]
     assert (told[-1], told.count("database.restored")) == ("database.restored", 1)
+
+
+async def test_after_a_promotion_memories_are_forgotten_and_nobody_waits(
+    opened: Container, restoration: PgRestoration, owner: Owner
+) -> None:
+    """A standby may have missed the last changes, and their numbers would come again: once, all go ahead."""
+    house = await House(opened).furnish()
+    held = await opened.store.epoch(workspace=house.id)
+    await owner.execute("UPDATE installation SET timeline = timeline - 1")
+
+    assert await restorer(opened, restoration).step() is True
+    ahead = await opened.store.epoch(workspace=house.id)
+    assert ahead > held
+    assert await restorer(opened, restoration).step() is True
+    assert await opened.store.epoch(workspace=house.id) == ahead
+
+
+async def test_what_pazpaz_told_since_the_backup_is_done_before_anybody_is_answered(
+    opened: Container, restoration: PgRestoration, owner: Owner
+) -> None:
+    """It is read again from where the backup was, so that a purge whose receipt nobody kept is one again; what is told
+    later holds nobody up."""
+    house = await House(opened).furnish()
+    purge = Event(uuid4(), house.id, "clients", house.clients[0], "purged")
+
+    async def feed() -> None:
+        await opened.queue.accept([purge])
+
+    await restoration.begin()
+    works = replace(restorer(opened, restoration), feed=feed)
+    assert await works.step() is False
+    (purging,), (comparing,) = [await opened.queue.claim(limit=4) for _ in range(2)]
+    assert (purging.kind, comparing.kind) == ("clients", "reconcile")
+    await opened.queue.done(comparing)
+    assert await works.step() is False
+    await opened.queue.done(purging)
+    later = replace(purge, id=uuid4(), entity_id=house.clients[1], kind="upserted")
+    await opened.queue.accept([later])
+    assert await works.step() is True
 
 
 async def test_a_new_database_beside_receipts_takes_the_place_of_one_that_is_lost(

@@ -36,6 +36,7 @@ ASIDE = "RENAME TO ai_before"
 ROLES = "CREATE ROLE ai_owner"
 EMPTY = "CREATE DATABASE ai"
 CONTENT = "pg_restore"
+FORGET = "DELETE FROM conversations"
 """What tells the block that is meant."""
 
 
@@ -51,8 +52,10 @@ class Operator:
     stage: Stage
     folder: Path
 
-    async def do(self, block: str) -> str:
-        """Each line in turn; what they printed."""
+    async def do(self, block: str, **meant: str) -> str:
+        """Each line in turn, with what is `meant` by a word of it; what they printed."""
+        for word, value in meant.items():
+            block = block.replace(word, value)
         return "".join([await self._line(line) for line in block.splitlines()])
 
     def at(self, admin_url: str) -> "Operator":

@@ -19,6 +19,7 @@ from tests.journeys.operator import (
     CONTENT,
     DUMP,
     EMPTY,
+    FORGET,
     Operator,
     a_server,
     blocks,
@@ -58,6 +59,7 @@ class Told:
     leaver: str
     edited: str
     conversation: str
+    another: str
 
     async def ask(self, question: str) -> str:
         """The answer about the client who stays."""
@@ -69,8 +71,11 @@ class Told:
         return [(one["session_id"], one["field_name"], one["quote"]) for one in found]
 
     async def read_again(self) -> httpx.Response:
-        path = f"/api/v1/ai/agent/history/{self.conversation}"
-        return await self.practice.therapist.call("GET", path)
+        return await self.history("GET", self.conversation)
+
+    async def history(self, method: str, conversation: str) -> httpx.Response:
+        path = f"/api/v1/ai/agent/history/{conversation}"
+        return await self.practice.therapist.call(method, path)
 
 
 async def furnish(practice: Practice) -> Told:
@@ -84,9 +89,10 @@ async def furnish(practice: Practice) -> Told:
     about_the_leaver = await practice.ask(LIFT, client_id=leaver)
     assert SWAM in answer["answer"]
     assert "brindlewick" in about_the_leaver["answer"]
-    told = Told(practice, client, leaver, edited, answer["conversation_id"])
-    assert "badly" in await told.ask(BEFORE)
-    return told
+    another = await practice.ask(BEFORE, client_id=client)
+    assert "badly" in another["answer"]
+    conversations = answer["conversation_id"], another["conversation_id"]
+    return Told(practice, client, leaver, edited, *conversations)
 
 
 async def test_a_dump_tells_no_word(operator: Operator, practice: Practice) -> None:
@@ -113,13 +119,15 @@ def forms(word: str) -> list[bytes]:
 async def test_lost_without_a_backup_it_is_rebuilt_from_pazpaz(
     operator: Operator, practice: Practice
 ) -> None:
-    """The same questions are answered by the same words of the same notes once it is ready; what was erased stays
-    erased, and conversations are gone."""
+    """The key-encryption key is lost too. The same questions are answered by the same words of the same notes once it
+    is ready; what was erased stays erased, and conversations are gone."""
     told = await furnish(practice)
     await erased(operator.stage, told)
     before = [await told.cited(question) for question in (SWIM, BEFORE)]
     assert all(before)
 
+    key = await operator.do("pazpaz-agent keys kek")
+    await asyncio.to_thread(operator.stage.keys.key_encryption_key.write_text, key)
     (commands,) = blocks("Lost, no backup")
     await operator.do(commands)
     await operator.stage.until_up(operator.stage.service_url)
@@ -177,6 +185,12 @@ async def test_a_backup_comes_back_in_a_new_server(operator: Operator, practice:
         assert SWAM in (await told.read_again()).text
         assert OWL in (await young.ask(BIRD))["answer"]
         await nothing_is_missing_in_pazpaz(elsewhere.stage, told.practice)
+        deleted = await deleted_at_pazpaz(elsewhere.stage, practice)
+        assert deleted == [told.another]
+        assert (await told.history("GET", told.another)).status_code == 200
+        await elsewhere.do(the_block(FORGET), CONVERSATION=told.another)
+        assert (await told.history("GET", told.another)).status_code == 404
+        assert SWAM in (await told.read_again()).text
 
 
 async def a_practice(house: Stage, stack: AsyncExitStack) -> Practice:
@@ -188,6 +202,7 @@ async def after_the_backup(house: Stage, told: Told, stack: AsyncExitStack) -> P
     """Erased, edited, written and asked since; and a practice that is younger than the backup."""
     await erased(house, told)
     await edited(told)
+    assert (await told.history("DELETE", told.another)).status_code == 204
     await told.practice.note(told.client, subjective="A kiln arrived, and she makes bowls.")
     await told.practice.settled()
     assert "bowls" in await told.ask(BOWLS)
@@ -232,7 +247,8 @@ async def restored(operator: Operator, *, without: str) -> str:
     PazPaz is away until the API was seen to be shut: nothing can be compared before.
     """
     stage = operator.stage
-    shut, *opening, api, look = (one for one in blocks("Restore") if without not in one)
+    steps = [one for one in blocks("Restore") if without not in one and FORGET not in one]
+    shut, *opening, api, look = steps
     await operator.do(shut)
     stage.stop("monolith")
     for block in (*opening, api):
@@ -278,7 +294,18 @@ async def nothing_is_missing_in_pazpaz(stage: Stage, practice: Practice) -> None
     await eventually(there)
 
 
-async def rows(url: str, query: str, workspace: str) -> set[tuple[str, str]]:
+async def deleted_at_pazpaz(stage: Stage, practice: Practice) -> list[str]:
+    """The conversations that PazPaz's log knows as deleted."""
+    found = await rows(
+        stage.databases.monolith,
+        "SELECT details#>>'{details,conversation}' FROM audit_events"
+        " WHERE workspace_id = $1 AND details->>'action' = 'conversation.deleted'",
+        practice.workspace,
+    )
+    return [id for (id,) in found]
+
+
+async def rows(url: str, query: str, workspace: str) -> set[tuple[str, ...]]:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
         await connection.execute("SELECT set_config('app.workspace_id', $1, false)", workspace)

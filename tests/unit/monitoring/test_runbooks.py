@@ -22,13 +22,14 @@ THERE = {"/keys/signing": ".", "our-keys": ".", "FILE": "receipt.json", "ours.js
 
 def blocks(text: str, kind: str) -> Iterator[str]:
     """The lines of a page's fenced blocks of a kind."""
-    for fenced in re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        yield from fenced.splitlines()
+    for found, fenced in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if found == kind:
+            yield from fenced.splitlines()
 
 
 def commands(text: str) -> list[list[str]]:
     """Those of ours, by themselves, in a pod, or within a sentence."""
-    lines = [*blocks(text, ""), *re.findall(r"`(pazpaz-agent [^`]+)`", text)]
+    lines = [*blocks(text, ""), *blocks(text, "sh"), *re.findall(r"`(pazpaz-agent [^`]+)`", text)]
     ours = (line.partition("pazpaz-agent ")[2] for line in lines if "pazpaz-agent " in line)
     return [shlex.split(line) for line in ours]
 
@@ -52,7 +53,7 @@ def test_a_runbook_says_what_is_needed_in_order(name):
     assert len(text.splitlines()) < 60
 
 
-@pytest.mark.parametrize("name", [*BOOKS, "README"])
+@pytest.mark.parametrize("name", [*BOOKS, "README", "../backup"])
 def test_its_commands_can_be_given(name, tmp_path: Path, monkeypatch):
     """The command line takes each as it is written, options and arguments included."""
     monkeypatch.chdir(tmp_path)
