@@ -135,7 +135,7 @@ async def test_a_dump_tells_no_word(operator: Operator, practice: Practice) -> N
     assert vector.encode() in dump
     with pytest.raises(AssertionError, match="query would be affected by row-level security"):
         await operator.do('pg_dump --file=no.dump "$OWNER_URL"')
-    with pytest.raises(AssertionError, match="app.workspace_id is not set"):
+    with pytest.raises(AssertionError, match=r"app\.workspace_id is not set"):
         await operator.do('pg_dump --enable-row-security --file=no.dump "$OWNER_URL"')
 
 
