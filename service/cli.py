@@ -52,9 +52,8 @@ def _top() -> None:
 @app.command()
 def serve() -> None:
     """Serves the API until SIGTERM."""
-    import uvicorn
-
-    from service.main import create_app, why_not_started
+    from service.commands.draining import DrainingServer
+    from service.main import create_app, leaving, why_not_started
     from service.settings import Settings, load
     from service.telemetry.logs import configure_logs
     from service.telemetry.traces import open_traces
@@ -62,10 +61,14 @@ def serve() -> None:
     settings = load(Settings)
     configure_logs(settings.log_level)
     served = create_app(settings)
-    config = server_config(served, settings)
+    server = DrainingServer(
+        server_config(served, settings),
+        seconds=settings.drain_seconds,
+        on_drain=lambda: leaving(served),
+    )
     try:
         with open_traces(settings.traces, part="api"):
-            uvicorn.Server(config).run(sockets=_sockets(settings))
+            server.run(sockets=_sockets(settings))
     except SystemExit:
         if error := why_not_started(served):
             raise error from None

@@ -50,6 +50,11 @@ def why_not_started(app: FastAPI) -> Exception | None:
     return error
 
 
+def leaving(app: FastAPI) -> None:
+    """From now on it is not ready: whoever looks sends nobody here any more."""
+    app.state.leaving = True
+
+
 def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> FastAPI:
     """The routes without their parts: enough for the OpenAPI document."""
     app = FastAPI(
@@ -61,6 +66,7 @@ def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> Fast
         telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # a redirect names the Host header's host, and is no problem document
     )
+    app.state.leaving = False
     for room in (chat, history, feedback, ingest, operations, operators):
         app.include_router(room.router)
     install_problems(app)

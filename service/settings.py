@@ -146,6 +146,8 @@ class Settings(BaseSettings):
     ai_agent_max_queries_per_user_per_minute: int = Field(default=10, ge=1)
     question_seconds: float = Field(default=45.0, ge=5, le=58)
     """All that a question may take, handed down to every step; PazPaz's nginx cuts at 60."""
+    drain_seconds: float = Field(default=0.0, ge=0, le=60)
+    """How long the API, told to stop, goes on taking requests, each the last on its connection."""
     transaction_seconds: float = Field(default=15.0, gt=0, le=58)
     """All that a transaction of the API may take, waiting for its connection included; else Postgres is away."""
     breaker_open_seconds: float = Field(default=30.0, gt=0, le=120)

@@ -128,9 +128,9 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Seconds from SIGTERM to the last word of a question in hand: it has QUESTION_SECONDS, and the server two more. */}}
+{{/* Seconds from SIGTERM to the last word: until nobody sends new questions, then QUESTION_SECONDS, and the server two more. */}}
 {{- define "pazpaz-ai.drain" -}}
-{{- add 2 (ceil (.Values.config.QUESTION_SECONDS | default 45)) -}}
+{{- add (ceil (.Values.config.DRAIN_SECONDS | default 0)) 2 (ceil (.Values.config.QUESTION_SECONDS | default 45)) -}}
 {{- end -}}
 
 {{/* Which nodes a part runs on: apart from its like, where that can be. Call with (list $ "api"). */}}

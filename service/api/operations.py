@@ -22,8 +22,11 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", operation_id="readyz", responses={503: {"description": "Not ready"}})
-async def readyz(opened: Opened, response: Response) -> dict[str, str]:
+async def readyz(request: Request, opened: Opened, response: Response) -> dict[str, str]:
     """Whether a question could be answered: Postgres must be there and no older state of itself; Redis may be away."""
+    if request.app.state.leaving:  # it was told to stop; what is on its way it still answers
+        response.status_code = 503
+        return {"status": "leaving"}
     try:
         async with asyncio.timeout(READY_SECONDS):
             await opened.standings.refresh()

@@ -10,6 +10,8 @@ import httpx
 CHAT = "/api/v1/ai/agent/chat"
 HISTORY = "/api/v1/ai/agent/history"
 TIMEOUT_SECONDS = 60.0  # PazPaz's own limit for this call
+# A second before the stand-in's server closes an idle connection, or what is sent in that moment is lost.
+IDLE = httpx.Limits(keepalive_expiry=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ async def signed_in(
         base_url=monolith_url,
         trust_env=False,
         timeout=TIMEOUT_SECONDS,
+        limits=IDLE,
         headers={"Accept-Language": language},
     ) as http:
         response = await http.post("/api/v1/auth/demo-login", json={"user_id": user})

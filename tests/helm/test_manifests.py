@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import httpx
 import kubernetes_validate
 import pytest
 import typer
@@ -124,16 +125,26 @@ def test_the_service_takes_what_the_chart_tells_it(rendered: Rendered, settings_
 
 
 @pytest.mark.parametrize("seconds", [5, 45, 52.5, 58])
-def test_a_stream_is_drained_before_it_is_killed(chart: Chart, settings_of, seconds):
-    """After SIGTERM a question has all its seconds, and Kubernetes waits longer than the server does."""
-    api = chart.render(REQUIRED, {"config": {"QUESTION_SECONDS": seconds}}).named(
-        "Deployment", "pazpaz-ai"
-    )
+@pytest.mark.parametrize("drain", [None, 0, 12.5])
+def test_a_stream_is_drained_before_it_is_killed(chart: Chart, settings_of, seconds, drain):
+    """After SIGTERM and the drain a question has all its seconds, and Kubernetes waits longer than the server does."""
+    config = {"QUESTION_SECONDS": seconds} | ({} if drain is None else {"DRAIN_SECONDS": drain})
+    api = chart.render(REQUIRED, {"config": config}).named("Deployment", "pazpaz-ai")
     pod = api["spec"]["template"]["spec"]
-    _, pause = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
-    waits = server_config(None, settings_of(pod["containers"][0])).timeout_graceful_shutdown
+    settings = settings_of(pod["containers"][0])
+    waits = settings.drain_seconds + server_config(None, settings).timeout_graceful_shutdown
     assert waits > seconds
-    assert pod["terminationGracePeriodSeconds"] >= int(pause) + waits + 5
+    assert pod["terminationGracePeriodSeconds"] >= waits + 5
+
+
+def test_a_pod_outlives_connections_to_it(chart: Chart, settings_of):
+    """Endpoints are a second or two late, and what PazPaz's client keeps idle is given up before the ports close."""
+    api = chart.render(REQUIRED).named("Deployment", "pazpaz-ai")
+    (container,) = api["spec"]["template"]["spec"]["containers"]
+    assert settings_of(container).drain_seconds >= httpx.Limits().keepalive_expiry + 2
+    assert (
+        "lifecycle" not in container
+    )  # a pause before SIGTERM, in which no connection would be given up
 
 
 def test_migrations_come_first(chart: Chart):
