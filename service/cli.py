@@ -14,6 +14,7 @@ from service.commands.dead_letters import app as dead_letters_app
 from service.commands.erase import app as erase_app
 from service.commands.feedback import app as feedback_app
 from service.commands.keys import keys_app
+from service.commands.migrate import migrate
 from service.commands.reconcile import reconcile
 from service.commands.reindex import app as reindex_app
 from service.commands.serving import server_config
@@ -37,6 +38,7 @@ app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(erase_app, name="erase")
 app.add_typer(feedback_app, name="feedback")
 app.add_typer(reindex_app, name="reindex")
+app.command()(migrate)
 app.command()(reconcile)
 app.command()(backfill)
 app.command()(spending)
@@ -128,16 +130,6 @@ def _serve_metrics(settings: Any) -> None:
         start_http_server(settings.worker_port, addr=settings.host)
     except OSError as exc:
         raise BadSettings(f"HOST, WORKER_PORT: cannot listen ({exc.strerror})") from None
-
-
-@app.command()
-def migrate() -> None:
-    """Brings the database named by MIGRATION_DATABASE_URL to the newest schema."""
-    from service.adapters.schema import migrate as run
-    from service.settings import MigrationSettings, load
-
-    run(load(MigrationSettings).migration_database_url.get_secret_value())
-    typer.echo("The database has the newest schema.")
 
 
 @app.command()

@@ -263,6 +263,7 @@ async def open_container(
             open_database(settings.database_url.get_secret_value(), seconds=transaction_seconds)
         )
         await database.refuse_powerful_login()
+        await database.refuse_other_schema()
         redis = _redis(settings)
         stack.push_async_callback(redis.aclose)
         http = await stack.enter_async_context(_http(settings))

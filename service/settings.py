@@ -253,6 +253,8 @@ class MigrationSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     migration_database_url: PostgresUrl
+    migration_statement_seconds: float = Field(60, gt=0, le=86_400, allow_inf_nan=False)
+    """The longest that one statement of a migration may take; building an index concurrently may take longer."""
 
 
 class AuditSettings(BaseSettings):

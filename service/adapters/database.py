@@ -404,6 +404,32 @@ class Database:
                 " use one that is only IN ROLE pazpaz_ai_api or pazpaz_ai_worker"
             )
 
+    async def refuse_other_schema(self) -> None:
+        """Raises BadSettings where the schema lacks what this version names: it is older, or was cleared of what we
+        read. One that has more is fine."""
+        async with self.system_tx() as connection:
+            there = {tuple(row) for row in await connection.execute(_COLUMNS)}
+        lacking = [name for name in _NAMED if name not in there]
+        if lacking:
+            some = ", ".join(".".join(filter(None, name)) for name in lacking[:3])
+            more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+            raise BadSettings(
+                f"DATABASE_URL: the schema is not this version's, it lacks {some}{more};"
+                " `pazpaz-agent migrate --check` tells what is missing"
+            )
+
+
+_FUNCTIONS = ("app_workspace", "index_state")
+_NAMED = [(name, "") for name in _FUNCTIONS] + [
+    (table.name, column.name) for table in metadata.sorted_tables for column in table.columns
+]
+"""Everything that this version asks the schema for."""
+_COLUMNS = text(
+    "SELECT relname, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid"
+    " WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped"
+    " UNION ALL SELECT proname, '' FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+)
+"""From the catalogue, which a login may read that may not read `alembic_version`."""
 
 _POWER = text(
     "SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS powerful,"

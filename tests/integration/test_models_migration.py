@@ -1,19 +1,16 @@
 """An index from before models had a table keeps its model and what it knows, and is not embedded again."""
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
-from importlib.resources import files
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import URL, make_url
 
+from service.adapters.schema import migrate_async
 from service.demo.stage import Stage
 from service.vectors import DIMENSION
 from tests.fakes import NOW
@@ -44,11 +41,8 @@ async def _connect(url: URL) -> Any:
 
 
 async def _upgrade(url: URL, to: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(files("migrations")))
     address = url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-    config.attributes["url"] = address
-    await asyncio.to_thread(command.upgrade, config, to)
+    await migrate_async(address, to=to)
 
 
 async def _note(owner: Any, workspace: UUID, digests: dict[str, str], *models: str) -> UUID:

@@ -52,6 +52,7 @@ STATUSES = {
     errors.ReceiptNotWritten: 503,
     errors.BadReceipt: 500,
     errors.TracesLeft: 500,
+    errors.SchemaBusy: 500,
     _Unheardof: 500,
 }
 INSIDE = {"source_away", "store_away", "model_away", "key_away", "receipt_not_written"}
