@@ -11,7 +11,7 @@ PAGE := clients/demo_monolith/demo_monolith/page/index.html
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test compat web image screenshots benches coverage fuzz faults kills check fix openapi clean
+.PHONY: demo test compat web image screenshots benches coverage fuzz faults rolling kills check fix openapi clean
 
 demo: .venv/ready $(PAGE) ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
@@ -43,6 +43,9 @@ fuzz: .venv/ready ## 100,000 operations of many practices on three builds of the
 
 faults: .venv/ready ## 10,000 changes while every part is killed, frozen, cut off and lied to; the index equals PazPaz afterwards
 	EVENTS=$${EVENTS:-10000} $(RUN) pytest tests/faults -s
+
+rolling: .venv/ready ## an update under load from the release before to this code, then ROUNDS more onto itself
+	ROUNDS=$${ROUNDS:-3} $(RUN) pytest tests/journeys/test_rolling_update.py -s
 
 kills: .venv/ready ## 1,000 chats while processes are killed at random: one opening and one closing audit row each
 	CHATS=$${CHATS:-1000} $(RUN) pytest tests/journeys/test_audit_kills.py -s

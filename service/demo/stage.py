@@ -115,6 +115,10 @@ class Stage:
         for name in names:
             self.children.pop(name).stop()
 
+    def stop_all(self) -> None:
+        """Every part, the last started first."""
+        self.stop(*reversed(self.children))
+
     async def until_up(self, *urls: str) -> None:
         """Waits for each health page; raises BadSettings with the last words of a part that ended."""
         async with httpx.AsyncClient(trust_env=False, timeout=1) as http:
@@ -123,7 +127,7 @@ class Stage:
 
     async def _until(self, http: httpx.AsyncClient, url: str) -> None:
         for _ in range(START_SECONDS * 10):
-            self._check_alive()
+            self.check_alive()
             try:
                 if (await http.get(url)).status_code == 200:
                     return
@@ -134,7 +138,8 @@ class Stage:
             f"no answer from {url} within {START_SECONDS} s; logs are in {self.folder}"
         )
 
-    def _check_alive(self) -> None:
+    def check_alive(self) -> None:
+        """Raises BadSettings with the last words of a part that ended."""
         for child in self.children.values():
             if child.ended:
                 raise BadSettings(f"{child.name} ended, and said: {child.last_words}")
