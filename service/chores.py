@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from service.adapters.schedules import PgSchedules, Turn
-from service.container import Container, now
+from service.container import Container
 from service.errors import ServiceError, StoreUnavailable
 from service.gauges import measure
 from service.ingestion.reconcile import read_feed
-from service.ports.clock import Clock
+from service.ports.clock import Clock, now
 from service.restorer import restorer_of
 from service.telemetry.metrics import CHORE_FAILURES, FEED_EVENTS
 

@@ -1,30 +1,23 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import (
-    AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
-    contextmanager,
 )
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-import httpx
 import structlog
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import (
-    KeysUnusable,
     LiveKeys,
     RedisNonceStore,
     RequestVerifier,
     ResponseVerifier,
     Signer,
-    read_folder,
 )
 from service.adapters.accounts import Accounts
 from service.adapters.audit_log import PgAuditLog
@@ -35,8 +28,6 @@ from service.adapters.conversations import PgConversations
 from service.adapters.database import Database, open_database
 from service.adapters.eraser import PgEraser
 from service.adapters.feedback import PgFeedback
-from service.adapters.http_client import open_http
-from service.adapters.jwks import FileSource, Jwks, KeySetSource, UrlSource
 from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import (
     ExtractiveModel,
@@ -44,7 +35,7 @@ from service.adapters.local_model import (
 )
 from service.adapters.monolith import Monolith
 from service.adapters.query_cache import QueryVectors
-from service.adapters.rate_limiter import TIMEOUT_SECONDS, RedisRateLimiter
+from service.adapters.rate_limiter import RedisRateLimiter
 from service.adapters.receipts import ReceiptFolder
 from service.adapters.reindexer import PgReindexer
 from service.adapters.restoration import PgRestoration
@@ -52,27 +43,36 @@ from service.adapters.schedules import PgSchedules
 from service.adapters.spending import PgSpending
 from service.adapters.standing import PgStandings
 from service.adapters.work_queue import PgWorkQueue
+from service.configured import (
+    http_of,
+    key_encryption_key_of,
+    old_key_encryption_keys_of,
+    receipts_of,
+    redis_of,
+    signing_keys_of,
+    standing_of,
+    tokens_of,
+)
 from service.domain.answers import Answer, Question
 from service.domain.audit import Trail
 from service.domain.deadline import Deadline
 from service.domain.identity import Principal, WorkspaceId
 from service.domain.progress import Tell
-from service.errors import BadSettings, OutOfTime
+from service.errors import OutOfTime
 from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
 from service.models import Models, open_models
 from service.ports.calls import NO_VEILS, CallContexts
-from service.ports.limits import Standing
+from service.ports.clock import now
 from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import Finder
 from service.retrieval.veils import NameVeils
-from service.security.keys import KeyEncryptionKey
 from service.security.principals import Principals
-from service.security.tokens import AccessTokens, TokenVerifier
+from service.security.tokens import TokenVerifier
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,13 +82,32 @@ log = structlog.get_logger()
 
 OUR_AUDIENCE = "pazpaz-ai"
 THEIR_AUDIENCE = "pazpaz-monolith"
-CONNECT_SECONDS = 2.0
-# Before uvicorn, which serves PazPaz, drops an idle one after 5 s: what is sent meanwhile would be lost.
-MOST_CONNECTIONS, IDLE_SECONDS = 100, 4.0
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """What this process remembers of workspaces, beside what their rows say."""
+
+    keys: PgKeyStore
+    lexical: LexicalIndex
+    dense: DenseIndex
+    people: People
+    veils: NameVeils
+
+    @classmethod
+    def of(cls, settings: Settings, store: PgChunkStore, keys: PgKeyStore) -> Self:
+        dense = DenseIndex(
+            store,
+            max_bytes=settings.hot_vectors_mb * 2**20,
+            resident=settings.hot_rows == "resident",
+        )
+        return cls(keys, LexicalIndex(store), dense, People(store), NameVeils(store, keys))
+
+    def forget(self, workspace: WorkspaceId) -> None:
+        """When something of it is erased, anywhere."""
+        for memory in (self.keys, self.lexical, self.dense, self.people, self.veils):
+            memory.drop(workspace)
+        forget_words()
 
 
 @dataclass(frozen=True)
@@ -255,18 +274,18 @@ async def open_container(
 
     A process whose callers wait says how long a transaction may take.
     """
-    kek = _key_encryption_key(settings)
-    old_keks = _old_key_encryption_keys(settings)
-    signing_keys = _signing_keys(settings)
+    kek = key_encryption_key_of(settings)
+    old_keks = old_key_encryption_keys_of(settings)
+    signing_keys = signing_keys_of(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(settings.database_url.get_secret_value(), seconds=transaction_seconds)
         )
         await database.refuse_powerful_login()
         await database.refuse_other_schema()
-        redis = _redis(settings)
+        redis = redis_of(settings)
         stack.push_async_callback(redis.aclose)
-        http = await stack.enter_async_context(_http(settings))
+        http = await stack.enter_async_context(http_of(settings))
         keys = PgKeyStore(database, kek, now, tuple(old_keks))
         notes = Monolith(
             http=http,
@@ -281,22 +300,9 @@ async def open_container(
         principals = Principals(notes, now)
         table = vectors_in(settings.vectors, database, keys)
         store = PgChunkStore(database, keys, table)
-        lexical = LexicalIndex(store)
-        dense = _dense(settings, store)
-        stack.push_async_callback(dense.aclose)
-        people = People(store)
-        veils = NameVeils(store, keys)
-        receipts = _receipts(settings)
-
-        def forget(workspace: WorkspaceId) -> None:
-            """What this process remembers, when something of a workspace is erased anywhere."""
-            keys.drop(workspace)
-            lexical.drop(workspace)
-            dense.drop(workspace)
-            people.drop(workspace)
-            veils.drop(workspace)
-            forget_words()
-
+        memories = Memories.of(settings, store, keys)
+        stack.push_async_callback(memories.dense.aclose)
+        receipts = receipts_of(settings)
         yield Container(
             settings=settings,
             database=database,
@@ -305,10 +311,10 @@ async def open_container(
             keys=keys,
             signing_keys=signing_keys,
             store=store,
-            lexical=lexical,
-            dense=dense,
-            people=people,
-            veils=veils,
+            lexical=memories.lexical,
+            dense=memories.dense,
+            people=memories.people,
+            veils=memories.veils,
             eraser=PgEraser(database, keys, lambda: signing_keys.at(now())),
             receipts=receipts,
             restoration=PgRestoration(database, receipts),
@@ -331,9 +337,11 @@ async def open_container(
                 per_hour=settings.ai_agent_max_queries_per_hour,
                 per_minute=settings.ai_agent_max_queries_per_user_per_minute,
             ),
-            tokens=_tokens(settings, http),
+            tokens=tokens_of(settings, http),
             principals=principals,
-            standings=PgStandings(database, _standing(settings), principals.drop, on_erased=forget),
+            standings=PgStandings(
+                database, standing_of(settings), principals.drop, on_erased=memories.forget
+            ),
             events_verifier=RequestVerifier(
                 keys=signing_keys,
                 audience=OUR_AUDIENCE,
@@ -345,112 +353,3 @@ async def open_container(
             vectors=vectors,
             models=models,
         )
-
-
-def _dense(settings: Settings, store: PgChunkStore) -> DenseIndex:
-    return DenseIndex(
-        store,
-        max_bytes=settings.hot_vectors_mb * 2**20,
-        resident=settings.hot_rows == "resident",
-    )
-
-
-def _receipts(settings: Settings) -> ReceiptFolder:
-    path = settings.erasure_receipts_dir
-    if path is not None and not path.is_dir():
-        raise BadSettings("ERASURE_RECEIPTS_DIR: is not a folder")
-    return ReceiptFolder(path)
-
-
-def _standing(settings: Settings) -> Standing:
-    return Standing(
-        settings.ai_agent_enabled,
-        settings.allowed_roles,
-        settings.require_consent,
-        settings.pseudonyms,
-        settings.daily_budget,
-        settings.conversations,
-    )
-
-
-def _tokens(settings: Settings, http: httpx.AsyncClient) -> TokenVerifier:
-    secret = settings.secret_key.get_secret_value() if settings.secret_key else None
-    return TokenVerifier(secret, _access_tokens(settings, http), now)
-
-
-def _access_tokens(settings: Settings, http: httpx.AsyncClient) -> AccessTokens | None:
-    source: KeySetSource
-    if settings.jwks_url is not None:
-        source = UrlSource(http, str(settings.jwks_url))
-    elif settings.jwks_file is not None:
-        source = FileSource(settings.jwks_file)
-    else:
-        return None
-    assert settings.token_issuer is not None  # noqa: S101 - the settings saw to it
-    keys = Jwks(source, now, retry=timedelta(seconds=settings.jwks_retry_seconds))
-    return AccessTokens(keys, settings.token_issuer, settings.token_audience)
-
-
-def _redis(settings: Settings) -> Redis:
-    """Short timeouts everywhere: a stalled Redis must cost a quarter of a second, not five."""
-    return Redis.from_url(
-        settings.redis_url.get_secret_value(),
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        decode_responses=True,
-    )
-
-
-def _http(settings: Settings) -> AbstractAsyncContextManager[httpx.AsyncClient]:
-    timeouts = httpx.Timeout(settings.request_timeout_seconds, connect=CONNECT_SECONDS)
-    return open_http(timeouts=timeouts, most=MOST_CONNECTIONS, idle_seconds=IDLE_SECONDS)
-
-
-def _key_encryption_key(settings: Settings) -> KeyEncryptionKey:
-    if settings.key_encryption_key is not None:
-        return KeyEncryptionKey.from_base64(settings.key_encryption_key.get_secret_value())
-    assert settings.key_encryption_key_file is not None  # noqa: S101 - the settings saw to it
-    text = _read("KEY_ENCRYPTION_KEY_FILE", settings.key_encryption_key_file)
-    return KeyEncryptionKey.from_base64(text.decode(errors="replace"))
-
-
-def _old_key_encryption_keys(settings: Settings) -> list[KeyEncryptionKey]:
-    name = "KEY_ENCRYPTION_KEYS_OLD_FILE"
-    if settings.key_encryption_keys_old_file is None:
-        return []
-    lines = _read(name, settings.key_encryption_keys_old_file).decode(errors="replace").splitlines()
-    return [
-        KeyEncryptionKey.from_base64(line, name=f"{name}, line {number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
-
-
-def _signing_keys(settings: Settings) -> LiveKeys:
-    with _named("SIGNING_KEYS_DIR"):
-        read_folder(settings.signing_keys_dir, now())
-    with _named("MONOLITH_KEYS_FILE"):
-        return LiveKeys(
-            folder=settings.signing_keys_dir,
-            ring_file=settings.monolith_keys_file,
-            on_fault=_keys_kept,
-        )
-
-
-def _keys_kept(source: str, code: str) -> None:
-    log.warning("keys.kept", source=source, code=code)
-
-
-@contextmanager
-def _named(setting: str) -> Iterator[None]:
-    try:
-        yield
-    except KeysUnusable as exc:
-        raise BadSettings(f"{setting}: {exc}") from None
-
-
-def _read(name: str, path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise BadSettings(f"{name}: cannot be read ({exc.strerror})") from None

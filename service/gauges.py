@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from service.container import Container, now
+from service.container import Container
+from service.ports.clock import now
 from service.telemetry.metrics import (
     AUDIT_WAITING,
     BACKGROUND_WORK,

@@ -10,12 +10,12 @@ import structlog
 
 from pazpaz_ai_client.signing import LiveKeys
 from service.adapters.audit_log import PgAuditLog
-from service.container import Container, now
+from service.container import Container
 from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
 from service.domain.identity import WorkspaceId
 from service.errors import ChatAlreadyClosed, SourceUnavailable, StoreUnavailable
 from service.ports.audit import AuditHead, AuditSink, OpenChat
-from service.ports.clock import Clock
+from service.ports.clock import Clock, now
 from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint
 from service.telemetry.metrics import (
     AUDIT_BROKEN,

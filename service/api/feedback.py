@@ -8,9 +8,9 @@ from service.api.dependencies import Caller, Held, Opened, body
 from service.api.document import documents
 from service.api.schemas import FeedbackRequest, problems
 from service.api.trail import write
-from service.container import now
 from service.domain.feedback import Feedback
 from service.errors import MessageNotFound
+from service.ports.clock import now
 from service.telemetry.metrics import FEEDBACK
 
 router = APIRouter(prefix="/api/v1/ai/agent", tags=["feedback"])

@@ -89,7 +89,7 @@ def prune(
     ] = RETENTION_MONTHS,
 ) -> None:
     """Removes what is older, up to a signed checkpoint, so that the rest can still be verified."""
-    from service.container import now
+    from service.ports.clock import now
     from service.settings import MigrationSettings, load
 
     url = load(MigrationSettings).migration_database_url.get_secret_value()

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service.adapters.audit_log import PgAuditLog
 from service.commands.progress import Tick, progress
-from service.container import now
 from service.domain.audit import AuditRow, months_before
 from service.domain.identity import WorkspaceId
 from service.ports.audit import AuditHead
+from service.ports.clock import now
 from service.security.chain import BadLink, ChainCheck
 
 SWEPT = timedelta(hours=1)

@@ -137,7 +137,7 @@ def _lift(subject: Subject) -> None:
 
 
 async def _look_again(opened: "Container", subject: Subject) -> None:
-    from service.container import now
+    from service.ports.clock import now
 
     if subject.entity == "workspaces":
         await opened.queue.want_whole([subject.workspace], kind="workspaces")

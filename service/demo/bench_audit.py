@@ -16,10 +16,10 @@ from sqlalchemy import text
 from service.adapters.audit_log import PgAuditLog
 from service.adapters.database import Database, audit, open_database
 from service.commands.progress import progress
-from service.container import now
 from service.demo.bench_databases import bench_databases
 from service.domain.audit import AuditEntry
 from service.domain.identity import UserId, WorkspaceId
+from service.ports.clock import now
 
 NOTES = 6  # a usual answer reads about so many
 Write = Callable[[int], Awaitable[object]]

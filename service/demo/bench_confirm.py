@@ -23,13 +23,13 @@ from service.chat.output_guard import remembered
 from service.chat.state import ChatContext, ChatState
 from service.chat.synthesize import synthesize
 from service.commands.progress import progress
-from service.container import now
 from service.demo.provider_stub import KEY, Asked, Pace, Written, citing, provider_stub
 from service.domain.answers import Passage, Question, Verdict
 from service.domain.deadline import Deadline
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Chunk, Note, NoteRef
 from service.ports.calls import CallContext
+from service.ports.clock import now
 from service.ports.keys import WorkspaceKeys
 from service.retrieval.search import Found
 from service.settings import Settings

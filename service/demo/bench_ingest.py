@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.adapters.database import event_ids
 from service.commands.progress import progress
-from service.container import Container, now, open_container
+from service.container import Container, open_container
 from service.demo import bench_upserts
 from service.demo.bench_databases import durable_servers
 from service.demo.bench_ways import measured, print_ways
@@ -27,6 +27,7 @@ from service.demo.run import demo_admin
 from service.demo.stage import Stage, open_stage, passing_folder
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem
+from service.ports.clock import now
 from service.ports.monolith import Event
 
 EVENTS = 50  # of one delivery; PazPaz's sender puts up to 500 into one

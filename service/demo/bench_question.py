@@ -22,7 +22,6 @@ from service.adapters.plain_vectors import PlainVectors
 from service.adapters.sealed_bags import sealed_bag
 from service.adapters.work_queue import PgWorkQueue
 from service.commands.progress import progress
-from service.container import now
 from service.demo.baselines import FullText, PlainBM25
 from service.demo.bench_databases import bench_databases
 from service.demo.made_up import made_up_notes, made_up_questions
@@ -38,6 +37,7 @@ from service.language.chunking import chunk_note
 from service.language.detect import language_of
 from service.language.features import digest64
 from service.ports.calls import CallContext
+from service.ports.clock import now
 from service.ports.index import IndexedNote, Space
 from service.ports.keys import WorkspaceKeys
 from service.ports.models import Embedders, Vector

@@ -17,9 +17,10 @@ from service.adapters.batch_writes import write_all
 from service.adapters.both_vectors import Kind, vectors_in
 from service.adapters.chunk_store import PgChunkStore
 from service.commands.progress import progress
-from service.container import Container, now
+from service.container import Container
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Chunk, ManifestItem, Note, NoteRef
+from service.ports.clock import now
 from service.ports.index import IndexedNote, Space
 from service.vectors import DIMENSION
 

@@ -1,6 +1,6 @@
 """What time it is."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -8,3 +8,8 @@ class Clock(Protocol):
     """Time, passed in so that tests own it."""
 
     def __call__(self) -> datetime: ...
+
+
+def now() -> datetime:
+    """The machine's clock, in UTC."""
+    return datetime.now(UTC)

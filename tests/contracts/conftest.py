@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from service.adapters.database import Database, open_database
 from service.adapters.key_store import PgKeyStore
 from service.adapters.rate_limiter import TIMEOUT_SECONDS
-from service.container import now
 from service.demo.databases import Databases
 from service.demo.stage import Stage
+from service.ports.clock import now
 from service.security.keys import KeyEncryptionKey, new_key
 from tests.contracts.bench import Bench, fake_bench, real_bench
 from tests.tables import empty_tables

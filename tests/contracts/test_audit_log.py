@@ -9,10 +9,10 @@ import pytest
 
 from service.adapters.audit_log import PgAuditLog
 from service.adapters.database import Database
-from service.container import now
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed
+from service.ports.clock import now
 from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryAuditLog
 

@@ -10,9 +10,9 @@ from service.adapters.database import Database
 from service.adapters.eraser import PgEraser
 from service.adapters.key_rotation import PgKeyRotation
 from service.adapters.key_store import REMEMBER, PgKeyStore
-from service.container import now
 from service.domain.erasure import Subject
 from service.errors import KeyUnavailable, SealBroken
+from service.ports.clock import now
 from service.ports.keys import KeyStore, WorkspaceKeys
 from service.security.keys import KeyEncryptionKey, new_key
 from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE, InMemoryKeyStore

@@ -83,7 +83,7 @@ def _settings(stage: Stage, url: str) -> Settings:
 def _parts_of_ours(http: httpx.AsyncClient) -> Iterator[None]:
     """The composition root as shipped, but for the way to PazPaz and the sizes of the pool and the index."""
     with (
-        patch("service.container._http", lambda _: http),
+        patch("service.container.http_of", lambda _: http),
         patch("service.container.open_database", partial(open_database, pool_size=POOL)),
         patch("service.container.DenseIndex", partial(DenseIndex, max_workspaces=3, small=2)),
     ):

@@ -8,9 +8,9 @@ import jwt
 
 from pazpaz_ai_client.signing import EVENT_TAG
 from service.api.bulkhead import Bulkhead
-from service.container import now
 from service.domain.identity import UserId
 from service.main import build_app
+from service.ports.clock import now
 from tests.fuzz.builds import Build
 from tests.fuzz.operations import Leak, Run, covers
 from tests.fuzz.world import BAIT, CLIENTS, CONVERSATIONS, TURNS, Practice

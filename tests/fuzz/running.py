@@ -14,8 +14,8 @@ import httpx
 
 import service.adapters
 from pazpaz_ai_client.signing import read_folder
-from service.container import now
 from service.demo.stage import Stage
+from service.ports.clock import now
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.search import Finder

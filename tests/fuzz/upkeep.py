@@ -6,10 +6,10 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from service.adapters.receipts import ReceiptFolder
-from service.container import now
 from service.domain.erasure import Subject
 from service.domain.notes import ManifestItem
 from service.domain.usage import Meter
+from service.ports.clock import now
 from service.ports.monolith import ChangesCursor, Event
 from tests.fakes import NOW
 from tests.fuzz.builds import OPERATOR

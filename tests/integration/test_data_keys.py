@@ -24,7 +24,6 @@ from service.adapters.key_rotation import SEALED, PgKeyRotation, Resealed
 from service.adapters.key_store import KeysRotated, PgKeyStore
 from service.adapters.plain_vectors import PlainVectors
 from service.adapters.work_queue import PgWorkQueue
-from service.container import now
 from service.demo.databases import Databases
 from service.demo.stage import Stage
 from service.domain.erasure import Subject
@@ -33,6 +32,7 @@ from service.domain.notes import NoteRef
 from service.domain.risk import RiskSpan
 from service.domain.turns import Sentence, Turn
 from service.errors import BadSettings, KeyUnavailable, SealBroken
+from service.ports.clock import now
 from service.ports.index import IndexedNote, Space
 from service.ports.monolith import Event
 from service.security.keys import KeyEncryptionKey, new_key

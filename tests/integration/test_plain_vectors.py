@@ -11,9 +11,9 @@ from service.adapters import plain_vectors
 from service.adapters.database import Database, open_database
 from service.adapters.key_store import PgKeyStore
 from service.adapters.plain_vectors import SHARE, PlainVectors
-from service.container import now
 from service.demo.databases import Databases
 from service.domain.scope import ANYWHERE
+from service.ports.clock import now
 from service.retrieval.dense import DenseIndex
 from service.security.keys import KeyEncryptionKey, new_key
 from tests.contracts.bench import MODEL, RealBench, a_space, axis, indexed, real_bench

@@ -25,13 +25,13 @@ from service.adapters.database import Database, metadata, open_database
 from service.adapters.key_rotation import PgKeyRotation
 from service.adapters.key_store import PgKeyStore
 from service.adapters.reindexer import PgReindexer
-from service.container import now
 from service.demo.databases import Databases
 from service.domain.answers import Hit
 from service.domain.identity import ClientId
 from service.domain.notes import Note, NoteRef
 from service.domain.scope import ANYWHERE, Within
 from service.errors import KeyUnavailable, SealBroken
+from service.ports.clock import now
 from service.ports.index import ChunkStore, IndexModels, Space
 from service.security.keys import KeyEncryptionKey, new_key
 from service.vectors.bits import encode, rotated

@@ -16,9 +16,10 @@ import pytest
 from sqlalchemy import make_url
 
 from pazpaz_ai_client.signing import EVENT_TAG, Signer, read_folder
-from service.container import OUR_AUDIENCE, Container, now
+from service.container import OUR_AUDIENCE, Container
 from service.demo.stage import Stage
 from service.domain.identity import WorkspaceId
+from service.ports.clock import now
 from tests.journeys.practice import Practice, eventually
 from tests.journeys.test_nothing_leaks import _redis_contents as redis_contents
 

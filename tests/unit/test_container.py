@@ -23,7 +23,8 @@ from service.adapters.accounts import Accounts
 from service.adapters.pricing import Prices
 from service.adapters.provider import Price
 from service.chat.state import ChatContext
-from service.container import Container, _redis, open_container
+from service.configured import redis_of
+from service.container import Container, open_container
 from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import Principal
@@ -214,7 +215,7 @@ async def test_beyond_the_budget_no_model_that_costs_is_called() -> None:
 
 def test_a_stalled_redis_is_given_up_soon():
     """A Redis that takes a connection and says nothing costs a quarter of a second, not the client's own five."""
-    redis = _redis(SimpleNamespace(redis_url=SecretStr("redis://127.0.0.1:1")))
+    redis = redis_of(SimpleNamespace(redis_url=SecretStr("redis://127.0.0.1:1")))
     given = redis.connection_pool.connection_kwargs
     assert given["socket_timeout"] <= 0.25
     assert given["socket_connect_timeout"] <= 0.25

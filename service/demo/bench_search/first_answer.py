@@ -12,11 +12,11 @@ async def _answer(workspace: UUID) -> int:
     from service.adapters.database import open_database
     from service.adapters.key_store import PgKeyStore
     from service.adapters.plain_vectors import PlainVectors
-    from service.container import now
     from service.demo.bench_search.ours import KEY
     from service.demo.bench_search.tenants import MODEL
     from service.domain.identity import WorkspaceId
     from service.domain.scope import ANYWHERE
+    from service.ports.clock import now
     from service.retrieval.dense import DenseIndex
 
     vector = json.loads(sys.stdin.read())

@@ -18,7 +18,6 @@ from service.adapters.database import Database, open_database
 from service.adapters.key_store import PgKeyStore
 from service.adapters.plain_vectors import PlainVectors
 from service.commands.progress import progress
-from service.container import now
 from service.demo.bench_search.binary import copy, days, encoded, vectors
 from service.demo.bench_search.kept import Made, plain
 from service.demo.bench_search.questions import Question
@@ -36,6 +35,7 @@ from service.demo.databases import Databases
 from service.domain.answers import Hit
 from service.domain.identity import ClientId
 from service.domain.scope import ANYWHERE, Period, Within
+from service.ports.clock import now
 from service.ports.index import ChunkStore
 from service.retrieval.dense import DenseIndex
 from service.security.keys import KeyEncryptionKey
