@@ -11,7 +11,7 @@ PAGE := clients/demo_monolith/demo_monolith/page/index.html
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test compat web image screenshots benches coverage fuzz faults rolling kills check fix openapi clean
+.PHONY: demo test compat web image screenshots benches coverage fuzz faults rolling kills load check fix openapi clean
 
 demo: .venv/ready $(PAGE) ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
@@ -49,6 +49,11 @@ rolling: .venv/ready ## an update under load from the release before to this cod
 
 kills: .venv/ready ## 1,000 chats while processes are killed at random: one opening and one closing audit row each
 	CHATS=$${CHATS:-1000} $(RUN) pytest tests/journeys/test_audit_kills.py -s
+
+load: .venv/ready ## many therapists ask while notes change, and nothing is lost; MINUTES=60 is a soak, LOAD a folder; ARGS, see `bench load --help`
+	@mkdir -p $${LOAD:-.demo/load-report}
+	@$(RUN) pazpaz-agent bench load --minutes $${MINUTES:-5} --therapists $${THERAPISTS:-48} --practices $${PRACTICES:-12} \
+	  --json $${LOAD:-.demo/load-report}/load.json --plot $${LOAD:-.demo/load-report}/load.png $(ARGS)
 
 check: .venv/ready clients/web/node_modules/ready ## what CI checks before the tests
 	$(RUN) ruff check .

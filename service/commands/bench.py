@@ -95,6 +95,36 @@ def ingest(
 
 
 @app.command()
+def load(
+    minutes: Annotated[float, typer.Option(min=0.05, help="A soak is the same for longer.")] = 5.0,
+    practices: Annotated[int, typer.Option(min=1)] = 12,
+    therapists: Annotated[int, typer.Option(min=1, help="Of all practices.")] = 48,
+    clients: Annotated[int, typer.Option(min=1, help="Of each practice.")] = 6,
+    notes: Annotated[int, typer.Option(min=1, help="Of each client, at first.")] = 10,
+    think: Annotated[
+        float, typer.Option(min=0, help="Seconds between two questions of one, in the mean.")
+    ] = 25.0,
+    changes: Annotated[float, typer.Option(min=0, help="Of notes and clients, a minute.")] = 60.0,
+    workers: Annotated[int, typer.Option(min=1, max=16)] = 2,
+    apis: Annotated[int, typer.Option(min=1, max=8, help="Each behind a PazPaz.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of people, questions and changes.")] = 1,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Keeps all figures.")] = None,
+    plot: Annotated[Path | None, typer.Option(dir_okay=False, help="Draws them, PNG.")] = None,
+) -> None:
+    """Many therapists ask while notes change: what it takes by the minute, whether memory grows, and that nothing is
+    lost. Exit 1 if anything was lost, leaked or wrong; Ctrl-C ends the load and still tells of it.
+    """
+    from service.commands.signals import interruptible
+    from service.demo.bench_load.plan import Plan
+    from service.demo.bench_load.run import run_bench
+    from service.telemetry.logs import configure_logs
+
+    configure_logs("error")
+    plan = Plan(minutes, practices, therapists, clients, notes, think, changes, workers, apis, seed)
+    raise typer.Exit(interruptible(run_bench(plan, save=json, plot=plot)))
+
+
+@app.command()
 def question(
     sizes: Annotated[
         str, typer.Option(help="Notes of each workspace, with commas between.")

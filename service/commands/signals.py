@@ -16,14 +16,20 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
+def cancel_on_signals() -> None:
+    """From now on they cancel the running task again, as `interruptible` has it, whatever was said in between."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - there is one inside a running loop
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
 def interruptible(work: Coroutine[Any, Any, Any]) -> Any:
     """Runs to the end, or until SIGINT or SIGTERM; then everything that was opened is closed in order."""
 
     async def supervised() -> Any:
-        task = asyncio.ensure_future(work)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await task
+        cancel_on_signals()
+        return await work
 
     try:
         return asyncio.run(supervised())

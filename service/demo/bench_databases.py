@@ -46,4 +46,4 @@ def durable_servers(folder: Path) -> Iterator[Servers | None]:
         stack.callback(postgres.stop)
         redis, redis_url = start_redis(folder)
         stack.callback(redis.stop)
-        yield Servers(admin_url, redis_url)
+        yield Servers(admin_url, redis_url, {"postgres": postgres, "redis": redis})

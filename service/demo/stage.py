@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -41,6 +41,8 @@ class Servers:
 
     admin_url: str
     redis_url: str
+    children: Mapping[str, Child] = field(default_factory=dict, repr=False)
+    """Those of them that we started, for whoever watches them."""
 
 
 @dataclass(frozen=True)

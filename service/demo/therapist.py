@@ -1,5 +1,6 @@
 """A therapist's browser without the browser: signs in, edits notes and asks, through the real proxy."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ HISTORY = "/api/v1/ai/agent/history"
 TIMEOUT_SECONDS = 60.0  # PazPaz's own limit for this call
 # A second before the stand-in's server closes an idle connection, or what is sent in that moment is lost.
 IDLE = httpx.Limits(keepalive_expiry=4)
+NOBODY_TRUSTED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""PazPaz is on loopback, without TLS: the well-known certificates would take 40 MB of every therapist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ async def signed_in(
     async with httpx.AsyncClient(
         base_url=monolith_url,
         trust_env=False,
+        verify=NOBODY_TRUSTED,
         timeout=TIMEOUT_SECONDS,
         limits=IDLE,
         headers={"Accept-Language": language},

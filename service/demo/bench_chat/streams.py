@@ -96,10 +96,10 @@ async def _read(http: httpx.AsyncClient, request: httpx.Request) -> Stream:
         began, body = time.perf_counter(), await response.raise_for_status().aread()
     finally:
         await response.aclose()
-    return Stream([*_events(body)], began, time.perf_counter())
+    return Stream([*events_of(body)], began, time.perf_counter())
 
 
-def _events(body: bytes) -> Iterable[Event]:
+def events_of(body: bytes) -> Iterable[Event]:
     """Without comments, which keep a connection open and say nothing."""
     for block in body.split(END):
         lines = dict(line.split(": ", 1) for line in block.decode().split("\n") if ": " in line)

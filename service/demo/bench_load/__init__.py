@@ -1,0 +1,1 @@
+"""Many ask while notes change, for minutes: what it takes, whether memory grows, and that nothing is lost."""
