@@ -1,5 +1,8 @@
 """Features and their keyed hashes."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,3 +87,22 @@ def test_a_bag_says_the_language_of_its_note_and_no_question_asks_for_it():
         assert held[marks[name]] == 1
         assert not set(marks.values()) & {digest64(one, KEY) for one in wanted(f"{text} xhe xen")}
     assert hashed("6/10", KEY)[0] == tuple(sorted(digest64(f, KEY) for f in features("6/10")))
+
+
+def test_threads_stem_at_once_what_each_stems_alone():
+    """A stemmer keeps the word it is at; one for all threads mixed their words up, or raised."""
+    words = [f"{first}{last}" for first in "bcdfgmprst" for last in _LATER]
+    alone = [stem.__wrapped__(word) for word in words]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            at_once = list(
+                threads.map(lambda _: [stem.__wrapped__(word) for word in words], range(8))
+            )
+    finally:
+        sys.setswitchinterval(before)
+    assert all(stems == alone for stems in at_once)
+
+
+_LATER = ("unning", "eepingly", "ationalities", "essed", "ously", "iveness", "edly", "icating")
