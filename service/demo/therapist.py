@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 60.0  # PazPaz's own limit for this call
 # A second before the stand-in's server closes an idle connection, or what is sent in that moment is lost.
 IDLE = httpx.Limits(keepalive_expiry=4)
 NOBODY_TRUSTED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""PazPaz is on loopback, without TLS: the well-known certificates would take 40 MB of every therapist."""
+"""PazPaz is on loopback, without TLS: to read the well-known certificates takes 32 ms of every therapist."""
 
 
 @dataclass(frozen=True, slots=True)

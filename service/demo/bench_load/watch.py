@@ -103,24 +103,30 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """`parts` are process ids by name; a server of many processes is counted whole, without what they share."""
+    """`parts` are process ids by name; those in `servers` have a process for each connection."""
 
     owner: Owner
     databases: list[str]
     parts: Mapping[str, int]
+    servers: frozenset[str] = frozenset({"postgres"})
 
     async def look(self) -> Sample:
         row = await self.owner.fetchrow(STATE, self.databases)
         assert row is not None  # noqa: S101 - an aggregate always has one
-        memory = {name: memory_of(pid) for name, pid in self.parts.items()}
+        memory = {name: self._memory(name, pid) for name, pid in self.parts.items()}
         return Sample(time.monotonic(), memory, float(row["size"] or 0), row["connections"])
 
+    def _memory(self, name: str, pid: int) -> float:
+        return private_memory([pid, *_children(pid)]) if name in self.servers else memory(pid)
 
-def memory_of(pid: int) -> float:
-    """Megabytes: of one process what it holds; of several what each holds alone. 0 where it ended."""
-    pids = [pid, *_children(pid)]
-    if len(pids) == 1:
-        return _pages(pid)[0] * PAGE / MEGABYTE
+
+def memory(pid: int) -> float:
+    """Megabytes that a process holds; 0 where it ended."""
+    return _pages(pid)[0] * PAGE / MEGABYTE
+
+
+def private_memory(pids: Iterable[int]) -> float:
+    """Megabytes that they hold each alone: what they share would be counted once for each."""
     return sum(held - shared for held, shared in map(_pages, pids)) * PAGE / MEGABYTE
 
 
