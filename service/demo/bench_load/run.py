@@ -16,7 +16,7 @@ from service.demo.bench_load.load import Load
 from service.demo.bench_load.plan import Plan
 from service.demo.bench_load.practices import People
 from service.demo.bench_load.report import grown, measured, verdict
-from service.demo.bench_load.verdict import Finding, findings
+from service.demo.bench_load.verdict import Finding, findings, settled
 
 INTERRUPTED = 130
 
@@ -33,7 +33,7 @@ async def run_bench(plan: Plan, *, save: Path | None = None, plot: Path | None =
         load = Load(plan, house, people, over)
         await load.run()
         cancel_on_signals()
-        found = await findings(load)
+        found = [await settled(load), *await findings(load)]
     _print(load, found)
     _keep(_figures(load, found), save, plot)
     if not all(one.holds for one in found):

@@ -43,10 +43,8 @@ class Chat:
 async def findings(load: Load) -> list[Finding]:
     """All of them, whatever the first ones say."""
     house = load.house
-    settled = await _settled(load)
     depth = await house.container.queue.depth()
     return [
-        settled,
         await _found(load),
         await _command("reconcile", house, "reconcile", "--dry-run", "--ids", "0"),
         Finding("dead letters", depth.parked == 0, f"{depth.parked}"),
@@ -58,7 +56,7 @@ async def findings(load: Load) -> list[Finding]:
     ]
 
 
-async def _settled(load: Load) -> Finding:
+async def settled(load: Load) -> Finding:
     """Until nothing waits, in the background neither, and PazPaz has every row of the trail."""
     house, began = load.house, time.monotonic()
     try:
