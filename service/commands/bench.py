@@ -120,6 +120,8 @@ def load(
     from service.telemetry.logs import configure_logs
 
     configure_logs("error")
+    if therapists < practices:
+        raise typer.BadParameter("every practice needs one", param_hint="--therapists")
     plan = Plan(minutes, practices, therapists, clients, notes, think, changes, workers, apis, seed)
     raise typer.Exit(interruptible(run_bench(plan, save=json, plot=plot)))
 

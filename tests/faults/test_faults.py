@@ -16,10 +16,10 @@ import asyncpg
 import pytest
 
 from service.container import open_container
+from service.demo.index_judge import Judge, Owner, truth_of
 from tests.faults.house import House, open_house
 from tests.faults.practices import Practice, open_practice
 from tests.faults.trouble import make_trouble
-from tests.faults.verdict import Judge, Owner, truth_of
 
 EVENTS = int(os.environ.get("EVENTS", "150"))
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)

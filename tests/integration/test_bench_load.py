@@ -97,7 +97,7 @@ async def test_a_planted_fault_of_each_kind_is_noticed(
     save = tmp_path / "load.json"
     assert await run.run_bench(replace(SMALL, changes=0), save=save) == 1
     told = capsys.readouterr().out.strip().splitlines()
-    assert told[0] == "WRONG: reconcile, audit verify, audit rows, answers"
+    assert told[0] == "WRONG: index, reconcile, audit verify, audit rows, answers"
     said = {one["name"]: one["told"] for one in json.loads(save.read_text())["findings"]}
     assert "quotes words that are not there" in said["answers"]
     assert "has words of another practice" in said["answers"]

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 
 from service.adapters.standing import PgSwitches
 from service.container import Container
+from service.demo.index_judge import Judge, Truth
 from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId, WorkspaceId
@@ -30,7 +31,6 @@ from service.domain.scope import ANYWHERE
 from service.ports.monolith import Event, EventEntity, EventKind
 from service.worker import Worker
 from tests.fakes import NOW, InMemoryNoteSource, a_client, a_note
-from tests.faults.verdict import Judge, Truth
 from tests.integration.conftest import Owner
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -43,7 +44,7 @@ class Query:
     client: str | None
 
 
-@dataclass(slots=True)
+@dataclass
 class Heard:
     """What came of a question; moments and seconds of one clock."""
 
@@ -69,9 +70,9 @@ class Heard:
     def failed(self) -> bool:
         return self.outcome not in ANSWERED | REFUSED | {LEFT}
 
-    @property
+    @cached_property
     def answer(self) -> Mapping[str, Any]:
-        """As much as came: of a stream that was left its citations and risks."""
+        """Once it ended: as much as came: of a stream that was left its citations and risks."""
         if self.query.way == "whole":
             return _object(self.raw)
         events = list(events_of(self.raw.rpartition(END)[0]))

@@ -14,6 +14,9 @@ from service.demo.bench_load.watch import Sample
 SHARES = (50, 95, 99)
 HOUR = 3600.0
 Seconds = Sequence[float]
+Points = Sequence[tuple[float, float]]
+"""Moments in seconds, and megabytes."""
+MOST_POINTS = 500  # of a trend: its pairs are 125,000
 
 
 def percentiles(values: Seconds) -> dict[str, float]:
@@ -77,8 +80,8 @@ class Growth:
         return 100 * (self.last / self.warm - 1) if self.warm else 0.0
 
 
-def growth(points: Sequence[tuple[float, float]], *, window: float) -> Growth | None:
-    """Of moments in seconds and megabytes. Warm is the second window; None where there are fewer than four of them."""
+def growth(points: Points, *, window: float) -> Growth | None:
+    """Warm is the second window; None where there are fewer than four of them."""
     if not points or points[-1][0] - points[0][0] < 4 * window:
         return None
     began, ended = points[0][0], points[-1][0]
@@ -88,8 +91,9 @@ def growth(points: Sequence[tuple[float, float]], *, window: float) -> Growth | 
     return Growth(float(np.median(warm)), float(np.median(last)), trend(later) * HOUR)
 
 
-def trend(points: Sequence[tuple[float, float]]) -> float:
+def trend(points: Points) -> float:
     """What is gained a second: the median over all pairs, which one look at a wrong moment does not move."""
+    points = points[:: len(points) // MOST_POINTS + 1]
     slopes = [(b - a) / (later - at) for (at, a), (later, b) in combinations(points, 2)]
     return float(np.median(slopes)) if slopes else 0.0
 

@@ -38,6 +38,8 @@ class House:
     container: Container
     owner: Owner
     """Sees every row of the service's database."""
+    source: Owner
+    """The same of PazPaz's."""
 
     @property
     def stage(self) -> Stage:
@@ -88,7 +90,8 @@ async def open_house(plan: Plan, rows: Practice) -> AsyncIterator[House]:
             stages,
             await stack.enter_async_context(demo_admin(stage)),
             await stack.enter_async_context(open_container(stage.settings())),
-            await _owner(stage, stack),
+            await _login(stage.databases.owner, stack),
+            await _login(stage.databases.monolith, stack),
         )
         await _fill(house, rows)
         yield house
@@ -98,11 +101,9 @@ def _named(part: str, number: int) -> str:
     return part if number == 1 else f"{part}-{number}"
 
 
-async def _owner(stage: Stage, stack: AsyncExitStack) -> Owner:
-    url = make_url(stage.databases.owner).set(drivername="postgresql")
-    return await stack.enter_async_context(
-        asyncpg.create_pool(url.render_as_string(hide_password=False), min_size=1, max_size=2)
-    )
+async def _login(address: str, stack: AsyncExitStack) -> Owner:
+    url = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
+    return await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=2))
 
 
 async def _fill(house: House, rows: Practice) -> None:

@@ -17,6 +17,7 @@ from service.demo.bench_load.plan import Plan
 from service.demo.bench_load.practices import People
 from service.demo.bench_load.report import grown, measured, verdict
 from service.demo.bench_load.verdict import Finding, findings, settled
+from service.errors import BadSettings
 
 INTERRUPTED = 130
 
@@ -26,6 +27,8 @@ async def run_bench(plan: Plan, *, save: Path | None = None, plot: Path | None =
 
     The first signal ends the load and keeps the report; one before or after it ends everything.
     """
+    for path in filter(None, (save, plot)):
+        _may_be_written(path)
     people = People(plan, Ledger())
     rows = people.settle_in()
     async with open_house(plan, rows) as house:
@@ -39,6 +42,14 @@ async def run_bench(plan: Plan, *, save: Path | None = None, plot: Path | None =
     if not all(one.holds for one in found):
         return 1
     return INTERRUPTED if load.was_cut else 0
+
+
+def _may_be_written(path: Path) -> None:
+    """Asked before the load, not after an hour of it."""
+    try:
+        path.touch()
+    except OSError as exc:
+        raise BadSettings(f"{path}: cannot be written ({exc.strerror})") from None
 
 
 def _keep(figures: Mapping[str, Any], save: Path | None, plot: Path | None) -> None:

@@ -7,15 +7,18 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from service.commands.progress import progress
 from service.demo.bench_load.asking import ANSWERED, LEFT, REFUSED
 from service.demo.bench_load.house import House
 from service.demo.bench_load.load import Load
+from service.demo.index_judge import IndexDiffers, Judge, truth_of
 from service.demo.notes import until_searchable
 
 SETTLING_SECONDS = 300.0
 POLL_SECONDS = 0.5
+ERASED = "SELECT entity_id FROM tombstones WHERE entity = 'clients'"
 CHATS = """
 SELECT action, chat_id::text AS chat, details->>'request_id' AS request, details->>'outcome' AS outcome
 FROM audit WHERE chat_id IS NOT NULL
@@ -46,6 +49,7 @@ async def findings(load: Load) -> list[Finding]:
     depth = await house.container.queue.depth()
     return [
         await _found(load),
+        await _indexed(load),
         await _command("reconcile", house, "reconcile", "--dry-run", "--ids", "0"),
         Finding("dead letters", depth.parked == 0, f"{depth.parked}"),
         await _command("audit verify", house, "audit", "verify"),
@@ -84,6 +88,23 @@ async def _found(load: Load) -> Finding:
     missing = sum(map(len, load.lags.wants.values()))
     found = len(load.lags.found)
     return Finding("changes found", not missing, f"{found} in the index, {missing} not")
+
+
+async def _indexed(load: Load) -> Finding:
+    """Notes, digests, vectors and bags of words, made anew from PazPaz's own rows."""
+    house, held = load.house, 0
+    judge = Judge(house.owner, house.container)
+    erased = {row["entity_id"] for row in await house.owner.fetch(ERASED)}
+    try:
+        with progress("making the index anew", len(load.people.practices)) as tick:
+            for number, practice in enumerate(load.people.practices, 1):
+                workspace = UUID(practice.workspace)
+                truth = await truth_of(house.source, workspace, erased=erased)
+                held += await judge.judge(truth, workspace)
+                tick(number)
+    except IndexDiffers as exc:
+        return Finding("index", False, str(exc))
+    return Finding("index", True, f"{held} notes and profiles, as made anew from PazPaz's rows")
 
 
 async def _command(name: str, house: House, *argv: str) -> Finding:

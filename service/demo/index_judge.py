@@ -1,10 +1,10 @@
-"""The verdict: the index is what PazPaz's database says it should be, told by their rows and no code of theirs."""
+"""Whether the index is what PazPaz's database says it should be, told by their rows and no code of theirs."""
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -16,12 +16,17 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import PROFILE_FIELDS, SOAP_FIELDS, Bag, Note, NoteRef
 from service.ingestion.indexing import bag_of, digests_of, texts_of
 from service.language.chunking import chunk_note, headed
-from tests.fakes import a_context
+from service.ports.calls import CallContext
+from service.ports.keys import WorkspaceKeys
 
-Owner = "asyncpg.Connection[asyncpg.Record]"
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.Pool[asyncpg.Record]"
 Key = tuple[str, UUID]
 HALF = 2e-3
 """How far a stored half of float16 may lie from the number it was made of, for numbers up to 1."""
+
+
+class IndexDiffers(Exception):
+    """The index does not hold what it should; says where by ids, never by text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,14 @@ class Truth:
     """What is counted, and nothing of its text kept."""
 
 
-async def truth_of(source: Owner, workspace: UUID) -> Truth:
-    """From PazPaz's tables. A suspended practice has nothing that should be indexed."""
+async def truth_of(source: Owner, workspace: UUID, *, erased: Collection[UUID] = ()) -> Truth:
+    """From PazPaz's tables, without clients who were erased here. A suspended practice has nothing to be indexed."""
     status = await source.fetchval("SELECT status FROM workspaces WHERE id = $1", workspace)
     if status != "active":
         return Truth({}, {}, frozenset(), shut=True)
     by_workspace = "SELECT * FROM {} WHERE workspace_id = $1"
-    clients = await source.fetch(by_workspace.format("clients"), workspace)
+    everybody = await source.fetch(by_workspace.format("clients"), workspace)
+    clients = [row for row in everybody if row["id"] not in erased]
     sessions = await source.fetch(by_workspace.format("sessions"), workspace)
     active = {row["id"] for row in clients if row["is_active"]}
     notes = [_profile(row) for row in clients if row["is_active"]]
@@ -94,16 +100,21 @@ def _profile(row: Mapping[str, Any]) -> Note:
     )
 
 
+def _must(holds: object, what: object) -> None:
+    if not holds:
+        raise IndexDiffers(str(what))
+
+
 def stored_digests(stored: str, model: str) -> dict[str, str]:
     """One note's digests as the catalogue has them; the one place here that knows their shape."""
-    stored = json.loads(stored)
-    assert set(stored) <= {model}, "digests of another model"
-    return dict(stored.get(model, {}))
+    by_model: Mapping[str, Mapping[str, str]] = json.loads(stored)
+    _must(set(by_model) <= {model}, "digests of another model")
+    return dict(by_model.get(model, {}))
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Compares one workspace after the other; every method raises AssertionError with ids, never with text."""
+    """Compares one workspace after the other; every method raises IndexDiffers."""
 
     owner: Owner
     container: Container
@@ -118,8 +129,9 @@ class Judge:
         return len(held)
 
     async def _rows(self, table: str, workspace: UUID) -> list[asyncpg.Record]:
-        query = f"SELECT * FROM {table} WHERE workspace_id = $1"
-        return await self.owner.fetch(query, workspace)
+        query = f"SELECT * FROM {table} WHERE workspace_id = $1"  # noqa: S608 - a table of ours
+        rows: list[asyncpg.Record] = await self.owner.fetch(query, workspace)
+        return rows
 
     async def _index_key(self, workspace: UUID) -> bytes:
         return (await self.container.keys.keys(workspace=WorkspaceId(workspace))).index
@@ -135,7 +147,7 @@ class Judge:
         there = (*truth.notes, *truth.drafts)
         wanted = {key for key in there if key[1] not in truth.poison}
         wanted |= {("clients", client) for client in truth.archived}
-        assert found == Counter(wanted), _difference(found, Counter(wanted))
+        _must(found == Counter(wanted), _difference(found, Counter(wanted)))
         for row in held:
             if row["entity_id"] not in truth.poison:
                 await self._same_note(truth, row)
@@ -146,31 +158,31 @@ class Judge:
             _counted_and_no_more(row, truth.drafts[place])
             return
         note = truth.notes.get(place)
-        assert row["is_searched"], place
+        _must(row["is_searched"], place)
         stands = (row["state"], row["version"], row["updated_at"])
         if note is None:
-            assert stands == ("archived", None, truth.archived[row["entity_id"]]), place
+            _must(stands == ("archived", None, truth.archived[row["entity_id"]]), place)
             return
-        assert stands == ("active", note.version, note.updated_at), place
-        assert row["sealed"] is not None, place
+        _must(stands == ("active", note.version, note.updated_at), place)
+        _must(row["sealed"] is not None, place)
         key = await self._index_key(row["workspace_id"])
         wanted = digests_of(note, model=self.model, key=key)
-        assert stored_digests(row["digests"], self.model) == wanted, place
-        assert json.loads(row["texts"]) == texts_of(note, key=key), place
+        _must(stored_digests(row["digests"], self.model) == wanted, place)
+        _must(json.loads(row["texts"]) == texts_of(note, key=key), place)
 
     async def _same_chunks(self, truth: Truth, workspace: UUID) -> None:
         rows = [
             row for row in await self._chunks(workspace) if row["entity_id"] not in truth.poison
         ]
         places = Counter(_place(row) for row in rows)
-        assert all(row["model"] == self.model for row in rows), "vectors of another model"
+        _must(all(row["model"] == self.model for row in rows), "vectors of another model")
         chunks = {
             (*key, chunk.field, chunk.ordinal): headed(chunk, note)
             for key, note in truth.notes.items()
             if key[1] not in truth.poison
             for chunk in chunk_note(note)
         }
-        assert places == Counter(chunks.keys()), _difference(places, Counter(chunks.keys()))
+        _must(places == Counter(chunks.keys()), _difference(places, Counter(chunks.keys())))
         await self._same_vectors(rows, chunks, workspace)
 
     async def _chunks(self, workspace: UUID) -> list[Mapping[str, Any]]:
@@ -197,24 +209,26 @@ class Judge:
             return
         texts = [chunks[_place(row)] for row in rows]
         key = await self._index_key(workspace)
+        context = CallContext(WorkspaceKeys(WorkspaceId(workspace), 1, bytes(32), key))
         wanted = await self.container.models.embedder.embed(
-            texts, purpose="document", context=a_context(key=key)
+            texts, purpose="document", context=context
         )
         stored = [json.loads(row["embedding"]) for row in rows]
         off = np.abs(np.array(stored) - np.array(wanted)).max(axis=1)
         wrong = [_place(row) for row, far in zip(rows, off, strict=True) if far > HALF]
-        assert not wrong, f"vectors of another text: {wrong[:3]}"
+        _must(not wrong, f"vectors of another text: {wrong[:3]}")
 
     async def _same_bags(self, truth: Truth, workspace: UUID) -> None:
         if not truth.notes:  # perhaps erased, and then asking for its keys would make new ones
-            assert not [one for one in await self._rows("bags", workspace) if _is_known(truth, one)]
+            rows = await self._rows("bags", workspace)
+            _must(not [one for one in rows if _is_known(truth, one)], "bags of no notes")
             return
         key = await self._index_key(workspace)
         _, bags = await self.container.store.bags(workspace=WorkspaceId(workspace))
         found = [bag for bag in bags if bag.ref.id not in truth.poison]
         made = [bag_of(note, key=key) for note in truth.notes.values()]
         wanted = [bag for bag in made if bag.features and bag.ref.id not in truth.poison]
-        assert Counter(map(_bag, found)) == Counter(map(_bag, wanted)), "bags differ"
+        _must(Counter(map(_bag, found)) == Counter(map(_bag, wanted)), "bags differ")
 
     async def _parked_with_cause(self, truth: Truth, workspace: UUID) -> None:
         """What comes late for a suspended practice waits until it is active again."""
@@ -223,16 +237,16 @@ class Judge:
         query = "SELECT * FROM work WHERE workspace_id = $1 AND wanted > done"
         for row in await self.owner.fetch(query, workspace):
             place = (row["kind"], row["key"], row["last_error"])
-            assert row["parked_at"] is not None, f"still open: {place}"
-            assert row["key"] in truth.poison, f"parked, and not poison: {place}"
-            assert row["last_error"] == "note_unreadable", place
+            _must(row["parked_at"] is not None, f"still open: {place}")
+            _must(row["key"] in truth.poison, f"parked, and not poison: {place}")
+            _must(row["last_error"] == "note_unreadable", place)
 
 
 def _counted_and_no_more(row: Mapping[str, Any], note: Note) -> None:
     stands = (row["state"], row["version"], row["updated_at"], row["client_id"], row["day"])
-    assert stands == ("draft", note.version, note.updated_at, note.client, note.day), note.ref
+    _must(stands == ("draft", note.version, note.updated_at, note.client, note.day), note.ref)
     kept = (row["is_searched"], json.loads(row["digests"]), json.loads(row["texts"]), row["sealed"])
-    assert kept == (False, {}, {}, None), note.ref
+    _must(kept == (False, {}, {}, None), note.ref)
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, UUID, str, int]:
