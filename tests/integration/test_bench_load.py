@@ -2,21 +2,28 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from service.demo.bench_load import run
 from service.demo.bench_load.house import House, open_house
+from service.demo.bench_load.ledger import Client
 from service.demo.bench_load.plan import Plan
 from service.demo.bench_load.report import GOOD
+from service.demo.bench_load.verdict import CHATS, ERASED
+from service.demo.bench_load.watch import Lags, Watch
+from service.demo.databases import Databases
 from service.demo.notes import Practice
 from service.demo.stage import Stage
 from service.domain.notes import SOAP_FIELDS
@@ -136,3 +143,30 @@ async def test_a_signal_ends_the_load_and_it_is_told_of() -> None:
     out, _ = await child.communicate()
     assert child.returncode == 130, out.decode()
     assert out.decode().strip().splitlines()[0] == GOOD
+
+
+async def test_the_watch_asks_postgres_for_what_it_tells(databases_apart: Databases) -> None:
+    """A row of the catalogue meets the want of its moment; sizes and connections are those of the database."""
+    url = databases_apart.owner.replace("+asyncpg", "")
+    client = Client("c", str(uuid4()), "Ora", "qzaaaaaa", [])
+    place, moment = ("sessions", str(uuid4())), datetime(2026, 11, 30, tzinfo=UTC)
+    lags = Lags()
+    lags.want(client, place, moment)
+    async with asyncpg.create_pool(url, min_size=1, max_size=1) as owner:
+        await lags.look(owner)
+        assert not lags.found
+        await owner.execute(
+            "INSERT INTO note_catalogue (workspace_id, entity, entity_id, client_id, state, updated_at)"
+            " VALUES ($1, 'sessions', $2, $1, 'draft', $3)",
+            *(client.workspace, place[1], moment),
+        )
+        await lags.look(owner)
+        assert len(lags.found) == 1
+        name = url.rpartition("/")[2]
+        seen = await Watch(owner, [name], {"us": os.getpid()}).look()
+        for query in (CHATS, ERASED):
+            await owner.fetch(query)  # raises where a column is not there
+        await owner.execute("DELETE FROM note_catalogue WHERE entity_id = $1", place[1])
+    assert seen.database > 5
+    assert seen.connections >= 1
+    assert seen.memory["us"] > 10
