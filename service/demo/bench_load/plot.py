@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from service.demo.plots import COLOURS
 
@@ -22,8 +23,8 @@ def plot_load(figures: Mapping[str, Any], path: Path) -> None:
     for colour, (name, title) in zip(COLOURS, STEPS.items(), strict=False):
         _shares(answers, minutes, name, title, colour)
     _titled(answers, "Answers through PazPaz", "seconds")
-    _shares(lag, minutes, "lag", "from PazPaz's answer to the index", COLOURS[0])
-    _titled(lag, "Changes found", "seconds")
+    _shares(lag, minutes, "lag", "found", COLOURS[0])
+    _titled(lag, "Changes, from PazPaz's answer to the index", "seconds")
     _memory(memory, figures["samples"])
     _traffic(traffic, minutes)
     picture.savefig(path, dpi=110)
@@ -70,6 +71,7 @@ def _traffic(axes: Axes, minutes: Minutes) -> None:
 def _titled(axes: Axes, title: str, unit: str) -> None:
     axes.set_title(title)
     axes.set_xlabel("minutes")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(unit)
     axes.grid(visible=True, alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
