@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -74,27 +75,31 @@ async def open_house(plan: Plan, rows: Practice) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         folder = await stack.enter_async_context(passing_folder("-load"))
         folder.mkdir(parents=True, exist_ok=True)
-        servers = stack.enter_context(durable_servers(folder))
-        name = f"pazpaz_bench_{os.getpid()}"
-        stage = await stack.enter_async_context(
-            open_stage(folder, name=name, servers=servers, **SETTINGS)
-        )
-        stages = [stage, *(stage.beside() for _ in range(1, plan.apis))]
-        for number, one in enumerate(stages, 1):
-            # Not before they are started: a start that fails leaves those of before.
-            stack.callback(one.stop_all)
-            one.start(*(_named(part, number) for part in ("monolith", "api")))
-            await one.until_up(one.monolith_url, one.service_url)
-        stage.start(*(_named("worker", number) for number in range(1, plan.workers + 1)))
+        stages = await _started(plan, folder, stack)
         house = House(
             stages,
-            await stack.enter_async_context(demo_admin(stage)),
-            await stack.enter_async_context(open_container(stage.settings())),
-            await _login(stage.databases.owner, stack),
-            await _login(stage.databases.monolith, stack),
+            await stack.enter_async_context(demo_admin(stages[0])),
+            await stack.enter_async_context(open_container(stages[0].settings())),
+            await _login(stages[0].databases.owner, stack),
+            await _login(stages[0].databases.monolith, stack),
         )
         await _fill(house, rows)
         yield house
+
+
+async def _started(plan: Plan, folder: Path, stack: AsyncExitStack) -> Sequence[Stage]:
+    servers = stack.enter_context(durable_servers(folder))
+    name = f"pazpaz_bench_{os.getpid()}"
+    stage = await stack.enter_async_context(
+        open_stage(folder, name=name, servers=servers, **SETTINGS)
+    )
+    stages = [stage, *(stage.beside() for _ in range(1, plan.apis))]
+    for number, one in enumerate(stages, 1):
+        stack.callback(one.stop_all)  # first: a start that fails leaves those of before
+        one.start(_named("monolith", number), _named("api", number))
+        await one.until_up(one.monolith_url, one.service_url)
+    stage.start(*(_named("worker", number) for number in range(1, plan.workers + 1)))
+    return stages
 
 
 def _named(part: str, number: int) -> str:

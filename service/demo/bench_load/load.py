@@ -5,7 +5,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -65,18 +65,18 @@ class Load:
             askers = [one async for one in self._askers(stack)]
             changers = [one async for one in self._changers(stack)]
             async with asyncio.TaskGroup() as everybody:
-                for asker in askers:
-                    everybody.create_task(self._asks(asker))
-                for changes in changers:
-                    everybody.create_task(self._changes(changes))
+                for work in (*map(self._asks, askers), *map(self._changes, changers)):
+                    everybody.create_task(work)
                 await self._watched(watch)
+        self._end(changers, time.monotonic() - began)
+
+    def _end(self, changers: Iterable[Changes], seconds: float) -> None:
         for changes in changers:
             self.done += changes.done
             self.errors += changes.errors
-        self.seconds = time.monotonic() - began
-        self.was_cut = self.seconds < self.plan.seconds
+        self.seconds, self.was_cut = seconds, seconds < self.plan.seconds
         self._close_window()
-        if self.seconds % self.plan.window < self.plan.window / 2 and len(self.windows) > 1:
+        if seconds % self.plan.window < self.plan.window / 2 and len(self.windows) > 1:
             self.windows.pop()  # a piece of a minute
 
     async def _askers(self, stack: AsyncExitStack) -> AsyncIterator[Asker]:
@@ -95,8 +95,6 @@ class Load:
             httpx.AsyncClient(base_url=stage.service_url, trust_env=False, timeout=30)
         )
         for practice in self.people.practices:
-            if not practice.users:
-                continue
             therapist = await stack.enter_async_context(
                 signed_in(stage.monolith_url, practice.users[0])
             )

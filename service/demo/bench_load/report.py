@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from service.demo.bench_load.asking import ANSWERED
 from service.demo.bench_load.figures import SHARES, Growth, Window, percentiles
 from service.demo.bench_load.plan import Plan
 
@@ -38,8 +39,6 @@ def _three(told: Mapping[str, float]) -> str:
 
 
 def _unanswered(window: Window) -> list[str]:
-    from service.demo.bench_load.asking import ANSWERED
-
     return [f"{n} x {name}" for name, n in window.outcomes.items() if name not in ANSWERED]
 
 
