@@ -1,6 +1,7 @@
 """Whether a note supports a sentence, and with which of its words."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.chat.grounding import Support, support
+from service.chat.grounding.own_words import places
 from service.domain.answers import Passage
 from service.language.chunking import chunk_note
 from service.language.sentences import sentences
@@ -265,3 +267,30 @@ def test_the_claim_may_say_word_by_word_what_the_note_says_in_one():
 def test_the_clients_own_name_may_stand_in_a_claim():
     """Notes say "she"; a claim may say whom the note is about."""
     assert reason("דנה מדווחת על מחשבות אובדניות", "מדווחת על מחשבות אובדניות.") is None
+
+
+SIGNS = st.text("ab1.,:-/ ש", max_size=12)
+
+
+@given(text=SIGNS.filter(bool), before=SIGNS, after=SIGNS)
+def test_words_stand_where_a_pattern_of_them_would_find_them(text, before, after):
+    """Neither beginning nor ending inside a word or a number, and none twice."""
+    begins = r"(?<!\w)(?<!\d[.,:/–-])" if text[0].isalnum() else ""
+    ends = r"(?!\w)(?![.,:/–-]\d)" if text[-1].isalnum() else ""
+    source = f"{before}{text}{after}{text}"
+    wanted = [found.span() for found in re.finditer(begins + re.escape(text) + ends, source)]
+    assert places(text, source) == wanted
+
+
+def test_no_pattern_is_made_of_what_a_note_says(monkeypatch):
+    """`re` keeps the last ones it made: a note's words would stay in the process, beyond the note's erasure."""
+    note = "She ran two kilometres on Tuesday without any pain. It was raining."
+    assert support(note, passages_of(plan=note)).spans  # and whatever is made once is made
+
+    def made(pattern, flags=0):
+        raise AssertionError("a pattern was made")
+
+    monkeypatch.setattr("re._compiler.compile", made)
+    other = note.replace("two", "four")
+    assert quotes("She ran four kilometres on Tuesday without any pain.", other)
+    assert reason("She ran three kilometres on Tuesday without any pain.", other)
