@@ -131,9 +131,9 @@ async def _heard(therapist: Therapist, heard: Heard) -> str:
 
 
 def _refusal(status: int, problem: Mapping[str, Any]) -> str:
-    """As `503 busy`."""
-    code = problem.get("code") or str(problem.get("type", "")).rpartition(":")[2] or "unnamed"
-    return f"{status} {code}"
+    """As `503 busy`; unnamed where it is PazPaz's own, as when the service is away."""
+    kind, _, named = str(problem.get("type", "")).rpartition(":")
+    return f"{status} {problem.get('code') or (named if kind.startswith('urn') else 'unnamed')}"
 
 
 def _outcome(heard: Heard) -> str:
