@@ -89,4 +89,4 @@ $(PAGE): clients/web/node_modules/ready $(shell find clients/web/src clients/web
 
 clean: ## what was installed and built
 	rm -rf .venv .uv .demo .mypy_cache .ruff_cache .pytest_cache clients/web/node_modules clients/web/dist $(dir $(PAGE)) \
-	  .hypothesis .import_linter_cache
+	  .hypothesis .import_linter_cache .coverage

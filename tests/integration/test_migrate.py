@@ -252,7 +252,7 @@ async def test_a_database_that_is_away_is_one_line(run: Run) -> None:
 @pytest.mark.parametrize(
     ("at", "lacking"),
     [
-        ("2026_11_30_fast", "it lacks index_state;"),
+        ("2026_11_30_fast", "it lacks index_state[,;]"),
         (
             "2026_11_30_trust",
             "it lacks index_state, index_changes.workspace_id, index_changes.epoch and ",

@@ -49,7 +49,14 @@ def test_after_the_first_is_the_second(step: str) -> None:
     assert when(FIRST, step) == Place("oldest", skip=1)
 
 
-@pytest.mark.parametrize("said", [(LAST, "And after that?"), (FIRST, "And the one before?")])
+@pytest.mark.parametrize(
+    "said",
+    [
+        (LAST, "And after that?"),
+        (FIRST, "And the one before?"),
+        ("What did we discuss since March?", "And after that?"),
+    ],
+)
 def test_a_step_off_the_end_finds_nothing(said: tuple[str, str]) -> None:
     """There is no session after the last, and saying the last once more would be wrong."""
     assert when(*said) == NOWHERE
