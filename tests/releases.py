@@ -53,10 +53,10 @@ def git(*words: str) -> bytes | None:
 
 
 def before() -> str | None:
-    """The last tag before this commit, or what stood before the newest migration; None without a history."""
+    """The last tag before this commit, or what stood before the newest migration came; None without a history."""
     if tag := git("describe", "--tags", "--abbrev=0", "HEAD^"):
         return tag.decode().strip()
-    if newest := git("log", "-1", "--format=%H", "--", MIGRATIONS):
+    if newest := git("log", "-1", "--diff-filter=A", "--format=%H", "--", MIGRATIONS):
         parent = git("rev-parse", "--verify", "--quiet", f"{newest.decode().strip()}^")
         return parent.decode().strip() if parent else None
     return None

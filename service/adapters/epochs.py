@@ -58,7 +58,7 @@ async def leap(connection: AsyncConnection, workspace: WorkspaceId) -> None:
 
 _LEAP = text("""
 UPDATE index_epoch
-SET epoch = GREATEST(epoch + 1, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint))
+SET epoch = GREATEST(epoch + 1, CAST(date_part('epoch', clock_timestamp()) * 1000000 AS bigint))
 WHERE workspace_id = :workspace
 """)
 

@@ -379,6 +379,7 @@ async def read_vectors(run: Run) -> None:
 
 async def vectors_are_read(run: Run, at: Practice) -> None:
     other, real = run.world.any(), run.parts.store
+    await run.key(at)  # which reading makes, for a practice that has none or none any more
     asked: dict[str, Any] = {"workspace": at.id, "model": run.parts.models.embedder.model}
     epoch, rows = await real.chunk_rows(**asked)
     _, expected = await at.store.chunk_rows(**asked)

@@ -9,6 +9,7 @@ import jwt
 from pazpaz_ai_client.signing import EVENT_TAG
 from service.api.bulkhead import Bulkhead
 from service.domain.identity import UserId
+from service.gauges import Measured
 from service.main import build_app
 from service.ports.clock import now
 from tests.fuzz.builds import Build
@@ -22,7 +23,7 @@ EVENTS = "/internal/v1/events"
 
 def served(build: Build) -> dict[str, Any]:
     """What the app keeps from one request to the next."""
-    return {"container": build.container, "bulkhead": Bulkhead(50, 50)}
+    return {"container": build.container, "bulkhead": Bulkhead(50, 50), "measured": Measured()}
 
 
 def app_with(state: dict[str, Any]) -> Any:

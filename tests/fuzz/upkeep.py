@@ -181,23 +181,35 @@ async def keep_the_clock(run: Run) -> None:
     run.same(await backfills.abandon(), False)
 
 
+async def _tell(run: Run) -> None:
+    before = await run.epochs()
+    await run.parts.restoration.tell()
+    told = [at for at in run.world.practices if at.audit]
+    for at in told:
+        at.audit += 1
+    after = await run.epochs()
+    run.same([at.id for at in told if after.get(at.id, 1) <= before.get(at.id, 0)], [])
+
+
 @covers(
     "PgRestoration.recent",
     "PgRestoration.reason",
     "PgRestoration.note_server",
     "PgRestoration.begin",
+    "PgRestoration.tell",
     "PgRestoration.asked",
     "PgRestoration.state",
     "PgRestoration.finish",
     weight=1,
 )
 async def come_back_from_a_backup(run: Run) -> None:
-    """A restored database is not ready, and becomes so again; it is nobody's."""
+    """A restored database is not ready, and becomes so again; every chain is told, and no epoch comes again."""
     restoration = run.parts.restoration
     await restoration.note_server()
     run.same(await restoration.reason(), None)
     await restoration.begin()
     run.same(await restoration.reason(), "not_reconciled")
+    await _tell(run)
     await restoration.asked()
     row = await restoration.state()
     assert row is not None

@@ -20,9 +20,9 @@ import pytest
 
 from service.adapters.schema import migrate_async
 from service.container import Container, open_container
+from service.demo.index_judge import Judge, truth_of
 from service.demo.stage import Stage, open_stage
 from service.demo.therapist import CHAT, HISTORY
-from tests.faults.verdict import Judge, truth_of
 from tests.journeys.balancer import Balancer, Pod, balancer
 from tests.journeys.practice import Practice, open_practice
 from tests.journeys.test_key_rotation import A_SLOW_MACHINE, log_sizes, logged_since
