@@ -86,6 +86,9 @@ securityContext:
 {{- if .Values.secret.hs256 }}
 {{ include "pazpaz-ai.secret" (list . "SECRET_KEY") }}
 {{- end }}
+{{- if and .Values.secret.jwks .Values.config.JWKS_URL }}
+{{- fail "two sets of PazPaz's token keys: set secret.jwks or config.JWKS_URL" }}
+{{- end }}
 {{- if .Values.secret.jwks }}
 - name: JWKS_FILE
   value: /keys/monolith/{{ .Values.secret.jwks }}

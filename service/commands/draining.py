@@ -11,7 +11,7 @@ CLOSE = (b"connection", b"close")
 
 
 class DrainingServer(uvicorn.Server):
-    """Told to stop by SIGTERM, it serves for `seconds` more and calls `on_drain`; told again, it stops at once.
+    """Told to stop by SIGTERM, it serves for `seconds` more and calls `on_drain`; told again, it takes nothing more.
 
     uvicorn by itself closes every idle connection and its ports in the moment of the signal. But who balances load
     goes on opening connections for a second or two, and who holds open ones, as PazPaz does for five seconds, sends its

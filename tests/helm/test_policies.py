@@ -201,6 +201,13 @@ def test_a_missing_value_is_named(chart: Chart, path, said):
         ),
         ({"secret": {"hs256": False}}, "no token mode"),
         (
+            {
+                "secret": {"jwks": "jwks.json"},
+                "config": {"JWKS_URL": "https://pazpaz.example/jwks"},
+            },
+            "two sets of PazPaz's token keys",
+        ),
+        (
             {"externalSecret": {"enabled": True, "entry": "a", "signingKeysEntry": "b"}},
             "externalSecret.store.name",
         ),
