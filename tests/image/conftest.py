@@ -23,6 +23,7 @@ def engine() -> Iterator[Buildah]:
     engine = Buildah(folder)
     yield engine
     engine.say("rm", "--all")
+    engine.say("rmi", "--prune")  # of the runs before: half a GB each
 
 
 @pytest.fixture(scope="session")
