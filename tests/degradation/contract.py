@@ -1,4 +1,4 @@
-"""What a question gets while a part is away, how soon, and what an operator sees: the table that README shows."""
+"""What a question gets while a part is away, how soon, and what an operator sees: the table of helm/operating.md."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -177,7 +177,7 @@ CELLS: tuple[tuple[Part, Fault], ...] = tuple(
 
 
 def as_markdown() -> str:
-    """The table of README, with the waits by the default settings."""
+    """The table of operating.md, with the waits by the default settings."""
     return "\n".join(_rows())
 
 

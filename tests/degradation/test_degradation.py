@@ -56,7 +56,7 @@ from tests.journeys.practice import eventually
 USUAL_SECONDS = 6.0
 """What a question may take here when all is well: a second, and the noise of a machine that does other things too."""
 MOST_AT_ONCE = 4
-README = Path(__file__).parents[2] / "README.md"
+OPERATING = Path(__file__).parents[2] / "helm" / "operating.md"
 
 
 @pytest.fixture(scope="module")
@@ -292,9 +292,9 @@ async def test_a_refusal_for_a_moment_is_nobodys_business(house: House) -> None:
     }
 
 
-def test_readme_shows_the_contract() -> None:
+def test_operators_read_the_contract() -> None:
     """Word for word, as the tests above hold it."""
-    assert as_markdown() in README.read_text(encoding="utf-8")
+    assert as_markdown() in OPERATING.read_text(encoding="utf-8")
 
 
 def test_planted_words_and_unproven_ones_are_found() -> None:
