@@ -1,14 +1,12 @@
 """The composition root: settings in, opened parts out. The one place that chooses adapters."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import (
-    AsyncExitStack,
-    asynccontextmanager,
-)
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+import httpx
 import structlog
 from redis.asyncio import Redis
 
@@ -29,12 +27,9 @@ from service.adapters.database import Database, open_database
 from service.adapters.eraser import PgEraser
 from service.adapters.feedback import PgFeedback
 from service.adapters.key_store import PgKeyStore
-from service.adapters.local_model import (
-    ExtractiveModel,
-    LocalReranker,
-)
+from service.adapters.local_model import ExtractiveModel, LocalReranker
 from service.adapters.monolith import Monolith
-from service.adapters.query_cache import QueryVectors
+from service.adapters.query_vectors import QueryVectors
 from service.adapters.rate_limiter import RedisRateLimiter
 from service.adapters.receipts import ReceiptFolder
 from service.adapters.reindexer import PgReindexer
@@ -63,8 +58,10 @@ from service.ingestion.erase import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
 from service.models import Models, open_models
-from service.ports.calls import NO_VEILS, CallContexts
+from service.ports.calls import NO_VEILS, CallContext, CallContexts
 from service.ports.clock import now
+from service.ports.conversations import ConversationStore, FeedbackStore
+from service.ports.limits import RateLimiter
 from service.retrieval.dense import DenseIndex
 from service.retrieval.exhaustive import Reader
 from service.retrieval.lexical import LexicalIndex
@@ -77,6 +74,7 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from service.chat.graph import Graph
+    from service.chat.state import ChatContext, ChatState
 
 log = structlog.get_logger()
 
@@ -84,73 +82,179 @@ OUR_AUDIENCE = "pazpaz-ai"
 THEIR_AUDIENCE = "pazpaz-monolith"
 
 
-@dataclass(frozen=True, slots=True)
-class Memories:
-    """What this process remembers of workspaces, beside what their rows say."""
-
-    keys: PgKeyStore
-    lexical: LexicalIndex
-    dense: DenseIndex
-    people: People
-    veils: NameVeils
-
-    @classmethod
-    def of(cls, settings: Settings, store: PgChunkStore, keys: PgKeyStore) -> Self:
-        dense = DenseIndex(
-            store,
-            max_bytes=settings.hot_vectors_mb * 2**20,
-            resident=settings.hot_rows == "resident",
-        )
-        return cls(keys, LexicalIndex(store), dense, People(store), NameVeils(store, keys))
-
-    def forget(self, workspace: WorkspaceId) -> None:
-        """When something of it is erased, anywhere."""
-        for memory in (self.keys, self.lexical, self.dense, self.people, self.veils):
-            memory.drop(workspace)
-        forget_words()
-
-
 @dataclass(frozen=True)
 class Container:
-    """Everything opened; routes, worker and commands take from here what they need."""
+    """What was opened, as fields, and what is made of it, once and when it is first asked for; routes, worker and
+    commands take from here what they need.
+    """
 
     settings: Settings
     database: Database
     redis: Redis
-    notes: Monolith
+    http: httpx.AsyncClient
+    """To PazPaz."""
     keys: PgKeyStore
     signing_keys: LiveKeys
     """Its `on_change` is free for whoever wants to tell of a rotation."""
-    store: PgChunkStore
-    queue: PgWorkQueue
-    vector_table: BothVectors
-    reindexer: PgReindexer
-    schedules: PgSchedules
-    backfills: PgBackfills
-    eraser: PgEraser
     receipts: ReceiptFolder
-    restoration: PgRestoration
-    lexical: LexicalIndex
-    dense: DenseIndex
-    people: People
-    veils: NameVeils
-    conversations: PgConversations
-    feedback: PgFeedback
-    audit: PgAuditLog
-    spending: PgSpending
-    limiter: RedisRateLimiter
-    tokens: TokenVerifier
-    principals: Principals
-    standings: PgStandings
-    events_verifier: RequestVerifier
-    vectors: QueryVectors
+    query_vectors: QueryVectors
     models: Models
+
+    @cached_property
+    def notes(self) -> Monolith:
+        return Monolith(
+            http=self.http,
+            base_url=str(self.settings.monolith_url),
+            signer=Signer(self.signing_keys, audience=THEIR_AUDIENCE),
+            verifier=ResponseVerifier(self.signing_keys),
+            clock=now,
+            deadline=self.settings.request_timeout_seconds,
+        )
+
+    @cached_property
+    def events_verifier(self) -> RequestVerifier:
+        return RequestVerifier(
+            keys=self.signing_keys,
+            audience=OUR_AUDIENCE,
+            direction="event",
+            nonces=RedisNonceStore(self.redis),
+            # A repeated event changes nothing, so an absent nonce store need not stop it.
+            accept_without_nonce_store=True,
+        )
+
+    @cached_property
+    def tokens(self) -> TokenVerifier:
+        return tokens_of(self.settings, self.http)
+
+    @cached_property
+    def principals(self) -> Principals:
+        return Principals(self.notes, now)
+
+    @cached_property
+    def standings(self) -> PgStandings:
+        start = standing_of(self.settings)
+        return PgStandings(self.database, start, self.principals.drop, on_erased=self.forget)
+
+    @cached_property
+    def limiter(self) -> RateLimiter:
+        return RedisRateLimiter(
+            self.redis,
+            per_hour=self.settings.ai_agent_max_queries_per_hour,
+            per_minute=self.settings.ai_agent_max_queries_per_user_per_minute,
+        )
+
+    @cached_property
+    def spending(self) -> PgSpending:
+        return PgSpending(self.database)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(
+            prices=self.models.prices,
+            spending=self.spending,
+            standings=self.standings,
+            estimates=self.models.estimates,
+            has_unpriced=self.models.has_unpriced,
+        )
+
+    @cached_property
+    def vector_table(self) -> BothVectors:
+        return vectors_in(self.settings.vectors, self.database, self.keys)
+
+    @cached_property
+    def store(self) -> PgChunkStore:
+        return PgChunkStore(self.database, self.keys, self.vector_table)
+
+    @cached_property
+    def reindexer(self) -> PgReindexer:
+        return PgReindexer(self.database, self.vector_table)
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        return LexicalIndex(self.store)
+
+    @cached_property
+    def dense(self) -> DenseIndex:
+        return DenseIndex(
+            self.store,
+            max_bytes=self.settings.hot_vectors_mb * 2**20,
+            resident=self.settings.hot_rows == "resident",
+        )
+
+    @cached_property
+    def people(self) -> People:
+        return People(self.store)
+
+    @cached_property
+    def veils(self) -> NameVeils:
+        return NameVeils(self.store, self.keys)
+
+    @cached_property
+    def queue(self) -> PgWorkQueue:
+        return PgWorkQueue(
+            self.database,
+            lease_seconds=self.settings.lease_seconds,
+            debounce=self.settings.debounce_seconds,
+            debounce_limit=self.settings.debounce_limit_seconds,
+        )
+
+    @cached_property
+    def schedules(self) -> PgSchedules:
+        return PgSchedules(self.database)
+
+    @cached_property
+    def backfills(self) -> PgBackfills:
+        return PgBackfills(self.database)
+
+    @cached_property
+    def eraser(self) -> PgEraser:
+        return PgEraser(self.database, self.keys, lambda: self.signing_keys.at(now()))
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        return Erasure(
+            notes=self.notes,
+            eraser=self.eraser,
+            allowances=self.limiter,
+            query_vectors=self.query_vectors,
+            receipts=self.receipts,
+            on_erased=self.standings.on_erased,
+        )
+
+    @cached_property
+    def restoration(self) -> PgRestoration:
+        return PgRestoration(self.database, self.receipts)
+
+    @cached_property
+    def conversations(self) -> ConversationStore:
+        return PgConversations(self.database, self.keys)
+
+    @cached_property
+    def feedback(self) -> FeedbackStore:
+        return PgFeedback(self.database)
+
+    @cached_property
+    def audit(self) -> PgAuditLog:
+        return PgAuditLog(self.database)
 
     @cached_property
     def contexts(self) -> CallContexts:
         """What goes along with a call; where every model runs here, nothing need be hidden."""
-        return CallContexts(
-            self.keys, self.standings, self.veils if self.models.providers else NO_VEILS
+        veils = self.veils if self.models.providers else NO_VEILS
+        return CallContexts(self.keys, self.standings, veils)
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        return Indexer(
+            notes=self.notes,
+            store=self.store,
+            queue=self.queue,
+            contexts=self.contexts,
+            embedders=self.models.embedders,
+            erasure=self.erasure,
+            standings=self.standings,
+            drafts=self.settings.index_drafts,
+            on_embedded=self.accounts.indexed,
         )
 
     @cached_property
@@ -171,39 +275,17 @@ class Container:
         return Reader(self.store, self.notes, self.keys, self.lexical, self.people)
 
     @cached_property
-    def indexer(self) -> Indexer:
-        return Indexer(
-            notes=self.notes,
-            store=self.store,
-            queue=self.queue,
-            contexts=self.contexts,
-            embedders=self.models.embedders,
-            erasure=self.erasure,
-            standings=self.standings,
-            drafts=self.settings.index_drafts,
-            on_embedded=self.accounts.indexed,
-        )
+    def graph(self) -> "Graph":
+        """Imported here, because LangGraph costs a second that worker and commands need not pay."""
+        from service.chat.graph import build_graph
 
-    @cached_property
-    def accounts(self) -> Accounts:
-        return Accounts(
-            prices=self.models.prices,
-            spending=self.spending,
-            standings=self.standings,
-            estimates=self.models.estimates,
-            has_unpriced=self.models.has_unpriced,
-        )
+        return build_graph()
 
-    @cached_property
-    def erasure(self) -> Erasure:
-        return Erasure(
-            notes=self.notes,
-            eraser=self.eraser,
-            allowances=self.limiter,
-            vectors=self.vectors,
-            receipts=self.receipts,
-            on_erased=self.standings.on_erased,
-        )
+    def forget(self, workspace: WorkspaceId) -> None:
+        """What this process remembers of a workspace beside its rows, once something of it was erased, anywhere."""
+        for memory in (self.keys, self.lexical, self.dense, self.people, self.veils):
+            memory.drop(workspace)
+        forget_words()
 
     async def check_models(self) -> None:
         """Before anything is served. Raises BadSettings."""
@@ -213,13 +295,6 @@ class Container:
         """They are found all the same; but who set VECTORS=sealed believes that none can be read."""
         if about := await self.vector_table.elsewhere_in_all():
             log.warning("vectors.elsewhere", vectors=self.settings.vectors, rows=about)
-
-    @cached_property
-    def graph(self) -> "Graph":
-        """Imported here, because LangGraph costs a second that worker and commands need not pay."""
-        from service.chat.graph import build_graph
-
-        return build_graph()
 
     async def ask(
         self,
@@ -235,35 +310,42 @@ class Container:
         Steps and verified lines are told on the way; the lines put together are the answer's text.
         Raises what the ports raise, and OutOfTime.
         """
-        from service.chat.state import ChatContext, ChatState
         from service.chat.telling import run
 
-        deadline, workspace = Deadline.after(self.settings.question_seconds), caller.workspace
+        deadline = Deadline.after(self.settings.question_seconds)
         asked: ChatState = {"question": question, "earlier": earlier}
-        async with self.accounts.question(trail, workspace=workspace) as may_spend:
+        async with self.accounts.question(trail, workspace=caller.workspace) as may_spend:
             try:
                 async with deadline.timeout():
                     calls = await self.contexts.of(
-                        workspace=workspace,
+                        workspace=caller.workspace,
                         deadline=deadline,
                         meter=trail.meter,
                         may_spend=may_spend,
                     )
-                    context = ChatContext(
-                        calls=calls,
-                        principal=caller,
-                        store=self.store,
-                        finder=self.finder,
-                        model=self.models.chat,
-                        spare=ExtractiveModel(),
-                        reader=self.reader,
-                        entailment=self.models.entailment,
-                        clock=now,
-                        trail=trail,
-                    )
+                    context = _chat_context(self, caller, calls, trail)
                     return await run(self.graph, asked, context, tell=tell)
             except TimeoutError:
                 raise OutOfTime from None
+
+
+def _chat_context(
+    opened: Container, caller: Principal, calls: CallContext, trail: Trail
+) -> "ChatContext":
+    from service.chat.state import ChatContext
+
+    return ChatContext(
+        calls=calls,
+        principal=caller,
+        store=opened.store,
+        finder=opened.finder,
+        model=opened.models.chat,
+        spare=ExtractiveModel(),
+        reader=opened.reader,
+        entailment=opened.models.entailment,
+        clock=now,
+        trail=trail,
+    )
 
 
 @asynccontextmanager
@@ -274,82 +356,28 @@ async def open_container(
 
     A process whose callers wait says how long a transaction may take.
     """
-    kek = key_encryption_key_of(settings)
-    old_keks = old_key_encryption_keys_of(settings)
+    kek, old_keks = key_encryption_key_of(settings), old_key_encryption_keys_of(settings)
     signing_keys = signing_keys_of(settings)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            open_database(settings.database_url.get_secret_value(), seconds=transaction_seconds)
-        )
+        url = settings.database_url.get_secret_value()
+        database = await stack.enter_async_context(open_database(url, seconds=transaction_seconds))
         await database.refuse_powerful_login()
         await database.refuse_other_schema()
         redis = redis_of(settings)
         stack.push_async_callback(redis.aclose)
         http = await stack.enter_async_context(http_of(settings))
-        keys = PgKeyStore(database, kek, now, tuple(old_keks))
-        notes = Monolith(
-            http=http,
-            base_url=str(settings.monolith_url),
-            signer=Signer(signing_keys, audience=THEIR_AUDIENCE),
-            verifier=ResponseVerifier(signing_keys),
-            clock=now,
-            deadline=settings.request_timeout_seconds,
-        )
-        vectors = QueryVectors(redis)
-        models = await stack.enter_async_context(open_models(settings, vectors))
-        principals = Principals(notes, now)
-        table = vectors_in(settings.vectors, database, keys)
-        store = PgChunkStore(database, keys, table)
-        memories = Memories.of(settings, store, keys)
-        stack.push_async_callback(memories.dense.aclose)
-        receipts = receipts_of(settings)
-        yield Container(
+        query_vectors = QueryVectors(redis)
+        models = await stack.enter_async_context(open_models(settings, query_vectors))
+        container = Container(
             settings=settings,
             database=database,
             redis=redis,
-            notes=notes,
-            keys=keys,
+            http=http,
+            keys=PgKeyStore(database, kek, now, tuple(old_keks)),
             signing_keys=signing_keys,
-            store=store,
-            lexical=memories.lexical,
-            dense=memories.dense,
-            people=memories.people,
-            veils=memories.veils,
-            eraser=PgEraser(database, keys, lambda: signing_keys.at(now())),
-            receipts=receipts,
-            restoration=PgRestoration(database, receipts),
-            queue=PgWorkQueue(
-                database,
-                lease_seconds=settings.lease_seconds,
-                debounce=settings.debounce_seconds,
-                debounce_limit=settings.debounce_limit_seconds,
-            ),
-            vector_table=table,
-            reindexer=PgReindexer(database, table),
-            schedules=PgSchedules(database),
-            backfills=PgBackfills(database),
-            conversations=PgConversations(database, keys),
-            feedback=PgFeedback(database),
-            audit=PgAuditLog(database),
-            spending=PgSpending(database),
-            limiter=RedisRateLimiter(
-                redis,
-                per_hour=settings.ai_agent_max_queries_per_hour,
-                per_minute=settings.ai_agent_max_queries_per_user_per_minute,
-            ),
-            tokens=tokens_of(settings, http),
-            principals=principals,
-            standings=PgStandings(
-                database, standing_of(settings), principals.drop, on_erased=memories.forget
-            ),
-            events_verifier=RequestVerifier(
-                keys=signing_keys,
-                audience=OUR_AUDIENCE,
-                direction="event",
-                nonces=RedisNonceStore(redis),
-                # A repeated event changes nothing, so an absent nonce store need not stop it.
-                accept_without_nonce_store=True,
-            ),
-            vectors=vectors,
+            receipts=receipts_of(settings),
+            query_vectors=query_vectors,
             models=models,
         )
+        stack.push_async_callback(container.dense.aclose)
+        yield container

@@ -19,7 +19,7 @@ from service.adapters.local_model import (
 )
 from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_of
 from service.adapters.provider import Provider
-from service.adapters.query_cache import QueryVectors, remembering
+from service.adapters.query_vectors import QueryVectors, remembering
 from service.adapters.veiled import veiled
 from service.adapters.whole_streams import read_to_the_end
 from service.domain.usage import Part

@@ -1013,6 +1013,9 @@ class InMemoryRateLimiter:
     async def look(self, *, user: UserId) -> Allowance:
         return self._take((f"l{user}", 3600, self.looks))
 
+    async def forget(self, *, workspace: WorkspaceId) -> None:
+        self.taken.pop(f"w{workspace}", None)
+
     def _take(self, *windows: tuple[str, int, int]) -> Allowance:
         waits = []
         for key, seconds, limit in windows:
@@ -1133,7 +1136,7 @@ async def index(
 
 
 class InMemoryAuditLog:
-    """Keeps AuditLog and what the keeper needs: chains as lists, in the time that a test moves."""
+    """The audit trail, with what the keeper needs: chains as lists, in the time that a test moves."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.now = now

@@ -29,11 +29,15 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class PgAuditLog:
-    """Keeps AuditLog, and what its keeper and its reader need."""
+    """The trail of who used the assistant on what: one chain of hashes a workspace, which only grows."""
 
     database: Database
 
     async def append(self, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
+        """Commits a row at the end of the workspace's chain; returns its number in it.
+
+        Raises StoreUnavailable; ChatAlreadyClosed where a second closing row of a chat was asked for.
+        """
         async with self.database.tenant_tx(workspace) as connection:
             return await append(connection, entry, workspace=workspace)
 

@@ -10,14 +10,9 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.errors import ReceiptNotWritten, SourceUnavailable
 from service.language.words import forget_words
 from service.ports.erasure import Erased, Eraser
+from service.ports.limits import RateLimiter
 from service.ports.monolith import NoteSource
 from service.ports.work import Lease
-
-
-class Allowances(Protocol):
-    """What counts a workspace's questions."""
-
-    async def forget(self, *, workspace: WorkspaceId) -> None: ...
 
 
 class QueryVectors(Protocol):
@@ -38,8 +33,8 @@ class Erasure:
 
     notes: NoteSource
     eraser: Eraser
-    allowances: Allowances
-    vectors: QueryVectors
+    allowances: RateLimiter
+    query_vectors: QueryVectors
     receipts: Receipts
     on_erased: Callable[[WorkspaceId], None]
     """Drops what this process remembers of a workspace; the others notice the tombstone within a second or two."""
@@ -70,9 +65,8 @@ class Erasure:
     async def _forget_elsewhere(self, subject: Subject) -> None:
         forget_words()
         self.on_erased(subject.workspace)
-        await self.vectors.forget(
-            workspace=subject.workspace
-        )  # any of them may be of who is erased
+        # Any of them may be of who is erased.
+        await self.query_vectors.forget(workspace=subject.workspace)
         if subject.entity == "workspaces":
             await self.allowances.forget(workspace=subject.workspace)
 

@@ -4,19 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.audit import AuditEntry, AuditRow
+from service.domain.audit import AuditRow
 from service.domain.identity import UserId, WorkspaceId
-
-
-class AuditLog(Protocol):
-    """The trail of who used the assistant on what: one chain of hashes a workspace, which only grows."""
-
-    async def append(self, entry: AuditEntry, *, workspace: WorkspaceId) -> int:
-        """Commits a row at the end of the workspace's chain; returns its number in it.
-
-        Raises StoreUnavailable; ChatAlreadyClosed where a second closing row of a chat was asked for.
-        """
-        ...
 
 
 class AuditSink(Protocol):

@@ -98,3 +98,7 @@ class RateLimiter(Protocol):
     async def look(self, *, user: UserId) -> Allowance:
         """One look at PazPaz for a client this service does not know."""
         ...
+
+    async def forget(self, *, workspace: WorkspaceId) -> None:
+        """Drops what is counted of a workspace, after its erasure."""
+        ...

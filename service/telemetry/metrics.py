@@ -38,7 +38,7 @@ FIRST_TOKEN_SECONDS = Histogram(
 EMBEDDING_SECONDS = Histogram(
     "ai_agent_embedding_duration_seconds", "One embed call.", ["model"], buckets=CALL_BUCKETS
 )
-QUERY_CACHE = Counter(
+QUERY_VECTORS = Counter(
     "ai_agent_query_vectors", "Looks for a question's vector of the last ten minutes.", ["outcome"]
 )
 EMBEDDING_ERRORS = Counter(

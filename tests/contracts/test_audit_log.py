@@ -1,4 +1,4 @@
-"""The contract of AuditLog, and of what its keeper needs."""
+"""The contract of the audit log, and of what its keeper needs."""
 
 import asyncio
 from dataclasses import dataclass, replace

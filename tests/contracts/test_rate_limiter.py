@@ -107,6 +107,13 @@ async def test_the_window_slides(limited: Limited) -> None:
     assert refused == pytest.approx(HOUR / 2, abs=4)
 
 
+async def test_an_erased_workspace_begins_anew(limited: Limited) -> None:
+    """Nothing is counted any more of a workspace that was forgotten."""
+    await limited.take(LIMIT)
+    await limited.limiter.forget(workspace=WORKSPACE)
+    assert await limited.take() == [None]
+
+
 async def test_a_refused_question_costs_nothing(limited: Limited) -> None:
     """However often it is tried meanwhile, the allowance returns when it was said to."""
     await limited.take(LIMIT)

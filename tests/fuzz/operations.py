@@ -759,7 +759,7 @@ async def shut_a_practice(run: Run) -> None:
 @covers("QueryVectors.get", "QueryVectors.put", "QueryVectors.forget", weight=2)
 async def remember_a_question(run: Run) -> None:
     """The same words asked in two practices: each has its own vector of them, or none."""
-    vectors, text = run.parts.vectors, run.chance.choice(BAIT)
+    vectors, text = run.parts.query_vectors, run.chance.choice(BAIT)
     pair = run.chance.sample(run.world.practices, 2)
     calls = {}
     for at in pair:

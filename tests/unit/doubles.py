@@ -500,7 +500,7 @@ class OldKey:
 
 
 class RecordingAudit:
-    """Keeps AuditLog: remembers rows, or raises `away`, from the row numbered `away_from` on."""
+    """The audit trail: remembers rows, or raises `away`, from the row numbered `away_from` on."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[WorkspaceId, AuditEntry]] = []

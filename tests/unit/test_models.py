@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from service.adapters.local_model import ExtractiveModel, LocalReranker
 from service.adapters.pricing import Billed, Prices, billed
 from service.adapters.provider import Price, Provider
-from service.adapters.query_cache import QueryVectors
+from service.adapters.query_vectors import QueryVectors
 from service.errors import BadSettings, ModelUnavailable
 from service.models import Models, models_of, prices_kept
 from service.ports.index import IndexModels

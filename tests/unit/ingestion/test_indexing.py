@@ -64,7 +64,7 @@ class Practice:
                 notes=self.source,
                 eraser=self.eraser,
                 allowances=self.elsewhere,
-                vectors=self.questions,
+                query_vectors=self.questions,
                 receipts=self.elsewhere,
                 on_erased=self.elsewhere.drop,
             ),

@@ -24,7 +24,7 @@ from service.ports.calls import CallContext
 from service.ports.models import Embedder, Vector
 from service.security.keys import digest
 from service.security.sealing import seal, unseal
-from service.telemetry.metrics import QUERY_CACHE
+from service.telemetry.metrics import QUERY_VECTORS
 from service.vectors import DIMENSION
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ class QueryVectors:
         except AWAY as exc:
             _missed(exc)
             return None
-        QUERY_CACHE.labels(outcome="hit" if held else "miss").inc()
+        QUERY_VECTORS.labels(outcome="hit" if held else "miss").inc()
         return _opened(held, name, context) if held else None
 
     async def put(self, text: str, vector: Vector, *, model: str, context: CallContext) -> None:
@@ -140,5 +140,5 @@ def _opened(held: str | bytes, name: str, context: CallContext) -> Vector | None
 
 
 def _missed(exc: BaseException) -> None:
-    QUERY_CACHE.labels(outcome="away").inc()
-    log.warning("query_cache.away", error=type(exc).__name__)
+    QUERY_VECTORS.labels(outcome="away").inc()
+    log.warning("query_vectors.away", error=type(exc).__name__)
