@@ -1,16 +1,22 @@
 """What is told of a load: a line a minute, and at the end what was proved before what was measured."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from service.demo.bench_load.asking import ANSWERED
 from service.demo.bench_load.figures import SHARES, Growth, Window, percentiles
 from service.demo.bench_load.plan import Plan
 
-if TYPE_CHECKING:
-    from service.demo.bench_load.verdict import Finding
-
 GOOD = "Nothing lost, nothing leaked, nothing wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was proved, or was not."""
+
+    name: str
+    holds: bool
+    told: str
 
 
 def minute(number: int, window: Window) -> str:
@@ -50,7 +56,7 @@ def _machine(window: Window) -> Iterator[str]:
     yield f"{sample.connections} connections"
 
 
-def verdict(found: Sequence["Finding"], examples: Sequence[str]) -> Iterator[str]:
+def verdict(found: Sequence[Finding], examples: Sequence[str]) -> Iterator[str]:
     """The first line is the whole of it."""
     bad = [one.name for one in found if not one.holds]
     yield f"WRONG: {', '.join(bad)}" if bad else GOOD

@@ -15,8 +15,8 @@ from service.demo.bench_load.ledger import Ledger
 from service.demo.bench_load.load import Load
 from service.demo.bench_load.plan import Plan
 from service.demo.bench_load.practices import People
-from service.demo.bench_load.report import grown, measured, verdict
-from service.demo.bench_load.verdict import Finding, findings, settled
+from service.demo.bench_load.report import Finding, grown, measured, verdict
+from service.demo.bench_load.verdict import findings, settled
 from service.errors import BadSettings
 
 INTERRUPTED = 130

@@ -13,6 +13,7 @@ from service.commands.progress import progress
 from service.demo.bench_load.asking import ANSWERED, LEFT, REFUSED
 from service.demo.bench_load.house import House
 from service.demo.bench_load.load import Load
+from service.demo.bench_load.report import Finding
 from service.demo.index_judge import IndexDiffers, Judge, truth_of
 from service.demo.notes import until_searchable
 
@@ -23,15 +24,6 @@ CHATS = """
 SELECT action, chat_id::text AS chat, details->>'request_id' AS request, details->>'outcome' AS outcome
 FROM audit WHERE chat_id IS NOT NULL
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was proved, or was not."""
-
-    name: str
-    holds: bool
-    told: str
 
 
 @dataclass(frozen=True, slots=True)

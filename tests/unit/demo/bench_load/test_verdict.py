@@ -4,8 +4,8 @@ import pytest
 
 from service.demo.bench_load.figures import Growth, Window
 from service.demo.bench_load.plan import Plan
-from service.demo.bench_load.report import GOOD, grown, measured, minute, verdict
-from service.demo.bench_load.verdict import Finding, amiss_in, chats_of
+from service.demo.bench_load.report import GOOD, Finding, grown, measured, minute, verdict
+from service.demo.bench_load.verdict import amiss_in, chats_of
 from service.demo.bench_load.watch import Sample
 
 
