@@ -66,8 +66,8 @@ def guarded(
     claim: Claim,
     passages: Sequence[Passage],
     *,
-    others: Naming = nobody,
-    quoted: bool = False,
+    others: Naming,
+    quoted: bool,
     orders: Orders = orders_in,
     read: Read = read,
 ) -> tuple[WithheldReason | None, Sequence[Passage]]:
@@ -88,7 +88,7 @@ def look_through(passages: Sequence[Passage], orders: Orders) -> None:
         orders(_whole(passage)[0])
 
 
-def reads_like_order(passage: Passage, span: Span, orders: Orders = orders_in) -> bool:
+def reads_like_order(passage: Passage, span: Span, orders: Orders) -> bool:
     """Whether a quote is, or holds, what its field says to a model, or has it repeat."""
     text, at = _whole(passage)
     start, end = at + span.start, at + span.end

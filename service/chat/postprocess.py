@@ -1,7 +1,7 @@
 """postprocess: markers, citations with exact offsets, or an honest 'not found'."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 
 from langgraph.runtime import Runtime
@@ -21,6 +21,7 @@ from service.domain.answers import (
     lacking,
 )
 from service.domain.audit import Trail
+from service.domain.usage import Part
 from service.language.injection import orders_in
 from service.retrieval.exhaustive import Course
 from service.telemetry.metrics import CITATIONS_RETURNED, DEGRADED, LIKE_INSTRUCTIONS
@@ -44,10 +45,7 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     leave_trail(runtime.context.trail, verdicts, passages)
     for risk in state.get("risk", ()):
         runtime.context.trail.pinned(risk)
-    CITATIONS_RETURNED.observe(len(citations))
-    LIKE_INSTRUCTIONS.labels(kind="quote").inc(sum(one.instruction_like for one in citations))
-    for part, why in runtime.context.calls.meter.away.items():
-        DEGRADED.labels(part=part, reason=why).inc()
+    _count(citations, runtime.context.calls.meter.away)
     return {
         "answer": Answer(
             text=text
@@ -69,6 +67,13 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
             suggestions=await suggested(state, runtime.context, found_any=found != "abstained"),
         )
     }
+
+
+def _count(citations: Sequence[Citation], away: Mapping[Part, str]) -> None:
+    CITATIONS_RETURNED.observe(len(citations))
+    LIKE_INSTRUCTIONS.labels(kind="quote").inc(sum(one.instruction_like for one in citations))
+    for part, why in away.items():
+        DEGRADED.labels(part=part, reason=why).inc()
 
 
 def _status_of(state: ChatState) -> AnswerStatus:

@@ -52,7 +52,7 @@ class AskedWord:
         return cls(features, _ways(one, terms))
 
     @classmethod
-    def sure(cls, word: str, terms: Sequence[Term] = ()) -> Self:
+    def sure(cls, word: str, terms: Sequence[Term]) -> Self:
         """Without ways that mean something else too often to be counted.
 
         The consonants alone, of few or of what has an equivalent, are another's: סוכרת (diabetes) would be a secret.

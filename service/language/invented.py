@@ -30,7 +30,7 @@ _LETTERS = {
 }
 
 
-def invented_name(of: str, *, key: bytes, script: Script, syllables: int = SYLLABLES) -> str:
+def invented_name(of: str, *, key: bytes, script: Script, syllables: int) -> str:
     """The name that stands for these words under this key (at most 64 bytes): the same each time.
 
     A Latin one has a capital.

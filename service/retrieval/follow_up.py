@@ -88,7 +88,7 @@ def _timeless(text: str, today: date) -> str:
     return text
 
 
-def stands_alone(text: str, *, today: date, client_known: bool = True) -> bool:
+def stands_alone(text: str, *, today: date, client_known: bool) -> bool:
     """Whether it names what it is about, however short: "sleep problems?" does, "and the left one?" does not.
 
     A "she" is the client where one is fixed, and needs the question before where none is.

@@ -76,13 +76,13 @@ class People:
         self.admit(practice, client, author)
         return Rows([], [], [row], sessions)
 
-    def new_client(self, practice: Practice, id: str = "") -> tuple[Client, Author]:
+    def new_client(self, practice: Practice) -> tuple[Client, Author]:
         """Somebody who is nowhere yet; two of three write Hebrew."""
         number, language = next(self._number), self._language()
         firsts, lasts = FIRST_NAMES[language], LAST_NAMES[language]
         name = f"{firsts[number % len(firsts)]} {lasts[number // len(firsts) % len(lasts)]}"
         word = next(self._words)
-        client = Client(id or self._id(), practice.workspace, name, word, [Span(time.monotonic())])
+        client = Client(self._id(), practice.workspace, name, word, [Span(time.monotonic())])
         return client, Author(language, word, practice.chance)
 
     def admit(self, practice: Practice, client: Client, author: Author) -> None:

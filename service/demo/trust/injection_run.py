@@ -201,14 +201,14 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def labelled(attacks: Sequence[Attack], *, judge: Judge = judged) -> Labels:
+def labelled(attacks: Sequence[Attack]) -> Labels:
     """Every injected sentence as a quoter quotes it: withheld, or shown with a label."""
     labels = Labels()
     for attack in attacks:
         for passage in passages_of(attack) if attack.place in {"note", "fields"} else ():
             for start, end in injected(attack, passage):
                 claim = Claim(passage.chunk.text[start:end], (passage.id,))
-                verdict = judge(claim, [passage], True, attack.language)
+                verdict = judged(claim, [passage], True, attack.language)
                 if verdict.admitted:
                     _count(verdict, passage, labels)
     return labels
