@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.adapters.schedules import PgSchedules, Turn
+from service.adapters.schedules import ChoreLease, PgSchedules
 from service.container import Container
 from service.errors import ServiceError, StoreUnavailable
 from service.gauges import measure
@@ -66,24 +66,24 @@ class Clockwork:
 
     async def round(self) -> bool:
         """Does one chore that is due; False when none is."""
-        turn = await self.schedules.claim(list(self.chores))
-        if turn is None:
+        lease = await self.schedules.claim(list(self.chores))
+        if lease is None:
             return False
-        chore = self.chores[turn.name]
+        chore = self.chores[lease.name]
         try:
             await chore.do()
         except Exception as exc:  # a chore that fails comes again, and must not end the loop
-            await self._failed(turn, exc)
+            await self._failed(lease, exc)
         else:
-            await self.schedules.done(turn, due_at=chore.next_due(self.clock()))
+            await self.schedules.done(lease, due_at=chore.next_due(self.clock()))
         return True
 
-    async def _failed(self, turn: Turn, exc: Exception) -> None:
+    async def _failed(self, lease: ChoreLease, exc: Exception) -> None:
         known = isinstance(exc, ServiceError)
         code = exc.code if isinstance(exc, ServiceError) else "internal"
-        CHORE_FAILURES.labels(chore=turn.name).inc()
-        log.warning("chore.failed", chore=turn.name, code=code, exc_info=None if known else exc)
-        await self.schedules.failed(turn, code=code)
+        CHORE_FAILURES.labels(chore=lease.name).inc()
+        log.warning("chore.failed", chore=lease.name, code=code, exc_info=None if known else exc)
+        await self.schedules.failed(lease, code=code)
 
 
 def clockwork_of(opened: Container) -> Clockwork:

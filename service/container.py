@@ -36,7 +36,7 @@ from service.adapters.reindexer import PgReindexer
 from service.adapters.restoration import PgRestoration
 from service.adapters.schedules import PgSchedules
 from service.adapters.spending import PgSpending
-from service.adapters.standing import PgStandings
+from service.adapters.standings import PgStandings
 from service.adapters.work_queue import PgWorkQueue
 from service.configured import (
     http_of,
@@ -54,7 +54,7 @@ from service.domain.deadline import Deadline
 from service.domain.identity import Principal, WorkspaceId
 from service.domain.progress import Tell
 from service.errors import OutOfTime
-from service.ingestion.erase import Erasure
+from service.ingestion.erasure import Erasure
 from service.ingestion.indexing import Indexer
 from service.language.words import forget_words
 from service.models import Models, open_models

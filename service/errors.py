@@ -172,12 +172,6 @@ Circuit open, busy, no budget: nothing was sent at all.
 Not runnable: a model that this process has not."""
 
 
-class SchemaBusy(ServiceError):
-    """A table that a migration changes did not come free; nothing of that migration was done. Run it again."""
-
-    code = "schema_busy"
-
-
 class ModelUnavailable(Unavailable):
     """The language model cannot be reached, or its answer cannot be trusted."""
 
@@ -213,6 +207,12 @@ class ChatAlreadyClosed(Unavailable):
     """This question took so long that it was recorded as ended without an answer."""
 
     code = "closed_already"
+
+
+class SchemaBusy(ServiceError):
+    """A table that a migration changes did not come free; nothing of that migration was done. Run it again."""
+
+    code = "schema_busy"
 
 
 class SealBroken(ServiceError):

@@ -1,11 +1,9 @@
 """The state of the work, read from the database: the same figures on the API's page of metrics and on a worker's."""
 
-import asyncio
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 
 from service.container import Container
+from service.domain.recent import Recent
 from service.ports.clock import now
 from service.telemetry.metrics import (
     AUDIT_WAITING,
@@ -24,27 +22,11 @@ from service.telemetry.metrics import (
 MAX_AGE_SECONDS = 1.0
 
 
-@dataclass(slots=True)
-class Measured:
-    """The gauges of one process, a second old at most: nobody signs in for the page, so asking for it in a loop must
-    not ask the database in a loop.
+def gauges_of(opened: Container) -> Recent[None]:
+    """The gauges of one process: nobody signs in for the page, so asking for it in a loop must not ask the database in
+    a loop.
     """
-
-    clock: Callable[[], float] = time.monotonic
-    _at: float | None = field(default=None, repr=False)
-    _measuring: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-
-    async def refresh(self, opened: Container) -> None:
-        """Raises StoreUnavailable."""
-        if self._is_old():
-            async with self._measuring:
-                if self._is_old():  # else somebody measured while we waited
-                    asked = self.clock()
-                    await measure(opened)
-                    self._at = asked
-
-    def _is_old(self) -> bool:
-        return self._at is None or self.clock() - self._at >= MAX_AGE_SECONDS
+    return Recent(partial(measure, opened), MAX_AGE_SECONDS)
 
 
 async def measure(opened: Container) -> None:

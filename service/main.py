@@ -14,7 +14,7 @@ from service.api.doors import Doors
 from service.api.middleware import RequestContext
 from service.api.problems import install_problems
 from service.container import Container, open_container
-from service.gauges import Measured
+from service.gauges import gauges_of
 from service.language.lists import read_lists
 from service.settings import Settings
 
@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
                 )
                 _warm(container)
                 await container.check_models()
-            yield {"container": container, "bulkhead": bulkhead, "measured": Measured()}
+            yield {"container": container, "bulkhead": bulkhead, "gauges": gauges_of(container)}
 
     return build_app(lifespan, internal_port=settings.internal_port)
 

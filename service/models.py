@@ -24,7 +24,7 @@ from service.adapters.veiled import veiled
 from service.adapters.whole_streams import read_to_the_end
 from service.domain.usage import Part
 from service.errors import BadSettings, ModelUnavailable
-from service.limits import most_of_a_question
+from service.estimates import most_of_a_question
 from service.ports.index import ChunkStore
 from service.ports.models import ChatModel, Embedder, Embedders, EntailmentModel, Reranker
 from service.settings import Settings

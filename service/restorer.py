@@ -13,7 +13,7 @@ from service.adapters.restoration import PgRestoration
 from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import BadReceipt, SourceUnavailable
-from service.ingestion.erase import Erasure
+from service.ingestion.erasure import Erasure
 from service.ingestion.reconcile import read_feed
 from service.ports.work import WorkQueue
 from service.security.receipts import holds

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from service.adapters.database import Database, backfills
+from service.adapters.database import Database
+from service.adapters.tables import backfills
 from service.domain.identity import WorkspaceId
 
 

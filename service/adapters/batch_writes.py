@@ -14,12 +14,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import WORKSPACE_STONES, bags, note_catalogue
 from service.adapters.index_models import covers
 from service.adapters.row_sets import columns_of, insertion
 from service.adapters.scoped import drop_of_notes, rows_of_notes
 from service.adapters.sealed_bags import sealed_bag
 from service.adapters.sealed_rows import NOTHING_SEALED, ref_of, seal_row
+from service.adapters.tables import WORKSPACE_STONES, bags, note_catalogue
 from service.adapters.vector_table import VectorTable
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Client, NoteRef
@@ -31,7 +31,7 @@ KEY = ["workspace_id", "entity", "entity_id"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Catalogued:
     """What the catalogue holds of a note."""
 
     digests: dict[str, dict[str, str]]
@@ -39,7 +39,7 @@ class Standing:
     is_searched: bool
 
 
-Standings = Mapping[NoteRef, Standing]
+CataloguedNotes = Mapping[NoteRef, Catalogued]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +105,17 @@ CROSS JOIN LATERAL (
 )
 
 
-async def standing_of(
+async def catalogued(
     connection: AsyncConnection,
     workspace: WorkspaceId,
     refs: Collection[NoteRef],
     *,
     lock: bool = False,
-) -> Standings:
+) -> CataloguedNotes:
     """By note; without those that are not catalogued. `lock` holds them until the transaction ends."""
     query = rows_of_notes(note_catalogue, workspace, refs, lock=lock)
     found = await connection.execute(query)
-    return {ref_of(row): Standing(row.digests or {}, row.is_searched) for row in found}
+    return {ref_of(row): Catalogued(row.digests or {}, row.is_searched) for row in found}
 
 
 async def sort_out(
@@ -124,7 +124,7 @@ async def sort_out(
     notes: Sequence[IndexedNote],
     *,
     shut: Collection[UUID] | None = None,
-) -> tuple[Sorted, Standings]:
+) -> tuple[Sorted, CataloguedNotes]:
     """What becomes of each; and what stands of it, held until the transaction ends.
 
     Models first and notes after them, as whoever sweeps an old model takes them.
@@ -134,13 +134,13 @@ async def sort_out(
     open_notes = [one for one in notes if one.note.client not in shut]
     covered = await _covered(connection, workspace, open_notes)
     refs = [one.note.ref for one in notes]
-    standing = await standing_of(connection, workspace, refs, lock=True)
+    known = await catalogued(connection, workspace, refs, lock=True)
     written = [
         one
         for one in open_notes
-        if not one.is_searched or (one.models in covered and _stands(one, standing))
+        if not one.is_searched or (one.models in covered and _stands(one, known))
     ]
-    return Sorted(written, [one for one in notes if one.note.client in shut]), standing
+    return Sorted(written, [one for one in notes if one.note.client in shut]), known
 
 
 async def shut_clients(
@@ -174,9 +174,9 @@ async def _covered(
     return {models for models in sorted(asked) if await covers(connection, workspace, models)}
 
 
-def _stands(indexed: IndexedNote, standing: Standings) -> bool:
+def _stands(indexed: IndexedNote, known: CataloguedNotes) -> bool:
     """False when chunks to be kept are gone, whose digests would claim an index that nobody made again."""
-    held = standing.get(indexed.note.ref)
+    held = known.get(indexed.note.ref)
     stored = held.digests if held else {}
     return all(
         stored.get(space.model, {}).get(field) == space.digests[field]
@@ -191,7 +191,7 @@ async def write_all(
     keys: WorkspaceKeys,
     vectors: VectorTable,
     *,
-    standing: Standings,
+    known: CataloguedNotes,
     of: Client | None = None,
 ) -> None:
     """Catalogue, vectors and bags of notes that were sorted out. `of` is the client whose profile the only one is,
@@ -199,7 +199,7 @@ async def write_all(
     if not notes:
         return
     await connection.execute(_CATALOGUE, columns_of([_row(one, keys, of) for one in notes]))
-    there = frozenset(one.note.ref for one in notes if one.note.ref in standing)
+    there = frozenset(one.note.ref for one in notes if one.note.ref in known)
     await vectors.swap(connection, notes, keys, there=there)
     await _swap_bags(connection, notes, keys, there)
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import Table, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import Database, note_catalogue, sealed_vectors, session_vectors
+from service.adapters.database import Database
 from service.adapters.epochs import Touched, next_epoch
 from service.adapters.key_store import require_current, with_current_keys
 from service.adapters.plain_vectors import PlainVectors
 from service.adapters.sealed_rows import ref_of
 from service.adapters.sealed_vectors import SealedVectors
+from service.adapters.tables import note_catalogue, sealed_vectors, session_vectors
 from service.adapters.vector_table import VectorHome, VectorTable
 from service.domain.answers import Hit
 from service.domain.identity import WorkspaceId

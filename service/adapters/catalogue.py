@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, not_, sele
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import note_catalogue
 from service.adapters.scoped import inside, is_note
+from service.adapters.tables import note_catalogue
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Client, ManifestItem, NoteRef
 from service.domain.scope import Within

@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, Row, and_, exists, not_, or_, select, tupl
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.batch_writes import (
+    CataloguedNotes,
     Sorted,
-    Standings,
+    catalogued,
     held_still,
     share_clients,
     sort_out,
-    standing_of,
     write_all,
 )
 from service.adapters.catalogue import (
@@ -34,20 +34,14 @@ from service.adapters.catalogue import (
     of_client,
     searched_of,
 )
-from service.adapters.database import (
-    Database,
-    audit_heads,
-    bags,
-    index_models,
-    note_catalogue,
-    work,
-)
+from service.adapters.database import Database
 from service.adapters.epochs import Touched, epoch_of, next_epoch, touched_since
 from service.adapters.index_models import models_of
 from service.adapters.key_store import require_current, with_current_keys, with_living_keys
 from service.adapters.scoped import drop_of_notes
 from service.adapters.sealed_bags import open_bag
 from service.adapters.sealed_rows import names_in, risk_in
+from service.adapters.tables import audit_heads, bags, index_models, note_catalogue, work
 from service.adapters.vector_table import VectorTable
 from service.adapters.wants import finish, finish_all, raise_wants
 from service.domain.answers import Hit, SearchStatement
@@ -106,17 +100,17 @@ class PgChunkStore:
             if not mine:
                 return [False] * len(notes)
             await require_current(connection, keys, self.keys)
-            chosen, standing = await sort_out(connection, workspace, mine)
+            chosen, known = await sort_out(connection, workspace, mine)
             done = set(chosen.refs)
             if not done:
                 await connection.rollback()
                 return [False] * len(notes)
             gone = [one.note.ref for one in chosen.shut_out]
             await drop_of_notes(connection, note_catalogue, workspace, gone)
-            await write_all(connection, chosen.written, keys, self.vectors, standing=standing)
+            await write_all(connection, chosen.written, keys, self.vectors, known=known)
             finished = [lease for one, lease in notes if one.note.ref in done]
             await finish_all(connection, finished)
-            await _tell_of(connection, workspace, chosen, standing)
+            await _tell_of(connection, workspace, chosen, known)
         return [one.note.ref in done for one, _ in notes]
 
     async def forget(self, ref: NoteRef, *, lease: Lease) -> bool:
@@ -187,10 +181,8 @@ class PgChunkStore:
         keys: WorkspaceKeys,
     ) -> bool:
         """Not asking whether the client is shut out: this is what brings them back."""
-        chosen, standing = await sort_out(connection, keys.workspace, [indexed], shut=())
-        await write_all(
-            connection, chosen.written, keys, self.vectors, standing=standing, of=client
-        )
+        chosen, known = await sort_out(connection, keys.workspace, [indexed], shut=())
+        await write_all(connection, chosen.written, keys, self.vectors, known=known, of=client)
         return bool(chosen.written)
 
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
@@ -204,8 +196,8 @@ class PgChunkStore:
         if not refs:
             return {}
         async with self.database.tenant_tx(refs[0].workspace) as connection:
-            standing = await standing_of(connection, refs[0].workspace, refs)
-        return {ref: one.digests for ref, one in standing.items()}
+            known = await catalogued(connection, refs[0].workspace, refs)
+        return {ref: one.digests for ref, one in known.items()}
 
     async def search(
         self,
@@ -361,10 +353,10 @@ def _place(ref: NoteRef) -> tuple[Entity, UUID]:
 
 
 async def _tell_of(
-    connection: AsyncConnection, workspace: WorkspaceId, chosen: Sorted, standing: Standings
+    connection: AsyncConnection, workspace: WorkspaceId, chosen: Sorted, known: CataloguedNotes
 ) -> None:
     """A draft is saved every few seconds, and each epoch costs whoever remembers the workspace a look."""
-    found_before = {ref for ref, held in standing.items() if held.is_searched}
+    found_before = {ref for ref, held in known.items() if held.is_searched}
     told = [one.note.ref for one in (*chosen.written, *chosen.shut_out) if one.is_searched]
     told += [ref for ref in chosen.refs if ref in found_before]
     if told:

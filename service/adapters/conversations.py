@@ -10,9 +10,12 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import (
+from service.adapters.database import Database
+from service.adapters.key_store import require_current, with_current_keys, with_living_keys
+from service.adapters.sealed_turns import Sources, open_question, open_turn, source_rows, turn_row
+from service.adapters.shredding import is_erased, purged_of, without
+from service.adapters.tables import (
     WORKSPACE_STONES,
-    Database,
     conversations,
     feedback,
     note_catalogue,
@@ -20,9 +23,6 @@ from service.adapters.database import (
     turn_sources,
     turns,
 )
-from service.adapters.key_store import require_current, with_current_keys, with_living_keys
-from service.adapters.sealed_turns import Sources, open_question, open_turn, source_rows, turn_row
-from service.adapters.shredding import is_erased, purged_of, without
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.turns import Turn
 from service.errors import ConversationNotFound, WorkspaceSuspended

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import index_changes, index_epoch
+from service.adapters.tables import index_changes, index_epoch
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Entity, NoteRef
 

@@ -11,10 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append, close_open_chats
 from service.adapters.catalogue import drop_client, drop_note, lock_client
-from service.adapters.database import (
+from service.adapters.database import Database
+from service.adapters.epochs import next_epoch
+from service.adapters.key_store import shut_out_writers
+from service.adapters.shredding import (
+    erase_sources,
+    erase_talks_about,
+    sessions_spoken_of,
+)
+from service.adapters.tables import (
     CONTENT_TABLES,
     WORKSPACE_STONES,
-    Database,
     backfills,
     erasures,
     event_ids,
@@ -25,13 +32,6 @@ from service.adapters.database import (
     switches,
     tombstones,
     work,
-)
-from service.adapters.epochs import next_epoch
-from service.adapters.key_store import shut_out_writers
-from service.adapters.shredding import (
-    erase_sources,
-    erase_talks_about,
-    sessions_spoken_of,
 )
 from service.adapters.traces import KEEPING, traces
 from service.adapters.wants import TOKEN, bury, finish

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from service.adapters.database import Database, conversations, feedback, turns
+from service.adapters.database import Database
+from service.adapters.tables import conversations, feedback, turns
 from service.domain.feedback import Feedback, RatedTurn
 from service.domain.identity import UserId, WorkspaceId
 

@@ -1,7 +1,6 @@
 """Retries, circuit breaker and bulkhead around every call to a model provider: the only layer that has them."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from service.telemetry.traces import leaf
 log = structlog.get_logger()
 
 T = TypeVar("T")
-Provider = Literal["cohere", "openai"]
+ProviderName = Literal["cohere", "openai"]
 Sleep = Callable[[float], Awaitable[None]]
 _Begun = tuple[AsyncExitStack, AsyncGenerator[Delta, None], Delta]
 
@@ -51,7 +50,7 @@ RETRIED: frozenset[ModelFailure] = frozenset(
 class Bulkhead:
     """The calls a provider may have under way in this process, over all its operations."""
 
-    provider: Provider
+    provider: ProviderName
     most: int = MOST_CALLS
     patience: float = PLACE_SECONDS
     _places: asyncio.Semaphore = field(init=False, repr=False)
@@ -255,11 +254,10 @@ class Guards:
 
 
 def guards(
-    provider: Provider,
+    provider: ProviderName,
     *,
     most: int = MOST_CALLS,
     open_seconds: float = OPEN_SECONDS,
-    clock: Callable[[], float] = time.monotonic,
     sleep: Sleep = asyncio.sleep,
 ) -> Guards:
     """Guards with closed breakers; one set for each provider and process, shared by whoever calls it."""
@@ -268,7 +266,7 @@ def guards(
     def guard(operation: str, part: Part) -> Guard:
         name = f"{provider}.{operation}"
         RETRIES.labels(operation=name)
-        return Guard(name, bulkhead, Breaker(name, clock, open_seconds), sleep, part)
+        return Guard(name, bulkhead, Breaker(name, open_seconds=open_seconds), sleep, part)
 
     return Guards(
         embed=guard("embed", "embedder"),
@@ -278,7 +276,7 @@ def guards(
     )
 
 
-def guards_of(provider: Provider, settings: Settings) -> Guards:
+def guards_of(provider: ProviderName, settings: Settings) -> Guards:
     """As the settings want them."""
     return guards(
         provider,

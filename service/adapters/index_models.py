@@ -7,7 +7,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import index_models
+from service.adapters.tables import index_models
 from service.domain.identity import WorkspaceId
 from service.ports.index import IndexModels
 

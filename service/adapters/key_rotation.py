@@ -11,8 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.database import (
-    Database,
+from service.adapters.database import Database
+from service.adapters.key_store import PgKeyStore, add_keys, require_current, shut_out_writers
+from service.adapters.sealed_bags import reseal_bag
+from service.adapters.sealed_rows import reseal_row
+from service.adapters.sealed_turns import reseal_turn
+from service.adapters.sealed_vectors import reseal_vectors
+from service.adapters.tables import (
     bags,
     key_rotations,
     note_catalogue,
@@ -20,11 +25,6 @@ from service.adapters.database import (
     turns,
     workspace_keys,
 )
-from service.adapters.key_store import PgKeyStore, add_keys, require_current, shut_out_writers
-from service.adapters.sealed_bags import reseal_bag
-from service.adapters.sealed_rows import reseal_row
-from service.adapters.sealed_turns import reseal_turn
-from service.adapters.sealed_vectors import reseal_vectors
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, KeyUnavailable, SealBroken

@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, te
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.copied_vectors import copied_codes, copied_rows
-from service.adapters.database import Database, session_vectors, vector_codes
+from service.adapters.database import Database
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.halfvec import to_wires
 from service.adapters.row_sets import columns_of, insertion
 from service.adapters.scoped import drop_of_notes, inside, rows_of_notes
 from service.adapters.sealed_rows import ref_of
+from service.adapters.tables import session_vectors, vector_codes
 from service.adapters.vector_table import NoteVectors, Whose, fresh_rows
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
 from service.adapters.catalogue import entry
-from service.adapters.database import Database, index_models, note_catalogue, work
+from service.adapters.database import Database
 from service.adapters.epochs import next_epoch
 from service.adapters.index_models import hold, models_in, models_of
+from service.adapters.tables import index_models, note_catalogue, work
 from service.adapters.vector_table import VectorTable
 from service.domain.audit import Action, AuditEntry
 from service.domain.identity import WorkspaceId

@@ -1,6 +1,5 @@
 """Whether this database is an older one that came back, and how far it is from being trusted again."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,19 +11,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.database import Database, audit_heads, erasures, installation
+from service.adapters.database import Database
 from service.adapters.epochs import leap
 from service.adapters.receipts import ReceiptFolder
+from service.adapters.tables import audit_heads, erasures, installation
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
+from service.domain.recent import Recent
 from service.errors import ReceiptNotWritten
 
 log = structlog.get_logger()
 
 Reason = Literal["other_server", "other_database", "receipts_missing", "not_reconciled"]
 
-
-REMEMBER_SECONDS = 2.0
+MAX_AGE_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -36,22 +36,14 @@ class PgRestoration:
     database: Database
     receipts: ReceiptFolder
     clock: Callable[[], float] = time.monotonic
-    _last: tuple[float, Reason | None] | None = field(default=None, repr=False)
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _reason: Recent[Reason | None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._reason = Recent(self.reason, MAX_AGE_SECONDS, self.clock)
 
     async def recent(self) -> Reason | None:
         """The reason as it was two seconds ago at most: every request asks."""
-        if (known := self._known()) is not None:
-            return known[1]
-        async with self._reading:  # or a burst would ask as many times
-            if (known := self._known()) is None:
-                known = self._last = self.clock(), await self.reason()
-        return known[1]
-
-    def _known(self) -> tuple[float, Reason | None] | None:
-        """What was read last, while it counts."""
-        last = self._last
-        return last if last and self.clock() - last[0] < REMEMBER_SECONDS else None
+        return await self._reason.get()
 
     async def reason(self) -> Reason | None:
         """Why questions must wait; None when they need not."""

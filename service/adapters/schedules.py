@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from service.adapters.database import Database, schedules
+from service.adapters.database import Database
+from service.adapters.tables import schedules
 from service.adapters.wants import TOKEN
 
 RETRY_SECONDS = 15.0
@@ -15,7 +16,7 @@ MAX_RETRY_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChoreLease:
     """The right to do a chore once; `token` must still be the row's at its end."""
 
     name: str
@@ -36,7 +37,7 @@ class PgSchedules:
         async with self.database.system_tx() as connection:
             await connection.execute(insert(schedules).values(rows).on_conflict_do_nothing())
 
-    async def claim(self, names: Sequence[str]) -> Turn | None:
+    async def claim(self, names: Sequence[str]) -> ChoreLease | None:
         """The chore that is due longest and that nobody is at."""
         free = or_(schedules.c.lease_until.is_(None), schedules.c.lease_until < func.now())
         due = (
@@ -56,21 +57,23 @@ class PgSchedules:
         )
         async with self.database.system_tx() as connection:
             row = (await connection.execute(taken)).one_or_none()
-        return Turn(row.name, row.token, row.failures) if row else None
+        return ChoreLease(row.name, row.token, row.failures) if row else None
 
-    async def done(self, turn: Turn, *, due_at: datetime) -> None:
+    async def done(self, lease: ChoreLease, *, due_at: datetime) -> None:
         """Due again at that moment."""
         ended = {"due_at": due_at, "done_at": func.now(), "failures": 0, "last_error": None}
-        await self._end(turn, ended)
+        await self._end(lease, ended)
 
-    async def failed(self, turn: Turn, *, code: str) -> None:
+    async def failed(self, lease: ChoreLease, *, code: str) -> None:
         """Due again soon, and later after each further failure."""
-        wait = min(RETRY_SECONDS * 2 ** min(turn.failures, 10), MAX_RETRY_SECONDS)
+        wait = min(RETRY_SECONDS * 2 ** min(lease.failures, 10), MAX_RETRY_SECONDS)
         again = func.now() + timedelta(seconds=wait)
-        await self._end(turn, {"due_at": again, "failures": turn.failures + 1, "last_error": code})
+        await self._end(
+            lease, {"due_at": again, "failures": lease.failures + 1, "last_error": code}
+        )
 
-    async def _end(self, turn: Turn, ended: Mapping[str, object]) -> None:
-        held = schedules.c.name == turn.name, schedules.c.token == turn.token
+    async def _end(self, lease: ChoreLease, ended: Mapping[str, object]) -> None:
+        held = schedules.c.name == lease.name, schedules.c.token == lease.token
         statement = update(schedules).where(*held).values({**ended, "lease_until": None})
         async with self.database.system_tx() as connection:
             await connection.execute(statement)

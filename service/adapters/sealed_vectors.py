@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import Database, sealed_vectors
+from service.adapters.database import Database
 from service.adapters.epochs import Touched, epoch_of, touched_since
 from service.adapters.key_store import with_living_keys
 from service.adapters.row_sets import columns_of, insertion
 from service.adapters.scoped import drop_of_notes, inside, rows_of_notes
 from service.adapters.sealed_rows import ref_of
+from service.adapters.tables import sealed_vectors
 from service.adapters.vector_table import NoteVectors, Whose, fresh_rows
 from service.domain.answers import Hit
 from service.domain.identity import ClientId, WorkspaceId

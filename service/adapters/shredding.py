@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, bindparam, delete, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import conversations, note_catalogue, tombstones, turn_sources
+from service.adapters.tables import conversations, note_catalogue, tombstones, turn_sources
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import NoteRef
 from service.domain.turns import SEARCHED, Sentence, Turn

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Date, cast, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from service.adapters.database import WORKSPACE_STONES, Database, spending, tombstones
+from service.adapters.database import Database
 from service.adapters.key_store import hold_erasure_off
+from service.adapters.tables import WORKSPACE_STONES, spending, tombstones
 from service.domain.identity import WorkspaceId
 from service.ports.limits import Reservation, Spent
 

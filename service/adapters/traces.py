@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Table, Uuid, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import (
+from service.adapters.tables import (
     CONTENT_TABLES,
     SYSTEM_TABLES,
     audit,

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BigInteger, Text, Uuid, bindparam, func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import tombstones
+from service.adapters.tables import tombstones
 from service.domain.erasure import AskedBy
 from service.domain.identity import WorkspaceId
 from service.ports.work import Lease

@@ -12,14 +12,8 @@ from sqlalchemy import Row, and_, delete, exists, func, or_, select, text, tuple
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import (
-    WORKSPACE_STONES,
-    Database,
-    event_ids,
-    feed_cursor,
-    tombstones,
-    work,
-)
+from service.adapters.database import Database
+from service.adapters.tables import WORKSPACE_STONES, event_ids, feed_cursor, tombstones, work
 from service.adapters.wants import TOKEN, bury, finish, lease_parameters, raise_wants
 from service.domain.erasure import AskedBy, Subject
 from service.domain.identity import WorkspaceId

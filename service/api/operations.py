@@ -46,9 +46,9 @@ async def readyz(request: Request, opened: Opened, response: Response) -> dict[s
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(request: Request, opened: Opened) -> Response:
+async def metrics(request: Request) -> Response:
     """The state of the work is read from Postgres; while that is away, the last values stay."""
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            await request.state.measured.refresh(opened)
+            await request.state.gauges.get()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -15,11 +15,12 @@ import typer
 from sqlalchemy import insert
 
 from service.adapters.chunk_store import PgChunkStore
-from service.adapters.database import bags, note_catalogue, open_database, session_vectors
+from service.adapters.database import open_database
 from service.adapters.key_store import PgKeyStore
 from service.adapters.local_model import LocalEmbedder, LocalReranker
 from service.adapters.plain_vectors import PlainVectors
 from service.adapters.sealed_bags import sealed_bag
+from service.adapters.tables import bags, note_catalogue, session_vectors
 from service.adapters.work_queue import PgWorkQueue
 from service.commands.progress import progress
 from service.demo.baselines import FullText, PlainBM25

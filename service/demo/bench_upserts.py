@@ -138,7 +138,7 @@ async def _swap(
     keys = await opened.keys.keys(workspace=workspace)
     bare = [replace(one, spaces=[replace(one.spaces[0], chunks=(), vectors=())]) for one in notes]
     async with opened.database.tenant_tx(workspace) as connection:
-        await write_all(connection, bare, keys, store.vectors, standing={})
+        await write_all(connection, bare, keys, store.vectors, known={})
     started = time.perf_counter()
     async with opened.database.tenant_tx(workspace) as connection:
         await store.vectors.swap(connection, notes, keys, there=())

@@ -12,7 +12,7 @@ from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Chunk, Client, Note, NoteRef, Pulled
 from service.domain.usage import Meter
 from service.errors import ServiceError
-from service.ingestion.erase import Erasure
+from service.ingestion.erasure import Erasure
 from service.ingestion.reconcile import Reconciler
 from service.language.chunking import CHUNKER, chunk_note, headed
 from service.language.features import hashed

@@ -9,7 +9,7 @@ import jwt
 from pazpaz_ai_client.signing import EVENT_TAG
 from service.api.bulkhead import Bulkhead
 from service.domain.identity import UserId
-from service.gauges import Measured
+from service.gauges import gauges_of
 from service.main import build_app
 from service.ports.clock import now
 from tests.fuzz.builds import Build
@@ -23,7 +23,8 @@ EVENTS = "/internal/v1/events"
 
 def served(build: Build) -> dict[str, Any]:
     """What the app keeps from one request to the next."""
-    return {"container": build.container, "bulkhead": Bulkhead(50, 50), "measured": Measured()}
+    opened = build.container
+    return {"container": opened, "bulkhead": Bulkhead(50, 50), "gauges": gauges_of(opened)}
 
 
 def app_with(state: dict[str, Any]) -> Any:

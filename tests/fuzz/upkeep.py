@@ -222,7 +222,7 @@ async def come_back_from_a_backup(run: Run) -> None:
         run.same(folder.write(receipts[:3]), len(receipts[:3]))
         run.same(folder.ids(), frozenset(one.id for one in receipts[:3]))
         run.same([folder.read(one.id) for one in receipts[:3]], list(receipts[:3]))
-    run.parts.restoration._last = None
+    await run.parts.restoration._reason.renew()
 
 
 @covers(

@@ -15,7 +15,8 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Engine, event
 
-from service.adapters.database import CONTENT_TABLES, TenantConnection
+from service.adapters.database import TenantConnection
+from service.adapters.tables import CONTENT_TABLES
 
 CONTENT = {table.name for table in CONTENT_TABLES}
 SET_CONFIG = "set_config('app.workspace_id'"

@@ -14,10 +14,10 @@ from sqlalchemy import Uuid
 
 from service.adapters import eraser as erasing
 from service.adapters.conversations import PgConversations
-from service.adapters.database import CONTENT_TABLES, SYSTEM_TABLES, metadata
 from service.adapters.key_store import require_current
 from service.adapters.receipts import ReceiptFolder
 from service.adapters.restoration import PgRestoration
+from service.adapters.tables import CONTENT_TABLES, SYSTEM_TABLES, metadata
 from service.adapters.traces import KEEPING, SEARCHED
 from service.container import Container, now
 from service.domain.erasure import SignedReceipt, Subject

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from service.adapters.database import CONTENT_TABLES, open_database
+from service.adapters.database import open_database
+from service.adapters.tables import CONTENT_TABLES
 from service.container import Container
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId

@@ -21,10 +21,11 @@ from hypothesis.stateful import (
 from numpy.typing import NDArray
 
 from service.adapters.both_vectors import BothVectors, Kind
-from service.adapters.database import Database, metadata, open_database
+from service.adapters.database import Database, open_database
 from service.adapters.key_rotation import PgKeyRotation
 from service.adapters.key_store import PgKeyStore
 from service.adapters.reindexer import PgReindexer
+from service.adapters.tables import metadata
 from service.demo.databases import Databases
 from service.domain.answers import Hit
 from service.domain.identity import ClientId

@@ -23,8 +23,8 @@ KNOWN = {
     "adapters/index_states.py:_asked": "by workspace; who waits · questions under way · the next statement",
     "adapters/key_store.py:_open": "by workspace · 1,000 and 5 minutes · drop() on erasure and on a missing row",
     "adapters/rate_limiter.py:_local": "by workspace or user in the key · 10,000 · time",
-    "adapters/standing.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
-    "adapters/standing.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
+    "adapters/standings.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
+    "adapters/standings.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
     "ports/keys.py:older": "by workspace: one's earlier keys · its living epochs · the key store's memory they are in",
     "api/bulkhead.py:_inside": "by workspace; counts only · questions under way · their end",
     "retrieval/held.py:_open": "by workspace: bags, names, vectors · 64, 1,000; 256, 32, 64, 512 MiB · another epoch; "

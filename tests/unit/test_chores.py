@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.adapters.schedules import Turn
+from service.adapters.schedules import ChoreLease
 from service.chores import Chore, Clockwork, _nightly
 from service.errors import SourceUnavailable, StoreUnavailable
 from tests.fakes import NOW
@@ -33,7 +33,7 @@ class Rows:
         if not ready:
             return None
         self.due.remove(ready[0])
-        return Turn(ready[0], 1, 0)
+        return ChoreLease(ready[0], 1, 0)
 
     async def done(self, turn, *, due_at):
         self.ended.append((turn.name, due_at))

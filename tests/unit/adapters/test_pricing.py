@@ -19,8 +19,8 @@ from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_
 from service.adapters.provider import Price, Provider
 from service.domain.answers import MOST_CONFIRMED, MOST_SOURCES, Stretch
 from service.domain.usage import Usage
+from service.estimates import ANSWER_TOKENS, CHARACTERS_PER_TOKEN, most_of_a_question
 from service.language.chunking import LIMIT
-from service.limits import ANSWER_TOKENS, CHARACTERS_PER_TOKEN, most_of_a_question
 from service.settings import ModelPrice
 from tests.unit.doubles import RecordingEmbedder, ScriptedModel
 

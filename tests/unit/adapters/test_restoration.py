@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.adapters.restoration import REMEMBER_SECONDS, PgRestoration
+from service.adapters.restoration import MAX_AGE_SECONDS, PgRestoration
 
 
 async def test_a_burst_asks_once(monkeypatch):
@@ -16,8 +16,8 @@ async def test_a_burst_asks_once(monkeypatch):
 
     monkeypatch.setattr(PgRestoration, "reason", reason)
     restoration = PgRestoration(None, None, clock=lambda: seconds[0])
-    for moment in (0.0, REMEMBER_SECONDS - 0.01, REMEMBER_SECONDS):
+    for moment in (0.0, MAX_AGE_SECONDS - 0.01, MAX_AGE_SECONDS):
         seconds[0] = moment
         told = await asyncio.gather(*(restoration.recent() for _ in range(20)))
         assert set(told) == {"receipts_missing"}
-    assert asked == [0.0, REMEMBER_SECONDS]
+    assert asked == [0.0, MAX_AGE_SECONDS]

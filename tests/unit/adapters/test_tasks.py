@@ -6,8 +6,8 @@ import pytest
 
 from service.adapters import cohere, markers
 from service.domain.answers import LONGEST_QUESTION, MOST_OVERVIEWED, Form, Question
+from service.estimates import CHARACTERS_PER_TOKEN, most_of_a_question
 from service.language.chunking import LIMIT
-from service.limits import CHARACTERS_PER_TOKEN, most_of_a_question
 from tests.fakes import a_passage
 
 FORMS = get_args(Form)

@@ -26,9 +26,10 @@ from service.domain.audit import Trail, Use
 from service.domain.identity import ClientId, Principal, WorkspaceId
 from service.domain.notes import Note, Person
 from service.domain.progress import Progress, Tell
+from service.domain.recent import Recent
 from service.domain.usage import Usage
 from service.errors import ServiceError
-from service.gauges import Measured
+from service.gauges import gauges_of
 from service.main import build_app
 from service.retrieval.people import Named, named
 from service.security.principals import Principals
@@ -138,7 +139,7 @@ class Parts:
     spent: dict[str, Usage] = field(default_factory=dict)
     """What models did for the question; where they did something, one was away too."""
     bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(3, 2))
-    measured: Measured = field(default_factory=Measured)
+    gauges: Recent[None] = field(init=False)
     answer: Answer | BaseException = field(default_factory=an_answer)
     progress: Sequence[Progress] = ()
     """What is told before the answer, to whoever listens."""
@@ -151,6 +152,7 @@ class Parts:
         return self.conversations
 
     def __post_init__(self) -> None:
+        self.gauges = gauges_of(self)  # type: ignore[arg-type]
         self.tokens = TokenVerifier(SECRET, None, self.clock)
         self.principals = Principals(self.login, self.clock)
         self.events_verifier = RequestVerifier(
@@ -200,7 +202,7 @@ _parts: list["Parts"] = []
 @asynccontextmanager
 async def _lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
     parts = _parts[-1]
-    yield {"container": parts, "bulkhead": parts.bulkhead, "measured": parts.measured}
+    yield {"container": parts, "bulkhead": parts.bulkhead, "gauges": parts.gauges}
 
 
 APP = build_app(_lifespan)  # once: building costs more than most requests here

@@ -49,7 +49,7 @@ async def test_a_restored_database_is_not_ready(http, parts):
 
 async def test_the_page_says_when_the_state_was_read(http, parts):
     """While Postgres is away the last values stay, and their age is told."""
-    parts.measured.clock = count().__next__
+    parts.gauges.clock = count().__next__
     parts.restoration.why = "receipts_missing"
     await http.get("/metrics")
     read, restoring = STATE_READ._value.get(), RESTORING._value.get()
@@ -75,7 +75,7 @@ async def test_a_burst_of_looks_measures_once(http, parts, monkeypatch):
         return await depth()
 
     monkeypatch.setattr(parts.queue, "depth", counted)
-    parts.measured.clock = lambda: seconds[0]
+    parts.gauges.clock = lambda: seconds[0]
     for moment in (0.0, 0.99, 1.0):
         seconds[0] = moment
         pages = await asyncio.gather(*(http.get("/metrics") for _ in range(20)))
@@ -85,7 +85,7 @@ async def test_a_burst_of_looks_measures_once(http, parts, monkeypatch):
 
 async def test_the_page_says_how_old_our_signing_key_is(http, parts):
     """Where the ring does not say since when it signs, nothing is claimed anew."""
-    parts.measured.clock = count().__next__
+    parts.gauges.clock = count().__next__
     await http.get("/metrics")
     told = SIGNING_KEY_AGE._value.get()
     assert abs(time.time() - NOW.timestamp() - told) < 60

@@ -13,7 +13,7 @@ from service.domain.notes import Client, NoteRef
 from service.domain.risk import RiskSpan
 from service.domain.usage import Meter, Usage
 from service.errors import ModelUnavailable, SourceUnavailable
-from service.ingestion.erase import Erasure
+from service.ingestion.erasure import Erasure
 from service.ingestion.indexing import FAN_OUT_PAGE, Indexer
 from service.ports.calls import CallContexts
 from service.ports.index import IndexModels

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.adapters.database import Database, open_database
-from service.adapters.standing import EVERYWHERE, PgStandings, PgSwitches
+from service.adapters.standings import PgStandings
+from service.adapters.switches import EVERYWHERE, PgSwitches
 from service.container import Container
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId
@@ -172,7 +173,7 @@ async def test_a_changed_login_is_dropped_in_every_process_once(
 
 
 async def test_a_burst_of_questions_reads_once(
-    opened: Container, process: Process, workspace: WorkspaceId, monkeypatch: pytest.MonkeyPatch
+    opened: Container, workspace: WorkspaceId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Within a second all share one reading, however many come at the same moment."""
     reads = 0
@@ -184,6 +185,7 @@ async def test_a_burst_of_questions_reads_once(
         await read(self)
 
     monkeypatch.setattr(PgStandings, "_read", counted)
+    process = Process(opened.database)
     await asyncio.gather(*(process.standings.of(workspace) for _ in range(50)))
     assert reads == 1
     await process.later(workspace)
