@@ -19,6 +19,7 @@ from demo_monolith.resources import Resources, Transaction
 from demo_monolith.settings import Settings
 from demo_monolith.tables import AiOutbox, Base
 from pazpaz_ai_client.internal_api import create_internal_router
+from pazpaz_ai_client.loader import RedisSignIns
 from pazpaz_ai_client.proxy import Bearer, create_proxy_router
 from pazpaz_ai_client.sender import OutboxSender
 from pazpaz_ai_client.signing import RedisNonceStore, RequestVerifier, Signer
@@ -45,7 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _add_routes(app: FastAPI, resources: Resources) -> None:
     settings = resources.settings
-    loader = DemoLoader(resources.sessions, resources.sign_ins)
+    sign_ins = RedisSignIns(resources.redis, idle=settings.session_idle)
+    loader = DemoLoader(resources.sessions, sign_ins)
     for router in (auth.router, people.router, notes.router):
         app.include_router(router)
     app.include_router(

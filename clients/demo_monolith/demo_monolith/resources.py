@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from demo_monolith.settings import Settings
 from demo_monolith.sign_ins import SignIns
-from demo_monolith.tables import AiOutbox, Client, Note, User, Workspace
-from pazpaz_ai_client.outbox import EntityMapping, install_outbox
+from demo_monolith.tables import TABLES, AiOutbox
+from pazpaz_ai_client.outbox import install_outbox
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -64,16 +64,7 @@ class Resources:
 def _session_with_outbox() -> type[Session]:
     """A session class of this application's own, so that the listener is installed once on it."""
     noticing = type("NoticingSession", (Session,), {})
-    install_outbox(
-        noticing,
-        AiOutbox,
-        [
-            EntityMapping(Note, "sessions", lambda note: note.workspace_id),
-            EntityMapping(Client, "clients", lambda client: client.workspace_id),
-            EntityMapping(Workspace, "workspaces", lambda workspace: workspace.id),
-            EntityMapping(User, "users", lambda user: user.workspace_id),
-        ],
-    )
+    install_outbox(noticing, AiOutbox, TABLES.mappings())
     return noticing
 
 

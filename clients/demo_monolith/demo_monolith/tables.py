@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Select, sel
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from pazpaz_ai_client.loader import Tables
 from pazpaz_ai_client.outbox import OutboxMixin
 
 SOAP_FIELDS = ("subjective", "objective", "assessment", "plan")
@@ -113,16 +114,18 @@ class AiOutbox(OutboxMixin, Base):
     __tablename__ = "ai_outbox"
 
 
-class AuditRow(Base):
+class AuditEvent(Base):
     """Who read what through the AI service."""
 
     __tablename__ = "audit_events"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     workspace_id: Mapped[UUID]
     user_id: Mapped[UUID | None]
-    action: Mapped[str]
+    event_type: Mapped[str]
     resource_type: Mapped[str]
-    details: Mapped[dict[str, Any]]
+    event_metadata: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+TABLES = Tables(session=Note, client=Client, workspace=Workspace, user=User, outbox=AiOutbox)
