@@ -41,7 +41,7 @@ async def _marked(
     """The notes that the index marked, or that nobody looked at since it marks any, but for those already read; and
     how many of them cannot be read.
     """
-    workspace, held = context.principal.workspace, {note.ref for note, _ in found.read}
+    workspace, held = context.workspace, {note.ref for note, _ in found.read}
     marked = await context.store.risks(workspace=workspace, clients=clients)
     wanted = [(one.ref, one.client) for one in marked if one.ref not in held]
     if not wanted:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC
 
 from langgraph.runtime import Runtime
 
@@ -35,7 +34,6 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     heading = state.get("heading")
     found = _status_of(state)
     degraded = lacking(runtime.context.calls.meter)
-    today = runtime.context.clock().astimezone(UTC).date()  # as the days of notes are kept
     withheld = len(verdicts) - len(admitted)
     head = heading.text if heading else ""
     # In a thread: of each of forty quotes of a course it is looked up whether it reads like an order, 5 ms each.
@@ -50,7 +48,11 @@ async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
         "answer": Answer(
             text=text
             or not_found(
-                state["search"], question, today=today, degraded=degraded, withheld=withheld
+                state["search"],
+                question,
+                today=runtime.context.today,
+                degraded=degraded,
+                withheld=withheld,
             ),
             status="degraded" if degraded else _honest(found, state["search"]),
             language=question.language,

@@ -31,7 +31,7 @@ async def retrieve(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
 
 async def _others(context: ChatContext) -> Naming:
     """Asked once, after the notes were read: whoever is a client by then is one."""
-    workspace = context.principal.workspace
+    workspace = context.workspace
     return (await context.reader.people.register(workspace=workspace)).named
 
 
@@ -40,20 +40,20 @@ async def _part(state: ChatState, context: ChatContext) -> ChatState:
     if question.form != "answer":
         return await _overview(question, context)
     every = question.intent != "fact" and await context.reader.can_tell(
-        question, workspace=context.principal.workspace
+        question, workspace=context.workspace
     )
     return await (_all(state, context) if every else _best(state, context))
 
 
 async def _best(state: ChatState, context: ChatContext) -> ChatState:
-    question, workspace = state["question"], context.principal.workspace
+    question, workspace = state["question"], context.workspace
     found = await context.finder.find(
         question, context=context.calls, actor=context.principal.user, trail=context.trail
     )
     search = await context.store.coverage(workspace=workspace, within=found.within)
     # A note may have come or gone between the search and this count.
-    unsearched = min(found.unsearched, search.notes_read)
-    return {"found": found, "search": replace(search, other_language=unsearched)}
+    other = min(found.other_language, search.notes_read)
+    return {"found": found, "search": replace(search, other_language=other)}
 
 
 async def _all(state: ChatState, context: ChatContext) -> ChatState:
@@ -61,8 +61,8 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
     within, search, course = await _course(question, context)
     passages = tuple(point.passage for point in course.points)
     found = Found(passages, ranked=(), considered=course.read, within=within, read=course.named)
-    unread = await _unread(question, course, within, context)
-    return {"course": course, "found": found, "search": _counted(course, search, unread)}
+    other = await _other_language(question, course, within, context)
+    return {"course": course, "found": found, "search": _counted(course, search, other)}
 
 
 async def _overview(question: Question, context: ChatContext) -> ChatState:
@@ -84,7 +84,7 @@ async def _overview(question: Question, context: ChatContext) -> ChatState:
 async def _course(
     question: Question, context: ChatContext
 ) -> tuple[Within, SearchStatement, Course]:
-    workspace = context.principal.workspace
+    workspace = context.workspace
     within = await context.finder.scope(question, context=context.calls)
     # Asked first: if no work is open now, the list of sessions that is taken next lacks none.
     search = await context.store.coverage(workspace=workspace, within=within)
@@ -98,18 +98,20 @@ async def _course(
     return within, search, course
 
 
-async def _unread(question: Question, course: Course, within: Within, context: ChatContext) -> int:
+async def _other_language(
+    question: Question, course: Course, within: Within, context: ChatContext
+) -> int:
     """Sessions whose mentions the topic's words may miss; whatever the embedder, a course is read by its words."""
     if not course.has_topic or topic_crosses(replace(question, topic=course.topic)):
         return 0
-    reader, workspace = context.reader, context.principal.workspace
+    reader, workspace = context.reader, context.workspace
     key = (await reader.keys.keys(workspace=workspace)).index
     other = OTHER[question.language]
     count = await reader.lexical.only_in(other, key=key, workspace=workspace, within=within)
     return min(count, course.total)
 
 
-def _counted(course: Course, search: SearchStatement, unread: int) -> SearchStatement:
+def _counted(course: Course, search: SearchStatement, other_language: int) -> SearchStatement:
     return replace(
         search,
         notes_read=course.read,
@@ -117,5 +119,5 @@ def _counted(course: Course, search: SearchStatement, unread: int) -> SearchStat
         first_day=course.first_day,
         last_day=course.last_day,
         drafts=course.drafts,
-        other_language=unread,
+        other_language=other_language,
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date
 from typing import TypedDict
 
 from service.chat.modes.overview import Overview
 from service.chat.output_guard import Naming, Orders, remembered
 from service.domain.answers import Answer, Heading, Question, SearchStatement, Verdict
 from service.domain.audit import Trail
-from service.domain.identity import Principal
+from service.domain.identity import Principal, WorkspaceId
 from service.domain.risk import Risk
 from service.ports.calls import CallContext
 from service.ports.clock import Clock
@@ -37,6 +38,15 @@ class ChatContext:
     clock: Clock = field(kw_only=True)
     trail: Trail = field(default_factory=Trail)
     orders: Orders = field(default_factory=remembered)
+
+    @property
+    def workspace(self) -> WorkspaceId:
+        return self.principal.workspace
+
+    @property
+    def today(self) -> date:
+        """In UTC, as the days of notes are kept."""
+        return self.clock().astimezone(UTC).date()
 
 
 class ChatState(TypedDict, total=False):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import date
 from functools import cache, cached_property
 from itertools import islice, zip_longest
 
@@ -130,7 +130,7 @@ async def suggested(state: ChatState, context: ChatContext, *, found_any: bool) 
         held: Sequence[Note | IndexedSession] = notes
     else:
         within = replace(state["found"].within, period=None, sessions=None)
-        held = await context.store.sessions(workspace=context.principal.workspace, within=within)
+        held = await context.store.sessions(workspace=context.workspace, within=within)
         candidates = [*islice(_of_days(held, asker), LOOKED_AT)]  # each is 2 ms to understand
     offered: list[str] = []
     said = _Said(held)
@@ -146,7 +146,7 @@ def _asker(state: ChatState, context: ChatContext) -> _Asker | None:
     if len(clients) != 1:
         return None
     [client] = clients
-    today, others = context.clock().astimezone(UTC).date(), state.get("others", nobody)
+    today, others = context.today, state.get("others", nobody)
     if question.client is not None:
         return _Asker(question, client, "", today, others)
     name = next((one.client_name for one in state["found"].passages), "")
@@ -237,7 +237,7 @@ async def _is_answered(text: str, asker: _Asker, said: _Said, context: ChatConte
     question = asker.question
     if tokens(text) == tokens(question.text) or risk_spans({"": text}):
         return False
-    workspace, people = context.principal.workspace, context.reader.people
+    workspace, people = context.workspace, context.reader.people
     fresh = Question(text, question.language, question.client)
     asked = understood(fresh, earlier=[question.text], today=asker.today)
     named = asker.others(text)

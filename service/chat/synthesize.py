@@ -90,8 +90,8 @@ async def _overviewed(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
         head = heading(state["course"], (), state["search"], question.language)
         runtime.stream_writer({"type": "heading", "text": head.text})
         told = {"heading": head}
-    others = state.get("others", nobody)
-    written = await _composed(overview.passages, question, runtime, others)
+    writer = _Writer(question, overview.passages, state.get("others", nobody), runtime)
+    written = await _composed(writer)
     if any(verdict.admitted for verdict in written):
         told["written_by"] = context.model.model
     if "model" in context.calls.meter.away or "written_by" not in told:
@@ -101,19 +101,13 @@ async def _overviewed(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSt
     return told | {"verdicts": written}
 
 
-async def _composed(
-    passages: Sequence[Passage],
-    question: Question,
-    runtime: Runtime[ChatContext],
-    others: Naming,
-) -> list[Verdict]:
-    """What a model writes of them, as far as it came; nothing where the model at hand could only quote."""
-    context, verdicts = runtime.context, list[Verdict]()
+async def _composed(writer: "_Writer") -> list[Verdict]:
+    """What a model writes, as far as it came; nothing where the model at hand could only quote."""
+    context, verdicts = writer.runtime.context, list[Verdict]()
     if context.model.model == context.spare.model:
         return verdicts
-    calls = context.calls.leaving(SPARE_SECONDS)
     try:
-        await _write(context.model, question, passages, verdicts, runtime, calls, others)
+        await writer.write(context.model, verdicts, context.calls.leaving(SPARE_SECONDS))
     except ModelUnavailable as exc:
         context.calls.meter.lacked("model", exc.reason)
     return verdicts
@@ -125,10 +119,9 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
     if decision.kind == "abstain":
         return {"decision": decision, "verdicts": []}
     context, verdicts = runtime.context, list[Verdict]()
-    model, others = context.model, state.get("others", nobody)
+    writer, model = _Writer(question, passages, state.get("others", nobody), runtime), context.model
     try:
-        calls = context.calls.leaving(SPARE_SECONDS)
-        await _write(model, question, passages, verdicts, runtime, calls, others)
+        await writer.write(model, verdicts, context.calls.leaving(SPARE_SECONDS))
         if declined(verdicts):
             raise ModelUnavailable("refused")
         stands_in = unproven(verdicts, decision)
@@ -138,47 +131,54 @@ async def _written(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState
         stands_in = True
     if stands_in:
         model = context.spare
-        await _write(model, question, passages, verdicts, runtime, context.calls, others)
+        await writer.write(model, verdicts, context.calls)
     return {"decision": decision, "verdicts": verdicts, "written_by": model.model}
 
 
-async def _write(
-    model: ChatModel,
-    question: Question,
-    passages: Sequence[Passage],
-    verdicts: list[Verdict],
-    runtime: Runtime[ChatContext],
-    calls: CallContext,
-    others: Naming,
-) -> None:
-    """Judges and offers each sentence as it comes, and adds it to `verdicts`; none that was shown before.
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Has models write of these passages, and judges and offers each sentence as it comes."""
 
-    Raises ModelUnavailable, with the sentences before it in `verdicts`.
-    """
-    shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
-    deltas = model.stream(question, passages, context=calls)
-    whole = claims(deltas, model=model.model, veil=calls.veil, passages=passages)
-    quoted, orders = model.model == runtime.context.spare.model, runtime.context.orders
-    one_by_one = partial(
-        judged,
-        passages=passages,
-        context=calls,
-        others=others,
-        quoted=quoted,
-        orders=orders,
-        read=Remembered(),
-    )
-    # A note of 20,000 code points takes 0.3 s: each is looked through once an answer, while the model begins, and in a
-    # thread, or other questions would wait.
-    notes = () if quoted else passages
-    async with _judging(one_by_one, verdicts, runtime) as turns:
-        looked = turns.group.create_task(asyncio.to_thread(look_through, notes, orders))
-        with LLM_SECONDS.labels(model=model.model).time():
-            async with aclosing(whole) as said:
-                async for claim in said:
-                    await looked
-                    if claim.text not in shown_before:
-                        await turns.judge(claim)
+    question: Question
+    passages: Sequence[Passage]
+    others: Naming
+    runtime: Runtime[ChatContext]
+
+    async def write(self, model: ChatModel, verdicts: list[Verdict], calls: CallContext) -> None:
+        """Adds to `verdicts`; no sentence that was shown before.
+
+        Raises ModelUnavailable, with the sentences before it in `verdicts`.
+        """
+        shown_before = {verdict.claim.text for verdict in verdicts if verdict.admitted}
+        quoted = model.model == self.runtime.context.spare.model
+        deltas = model.stream(self.question, self.passages, context=calls)
+        whole = claims(deltas, model=model.model, veil=calls.veil, passages=self.passages)
+        async with _judging(self._judge(calls, quoted=quoted), verdicts, self.runtime) as turns:
+            looked = turns.group.create_task(self._look_through(quoted=quoted))
+            with LLM_SECONDS.labels(model=model.model).time():
+                async with aclosing(whole) as said:
+                    async for claim in said:
+                        await looked
+                        if claim.text not in shown_before:
+                            await turns.judge(claim)
+
+    def _judge(self, calls: CallContext, *, quoted: bool) -> "_Judge":
+        return partial(
+            judged,
+            passages=self.passages,
+            context=calls,
+            others=self.others,
+            quoted=quoted,
+            orders=self.runtime.context.orders,
+            read=Remembered(),
+        )
+
+    async def _look_through(self, *, quoted: bool) -> None:
+        """A note of 20,000 code points takes 0.3 s: each is looked through once an answer, while the model begins, and
+        in a thread, or other questions would wait.
+        """
+        notes = () if quoted else self.passages
+        await asyncio.to_thread(look_through, notes, self.runtime.context.orders)
 
 
 class _Judge(Protocol):

@@ -1,7 +1,6 @@
 """understand: the question's language, what it asks for, and a follow-up made stand-alone."""
 
 from dataclasses import replace
-from datetime import UTC
 
 from langgraph.runtime import Runtime
 
@@ -20,11 +19,10 @@ async def understand(state: ChatState, runtime: Runtime[ChatContext]) -> ChatSta
     _score(question, runtime.context.trail)
     question = replace(question, language=language_of(question.text))
     context = runtime.context
-    today = context.clock().astimezone(UTC).date()  # as the days of notes are kept
-    question = understood(question, earlier=state.get("earlier", ()), today=today)
+    question = understood(question, earlier=state.get("earlier", ()), today=context.today)
     if question.form != "answer":
-        workspace = context.principal.workspace
-        question = await confirmed(question, people=context.reader.people, workspace=workspace)
+        people, workspace = context.reader.people, context.workspace
+        question = await confirmed(question, people=people, workspace=workspace)
     return {"question": question}
 
 

@@ -62,7 +62,7 @@ class Found:
     """The greatest similarity of any stretch read, also one too low for a passage."""
     within: Within = ANYWHERE
     """What was searched."""
-    unsearched: int = 0
+    other_language: int = 0
     """Sessions in scope in the other language alone, where the models in use do not cross."""
     parts: tuple[tuple[float, float], ...] = ()
     """Beside `ranked`, what each was ordered by: the first stage's score and the best similarity."""
@@ -149,7 +149,7 @@ class Finder:
             judged_by=judge.model,
             best=max((read.best for read in reads), default=0.0),
             within=within,
-            unsearched=await self._unsearched(question, within, index, judge),
+            other_language=await self._other_language(question, within, index, judge),
             parts=tuple((read.first_score, read.best) for read in reads),
             read=tuple((note, name) for _, note, name in readable),
         )
@@ -157,7 +157,7 @@ class Finder:
     async def _index(self, context: CallContext) -> _Index:
         return _Index(context, await self.store.state(workspace=context.workspace))
 
-    async def _unsearched(
+    async def _other_language(
         self, question: Question, within: Within, index: _Index, judge: Reranker
     ) -> int:
         """Both models must cross: what the embedder brings, a reranker that does not would turn down."""

@@ -37,7 +37,7 @@ async def answer(verdicts, passages=(), *, search=SEARCH, language="en", away=()
         "written_by": "scripted-1",
     }
     calls = a_context(meter=Meter(away=dict(away)))
-    context = SimpleNamespace(trail=Trail(), calls=calls, clock=lambda: NOW, orders=orders_in)
+    context = SimpleNamespace(trail=Trail(), calls=calls, today=NOW.date(), orders=orders_in)
     runtime = SimpleNamespace(context=context)
     return (await postprocess(state, runtime))["answer"]
 
@@ -147,7 +147,7 @@ async def test_an_unsure_decision_makes_the_answer_partial() -> None:
     }
     runtime = SimpleNamespace(
         context=SimpleNamespace(
-            trail=Trail(), calls=a_context(), clock=lambda: NOW, orders=orders_in
+            trail=Trail(), calls=a_context(), today=NOW.date(), orders=orders_in
         )
     )
 

@@ -90,7 +90,7 @@ async def test_what_local_models_cannot_cross_is_counted(question):
     """The note is not found, and two of four were hardly searched."""
     found = await find(question, *NOTES)
 
-    assert (found.passages, found.unsearched) == ((), 2)
+    assert (found.passages, found.other_language) == ((), 2)
     assert judge(question, found).kind == "abstain"
 
 
@@ -101,20 +101,20 @@ async def test_models_that_cross_find_the_note_and_nothing_is_unsearched(questio
     found = await find(question, *NOTES, embedder=models, reranker=models)
 
     assert found.ranked[0] == found.passages[0].note.ref == note.ref
-    assert found.unsearched == 0
+    assert found.other_language == 0
     assert judge(question, found).kind == "answer"
 
 
 async def test_one_model_alone_does_not_cross():
     """What the embedder brings, a reranker that does not cross turns down; what is not brought cannot be judged."""
     for part in ({"embedder": ConceptModels()}, {"reranker": ConceptModels()}):
-        assert (await find(ENGLISH, *NOTES, **part)).unsearched == 2
+        assert (await find(ENGLISH, *NOTES, **part)).other_language == 2
 
 
 async def test_in_one_language_nothing_is_unsearched():
     """Names and numbers in other letters do not make a note foreign."""
     found = await find(HEBREW, a_note("התחילה Cipralex 10 mg."), a_note("הולכת לים. VAS 6/10."))
-    assert found.unsearched == 0
+    assert found.other_language == 0
 
 
 @pytest.mark.parametrize(
