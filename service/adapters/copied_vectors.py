@@ -14,7 +14,7 @@ from service.adapters.halfvec import HEADER, SIGNATURE, TRAILER, copied, records
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import PROFILE_FIELDS, SOAP_FIELDS, NoteRef
 from service.vectors import DIMENSION
-from service.vectors.packed import opened
+from service.vectors.code_records import open_code_records
 from service.vectors.rows import ChunkCodes, ChunkRows, Placed
 
 FIELDS = (*SOAP_FIELDS, *PROFILE_FIELDS)
@@ -90,7 +90,7 @@ async def copied_codes(
 
 def _opened_codes(data: bytearray, workspace: WorkspaceId) -> ChunkCodes:
     heads, names, rows = _notes_in(data)
-    fields, note, records = opened(names, rows)
+    fields, note, records = open_code_records(names, rows)
     where = Placed(
         notes=_refs(heads["id"], heads["is_profile"], workspace),
         clients=_clients(heads["client"]),

@@ -29,8 +29,8 @@ from service.ports.index import ChunkPlace, IndexedNote, IndexModels
 from service.ports.keys import WorkspaceKeys
 from service.ports.models import Vector
 from service.vectors import DIMENSION
-from service.vectors.blocks import NoteRows, joined, note_rows
-from service.vectors.packed import packed
+from service.vectors.code_records import code_records
+from service.vectors.note_rows import NoteRows, joined, note_rows
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
 
 WORKERS = 2
@@ -262,7 +262,7 @@ async def _insert(connection: AsyncConnection, notes: Sequence[NoteVectors]) -> 
 async def _insert_codes(connection: AsyncConnection, notes: Mapping[Whose, NoteRows]) -> None:
     if not notes:
         return
-    coded = {whose: packed(held) for whose, held in notes.items()}
+    coded = {whose: code_records(held) for whose, held in notes.items()}
     rows = [
         _key(*whose) | {"fields": fields, "codes": codes}
         for whose, (fields, codes) in coded.items()

@@ -32,9 +32,7 @@ from service.ports.models import Vector
 from service.security.sealing import seal, unseal
 from service.vectors import DIMENSION
 from service.vectors.blocks import (
-    NoteRows,
     Packed,
-    joined,
     open_codes,
     open_rows,
     pack,
@@ -42,6 +40,7 @@ from service.vectors.blocks import (
     unpack,
 )
 from service.vectors.merging import merged_codes, merged_rows
+from service.vectors.note_rows import NoteRows, joined
 from service.vectors.rows import ChunkCodes, ChunkRows
 
 Part = Literal["sealed", "codes"]

@@ -18,7 +18,7 @@ from service.domain.scope import Within
 from service.ports.index import ChunkPlace, IndexedNote, IndexModels, Space
 from service.ports.keys import WorkspaceKeys
 from service.ports.models import Vector
-from service.vectors.blocks import NoteRows, note_rows
+from service.vectors.note_rows import NoteRows, note_rows
 from service.vectors.rows import ChunkCodes, ChunkRows
 
 Whose = tuple[NoteRef, str]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from service.vectors import DIMENSION
 from service.vectors.bits import encode
-from service.vectors.blocks import NoteRows
+from service.vectors.note_rows import NoteRows
 
 RECORD = np.dtype(
     [
@@ -20,11 +20,10 @@ RECORD = np.dtype(
 )
 """135 bytes a chunk, packed; `field` is a place in the row's own names. Stored: never changed, only replaced."""
 
-
 SEPARATOR = ","
 
 
-def packed(rows: NoteRows) -> tuple[str, bytes]:
+def code_records(rows: NoteRows) -> tuple[str, bytes]:
     """The fields' names, and the records of a note's chunks."""
     records = np.zeros(len(rows), RECORD)
     records["field"], records["ordinal"] = rows.field, rows.ordinal
@@ -32,7 +31,7 @@ def packed(rows: NoteRows) -> tuple[str, bytes]:
     return SEPARATOR.join(rows.fields), records.tobytes()
 
 
-def opened(
+def open_code_records(
     names: Sequence[str], rows: Sequence[bytes | memoryview]
 ) -> tuple[list[str], NDArray[np.int32], NDArray[Any]]:
     """Of many notes all names of fields, each record's note, and the records, `field` as a place in all names."""

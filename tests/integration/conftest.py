@@ -25,7 +25,7 @@ from service.ports.monolith import Event
 from service.ports.work import Lease
 from service.security.keys import digest
 from service.settings import Settings
-from service.vectors.blocks import note_rows
+from service.vectors.note_rows import note_rows
 from tests.contracts.bench import axis
 from tests.fakes import NOW, a_bag, a_client, a_context, a_note
 from tests.tables import empty_tables

@@ -40,7 +40,7 @@ from service.ports.index import ChunkStore
 from service.retrieval.dense import DenseIndex
 from service.security.keys import KeyEncryptionKey
 from service.vectors.bits import encode
-from service.vectors.packed import RECORD
+from service.vectors.code_records import RECORD
 
 CATALOGUED = ["workspace_id", "entity", "entity_id", "client_id", "day", "state", "version"]
 CATALOGUED += ["updated_at", "digests"]

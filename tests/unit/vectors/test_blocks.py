@@ -12,18 +12,9 @@ from service.domain.identity import ClientId
 from service.domain.notes import NoteRef
 from service.vectors import DIMENSION
 from service.vectors.bits import encode
-from service.vectors.blocks import (
-    NoteRows,
-    Packed,
-    joined,
-    note_rows,
-    open_codes,
-    open_rows,
-    pack,
-    pack_codes,
-    unpack,
-)
+from service.vectors.blocks import Packed, open_codes, open_rows, pack, pack_codes, unpack
 from service.vectors.merging import codes_without, merged_codes, merged_rows, without
+from service.vectors.note_rows import NoteRows, joined, note_rows
 from service.vectors.rows import ChunkCodes, ChunkRows
 from tests.fakes import WORKSPACE
 
