@@ -1,4 +1,4 @@
-"""Alembic's entry: online only, a transaction each migration, on the connection that `adapters/schema.py` opened."""
+"""Alembic's entry: online only, a transaction each migration, on the connection of `adapters/postgres/schema.py`."""
 
 from alembic import context
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.adapters.schedules import ChoreLease, PgSchedules
+from service.adapters.work.schedules import ChoreLease, PgSchedules
 from service.container import Container
 from service.errors import ServiceError, StoreUnavailable
 from service.gauges import measure

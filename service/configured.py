@@ -10,10 +10,10 @@ import structlog
 from redis.asyncio import Redis
 
 from pazpaz_ai_client.signing import KeysUnusable, LiveKeys, read_folder
+from service.adapters.erasure.receipts import ReceiptFolder
 from service.adapters.http_client import open_http
-from service.adapters.jwks import FileSource, Jwks, KeySetSource, UrlSource
-from service.adapters.rate_limiter import TIMEOUT_SECONDS
-from service.adapters.receipts import ReceiptFolder
+from service.adapters.pazpaz.jwks import FileSource, Jwks, KeySetSource, UrlSource
+from service.adapters.redis import TIMEOUT_SECONDS
 from service.errors import BadSettings
 from service.ports.clock import now
 from service.ports.limits import Standing

@@ -17,27 +17,27 @@ from pazpaz_ai_client.signing import (
     ResponseVerifier,
     Signer,
 )
-from service.adapters.accounts import Accounts
 from service.adapters.audit_log import PgAuditLog
-from service.adapters.backfills import PgBackfills
-from service.adapters.both_vectors import BothVectors, vectors_in
-from service.adapters.chunk_store import PgChunkStore
-from service.adapters.conversations import PgConversations
-from service.adapters.database import Database, open_database
-from service.adapters.eraser import PgEraser
-from service.adapters.feedback import PgFeedback
+from service.adapters.conversations.conversations import PgConversations
+from service.adapters.conversations.feedback import PgFeedback
+from service.adapters.erasure.eraser import PgEraser
+from service.adapters.erasure.receipts import ReceiptFolder
+from service.adapters.erasure.restoration import PgRestoration
+from service.adapters.index.both_vectors import BothVectors, vectors_in
+from service.adapters.index.chunk_store import PgChunkStore
+from service.adapters.index.reindexer import PgReindexer
 from service.adapters.key_store import PgKeyStore
-from service.adapters.local_model import ExtractiveModel, LocalReranker
-from service.adapters.monolith import Monolith
-from service.adapters.query_vectors import QueryVectors
-from service.adapters.rate_limiter import RedisRateLimiter
-from service.adapters.receipts import ReceiptFolder
-from service.adapters.reindexer import PgReindexer
-from service.adapters.restoration import PgRestoration
-from service.adapters.schedules import PgSchedules
-from service.adapters.spending import PgSpending
-from service.adapters.standings import PgStandings
-from service.adapters.work_queue import PgWorkQueue
+from service.adapters.limits.accounts import Accounts
+from service.adapters.limits.rate_limiter import RedisRateLimiter
+from service.adapters.limits.spending import PgSpending
+from service.adapters.limits.standings import PgStandings
+from service.adapters.models.local_model import ExtractiveModel, LocalReranker
+from service.adapters.models.query_vectors import QueryVectors
+from service.adapters.pazpaz.monolith import Monolith
+from service.adapters.postgres.database import Database, open_database
+from service.adapters.work.backfills import PgBackfills
+from service.adapters.work.schedules import PgSchedules
+from service.adapters.work.work_queue import PgWorkQueue
 from service.configured import (
     http_of,
     key_encryption_key_of,

@@ -11,17 +11,17 @@ import httpx
 import structlog
 
 from service.adapters.http_client import open_http
-from service.adapters.local_model import (
+from service.adapters.models.local_model import (
     ExtractiveModel,
     LocalEmbedder,
     LocalReranker,
     SecondLocalEmbedder,
 )
-from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_of
-from service.adapters.provider import Provider
-from service.adapters.query_vectors import QueryVectors, remembering
-from service.adapters.veiled import veiled
-from service.adapters.whole_streams import read_to_the_end
+from service.adapters.models.pricing import Billed, Prices, billed, counted_as, prices_of
+from service.adapters.models.provider import Provider
+from service.adapters.models.query_vectors import QueryVectors, remembering
+from service.adapters.models.veiled import veiled
+from service.adapters.models.whole_streams import read_to_the_end
 from service.domain.usage import Part
 from service.errors import BadSettings, ModelUnavailable
 from service.estimates import most_of_a_question
@@ -136,11 +136,11 @@ def _opened_providers(
 ) -> Iterator[tuple[str, Provider | None]]:
     """Imported here: a provider's SDK costs half a second that the local default need not pay."""
     if settings.cohere_api_key is not None:
-        from service.adapters import cohere
+        from service.adapters.models import cohere
 
         yield "cohere", cohere.open_provider(settings, http)
     if settings.openai_base_url is not None:
-        from service.adapters import openai_compatible
+        from service.adapters.models import openai_compatible
 
         yield "openai", openai_compatible.open_provider(settings, http)
 

@@ -7,9 +7,9 @@ from functools import partial
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from service.adapters.eraser import PgEraser
-from service.adapters.receipts import ReceiptFolder
-from service.adapters.restoration import PgRestoration
+from service.adapters.erasure.eraser import PgEraser
+from service.adapters.erasure.receipts import ReceiptFolder
+from service.adapters.erasure.restoration import PgRestoration
 from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import BadReceipt, SourceUnavailable

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 
-from service.adapters.schema import MIGRATIONS
+from service.adapters.postgres.schema import MIGRATIONS
 
 MADE_UP = """
 from alembic import op

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from service.adapters.tables import metadata
+from service.adapters.postgres.tables import metadata
 
 NEVER_EMPTIED = ("audit", "audit_checkpoints")
 

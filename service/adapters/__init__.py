@@ -1,1 +1,1 @@
-"""One file per outside party."""
+"""What keeps the ports: a room for each, and beside the rooms what several of them stand on."""

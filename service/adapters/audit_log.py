@@ -9,8 +9,14 @@ from sqlalchemy import ColumnElement, Row, Uuid, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.database import Database
-from service.adapters.tables import INSTANT, audit, audit_checkpoints, audit_heads, open_chats
+from service.adapters.postgres.database import Database
+from service.adapters.postgres.tables import (
+    INSTANT,
+    audit,
+    audit_checkpoints,
+    audit_heads,
+    open_chats,
+)
 from service.domain.audit import SERVICE_CHAIN, Action, AuditEntry, AuditRow
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed

@@ -11,13 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.database import Database
+from service.adapters.conversations.sealed_turns import reseal_turn
+from service.adapters.index.sealed_bags import reseal_bag
+from service.adapters.index.sealed_rows import reseal_row
+from service.adapters.index.sealed_vectors import reseal_vectors
 from service.adapters.key_store import PgKeyStore, add_keys, require_current, shut_out_writers
-from service.adapters.sealed_bags import reseal_bag
-from service.adapters.sealed_rows import reseal_row
-from service.adapters.sealed_turns import reseal_turn
-from service.adapters.sealed_vectors import reseal_vectors
-from service.adapters.tables import (
+from service.adapters.postgres.database import Database
+from service.adapters.postgres.tables import (
     bags,
     key_rotations,
     note_catalogue,

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
-from service.adapters.database import Database
-from service.adapters.tables import workspace_keys
+from service.adapters.postgres.database import Database
+from service.adapters.postgres.tables import workspace_keys
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
 from service.errors import KeyUnavailable

@@ -106,7 +106,7 @@ def prune(
 @asynccontextmanager
 async def _log(url: str) -> "AsyncIterator[PgAuditLog]":
     from service.adapters.audit_log import PgAuditLog
-    from service.adapters.database import open_database
+    from service.adapters.postgres.database import open_database
 
     async with open_database(url, pool_size=1) as database:
         yield PgAuditLog(database)

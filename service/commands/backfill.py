@@ -16,7 +16,7 @@ from service.ingestion.backfill import Backfill, Pace, Summary
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from service.adapters.backfills import BackfillRun
+    from service.adapters.work.backfills import BackfillRun
     from service.container import Container
 
 SINCE = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]

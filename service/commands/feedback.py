@@ -53,8 +53,8 @@ def export(
 async def _lines(url: str, workspace: UUID | None, since: datetime | None) -> list[str]:
     """One workspace after the other, each in its own transaction."""
     from service.adapters.audit_log import PgAuditLog
-    from service.adapters.database import open_database
-    from service.adapters.feedback import PgFeedback
+    from service.adapters.conversations.feedback import PgFeedback
+    from service.adapters.postgres.database import open_database
 
     async with open_database(url, pool_size=1) as database:
         # Whoever has turns has keys, and a chain that tells of their making.

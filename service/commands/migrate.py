@@ -7,7 +7,7 @@ import typer
 from service.errors import SchemaBusy
 
 if TYPE_CHECKING:
-    from service.adapters.schema import Schema
+    from service.adapters.postgres.schema import Schema
 
 
 def migrate(
@@ -19,7 +19,7 @@ def migrate(
 
     Exit 0 if it has that, or a newer one; 1 if a table did not come free; 2 if it cannot.
     """
-    from service.adapters import schema
+    from service.adapters.postgres import schema
     from service.settings import MigrationSettings, load
 
     settings = load(MigrationSettings)

@@ -16,7 +16,7 @@ from service.ports.models import Embedder, Embedders
 from service.vectors import DIMENSION
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
-    from service.adapters.reindexer import Progress, Switched
+    from service.adapters.index.reindexer import Progress, Switched
     from service.container import Container
 
 app = typer.Typer(help="Embeds everything anew with another model, beside the one that answers.")

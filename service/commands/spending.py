@@ -32,8 +32,8 @@ def spending(
 
 
 async def _days(workspace: "WorkspaceId | None", days: int) -> "Sequence[Spent]":
-    from service.adapters.database import open_database
-    from service.adapters.spending import PgSpending
+    from service.adapters.limits.spending import PgSpending
+    from service.adapters.postgres.database import open_database
     from service.settings import Settings, load
 
     url = load(Settings).database_url.get_secret_value()

@@ -16,7 +16,7 @@ from service.domain.usage import MICROS
 from service.errors import BadSettings
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
-    from service.adapters.switches import PgSwitches, Switch
+    from service.adapters.limits.switches import PgSwitches, Switch
 
 app = typer.Typer(help="Switches the assistant, everywhere or for one workspace.")
 
@@ -133,8 +133,8 @@ def _put(name: str, value: Any, workspace: UUID | None) -> None:
 
 
 def _with_switches(work: "Callable[[PgSwitches], Awaitable[Any]]") -> Any:
-    from service.adapters.database import open_database
-    from service.adapters.switches import PgSwitches
+    from service.adapters.limits.switches import PgSwitches
+    from service.adapters.postgres.database import open_database
     from service.settings import Settings, load
 
     async def run() -> Any:

@@ -14,8 +14,8 @@ import typer
 from sqlalchemy import text
 
 from service.adapters.audit_log import PgAuditLog
-from service.adapters.database import Database, open_database
-from service.adapters.tables import audit
+from service.adapters.postgres.database import Database, open_database
+from service.adapters.postgres.tables import audit
 from service.commands.progress import progress
 from service.demo.bench_databases import bench_databases
 from service.domain.audit import AuditEntry

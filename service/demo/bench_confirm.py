@@ -15,10 +15,10 @@ import typer
 from langgraph.runtime import Runtime
 from pydantic import SecretStr
 
-from service.adapters.cohere import open_provider
-from service.adapters.local_model import ExtractiveModel
-from service.adapters.provider import Provider
-from service.adapters.veiled import veiled
+from service.adapters.models.cohere import open_provider
+from service.adapters.models.local_model import ExtractiveModel
+from service.adapters.models.provider import Provider
+from service.adapters.models.veiled import veiled
 from service.chat.output_guard import remembered
 from service.chat.state import ChatContext, ChatState
 from service.chat.synthesize import synthesize

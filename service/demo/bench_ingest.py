@@ -16,7 +16,7 @@ import typer
 from sqlalchemy import make_url
 from sqlalchemy.dialects.postgresql import insert
 
-from service.adapters.tables import event_ids
+from service.adapters.postgres.tables import event_ids
 from service.commands.progress import progress
 from service.container import Container, open_container
 from service.demo import bench_upserts

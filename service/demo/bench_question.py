@@ -14,14 +14,14 @@ import numpy as np
 import typer
 from sqlalchemy import insert
 
-from service.adapters.chunk_store import PgChunkStore
-from service.adapters.database import open_database
+from service.adapters.index.chunk_store import PgChunkStore
+from service.adapters.index.plain_vectors import PlainVectors
+from service.adapters.index.sealed_bags import sealed_bag
 from service.adapters.key_store import PgKeyStore
-from service.adapters.local_model import LocalEmbedder, LocalReranker
-from service.adapters.plain_vectors import PlainVectors
-from service.adapters.sealed_bags import sealed_bag
-from service.adapters.tables import bags, note_catalogue, session_vectors
-from service.adapters.work_queue import PgWorkQueue
+from service.adapters.models.local_model import LocalEmbedder, LocalReranker
+from service.adapters.postgres.database import open_database
+from service.adapters.postgres.tables import bags, note_catalogue, session_vectors
+from service.adapters.work.work_queue import PgWorkQueue
 from service.commands.progress import progress
 from service.demo.baselines import FullText, PlainBM25
 from service.demo.bench_databases import bench_databases

@@ -13,9 +13,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from service.adapters.batch_writes import write_all
-from service.adapters.both_vectors import Kind, vectors_in
-from service.adapters.chunk_store import PgChunkStore
+from service.adapters.index.batch_writes import write_all
+from service.adapters.index.both_vectors import Kind, vectors_in
+from service.adapters.index.chunk_store import PgChunkStore
 from service.commands.progress import progress
 from service.container import Container
 from service.domain.identity import ClientId, WorkspaceId

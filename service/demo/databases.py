@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import make_url
 
-from service.adapters.schema import migrate_async
+from service.adapters.postgres.schema import migrate_async
 from service.errors import BadSettings
 
 # Fixed queries; every name in them is quoted by Postgres itself.

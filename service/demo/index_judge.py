@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
-from service.adapters.sealed_vectors import SealedVectors
+from service.adapters.index.sealed_vectors import SealedVectors
 from service.container import Container
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import PROFILE_FIELDS, SOAP_FIELDS, Bag, Note, NoteRef

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from pazpaz_ai_client.signing import PrivateKey
-from service.adapters.both_vectors import Kind, vectors_in
-from service.adapters.chunk_store import PgChunkStore
-from service.adapters.conversations import PgConversations
-from service.adapters.eraser import PgEraser
-from service.adapters.feedback import PgFeedback
+from service.adapters.conversations.conversations import PgConversations
+from service.adapters.conversations.feedback import PgFeedback
+from service.adapters.erasure.eraser import PgEraser
+from service.adapters.index.both_vectors import Kind, vectors_in
+from service.adapters.index.chunk_store import PgChunkStore
 from service.adapters.key_store import PgKeyStore
-from service.adapters.work_queue import PgWorkQueue
+from service.adapters.work.work_queue import PgWorkQueue
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import Bag, Client, ManifestItem, Note, NoteRef

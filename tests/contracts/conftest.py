@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from service.adapters.database import Database, open_database
 from service.adapters.key_store import PgKeyStore
-from service.adapters.rate_limiter import TIMEOUT_SECONDS
+from service.adapters.postgres.database import Database, open_database
+from service.adapters.redis import TIMEOUT_SECONDS
 from service.demo.databases import Databases
 from service.demo.stage import Stage
 from service.ports.clock import now

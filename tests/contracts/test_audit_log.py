@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.adapters.audit_log import PgAuditLog
-from service.adapters.database import Database
+from service.adapters.postgres.database import Database
 from service.domain.audit import SERVICE_CHAIN, AuditEntry
 from service.domain.identity import UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed

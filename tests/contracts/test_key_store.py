@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from pazpaz_ai_client.signing import PrivateKey
-from service.adapters.database import Database
-from service.adapters.eraser import PgEraser
+from service.adapters.erasure.eraser import PgEraser
 from service.adapters.key_rotation import PgKeyRotation
 from service.adapters.key_store import REMEMBER, PgKeyStore
+from service.adapters.postgres.database import Database
 from service.domain.erasure import Subject
 from service.errors import KeyUnavailable, SealBroken
 from service.ports.clock import now

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from service.adapters.query_vectors import KEEP_SECONDS, QueryVectors, RememberingEmbedder
+from service.adapters.models.query_vectors import KEEP_SECONDS, QueryVectors, RememberingEmbedder
 from service.domain.identity import WorkspaceId
 from service.ports.calls import CallContext
 from service.vectors import DIMENSION

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from service.adapters.rate_limiter import LOOKS_PER_HOUR, RedisRateLimiter
+from service.adapters.limits.rate_limiter import LOOKS_PER_HOUR, RedisRateLimiter
 from service.container import open_container
 from service.demo.stage import Stage
 from service.domain.identity import UserId

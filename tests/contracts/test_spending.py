@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from pazpaz_ai_client.signing import PrivateKey
-from service.adapters.eraser import PgEraser
+from service.adapters.erasure.eraser import PgEraser
 from service.adapters.key_store import PgKeyStore
-from service.adapters.spending import PgSpending
+from service.adapters.limits.spending import PgSpending
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.ports.limits import Reservation, Spending

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from service.adapters.database import GOODBYE_SECONDS
-from service.adapters.rate_limiter import TIMEOUT_SECONDS as REDIS_SECONDS
+from service.adapters.postgres.database import GOODBYE_SECONDS
+from service.adapters.redis import TIMEOUT_SECONDS as REDIS_SECONDS
 from service.chat.filter import ENTAIL_SHARE
 from service.domain.answers import Lack
 from service.retrieval.search import EMBED_SHARE, RERANK_SHARE

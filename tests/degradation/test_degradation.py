@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.adapters.local_model import ExtractiveModel
+from service.adapters.models.local_model import ExtractiveModel
 from service.demo.provider_stub import Asked, Written, citing
 from service.demo.provider_stub.faults import (
     BadEvent,

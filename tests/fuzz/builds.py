@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 from pydantic import SecretStr
 
-from service.adapters.database import open_database
+from service.adapters.postgres.database import open_database
 from service.container import Container, open_container
 from service.demo.databases import drop_databases, make_databases
 from service.demo.stage import Stage

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from pazpaz_ai_client.signing import PrivateKey, Signer
 from service.adapters.key_rotation import PgKeyRotation, Resealed
 from service.adapters.key_store import PgKeyStore
-from service.adapters.rate_limiter import RedisRateLimiter
-from service.adapters.switches import PgSwitches
+from service.adapters.limits.rate_limiter import RedisRateLimiter
+from service.adapters.limits.switches import PgSwitches
 from service.container import OUR_AUDIENCE, now
 from service.domain.answers import Question
 from service.domain.audit import AuditEntry, Trail

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from service.adapters.both_vectors import vectors_in
-from service.adapters.chunk_store import PgChunkStore
+from service.adapters.index.both_vectors import vectors_in
+from service.adapters.index.chunk_store import PgChunkStore
 from service.domain.scope import ANYWHERE
 from service.ports.index import IndexedNote, IndexModels
 from tests.fuzz.operations import Run, changes_are_told, covers, places_of, vectors_are_read

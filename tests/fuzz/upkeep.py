@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from service.adapters.receipts import ReceiptFolder
+from service.adapters.erasure.receipts import ReceiptFolder
 from service.domain.erasure import Subject
 from service.domain.notes import ManifestItem
 from service.domain.usage import Meter

@@ -15,8 +15,8 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Engine, event
 
-from service.adapters.database import TenantConnection
-from service.adapters.tables import CONTENT_TABLES
+from service.adapters.postgres.database import TenantConnection
+from service.adapters.postgres.tables import CONTENT_TABLES
 
 CONTENT = {table.name for table in CONTENT_TABLES}
 SET_CONFIG = "set_config('app.workspace_id'"
@@ -195,7 +195,7 @@ def small_memories() -> Iterator[None]:
     with (
         patch("service.security.principals.MOST", 5),
         patch("service.adapters.key_store.MOST", 5),
-        patch("service.adapters.rate_limiter.MOST_LOCAL", 5),
+        patch("service.adapters.limits.rate_limiter.MOST_LOCAL", 5),
         patch("service.retrieval.people.MOST", 3),
     ):
         yield

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from service.adapters.sealed_vectors import SealedVectors
-from service.adapters.vector_table import NoteVectors
+from service.adapters.index.sealed_vectors import SealedVectors
+from service.adapters.index.vector_table import NoteVectors
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage

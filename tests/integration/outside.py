@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from service.adapters.local_model import ExtractiveModel, LocalReranker
+from service.adapters.models.local_model import ExtractiveModel, LocalReranker
 from service.chat.graph import build_graph
 from service.chat.state import ChatContext
 from service.domain.answers import Answer, Language, Question

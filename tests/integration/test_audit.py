@@ -17,8 +17,8 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from service.adapters.audit_log import PgAuditLog, _values
-from service.adapters.database import open_database
-from service.adapters.tables import audit
+from service.adapters.postgres.database import open_database
+from service.adapters.postgres.tables import audit
 from service.commands.audit_export import write
 from service.commands.audit_verify import verify_chains
 from service.container import Container, now

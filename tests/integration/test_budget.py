@@ -4,11 +4,11 @@ import asyncio
 import os
 from uuid import uuid4
 
-from service.adapters.accounts import Accounts
-from service.adapters.database import open_database
-from service.adapters.pricing import Prices
-from service.adapters.provider import Price
-from service.adapters.spending import PgSpending
+from service.adapters.limits.accounts import Accounts
+from service.adapters.limits.spending import PgSpending
+from service.adapters.models.pricing import Prices
+from service.adapters.models.provider import Price
+from service.adapters.postgres.database import open_database
 from service.container import Container
 from service.demo.databases import Databases
 from service.demo.stage import Stage

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.adapters.cohere import (
+from service.adapters.models.cohere import (
     Cohere,
     CohereChat,
     CohereEmbedder,
@@ -16,7 +16,7 @@ from service.adapters.cohere import (
     CohereReranker,
     open_provider,
 )
-from service.adapters.guard import guards
+from service.adapters.models.guard import guards
 from service.demo.provider_stub import KEY
 from service.demo.provider_stub.faults import (
     BadEvent,

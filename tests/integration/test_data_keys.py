@@ -16,15 +16,15 @@ import asyncpg
 import pytest
 
 from pazpaz_ai_client.signing import PrivateKey
-from service.adapters.chunk_store import PgChunkStore
-from service.adapters.conversations import PgConversations
-from service.adapters.database import Database, open_database
-from service.adapters.eraser import PgEraser
+from service.adapters.conversations.conversations import PgConversations
+from service.adapters.erasure.eraser import PgEraser
+from service.adapters.index.chunk_store import PgChunkStore
+from service.adapters.index.plain_vectors import PlainVectors
 from service.adapters.key_rotation import SEALED, PgKeyRotation, Resealed
 from service.adapters.key_store import KeysRotated, PgKeyStore
-from service.adapters.plain_vectors import PlainVectors
-from service.adapters.tables import metadata
-from service.adapters.work_queue import PgWorkQueue
+from service.adapters.postgres.database import Database, open_database
+from service.adapters.postgres.tables import metadata
+from service.adapters.work.work_queue import PgWorkQueue
 from service.demo.databases import Databases
 from service.demo.stage import Stage
 from service.domain.erasure import Subject

@@ -12,8 +12,8 @@ from sqlalchemy import TextClause, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from service.adapters.database import Database, open_database
-from service.adapters.index_states import IndexStates
+from service.adapters.postgres.database import Database, open_database
+from service.adapters.postgres.index_states import IndexStates
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable

@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Uuid
 
-from service.adapters import eraser as erasing
-from service.adapters.conversations import PgConversations
+from service.adapters.conversations.conversations import PgConversations
+from service.adapters.erasure import eraser as erasing
+from service.adapters.erasure.receipts import ReceiptFolder
+from service.adapters.erasure.restoration import PgRestoration
+from service.adapters.erasure.traces import KEEPING, SEARCHED
 from service.adapters.key_store import require_current
-from service.adapters.receipts import ReceiptFolder
-from service.adapters.restoration import PgRestoration
-from service.adapters.tables import CONTENT_TABLES, SYSTEM_TABLES, metadata
-from service.adapters.traces import KEEPING, SEARCHED
+from service.adapters.postgres.tables import CONTENT_TABLES, SYSTEM_TABLES, metadata
 from service.container import Container, now
 from service.domain.erasure import SignedReceipt, Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from service.adapters.chunk_store import PgChunkStore
-from service.adapters.epochs import next_epoch
-from service.adapters.eraser import PgEraser
+from service.adapters.erasure.eraser import PgEraser
+from service.adapters.index.chunk_store import PgChunkStore
+from service.adapters.index.epochs import next_epoch
+from service.adapters.index.plain_vectors import PlainVectors
 from service.adapters.key_store import PgKeyStore
-from service.adapters.plain_vectors import PlainVectors
-from service.adapters.tables import CONTENT_TABLES, note_catalogue
-from service.adapters.wants import finish
+from service.adapters.postgres.tables import CONTENT_TABLES, note_catalogue
+from service.adapters.work.wants import finish
 from service.container import Container, now
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from service.adapters.switches import PgSwitches
+from service.adapters.limits.switches import PgSwitches
 from service.container import Container
 from service.demo.index_judge import Judge, Truth
 from service.domain.answers import Question

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from service.adapters.database import Database, open_database
-from service.adapters.epochs import next_epoch
+from service.adapters.index.epochs import next_epoch
+from service.adapters.postgres.database import Database, open_database
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.adapters import cohere, openai_compatible
-from service.adapters.local_model import LocalEmbedder, LocalReranker
-from service.adapters.provider import Provider
-from service.adapters.veiled import veiled
+from service.adapters.models import cohere, openai_compatible
+from service.adapters.models.local_model import LocalEmbedder, LocalReranker
+from service.adapters.models.provider import Provider
+from service.adapters.models.veiled import veiled
 from service.demo.provider_stub import KEY, Asked, Stub, Written, citing
 from service.domain.answers import Answer, Stretch
 from service.domain.identity import ClientId

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from service import cli
-from service.adapters import schema
-from service.adapters.schema import Patience, Schema, migrate_async
+from service.adapters.postgres import schema
+from service.adapters.postgres.schema import Patience, Schema, migrate_async
 from service.container import open_container
 from service.demo.processes import free_port
 from service.demo.stage import Stage

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import URL, make_url
 
-from service.adapters.schema import migrate_async
+from service.adapters.postgres.schema import migrate_async
 from service.demo.stage import Stage
 from service.vectors import DIMENSION
 from tests.fakes import NOW

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from service.adapters.guard import guards
-from service.adapters.openai_compatible import (
+from service.adapters.models.guard import guards
+from service.adapters.models.openai_compatible import (
     OpenAIChat,
     OpenAIEmbedder,
     OpenAIEntailment,

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from service.adapters.database import open_database
-from service.adapters.tables import CONTENT_TABLES
+from service.adapters.postgres.database import open_database
+from service.adapters.postgres.tables import CONTENT_TABLES
 from service.container import Container
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId

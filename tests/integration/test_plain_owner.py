@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from service.adapters.schema import migrate_async
+from service.adapters.postgres.schema import migrate_async
 from service.demo.stage import Stage
 
 NAME = f"pazpaz_plain_owner_{os.getpid()}"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from service.adapters import plain_vectors
-from service.adapters.database import Database, open_database
+from service.adapters.index import plain_vectors
+from service.adapters.index.plain_vectors import SHARE, PlainVectors
 from service.adapters.key_store import PgKeyStore
-from service.adapters.plain_vectors import SHARE, PlainVectors
+from service.adapters.postgres.database import Database, open_database
 from service.demo.databases import Databases
 from service.domain.scope import ANYWHERE
 from service.ports.clock import now

@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from service.adapters.cohere import open_provider
-from service.adapters.veiled import veiled
+from service.adapters.models.cohere import open_provider
+from service.adapters.models.veiled import veiled
 from service.demo.provider_stub import Stub, citing
 from service.domain.answers import Answer
 from service.domain.identity import ClientId

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from service.adapters.chunk_store import PgChunkStore
-from service.adapters.index_models import covers
-from service.adapters.local_model import LocalReranker
-from service.adapters.reindexer import PgReindexer
+from service.adapters.index.chunk_store import PgChunkStore
+from service.adapters.index.index_models import covers
+from service.adapters.index.reindexer import PgReindexer
+from service.adapters.models.local_model import LocalReranker
 from service.container import Container
 from service.domain.answers import Hit, Question
 from service.domain.audit import Trail

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.adapters.switches import PgSwitches
+from service.adapters.limits.switches import PgSwitches
 from service.chores import clockwork_of
 from service.container import Container, now
 from service.domain.audit import AuditEntry

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.adapters.backfills import PgBackfills
-from service.adapters.schedules import PgSchedules
+from service.adapters.work.backfills import PgBackfills
+from service.adapters.work.schedules import PgSchedules
 from service.container import Container, now
 from service.domain.identity import WorkspaceId
 from tests.integration.conftest import Owner

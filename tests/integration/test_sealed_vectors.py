@@ -20,12 +20,12 @@ from hypothesis.stateful import (
 )
 from numpy.typing import NDArray
 
-from service.adapters.both_vectors import BothVectors, Kind
-from service.adapters.database import Database, open_database
+from service.adapters.index.both_vectors import BothVectors, Kind
+from service.adapters.index.reindexer import PgReindexer
 from service.adapters.key_rotation import PgKeyRotation
 from service.adapters.key_store import PgKeyStore
-from service.adapters.reindexer import PgReindexer
-from service.adapters.tables import metadata
+from service.adapters.postgres.database import Database, open_database
+from service.adapters.postgres.tables import metadata
 from service.demo.databases import Databases
 from service.domain.answers import Hit
 from service.domain.identity import ClientId
@@ -255,7 +255,7 @@ async def test_all_notes_are_moved_without_a_model(
     processes: Processes, before: Kind, after: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same vectors in both models, client and day; memories follow; a second time there is nothing to do."""
-    monkeypatch.setattr("service.adapters.both_vectors.NOTES", 2)
+    monkeypatch.setattr("service.adapters.index.both_vectors.NOTES", 2)
     day = datetime(2026, 3, 1, 9, tzinfo=UTC)
     notes = [replace(a_note("text", plan="more"), session_date=day) for _ in range(5)]
     first = processes.by[before]
@@ -380,7 +380,9 @@ async def test_many_notes_are_read_page_by_page(
     for note, vector in zip(notes, vectors, strict=True):
         await bench.index(indexed(note, vector=vector))
     for size in (1, 3, 7, 8):
-        monkeypatch.setattr("service.adapters.sealed_vectors.PAGE", {"sealed": size, "codes": size})
+        monkeypatch.setattr(
+            "service.adapters.index.sealed_vectors.PAGE", {"sealed": size, "codes": size}
+        )
         assert len(await held(bench)) == 7
         assert len(await codes_of(bench)) == 7 + 1
         similar = np.array(vectors) @ np.array(vectors[3])

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from service.adapters.tables import CONTENT_TABLES
+from service.adapters.postgres.tables import CONTENT_TABLES
 from tests.integration.conftest import Owner
 
 KEYS = """

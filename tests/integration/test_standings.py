@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.adapters.database import Database, open_database
-from service.adapters.standings import PgStandings
-from service.adapters.switches import EVERYWHERE, PgSwitches
+from service.adapters.limits.standings import PgStandings
+from service.adapters.limits.switches import EVERYWHERE, PgSwitches
+from service.adapters.postgres.database import Database, open_database
 from service.container import Container
 from service.demo.databases import Databases
 from service.domain.identity import WorkspaceId

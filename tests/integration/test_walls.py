@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from service.adapters.database import Database, open_database
-from service.adapters.sealed_rows import seal_row
-from service.adapters.tables import CONTENT_TABLES, SYSTEM_TABLES, metadata
+from service.adapters.index.sealed_rows import seal_row
+from service.adapters.postgres.database import Database, open_database
+from service.adapters.postgres.tables import CONTENT_TABLES, SYSTEM_TABLES, metadata
 from service.container import Container, open_container
 from service.demo.databases import Databases
 from service.demo.stage import Stage

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.adapters.cohere import Cohere, CohereChat
-from service.adapters.guard import guards
 from service.adapters.http_client import open_http
-from service.adapters.openai_compatible import OpenAIChat, Server
-from service.adapters.whole_streams import read_to_the_end
+from service.adapters.models.cohere import Cohere, CohereChat
+from service.adapters.models.guard import guards
+from service.adapters.models.openai_compatible import OpenAIChat, Server
+from service.adapters.models.whole_streams import read_to_the_end
 from service.demo.provider_stub import KEY, Stub, provider_stub
 from service.demo.provider_stub.faults import Stall
 from service.domain.answers import Finished, Question

@@ -18,7 +18,7 @@ import asyncpg
 import httpx
 import pytest
 
-from service.adapters.schema import migrate_async
+from service.adapters.postgres.schema import migrate_async
 from service.container import Container, open_container
 from service.demo.index_judge import Judge, truth_of
 from service.demo.stage import Stage, open_stage

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from service.adapters.standings import MAX_AGE_SECONDS
+from service.adapters.limits.standings import MAX_AGE_SECONDS
 from service.chores import clockwork_of
 from service.demo.stage import Stage
 from service.domain.identity import UserId, WorkspaceId

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from service.adapters.schema import migrate_async
+from service.adapters.postgres.schema import migrate_async
 from service.container import Container, open_container
 from service.demo.stage import Stage, open_stage
 from service.demo.therapist import HISTORY, Therapist, signed_in

@@ -19,12 +19,12 @@ MEMORIES = (
 )
 KNOWN = {
     # place: whose it is · its bound · what drops it
-    "adapters/jwks.py:_keys": "nobody's: PazPaz's public keys · 20 · the next reading",
-    "adapters/index_states.py:_asked": "by workspace; who waits · questions under way · the next statement",
+    "adapters/pazpaz/jwks.py:_keys": "nobody's: PazPaz's public keys · 20 · the next reading",
+    "adapters/postgres/index_states.py:_asked": "by workspace; who waits · questions under way · the next statement",
     "adapters/key_store.py:_open": "by workspace · 1,000 and 5 minutes · drop() on erasure and on a missing row",
-    "adapters/rate_limiter.py:_local": "by workspace or user in the key · 10,000 · time",
-    "adapters/standings.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
-    "adapters/standings.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
+    "adapters/limits/rate_limiter.py:_local": "by workspace or user in the key · 10,000 · time",
+    "adapters/limits/standings.py:_rows": "by workspace in the key; switches only · the table · the next reading, 1 s",
+    "adapters/limits/standings.py:_seen": "nobody's: ids of events · two minutes of them · the next reading",
     "ports/keys.py:older": "by workspace: one's earlier keys · its living epochs · the key store's memory they are in",
     "api/bulkhead.py:_inside": "by workspace; counts only · questions under way · their end",
     "retrieval/held.py:_open": "by workspace: bags, names, vectors · 64, 1,000; 256, 32, 64, 512 MiB · another epoch; "
@@ -52,8 +52,8 @@ KNOWN = {
     "language/terms.py:tenses": "as there",
     # of one request or one command, never kept
     "chat/synthesize.py:citations": "one answer's",
-    "adapters/breaker.py:_failed": "nobody's: whether a provider's last calls failed · 20 · time",
-    "adapters/provider.py:prices": "nobody's: a provider's price list · its models · the process's end",
+    "adapters/models/breaker.py:_failed": "nobody's: whether a provider's last calls failed · 20 · time",
+    "adapters/models/provider.py:prices": "nobody's: a provider's price list · its models · the process's end",
     "chat/citing.py:citations": "one answer's",
     "chat/filter.py:_said": "one answer's",
     "chat/grounding/evidence.py:_read": "one answer's passages",
@@ -153,7 +153,9 @@ PURE = {
 def test_one_file_opens_connections() -> None:
     """`tenant_tx` and `system_tx` are the only ways to a connection: nobody else touches an engine."""
     for path in HOUSE.rglob("*.py"):
-        if path == HOUSE / "adapters" / "database.py" or path.is_relative_to(HOUSE / "demo"):
+        if path == HOUSE / "adapters" / "postgres" / "database.py" or path.is_relative_to(
+            HOUSE / "demo"
+        ):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):

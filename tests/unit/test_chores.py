@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.adapters.schedules import ChoreLease
+from service.adapters.work.schedules import ChoreLease
 from service.chores import Chore, Clockwork, _nightly
 from service.errors import SourceUnavailable, StoreUnavailable
 from tests.fakes import NOW

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import SecretStr
 
 from pazpaz_ai_client.signing import RING, KeyRing, PrivateKey
-from service.adapters.accounts import Accounts
-from service.adapters.pricing import Prices
-from service.adapters.provider import Price
+from service.adapters.limits.accounts import Accounts
+from service.adapters.models.pricing import Prices
+from service.adapters.models.provider import Price
 from service.chat.state import ChatContext
 from service.configured import redis_of
 from service.container import Container, open_container

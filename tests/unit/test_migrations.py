@@ -15,7 +15,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
-from service.adapters.schema import MIGRATIONS
+from service.adapters.postgres.schema import MIGRATIONS
 from tests.releases import before, git
 from tests.schemas import head, migrations_with
 

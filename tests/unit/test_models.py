@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from service.adapters.local_model import ExtractiveModel, LocalReranker
-from service.adapters.pricing import Billed, Prices, billed
-from service.adapters.provider import Price, Provider
-from service.adapters.query_vectors import QueryVectors
+from service.adapters.models.local_model import ExtractiveModel, LocalReranker
+from service.adapters.models.pricing import Billed, Prices, billed
+from service.adapters.models.provider import Price, Provider
+from service.adapters.models.query_vectors import QueryVectors
 from service.errors import BadSettings, ModelUnavailable
 from service.models import Models, models_of, prices_kept
 from service.ports.index import IndexModels

@@ -18,7 +18,7 @@ from pazpaz_ai_client.signing import (
     ResponseVerifier,
     Signer,
 )
-from service.adapters.monolith import Monolith
+from service.adapters.pazpaz.monolith import Monolith
 from service.container import OUR_AUDIENCE, THEIR_AUDIENCE
 from service.domain.identity import UserId, WorkspaceId
 from service.errors import SourceUnavailable

@@ -13,9 +13,9 @@ import asyncpg
 import numpy as np
 from sqlalchemy import insert
 
-from service.adapters.epochs import next_epoch
-from service.adapters.sealed_bags import sealed_bag
-from service.adapters.tables import note_catalogue
+from service.adapters.index.epochs import next_epoch
+from service.adapters.index.sealed_bags import sealed_bag
+from service.adapters.postgres.tables import note_catalogue
 from service.demo.bench_search import baseline, ours
 from service.demo.bench_search.ours import House
 from service.demo.bench_search.tenants import (

@@ -8,10 +8,10 @@ from uuid import UUID
 
 
 async def _answer(workspace: UUID) -> int:
-    from service.adapters.chunk_store import PgChunkStore
-    from service.adapters.database import open_database
+    from service.adapters.index.chunk_store import PgChunkStore
+    from service.adapters.index.plain_vectors import PlainVectors
     from service.adapters.key_store import PgKeyStore
-    from service.adapters.plain_vectors import PlainVectors
+    from service.adapters.postgres.database import open_database
     from service.demo.bench_search.ours import KEY
     from service.demo.bench_search.tenants import MODEL
     from service.domain.identity import WorkspaceId

@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from service.adapters.chunk_store import PgChunkStore
-from service.adapters.database import Database, open_database
+from service.adapters.index.chunk_store import PgChunkStore
+from service.adapters.index.plain_vectors import PlainVectors
 from service.adapters.key_store import PgKeyStore
-from service.adapters.plain_vectors import PlainVectors
+from service.adapters.postgres.database import Database, open_database
 from service.commands.progress import progress
 from service.demo.bench_search.binary import copy, days, encoded, vectors
 from service.demo.bench_search.kept import Made, plain

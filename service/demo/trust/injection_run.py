@@ -9,10 +9,10 @@ from typing import Any, get_args
 import httpx
 from pydantic import SecretStr
 
-from service.adapters.cohere import Cohere, CohereChat
-from service.adapters.guard import guards
-from service.adapters.openai_compatible import OpenAIChat, Server
-from service.adapters.veiled import VeiledChat
+from service.adapters.models.cohere import Cohere, CohereChat
+from service.adapters.models.guard import guards
+from service.adapters.models.openai_compatible import OpenAIChat, Server
+from service.adapters.models.veiled import VeiledChat
 from service.chat.citing import AnswerText
 from service.chat.filter import admit
 from service.chat.synthesize import claims

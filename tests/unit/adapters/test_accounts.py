@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from prometheus_client import REGISTRY
 
-from service.adapters.accounts import Accounts
-from service.adapters.pricing import Prices
-from service.adapters.provider import Price
+from service.adapters.limits.accounts import Accounts
+from service.adapters.models.pricing import Prices
+from service.adapters.models.provider import Price
 from service.domain.audit import Trail
 from service.domain.usage import Meter, Part, Usage
 from service.errors import OutOfTime, StoreUnavailable

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 from prometheus_client import REGISTRY
 
-from service.adapters.breaker import FAILURES, Breaker
+from service.adapters.models.breaker import FAILURES, Breaker
 from service.errors import ModelFailure, ModelUnavailable
 
 NAME = "test.breaker"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.adapters.cohere import (
+from service.adapters.models.cohere import (
     Cohere,
     CohereChat,
     CohereEmbedder,
@@ -19,8 +19,8 @@ from service.adapters.cohere import (
     CohereReranker,
     embedder_named,
 )
-from service.adapters.entailment import VERDICT_TOKENS
-from service.adapters.guard import guards
+from service.adapters.models.entailment import VERDICT_TOKENS
+from service.adapters.models.guard import guards
 from service.domain.answers import CitationDelta, Finished, Question, Stretch, TextDelta, Usage
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from service.adapters.database import _passes
+from service.adapters.postgres.database import _passes
 
 
 @pytest.mark.parametrize(

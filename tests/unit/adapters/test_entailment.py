@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.adapters.entailment import verdict_of
+from service.adapters.models.entailment import verdict_of
 from service.errors import ModelUnavailable
 
 

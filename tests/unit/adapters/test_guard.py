@@ -10,8 +10,8 @@ from typing import Any, get_args
 import pytest
 from prometheus_client import REGISTRY
 
-from service.adapters.breaker import Breaker
-from service.adapters.guard import RETRIED, Bulkhead, Guard, guards
+from service.adapters.models.breaker import Breaker
+from service.adapters.models.guard import RETRIED, Bulkhead, Guard, guards
 from service.domain.answers import Delta, Finished, TextDelta
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter, Part, Usage

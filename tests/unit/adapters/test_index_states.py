@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from service.adapters.index_states import IndexStates
+from service.adapters.postgres.index_states import IndexStates
 from service.domain.identity import WorkspaceId
 from service.errors import StoreUnavailable
 from service.ports.index import IndexModels, IndexState

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from service.adapters.local_model import (
+from service.adapters.models.local_model import (
     ExtractiveModel,
     LocalEmbedder,
     LocalReranker,

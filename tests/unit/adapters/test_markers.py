@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.markers import MarkedText, prompt
+from service.adapters.models.markers import MarkedText, prompt
 from service.chat.synthesize import claims
 from service.domain.answers import CitationDelta, Delta, Finished, Question, TextDelta
 from tests.fakes import a_passage

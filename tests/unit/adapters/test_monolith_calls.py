@@ -11,7 +11,7 @@ import pytest
 
 from pazpaz_ai_client.models import AuditEvent
 from pazpaz_ai_client.signing import KeyRing, PrivateKey, ResponseVerifier, Signer
-from service.adapters.monolith import Monolith
+from service.adapters.pazpaz.monolith import Monolith
 from service.domain.audit import AuditEntry, AuditRow
 from service.domain.identity import UserId
 from service.errors import SourceUnavailable

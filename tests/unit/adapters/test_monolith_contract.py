@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 import contract_examples as contract
-from service.adapters.monolith import PREFIX, Monolith
+from service.adapters.pazpaz.monolith import PREFIX, Monolith
 from service.domain.audit import AuditEntry, AuditRow
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.errors import NotAllowed

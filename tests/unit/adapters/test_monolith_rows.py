@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from service.adapters.monolith import _merge, _Records
+from service.adapters.pazpaz.monolith import _merge, _Records
 from service.domain.notes import Pulled
 from tests.fakes import WORKSPACE
 

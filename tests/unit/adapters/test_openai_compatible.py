@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import HttpUrl, SecretStr
 
-from service.adapters.entailment import VERDICT_TOKENS
-from service.adapters.guard import guards
-from service.adapters.openai_compatible import (
+from service.adapters.models.entailment import VERDICT_TOKENS
+from service.adapters.models.guard import guards
+from service.adapters.models.openai_compatible import (
     OpenAIChat,
     OpenAIEmbedder,
     OpenAIEntailment,

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.cohere import MAX_TOKENS, PRICES
-from service.adapters.entailment import (
+from service.adapters.models.cohere import MAX_TOKENS, PRICES
+from service.adapters.models.entailment import (
     IN_A_WORD,
     IN_JSON,
     INSTRUCTIONS,
     VERDICT_TOKENS,
     asked,
 )
-from service.adapters.pricing import Billed, Prices, billed, counted_as, prices_of
-from service.adapters.provider import Price, Provider
+from service.adapters.models.pricing import Billed, Prices, billed, counted_as, prices_of
+from service.adapters.models.provider import Price, Provider
 from service.domain.answers import MOST_CONFIRMED, MOST_SOURCES, Stretch
 from service.domain.usage import Usage
 from service.estimates import ANSWER_TOKENS, CHARACTERS_PER_TOKEN, most_of_a_question

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.adapters.receipts import ReceiptFolder
+from service.adapters.erasure.receipts import ReceiptFolder
 from service.errors import BadReceipt, ReceiptNotWritten
 from tests.unit.security.test_receipts import a_receipt
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.adapters.restoration import MAX_AGE_SECONDS, PgRestoration
+from service.adapters.erasure.restoration import MAX_AGE_SECONDS, PgRestoration
 
 
 async def test_a_burst_asks_once(monkeypatch):

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from service.adapters import cohere, markers
+from service.adapters.models import cohere, markers
 from service.domain.answers import LONGEST_QUESTION, MOST_OVERVIEWED, Form, Question
 from service.estimates import CHARACTERS_PER_TOKEN, most_of_a_question
 from service.language.chunking import LIMIT

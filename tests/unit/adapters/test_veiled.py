@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.veiled import VeiledReranker, outward
+from service.adapters.models.veiled import VeiledReranker, outward
 from service.domain.answers import Stretch
 from service.domain.identity import ClientId
 from service.domain.notes import Person

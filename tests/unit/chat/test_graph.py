@@ -7,7 +7,7 @@ import pytest
 from langsmith.utils import tracing_is_enabled
 from prometheus_client import REGISTRY
 
-from service.adapters.local_model import ExtractiveModel
+from service.adapters.models.local_model import ExtractiveModel
 from service.chat.graph import NODES, build_graph
 from service.chat.state import ChatContext
 from service.domain.answers import CitationDelta, Finished, Question, SearchStatement, TextDelta

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from service.adapters.local_model import ExtractiveModel
+from service.adapters.models.local_model import ExtractiveModel
 from service.chat import filter as gate
 from service.chat.filter import admit, filter, judged
 from service.chat.grounding import Support, support

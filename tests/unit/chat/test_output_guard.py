@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 import service.adapters
-import service.adapters.cohere
-import service.adapters.openai_compatible
+import service.adapters.models.cohere
+import service.adapters.models.openai_compatible
 from service.chat.citing import AnswerText
 from service.chat.filter import admit
 from service.chat.output_guard import objection, remembered, sources

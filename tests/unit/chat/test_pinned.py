@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from service.adapters.local_model import ExtractiveModel
+from service.adapters.models.local_model import ExtractiveModel
 from service.chat.graph import build_graph
 from service.chat.pinned import pinned
 from service.chat.state import ChatContext

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.adapters.local_model import ExtractiveModel
+from service.adapters.models.local_model import ExtractiveModel
 from service.chat.graph import build_graph
 from service.chat.refusing import declined, unproven
 from service.chat.state import ChatContext

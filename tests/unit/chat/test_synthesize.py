@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.local_model import ExtractiveModel
+from service.adapters.models.local_model import ExtractiveModel
 from service.chat.filter import admit
 from service.chat.synthesize import claims, synthesize
 from service.domain.answers import (

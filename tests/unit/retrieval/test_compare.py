@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.adapters.local_model import LocalEmbedder, SecondLocalEmbedder
+from service.adapters.models.local_model import LocalEmbedder, SecondLocalEmbedder
 from service.domain.identity import ClientId
 from service.language.chunking import chunk_note
 from service.ports.index import IndexedNote, IndexModels, Space

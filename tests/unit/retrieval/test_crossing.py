@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from service.adapters.local_model import LocalEmbedder, LocalReranker
+from service.adapters.models.local_model import LocalEmbedder, LocalReranker
 from service.domain.answers import Question, Stretch
 from service.domain.audit import Trail
 from service.domain.notes import Note

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from service.adapters.local_model import LocalEmbedder
+from service.adapters.models.local_model import LocalEmbedder
 from service.domain.identity import ClientId
 from service.domain.scope import ANYWHERE, Period, Within
 from service.language.features import digest64, written_in

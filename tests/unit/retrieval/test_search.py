@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from service.adapters.local_model import LocalEmbedder, LocalReranker, SecondLocalEmbedder
+from service.adapters.models.local_model import LocalEmbedder, LocalReranker, SecondLocalEmbedder
 from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, UserId

@@ -10,7 +10,15 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from service.adapters.jwks import KEEP, MAX_BYTES, REFRESH, RETRY, FileSource, Jwks, UrlSource
+from service.adapters.pazpaz.jwks import (
+    KEEP,
+    MAX_BYTES,
+    REFRESH,
+    RETRY,
+    FileSource,
+    Jwks,
+    UrlSource,
+)
 from service.errors import SourceUnavailable
 from service.security.jwks import parse_jwks
 from service.telemetry.metrics import JWKS_READS
@@ -230,7 +238,7 @@ async def trickling() -> AsyncIterator[bytes]:
 
 async def test_a_body_that_never_ends_is_not_waited_for(monkeypatch):
     """The whole read has a deadline; a byte now and then does not lengthen it."""
-    monkeypatch.setattr("service.adapters.jwks.DEADLINE_SECONDS", 0.01)
+    monkeypatch.setattr("service.adapters.pazpaz.jwks.DEADLINE_SECONDS", 0.01)
     slow = httpx.MockTransport(lambda _: httpx.Response(200, content=trickling()))
     async with httpx.AsyncClient(transport=slow) as http:
         keys = Jwks(UrlSource(http, "https://pazpaz.example/jwks.json"), ManualClock())

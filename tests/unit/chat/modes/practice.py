@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-from service.adapters.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
+from service.adapters.models.local_model import ExtractiveModel, LocalEmbedder, LocalReranker
 from service.chat.graph import build_graph
 from service.chat.state import ChatContext
 from service.domain.answers import Answer, Question

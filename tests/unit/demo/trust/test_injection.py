@@ -107,7 +107,7 @@ async def test_a_gate_that_takes_orders_for_sources_is_noticed():
 
 async def test_what_goes_out_unlike_a_plain_copy_is_noticed(monkeypatch):
     """A model copy that keeps hidden letters and forged turns shows in the requests."""
-    monkeypatch.setattr("service.adapters.veiled.plain", lambda text: text)
+    monkeypatch.setattr("service.adapters.models.veiled.plain", lambda text: text)
     hidden = [one for one in ATTACKS if one.disguise == "tags"][:2]
     turns = [one for one in ATTACKS if "<|im_end|>" in one.text and one.place == "note"][:2]
     outcomes = [one async for one in attacked([*hidden, *turns])]

@@ -1,0 +1,1 @@
+"""Keeps `ports.conversations`: sealed turns, and what therapists thought of them."""

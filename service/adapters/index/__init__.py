@@ -1,0 +1,1 @@
+"""Keeps `ports.index`: chunks, vectors and bags, sealed or in clear, and the log that memories follow."""

@@ -1,0 +1,1 @@
+"""Keeps `ports.limits`: switches, allowances, and what models cost."""

@@ -1,0 +1,1 @@
+"""Keeps `ports.models`: this process's own models, and providers' behind guard and veil."""

@@ -1,0 +1,1 @@
+"""Keeps `ports.monolith`: PazPaz's signed internal API, and its token keys."""
