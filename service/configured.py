@@ -29,6 +29,7 @@ MOST_CONNECTIONS, IDLE_SECONDS = 100, 4.0
 
 
 def receipts_of(settings: Settings) -> ReceiptFolder:
+    """Raises BadSettings where the folder is not there."""
     path = settings.erasure_receipts_dir
     if path is not None and not path.is_dir():
         raise BadSettings("ERASURE_RECEIPTS_DIR: is not a folder")
@@ -36,6 +37,7 @@ def receipts_of(settings: Settings) -> ReceiptFolder:
 
 
 def standing_of(settings: Settings) -> Standing:
+    """What holds where no switch says otherwise."""
     return Standing(
         settings.ai_agent_enabled,
         settings.allowed_roles,
@@ -47,6 +49,7 @@ def standing_of(settings: Settings) -> Standing:
 
 
 def tokens_of(settings: Settings, http: httpx.AsyncClient) -> TokenVerifier:
+    """Judges HS256 tokens, asymmetric ones, or both, as the settings name their keys."""
     secret = settings.secret_key.get_secret_value() if settings.secret_key else None
     return TokenVerifier(secret, _access_tokens(settings, http), now)
 
@@ -75,11 +78,13 @@ def redis_of(settings: Settings) -> Redis:
 
 
 def http_of(settings: Settings) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    """Connections to PazPaz and to where its keys are."""
     timeouts = httpx.Timeout(settings.request_timeout_seconds, connect=CONNECT_SECONDS)
     return open_http(timeouts=timeouts, most=MOST_CONNECTIONS, idle_seconds=IDLE_SECONDS)
 
 
 def key_encryption_key_of(settings: Settings) -> KeyEncryptionKey:
+    """Raises BadSettings."""
     if settings.key_encryption_key is not None:
         return KeyEncryptionKey.from_base64(settings.key_encryption_key.get_secret_value())
     assert settings.key_encryption_key_file is not None  # noqa: S101 - the settings saw to it
@@ -88,6 +93,7 @@ def key_encryption_key_of(settings: Settings) -> KeyEncryptionKey:
 
 
 def old_key_encryption_keys_of(settings: Settings) -> list[KeyEncryptionKey]:
+    """Those that only unwrap. Raises BadSettings, which names the line."""
     name = "KEY_ENCRYPTION_KEYS_OLD_FILE"
     if settings.key_encryption_keys_old_file is None:
         return []
@@ -100,6 +106,7 @@ def old_key_encryption_keys_of(settings: Settings) -> list[KeyEncryptionKey]:
 
 
 def signing_keys_of(settings: Settings) -> LiveKeys:
+    """Ours and PazPaz's, followed as their files change. Raises BadSettings."""
     with _named("SIGNING_KEYS_DIR"):
         read_folder(settings.signing_keys_dir, now())
     with _named("MONOLITH_KEYS_FILE"):

@@ -126,6 +126,7 @@ async def read_json(kind: type[M], request: Request) -> M:
 
 
 def require_json(request: Request) -> None:
+    """Raises WrongMediaType."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise WrongMediaType

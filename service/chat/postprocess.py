@@ -29,46 +29,48 @@ NO_MODEL = "none"  # Names what wrote an answer that no model did.
 
 
 async def postprocess(state: ChatState, runtime: Runtime[ChatContext]) -> ChatState:
-    question, verdicts, passages = state["question"], state["verdicts"], state["found"].passages
+    context, search, verdicts = runtime.context, state["search"], state["verdicts"]
+    passages, risk, heading = state["found"].passages, state.get("risk", ()), state.get("heading")
     admitted = [verdict for verdict in verdicts if verdict.admitted]
-    heading = state.get("heading")
-    found = _status_of(state)
-    degraded = lacking(runtime.context.calls.meter)
     withheld = len(verdicts) - len(admitted)
-    head = heading.text if heading else ""
     # In a thread: of each of forty quotes of a course it is looked up whether it reads like an order, 5 ms each.
+    head = heading.text if heading else ""
     text, citations = await asyncio.to_thread(
-        cite, admitted, passages, heading=head, orders=runtime.context.orders
+        cite, admitted, passages, heading=head, orders=context.orders
     )
-    leave_trail(runtime.context.trail, verdicts, passages)
-    for risk in state.get("risk", ()):
-        runtime.context.trail.pinned(risk)
-    _count(citations, runtime.context.calls.meter.away)
+    leave_trail(context.trail, verdicts, passages)
+    for one in risk:
+        context.trail.pinned(one)
+    _count(citations, context.calls.meter.away)
+    found, degraded = _status_of(state), lacking(context.calls.meter)
     return {
         "answer": Answer(
-            text=text
-            or not_found(
-                state["search"],
-                question,
-                today=runtime.context.today,
-                degraded=degraded,
-                withheld=withheld,
-            ),
-            status="degraded" if degraded else _honest(found, state["search"]),
-            language=question.language,
+            text=text or _not_found(state, context, withheld),
+            status="degraded" if degraded else _honest(found, search),
+            language=state["question"].language,
             citations=citations,
-            search=state["search"],
+            search=search,
             retrieved_count=len({passage.note.ref for passage in passages}),
             withheld=withheld,
             model=state.get("written_by", NO_MODEL),
             # "Not found" leans on no note, as in any other answer.
             heading=heading if found != "abstained" else None,
             degraded=degraded,
-            risk=state.get("risk", ()),
+            risk=risk,
             risk_unread=state.get("risk_unread", 0),
-            suggestions=await suggested(state, runtime.context, found_any=found != "abstained"),
+            suggestions=await suggested(state, context, found_any=found != "abstained"),
         )
     }
+
+
+def _not_found(state: ChatState, context: ChatContext, withheld: int) -> str:
+    return not_found(
+        state["search"],
+        state["question"],
+        today=context.today,
+        degraded=lacking(context.calls.meter),
+        withheld=withheld,
+    )
 
 
 def _count(citations: Sequence[Citation], away: Mapping[Part, str]) -> None:

@@ -37,6 +37,7 @@ def names(text: str) -> list[str]:
 
 
 def codes(text: str) -> list[str]:
+    """What is named with a number, as PHQ-9 or L4; x3 is how often."""
     return [
         _bare(match.group())
         for match in _CODE.finditer(text)

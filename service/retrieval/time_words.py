@@ -89,6 +89,7 @@ MANY = frozenset({"days", "weeks", "months", "years", "ימים", "שבועות"
 
 
 def pattern_of(names: Iterable[str]) -> str:
+    """A pattern of any of them, the longest first: none is cut short by one that begins it."""
     return "(?:" + "|".join(sorted(map(re.escape, names), key=len, reverse=True)) + ")"
 
 

@@ -28,6 +28,7 @@ class SigningKey(Protocol):
 
 
 def sign(receipt: Receipt, key: SigningKey) -> SignedReceipt:
+    """The receipt with a signature over exactly what it tells, by this key."""
     told = receipt.told()
     return SignedReceipt(told, key.keyid, key.key.sign(_signed_bytes(told, key.keyid)))
 

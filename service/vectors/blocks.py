@@ -28,6 +28,7 @@ CODES: tuple[Column, ...] = ((np.uint8, DIMENSION // 8), (np.float32, 1))
 
 
 def pack(rows: NoteRows) -> bytes:
+    """Their vectors."""
     return _packed(rows, [rows.halves])
 
 
@@ -43,6 +44,7 @@ def _packed(rows: NoteRows, columns: Iterable[NDArray[Any]]) -> bytes:
 
 
 def unpack(data: bytes) -> NoteRows:
+    """What `pack` was given."""
     n, names = _tail(data, HALVES)
     [halves], ordinal, field = _columns(data, n, HALVES)
     return NoteRows(tuple(names.decode().split(BETWEEN)), field, ordinal, halves)

@@ -31,12 +31,14 @@ def merged(parts: Sequence[Placed]) -> Placed:
 
 
 def merged_rows(parts: Sequence[ChunkRows]) -> ChunkRows:
+    """All in one, in the order of the parts."""
     none = np.empty((0, DIMENSION), np.float16)
     halves = np.concatenate([none, *(one.halves for one in parts)])
     return ChunkRows(merged([one.placed for one in parts]), halves)
 
 
 def merged_codes(parts: Sequence[ChunkCodes]) -> ChunkCodes:
+    """All in one, in the order of the parts."""
     return ChunkCodes(
         merged([one.placed for one in parts]),
         np.concatenate([np.empty((0, DIMENSION // 8), np.uint8), *(one.signs for one in parts)]),

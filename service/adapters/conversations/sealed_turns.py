@@ -96,6 +96,7 @@ def open_turn(row: Row[Any], keys: WorkspaceKeys, sources: Sources) -> Turn:
 
 
 def open_question(blob: bytes | None, turn: UUID, epoch: int, keys: WorkspaceKeys) -> str | None:
+    """None where it was erased. Raises KeyUnavailable, SealBroken."""
     if blob is None:
         return None
     question: str = json.loads(_open(blob, turn, epoch, keys, "question"))

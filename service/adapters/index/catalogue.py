@@ -81,6 +81,7 @@ def _rows_of(workspace: WorkspaceId, *chosen: ColumnElement[bool]) -> Any:
 async def client_state(
     connection: AsyncConnection, workspace: WorkspaceId, client: ClientId
 ) -> str | None:
+    """None for a client who is not catalogued."""
     query = select(note_catalogue.c.state).where(
         is_note(note_catalogue, NoteRef(workspace, "clients", client))
     )
@@ -132,4 +133,5 @@ async def archive_client(
 
 
 def of_client(table: Table, workspace: WorkspaceId, client: UUID) -> ColumnElement[bool]:
+    """All rows of a client, their sessions' too."""
     return and_(table.c.workspace_id == workspace, table.c.client_id == client)

@@ -13,6 +13,7 @@ from service.ports.index import IndexModels
 
 
 async def models_of(connection: AsyncConnection, workspace: WorkspaceId) -> IndexModels | None:
+    """None for a workspace that was never indexed."""
     row = (await connection.execute(_of(workspace))).one_or_none()
     return models_in(row) if row else None
 

@@ -1,4 +1,4 @@
-"""What a model provider brings, whoever it is: `open_provider` of its file makes one, `container` chooses."""
+"""What a model provider brings, whoever it is: `open_provider` of its file makes one, `models` chooses."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
