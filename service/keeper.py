@@ -197,15 +197,15 @@ class Keeper:
         return check.end() or check
 
 
-def keeper_of(container: Container) -> Keeper:
+def keeper_of(opened: Container) -> Keeper:
     """A keeper of an opened container's trail."""
     return Keeper(
-        audit=container.audit,
-        sink=container.notes,
-        signing_keys=container.signing_keys,
+        audit=opened.audit,
+        sink=opened.notes,
+        signing_keys=opened.signing_keys,
         clock=now,
-        orphan_after=timedelta(seconds=container.settings.audit_orphan_seconds),
-        checkpoint_every=timedelta(seconds=container.settings.audit_checkpoint_seconds),
+        orphan_after=timedelta(seconds=opened.settings.audit_orphan_seconds),
+        checkpoint_every=timedelta(seconds=opened.settings.audit_checkpoint_seconds),
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from service.commands.progress import progress, say
-from service.commands.work import Workspace, moment, scope, with_container
+from service.commands.shared import Workspace, moment, scope, with_container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
 from service.ingestion.backfill import Backfill, Pace, Summary

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from service.commands.progress import Tick, progress
-from service.commands.work import moment, scope, with_container
+from service.commands.shared import moment, scope, with_container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, KeyUnavailable, SealBroken
 

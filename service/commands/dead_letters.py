@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from service import errors
-from service.commands.work import Workspace, moment, scope, with_container
+from service.commands.shared import Workspace, moment, scope, with_container
 from service.errors import BadSettings, ServiceError
 
 if TYPE_CHECKING:

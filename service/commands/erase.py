@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from service.commands.work import Workspace, moment, scope, with_container
+from service.commands.shared import Workspace, moment, scope, with_container
 from service.domain.erasure import SignedReceipt, Subject
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import ManifestItem

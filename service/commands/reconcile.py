@@ -1,5 +1,6 @@
 """pazpaz-agent reconcile: whether the index equals PazPaz, told workspace by workspace, and repaired."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ from uuid import UUID
 import typer
 
 from service.commands.progress import Tick, progress
-from service.commands.work import Workspace, pause, with_container
+from service.commands.shared import Workspace, with_container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
 from service.ingestion.reconcile import Comparison, Fault, read_feed
@@ -99,7 +100,7 @@ class _Run:
     async def _until_looked_at(self, total: int, tick: Tick) -> int:
         left, idle = total, 0.0
         while left and idle < PATIENCE_SECONDS:
-            await pause(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             now_left = await self._left()
             idle = 0.0 if now_left < left else idle + POLL_SECONDS
             left = now_left

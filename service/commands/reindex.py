@@ -1,5 +1,6 @@
 """pazpaz-agent reindex: another embedding model, kept up beside the old one, compared, switched to, and back."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.commands.work import Workspace, pause, scope, with_container
+from service.commands.shared import Workspace, scope, with_container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
 from service.ports.calls import for_nobody
@@ -227,5 +228,5 @@ async def _finish(opened: "Container", workspace: WorkspaceId, *, abandon: bool)
         if not waiting:
             typer.echo("waiting a minute for questions that began before the switch", err=True)
         waiting = True
-        await pause(RECENT_SECONDS)
+        await asyncio.sleep(RECENT_SECONDS)
     return outcome

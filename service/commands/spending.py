@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.commands.work import Workspace, dollars, scope
+from service.commands.shared import Workspace, dollars, scope
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
     from collections.abc import Sequence

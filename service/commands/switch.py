@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from service.commands.work import dollars
+from service.commands.shared import dollars
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import WorkspaceId
 from service.domain.usage import MICROS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import cli
-from service.commands.work import dollars
+from service.commands.shared import dollars
 from service.errors import BadSettings, SourceUnavailable
 from service.settings import Settings
 from tests.unit.test_settings import GOOD

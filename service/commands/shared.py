@@ -1,6 +1,5 @@
-"""What commands about the work have in common: the opened parts, scopes, and one line a thing."""
+"""What commands have in common: the opened parts, a scope, and how moments and dollars are written."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
@@ -49,6 +48,7 @@ def with_container(work: "Callable[[Container], Awaitable[R]]") -> R:
 
 
 def scope(workspace: UUID | None) -> WorkspaceId | None:
+    """None: all of them."""
     return None if workspace is None else WorkspaceId(workspace)
 
 
@@ -60,7 +60,3 @@ def dollars(micros: int) -> str:
     """Down to the cent, or as far as there is anything: 2.50, 0.0345."""
     whole, _, rest = f"{Decimal(micros) / MICROS:f}".partition(".")
     return f"{whole}.{rest:0<2}"
-
-
-async def pause(seconds: float) -> None:
-    await asyncio.sleep(seconds)
