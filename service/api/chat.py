@@ -18,10 +18,10 @@ from fastapi import APIRouter, Depends, Request
 from service.api.bulkhead import Bulkhead
 from service.api.context import request_id
 from service.api.dependencies import Caller, Held, Opened, Places, body
-from service.api.document import documents, documents_events
+from service.api.document import documents, documents_events, problems
 from service.api.keeping import turn_of
 from service.api.leaving import unless_left
-from service.api.schemas import ChatRequest, ChatResponse, answer_fields, problems
+from service.api.schemas import ChatRequest, ChatResponse, answer_fields
 from service.api.stream import EventStream, wants_events
 from service.api.trail import ChatRecord, outcome_of, recorded_chat
 from service.chat.modes.client import client_named

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from service.api.dependencies import Caller, Held, Opened, body
-from service.api.document import documents
-from service.api.schemas import FeedbackRequest, problems
+from service.api.document import documents, problems
+from service.api.schemas import FeedbackRequest
 from service.api.trail import write
 from service.domain.feedback import Feedback
 from service.errors import MessageNotFound

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from service.api.dependencies import Caller, Held, Opened
+from service.api.document import problems
 from service.api.schemas import (
     ConversationOut,
     ConversationTurns,
@@ -20,7 +21,6 @@ from service.api.schemas import (
     PastRisk,
     SearchOut,
     TurnOut,
-    problems,
 )
 from service.api.trail import write
 from service.container import Container

@@ -12,8 +12,7 @@ from pazpaz_ai_client.signing import (
 )
 from service.api.dependencies import Opened, read_capped, require_json
 from service.api.depth import is_too_deep
-from service.api.document import documents
-from service.api.schemas import problems
+from service.api.document import documents, problems
 from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import MalformedRequest, NotAuthenticated

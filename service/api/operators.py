@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, StrictBool
 
 from service.api.dependencies import Opened, bearer, read_json
-from service.api.document import documents
-from service.api.schemas import Instant, problems
+from service.api.document import documents, problems
+from service.api.schemas import Instant
 from service.domain.audit import AuditEntry
 from service.domain.erasure import Erasable, SignedReceipt, Subject
 from service.domain.identity import WorkspaceId

@@ -376,41 +376,6 @@ EVENTS: dict[EventName, type[BaseModel]] = {
 """What the data of each event is; a stream has one `done` or one `error`, which is its last."""
 
 
-_RETRY_AFTER = {
-    "Retry-After": {
-        "description": "Seconds after which to try again.",
-        "schema": {"type": "integer", "minimum": 1},
-    }
-}
-_ON_401 = {"WWW-Authenticate": {"schema": {"type": "string", "enum": ["Bearer"]}}}
-_MEANING = {
-    401: "Nobody we know: sign in again.",
-    403: "Known, and not allowed: role, workspace or consent.",
-    404: "Not there, or not theirs.",
-    409: "The conversation has another scope.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    422: "Not of the expected shape.",
-    429: "An allowance is used up.",
-    503: "Switched off, busy, or a part is away.",
-}
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For the OpenAPI document: exactly the refusals a route can give, each a problem document."""
-    return {status: _documented(status) for status in statuses}
-
-
-def _documented(status: int) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    headers = _RETRY_AFTER if status in {429, 503} else _ON_401 if status == 401 else {}
-    return {
-        "description": _MEANING[status],
-        "content": {"application/problem+json": {"schema": schema}},
-        **({"headers": headers} if headers else {}),
-    }
-
-
 def answer_fields(answer: Answer) -> dict[str, Any]:
     """The part of a response that the graph decided."""
     return {

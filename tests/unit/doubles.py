@@ -144,8 +144,8 @@ class _Kept:
     turns: list[Turn] = field(default_factory=list)
 
 
-class InMemoryConversations:
-    """Keeps ConversationStore."""
+class RecordingConversations:
+    """Keeps ConversationStore, and every turn as it was said; what hides or shreds them is the real one's."""
 
     def __init__(self) -> None:
         self.kept: dict[UUID, _Kept] = {}

@@ -40,10 +40,10 @@ from tests.unit.doubles import (
     USER,
     Chores,
     CountedLimiter,
-    InMemoryConversations,
     ManualClock,
     OldKey,
     RecordingAudit,
+    RecordingConversations,
     RecordingQueue,
     Restored,
     ScriptedPrincipals,
@@ -122,7 +122,7 @@ class Parts:
     )
     store: KnownClients = field(default_factory=lambda: KnownClients(CLIENT))
     notes: Any = field(default_factory=InMemoryNoteSource)
-    conversations: InMemoryConversations = field(default_factory=InMemoryConversations)
+    conversations: RecordingConversations = field(default_factory=RecordingConversations)
     limiter: CountedLimiter = field(default_factory=CountedLimiter)
     people: Register = field(default_factory=lambda: Register([Person(CLIENT, "Dana", "Levi")]))
     queue: Any = field(default_factory=RecordingQueue)
@@ -148,7 +148,7 @@ class Parts:
     asked: list[tuple[Question, Principal, Sequence[str]]] = field(default_factory=list)
 
     @property
-    def feedback(self) -> InMemoryConversations:
+    def feedback(self) -> RecordingConversations:
         return self.conversations
 
     def __post_init__(self) -> None:
