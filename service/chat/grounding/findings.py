@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.chat.grounding.evidence import Source, coverage, likeness
 from service.chat.grounding.grouping import grouped
+from service.chat.grounding.guards.repeats import told_of_both
 from service.chat.grounding.neighbours import completing, telling_the_rest
 from service.chat.grounding.verdict import LIKELY, verdict
 from service.domain.answers import WithheldReason
@@ -32,6 +33,8 @@ class Finding:
 def borne_out(said: Statement, held: Sequence[Source]) -> list[Finding]:
     """What bears out a claim as one, else part by part, else clause by clause."""
     whole = said.part(sorted(set(said.clauses)))
+    if told_of_both(whole, held):
+        return [Finding(reason="direction_differs")]
     first = _evidence(whole, held)
     if not first.reason and not first.is_likely:
         return _from_more(first, whole, held)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 
 from service.chat.grounding.evidence import Source
 from service.chat.grounding.guards.amounts import amounts_differ
+from service.chat.grounding.guards.bounds import bounds_differ
 from service.chat.grounding.guards.days import days_differ
 from service.chat.grounding.guards.denials import amounts_are_denied, denials_differ
 from service.chat.grounding.guards.poles import polarity
 from service.chat.grounding.guards.sides import sides_differ
+from service.chat.grounding.guards.spans import spans_differ
 from service.chat.grounding.guards.subjects import subjects_differ
 from service.chat.grounding.guards.times import times_differ
 from service.domain.answers import WithheldReason
@@ -17,6 +19,8 @@ Guard = Callable[[Part, Sequence[Source]], bool]
 _GUARDS: tuple[tuple[Guard, WithheldReason], ...] = (
     (days_differ, "date_differs"),
     (amounts_differ, "number_differs"),
+    (bounds_differ, "number_differs"),
+    (spans_differ, "number_differs"),
     (sides_differ, "side_differs"),
     (subjects_differ, "subject_differs"),
     (times_differ, "time_differs"),

@@ -11,6 +11,12 @@ _ALREADY = re.compile(
     r"\balready\b|\b(?:has|have|had) begun\b|(?<![א-ת])כבר(?![א-ת])", re.IGNORECASE
 )
 _SINCE = re.compile(r"\bsince\b|\bfrom\b|(?<![א-ת])מאז", re.IGNORECASE)
+_SURE = re.compile(
+    r"\b(?:definitely|certainly|undoubtedly|surely|unquestionably|for sure|for certain|no doubt"
+    r"|without (?:a |any )?doubt|proven)\b"
+    r"|(?<![א-ת])(?:בוודאות|בוודאי|ודאי|בהחלט|ללא ספק|בלי ספק|אין ספק|ללא כל ספק|הוכח|הוכחה)(?![א-ת])",
+    re.IGNORECASE,
+)
 _CLASHES = {
     ("told", "hypothetical"): True,
     ("past", "hypothetical"): True,
@@ -33,7 +39,9 @@ _CLASHES = {
 
 
 def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
-    """Whether what is planned, possible or past is told as what is, or the other way round."""
+    """Whether what is planned, possible or past is told as what is, or the other way round; or anything as certain."""
+    if _SURE.search(part.text) and not any(_SURE.search(one.said.text) for one in evidence):
+        return True
     return any(_clash(part, source) or _is_done_already(part, source) for source in evidence)
 
 

@@ -1,0 +1,97 @@
+"""Facts that a guard of their own compares: bounds, spans without a number, one thing told of both, certainty."""
+
+import pytest
+
+from service.chat.grounding import support
+from tests.fakes import a_passage
+
+
+def reason(text: str, *notes: str) -> str | None:
+    passages = [a_passage(note, id=f"p{number}") for number, note in enumerate(notes, 1)]
+    return support(text, passages).reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("She practised at least three times a week.", "Practised three times a week."),
+        ("היא תרגלה לפחות שלוש פעמים בשבוע.", "תרגלה שלוש פעמים בשבוע."),
+        ("Avoid sitting for less than 20 minutes.", "Avoid sitting for more than 20 minutes."),
+        ("להימנע מישיבה של פחות מ-20 דקות.", "להימנע מישיבה של יותר מ-20 דקות."),
+        ("Lifts at most 5 kg.", "Lifts at least 5 kg."),
+    ],
+)
+def test_a_bound_that_the_note_does_not_set_is_not_told(claim, note):
+    """A bound is added, or set on the other side."""
+    assert reason(claim, note) == "number_differs"
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("She practised at least three times a week.", "Practised at least 3 times a week."),
+        ("Avoid sitting for over 20 minutes.", "Avoid sitting longer than 20 minutes."),
+        ("לשבת לכל היותר 20 דקות.", "לשבת לא יותר מ-20 דקות."),
+        ("At most 4 tablets a day.", "Up to 4 tablets a day."),
+        ("סקוואטים עד 60 מעלות.", "Squats to 60 degrees."),
+        ("Sertraline is to go up to 50 mg.", "Sertraline is to go up to 50 mg."),
+    ],
+)
+def test_the_notes_own_bound_is_told_in_other_words(claim, note):
+    """The same side, by whatever words."""
+    assert reason(claim, note) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("She has not cried for a month.", "Has not cried for a week."),
+        ("היא לא בכתה כבר חודש.", "לא בכתה כבר שבוע."),
+        ("סבתו נפטרה לפני חודש.", "סבתו נפטרה לפני שבוע."),
+        ("He is back at work for half weeks.", "Back at work for half days."),
+    ],
+)
+def test_another_span_of_time_is_not_told(claim, note):
+    """Also where no number stands beside it."""
+    assert reason(claim, note) == "number_differs"
+
+
+@pytest.mark.parametrize(
+    ("claim", "notes"),
+    [
+        (
+            "SLR was negative at 40 degrees on the left and negative on the right.",
+            ["SLR positive at 40 degrees on the left, negative on the right."],
+        ),
+        (
+            "SLR היה חיובי ב-40 מעלות בשמאל וחיובי בימין.",
+            ["SLR חיובי ב-40 מעלות בשמאל, שלילי בימין."],
+        ),
+        (
+            "The McMurray test was positive at first and is positive now.",
+            ["McMurray test positive.", "McMurray test negative."],
+        ),
+    ],
+)
+def test_what_differs_in_the_note_is_not_told_one_way_of_both(claim, notes):
+    """Two sides, or two sessions."""
+    assert reason(claim, *notes) is not None
+
+
+def test_both_may_be_told_as_they_are():
+    """One of each, as the note has it."""
+    claim = "SLR was positive at 40 degrees on the left and negative on the right."
+    assert reason(claim, "SLR positive at 40 degrees on the left, negative on the right.") is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("The fatigue is definitely from iron deficiency.", "The fatigue is from iron deficiency."),
+        ("העייפות בוודאות מחוסר ברזל.", "העייפות מחוסר ברזל."),
+    ],
+)
+def test_certainty_that_the_note_does_not_have_is_not_told(claim, note):
+    """A note's own certainty may be told."""
+    assert reason(claim, note) == "time_differs"
+    assert reason(claim, claim) is None
