@@ -40,7 +40,7 @@ def intent_of(text: str) -> Intent:
     return "change" if CHANGE.search(text) else "fact"
 
 
-def topic_of(text: str, *, intent: Intent = "fact", when: Timed | None) -> str:
+def topic_of(text: str, *, intent: Intent = "fact", when: Timed | None = None) -> str:
     """What it is about, in its own words and order: "every session where sleep was mentioned" is about sleep."""
     said = [(when.start, when.end)] if when else []
     return joined(text, topic_words(text, intent=intent, without=said))

@@ -52,8 +52,8 @@ def stores() -> dict[str, type[Any]]:
     """Every class that stands before a table, a cache, Redis or PazPaz with rows of practices."""
     first = (LexicalIndex, People, Finder, Principals)
     found: dict[str, type[Any]] = {one.__name__: one for one in first}
-    for module in pkgutil.iter_modules(service.adapters.__path__):
-        if module.name in {
+    for module in pkgutil.walk_packages(service.adapters.__path__, "service.adapters."):
+        if module.ispkg or module.name.rpartition(".")[2] in {
             "cohere",
             "openai_compatible",
             "entailment",
@@ -71,8 +71,8 @@ def stores() -> dict[str, type[Any]]:
             *("database", "index_states"),
         }:
             continue  # models, public keys and the doors: no state of a practice of their own
-        for name, one in vars(import_module(f"service.adapters.{module.name}")).items():
-            if inspect.isclass(one) and one.__module__.endswith(f"adapters.{module.name}"):
+        for name, one in vars(import_module(module.name)).items():
+            if inspect.isclass(one) and one.__module__ == module.name:
                 found[name] = one
     found = {name: one for name, one in found.items() if not is_protocol(one)}
     del found["RememberingEmbedder"]  # asks QueryVectors, which is here, for a model, which is not

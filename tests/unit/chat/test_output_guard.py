@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from uuid import UUID
 
 import pytest
@@ -150,8 +150,8 @@ def _long_texts(value: object) -> set[str]:
 def test_every_instruction_that_adapters_hold_is_known():
     """A new prompt that nobody told the guard of fails here."""
     found = set[str]()
-    for name in (one.name for one in iter_modules(service.adapters.__path__)):
-        module = import_module(f"service.adapters.{name}")
+    for one in walk_packages(service.adapters.__path__, "service.adapters."):
+        module = import_module(one.name)
         held = {key: one for key, one in vars(module).items() if not key.startswith("__")}
         found |= set[str]().union(*map(_long_texts, held.values()))
     prompts = {one for one in found if " you" in f" {one.casefold()}"}
