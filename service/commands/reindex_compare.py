@@ -9,7 +9,7 @@ from service.commands.progress import progress
 from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings
-from service.retrieval.compare import Compared, Comparer, Judged, lines, parse_judged, table
+from service.evaluation.compare import Compared, Comparer, Judged, lines, parse_judged, table
 
 
 async def run_compare(opened: Container, questions: Path, only: WorkspaceId | None) -> None:

@@ -17,12 +17,12 @@ from service.demo.run import kept_stage
 from service.demo.run_file import RunFile, mark_of, read_run
 from service.domain.identity import ClientId, WorkspaceId
 from service.errors import BadSettings
-from service.retrieval.abstention import COVERAGES, calibration_gap, curves, reliability
-from service.retrieval.evaluation import Asker, Outcome
-from service.retrieval.fitting import cross_validated, fit_curves
-from service.retrieval.gold import Gold, parse_gold
-from service.retrieval.score import Owners, Scored, ablation, changes, faults, score
-from service.retrieval.tables import (
+from service.evaluation.abstention import COVERAGES, calibration_gap, curves, reliability
+from service.evaluation.asker import Asker, Outcome
+from service.evaluation.fitting import cross_validated, fit_curves
+from service.evaluation.gold import Gold, parse_gold
+from service.evaluation.score import Owners, Scored, ablation, changes, faults, score
+from service.evaluation.tables import (
     ablation_lines,
     change_lines,
     curve_lines,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import service
 from service.errors import BadSettings
-from service.retrieval.evaluation import Outcome, parse_outcome, run_line
+from service.evaluation.asker import Outcome, parse_outcome, run_line
 
 NO_OUTCOME = (ValueError, KeyError, TypeError, AttributeError)
 

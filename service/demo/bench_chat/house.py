@@ -27,7 +27,7 @@ from service.demo.provider_stub import KEY, Pace, Stub, provider_stub, quoting
 from service.demo.run import demo_admin
 from service.demo.stage import Stage, open_stage, passing_folder
 from service.errors import BadSettings
-from service.retrieval.gold import Gold
+from service.evaluation.gold import Gold
 from service.worker import Worker
 
 OF_A_PRACTICE = 4  # Askers at once: what the service allows unless it is told otherwise.

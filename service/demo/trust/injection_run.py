@@ -35,6 +35,7 @@ from service.demo.trust.injection import (
     read_lookalikes,
 )
 from service.domain.answers import Claim, Language, Passage, Question, Verdict
+from service.evaluation.tables import aligned
 from service.language.injection import reads_like_instruction
 from service.language.plain import plain
 from service.language.prompt_text import known
@@ -42,7 +43,6 @@ from service.language.sentences import sentences
 from service.ports.calls import for_nobody
 from service.ports.models import ChatModel
 from service.retrieval.people import Register
-from service.retrieval.tables import aligned
 
 MOST_REFUSED = 0.01
 LEAST_LABELLED = 0.99

@@ -7,7 +7,7 @@ from service.demo.trust.bars import LANGUAGES, Row, rows, total
 from service.demo.trust.material import Shelf
 from service.demo.trust.measure import Outcome, quantile
 from service.domain.answers import Language
-from service.retrieval.tables import aligned
+from service.evaluation.tables import aligned
 
 
 def fate_lines(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.demo.run_file import RunFile, mark_of, read_run
 from service.errors import BadSettings
-from service.retrieval.evaluation import Outcome, run_line
+from service.evaluation.asker import Outcome, run_line
 
 QIDS = ["q1", "q2", "q3"]
 OUTCOMES = [Outcome(qid, (UUID(int=number),), False, 0.5) for number, qid in enumerate(QIDS)]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from service.domain.answers import Language
-from service.retrieval.evaluation import Asked, question_in
+from service.evaluation.asker import Asked, question_in
 
 ALL = "all"
 HARD = "hard"

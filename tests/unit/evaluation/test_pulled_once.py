@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from service.retrieval.pulled_once import PulledOnce
+from service.evaluation.pulled_once import PulledOnce
 from tests.fakes import CLIENT, WORKSPACE, InMemoryNoteSource, a_client, a_note
 
 

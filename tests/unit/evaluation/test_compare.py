@@ -8,9 +8,9 @@ import pytest
 
 from service.adapters.models.local_model import LocalEmbedder, SecondLocalEmbedder
 from service.domain.identity import ClientId
+from service.evaluation.compare import Compared, Comparer, Seen, lines, parse_judged, table
 from service.language.chunking import chunk_note
 from service.ports.index import IndexedNote, IndexModels, Space
-from service.retrieval.compare import Compared, Comparer, Seen, lines, parse_judged, table
 from tests.fakes import (
     CLIENT,
     WORKSPACE,

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from service.evaluation.fitting import cross_validated, fit_curves
+from service.evaluation.tables import elsewhere_lines, fitted_lines
 from service.language.curves import CURVES, Curve
-from service.retrieval.fitting import cross_validated, fit_curves
-from service.retrieval.tables import elsewhere_lines, fitted_lines
-from tests.unit.retrieval.judged import RIGHT, WRONG, scored
+from tests.unit.evaluation.judged import RIGHT, WRONG, scored
 
 TRUE = Curve(3.0, 2.0, -2.0)
 QUESTIONS = ("sleep", "sleep nightmares", "sleep nightmares divorce mortgage headaches")

@@ -5,13 +5,12 @@ from datetime import date
 
 import pytest
 
-from service.retrieval import evaluation
-from service.retrieval.evaluation import (
+from service.evaluation.asker import (
     ARMS,
     Asker,
     Outcome,
     parse_outcome,
-    parse_question,
+    question_in,
     run_line,
 )
 from tests.fakes import CLIENT, NOW, WORKSPACE, a_note
@@ -20,13 +19,13 @@ from tests.unit.retrieval.test_search import Practice
 
 
 def a_line(query, **more):
-    return json.dumps({"qid": "q1", "workspace_id": str(WORKSPACE), "query": query, **more})
+    return {"qid": "q1", "workspace_id": str(WORKSPACE), "query": query, **more}
 
 
 def test_only_a_client_question_is_scoped_to_its_client():
     """Every line names a client; `scope` says whether the question is about them alone."""
-    scoped = parse_question(a_line("sleep", scope="client", client_id=str(CLIENT)))
-    wide = parse_question(a_line("שינה", scope="workspace", client_id=str(CLIENT)))
+    scoped = question_in(a_line("sleep", scope="client", client_id=str(CLIENT)))
+    wide = question_in(a_line("שינה", scope="workspace", client_id=str(CLIENT)))
 
     assert (scoped.question.client, scoped.question.language) == (CLIENT, "en")
     assert (wide.question.client, wide.question.language) == (None, "he")
@@ -37,7 +36,7 @@ async def test_each_question_gives_a_line_of_ids():
     practice, note = Practice(), a_note("Panic attacks at night.")
     await practice.keep(note)
     outcome = await Asker(practice.finder, contexts_of(practice.keys)).ask(
-        parse_question(a_line("panic at night"))
+        question_in(a_line("panic at night"))
     )
     row = json.loads(run_line(outcome))
 
@@ -58,7 +57,7 @@ async def test_an_abstention_tells_what_it_turned_down():
     await practice.keep(note)
     weak = "panic after mortgage rates of interest rose in several foreign countries"
     outcome = await Asker(practice.finder, contexts_of(practice.keys)).ask(
-        parse_question(a_line(weak))
+        question_in(a_line(weak))
     )
 
     assert outcome.abstained
@@ -71,7 +70,7 @@ async def test_an_ablation_asks_each_arm_and_pulls_a_note_once():
     practice, note = Practice(), a_note("Panic attacks at night.")
     await practice.keep(note)
     asker = Asker(practice.finder, contexts_of(practice.keys), ablation=True)
-    outcomes = [await asker.ask(parse_question(a_line("panic at night"))) for _ in range(2)]
+    outcomes = [await asker.ask(question_in(a_line("panic at night"))) for _ in range(2)]
 
     assert [dict(one.arms) for one in outcomes] == [{arm: (note.ref.id,) for arm in ARMS}] * 2
     assert len(practice.source.pulls) == 3
@@ -86,9 +85,9 @@ async def test_today_is_the_day_after_the_newest_session(monkeypatch):
         heard.append(today)
         return question
 
-    monkeypatch.setattr(evaluation, "understood", understood)
+    monkeypatch.setattr("service.evaluation.asker.understood", understood)
     await Asker(practice.finder, contexts_of(practice.keys)).ask(
-        parse_question(a_line("panic at night"))
+        question_in(a_line("panic at night"))
     )
     assert heard == [date(NOW.year, NOW.month, NOW.day + 1)]
 

@@ -7,9 +7,9 @@ from statistics import fmean
 from uuid import UUID
 
 from service.domain.identity import ClientId, WorkspaceId
-from service.retrieval.evaluation import ARMS, WHOLE, Outcome
-from service.retrieval.gold import ALL, HARD, Gold
-from service.retrieval.metrics import (
+from service.evaluation.asker import ARMS, WHOLE, Outcome
+from service.evaluation.gold import ALL, HARD, Gold
+from service.evaluation.metrics import (
     Difference,
     Summary,
     difference,

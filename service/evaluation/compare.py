@@ -9,10 +9,10 @@ from statistics import fmean, median
 from uuid import UUID
 
 from service.domain.scope import Within
+from service.evaluation.asker import Asked, question_in
 from service.ports.calls import CallContexts
 from service.ports.index import ChunkStore
 from service.ports.models import Embedder, Embedders
-from service.retrieval.evaluation import Asked, question_in
 from service.retrieval.fusion import best_per_note
 from service.retrieval.search import DENSE_LIMIT
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from service.retrieval.score import Scored
+from service.evaluation.score import Scored
 
 COVERAGES = (0.98, 0.95, 0.92, 0.90, 0.85, 0.80)
 EDGES = (0.0, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 1.0)

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.retrieval.abstention import (
+from service.evaluation.abstention import (
     LEAST_IN_BAND,
     calibration_gap,
     curves,
     reliability,
 )
-from service.retrieval.tables import curve_lines, reliability_lines
-from tests.unit.retrieval.judged import RIGHT, WRONG, scored
+from service.evaluation.tables import curve_lines, reliability_lines
+from tests.unit.evaluation.judged import RIGHT, WRONG, scored
 
 
 def a_run():

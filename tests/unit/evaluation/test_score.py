@@ -5,12 +5,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.domain.identity import ClientId
-from service.retrieval.evaluation import Outcome
-from service.retrieval.gold import parse_gold
-from service.retrieval.score import LEAST, TELLING, ablation, changes, faults, score
-from service.retrieval.tables import ablation_lines, change_lines, fault_lines, score_lines
+from service.evaluation.asker import Outcome
+from service.evaluation.gold import parse_gold
+from service.evaluation.score import LEAST, TELLING, ablation, changes, faults, score
+from service.evaluation.tables import ablation_lines, change_lines, fault_lines, score_lines
 from tests.fakes import CLIENT, OTHER_WORKSPACE, WORKSPACE
-from tests.unit.retrieval.judged import BAD, RIGHT, WRONG, a_gold, scored
+from tests.unit.evaluation.judged import BAD, RIGHT, WRONG, a_gold, scored
 
 OWNERS = {one: (WORKSPACE, CLIENT) for one in (RIGHT, WRONG, BAD)}
 

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from service.retrieval.evaluation import ARMS, Outcome
-from service.retrieval.gold import Gold, gold_in
-from service.retrieval.score import Scored
+from service.evaluation.asker import ARMS, Outcome
+from service.evaluation.gold import Gold, gold_in
+from service.evaluation.score import Scored
 from tests.fakes import WORKSPACE
 
 RIGHT, WRONG, BAD = (UUID(int=number) for number in (101, 102, 103))

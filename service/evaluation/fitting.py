@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.answers import Language
+from service.evaluation.abstention import is_right
+from service.evaluation.gold import ALL, HARD
+from service.evaluation.metrics import Summary, ndcg, summary
+from service.evaluation.score import Scored
 from service.language.curves import CURVES, FEWEST, Curve
 from service.language.stopwords import content
 from service.language.text import tokens
-from service.retrieval.abstention import is_right
-from service.retrieval.gold import ALL, HARD
-from service.retrieval.metrics import Summary, ndcg, summary
-from service.retrieval.score import Scored
 
 STEPS = 50  # Newton's method is done in ten or never.
 SHARES = tuple(step / 20 for step in range(4, 15))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.retrieval.metrics import difference, ndcg, summary
+from service.evaluation.metrics import difference, ndcg, summary
 
 RANKS = st.lists(st.integers(0, 60), min_size=1, max_size=40)
 

@@ -11,12 +11,12 @@ from service.domain.answers import Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
 from service.domain.scope import ANYWHERE
+from service.evaluation.metrics import TOP
+from service.evaluation.pulled_once import PulledOnce
 from service.language.detect import language_of
 from service.ports.calls import CallContexts
 from service.retrieval.enough import judge
 from service.retrieval.intent import understood
-from service.retrieval.metrics import TOP
-from service.retrieval.pulled_once import PulledOnce
 from service.retrieval.search import ALL_ARMS, Arms, Finder, Found
 
 WHOLE = "whole"
@@ -57,13 +57,8 @@ class Outcome:
     """Beside `session_ids`, what they were ordered by: the first stage's score and the best similarity."""
 
 
-def parse_question(line: str) -> Asked:
-    """One JSON line with qid, workspace_id, query and, where `scope` is "client", client_id."""
-    return question_in(json.loads(line))
-
-
 def question_in(row: Mapping[str, Any]) -> Asked:
-    """The same from a line that was read."""
+    """A line with qid, workspace_id, query and, where `scope` is "client", client_id."""
     client = ClientId(UUID(row["client_id"])) if row.get("scope") == "client" else None
     text = str(row["query"])
     return Asked(

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from service.domain.answers import Language
-from service.retrieval.abstention import Band, Cell, Curve, Point
-from service.retrieval.evaluation import ARMS, WHOLE
-from service.retrieval.fitting import Elsewhere, Fitted
-from service.retrieval.metrics import TOP, Estimate
-from service.retrieval.score import LEAST, TELLING, ArmsRow, ChangeRow, Faults, Row
+from service.evaluation.abstention import Band, Cell, Curve, Point
+from service.evaluation.asker import ARMS, WHOLE
+from service.evaluation.fitting import Elsewhere, Fitted
+from service.evaluation.metrics import TOP, Estimate
+from service.evaluation.score import LEAST, TELLING, ArmsRow, ChangeRow, Faults, Row
 
 SHOWN = 5  # Question ids that a fault is shown by.
 
