@@ -5,6 +5,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from typing import Any, Protocol, get_args
+from uuid import UUID
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
@@ -53,7 +54,7 @@ def from_json(text: str) -> SignedReceipt:
     """Raises BadReceipt for anything that is not of this shape; whether it holds is another question."""
     try:
         made = _made(json.loads(text))
-        known = made.subject.entity in get_args(Erasable) and made.id.int >= 0
+        known = made.subject.entity in get_args(Erasable) and isinstance(made.id, UUID)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError):
         raise BadReceipt from None
     if not known:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 def base64url(text: str) -> bytes:
     """Unpadded base64url whose spare bits are zero; raises ValueError for any other spelling."""
-    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    raw = urlsafe_b64decode(text + "==")  # as many as any length can want; more are ignored
     if urlsafe_b64encode(raw).rstrip(b"=").decode() != text:
         raise ValueError("encoding")
     return raw

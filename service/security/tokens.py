@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from jwt.algorithms import HMACAlgorithm
 
 from service.domain.identity import Role, TokenClaims, UserId, WorkspaceId
 from service.errors import NotAuthenticated
@@ -115,7 +114,7 @@ class TokenVerifier:
 def _hmac_key(secret: str | None) -> bytes | None:
     """PyJWT looks at the secret as JSON, PEM and DER, so that nobody's public key is one: once is enough."""
     try:
-        return None if secret is None else HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+        return None if secret is None else jwt.get_algorithm_by_name("HS256").prepare_key(secret)
     except jwt.InvalidKeyError:
         return None  # no token holds
 

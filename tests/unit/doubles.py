@@ -87,10 +87,12 @@ class ScriptedPrincipals:
     def __init__(self, said: Introspection | ServiceError | None = None) -> None:
         self.said = said
         self.asked = 0
+        self.asked_about: tuple[str, UserId] | None = None
         self.meanwhile: Callable[[], None] = lambda: None
 
     async def introspect(self, *, session: str, user: UserId) -> Introspection | None:
         self.asked += 1
+        self.asked_about = (session, user)
         self.meanwhile()
         if isinstance(self.said, ServiceError):
             raise self.said

@@ -1,9 +1,10 @@
 """The audit trail's arithmetic: whatever is done to a chain, the check names the first place where it shows."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -51,6 +52,7 @@ class History:
             forwarded=self.forwarded,
             checkpointed=self.checkpointed,
         ).first_bad_link(sorted(self.rows, key=lambda row: row.seq))
+        assert bad is None or bad.workspace == self.workspace
         return (bad.seq, bad.fault) if bad else None
 
     def changed(self, seq: int, **values: object) -> "History":
@@ -126,6 +128,21 @@ def test_the_canonical_form_is_pinned():
     assert ROW_PREFIX != CHECKPOINT_PREFIX
 
 
+def test_a_hash_is_the_same_in_every_time_zone(monkeypatch):
+    """Neither where a server stands nor the zone in which a driver hands out a moment is under the hash."""
+    row = history().rows[0]
+    monkeypatch.setenv("TZ", "Asia/Jerusalem")
+    time.tzset()
+    try:
+        assert (
+            history().changed(1, at=row.at.astimezone(timezone(timedelta(hours=-5)))).check()
+            is None
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_a_row_that_went_is_missing():
     """A hole is named by the first number that is not there, also at the beginning."""
     assert history().without(5).check() == (5, "missing")
@@ -139,6 +156,7 @@ def test_a_row_that_went_is_missing():
         {"at": NOW + timedelta(days=1)},
         {"entry": replace(entry(4), action="refused")},
         {"entry": replace(entry(4), user=None)},
+        {"entry": replace(entry(4), user=UserId(UUID(int=8)))},
         {"entry": replace(entry(4), chat=UUID(int=9))},
         {"entry": replace(entry(4), details={})},
         {"entry": replace(entry(4), details=list(entry(4).details.items()))},
@@ -146,7 +164,18 @@ def test_a_row_that_went_is_missing():
         {"entry": replace(entry(4), details=None)},
         {"hash": bytes(32)},
     ],
-    ids=["at", "action", "user", "chat", "details", "pairs", "too large", "no details", "hash"],
+    ids=[
+        "at",
+        "action",
+        "no user",
+        "user",
+        "chat",
+        "details",
+        "pairs",
+        "too large",
+        "no details",
+        "hash",
+    ],
 )
 def test_an_altered_row_is_named(values):
     """Each thing a row says is under its hash."""
@@ -162,6 +191,8 @@ def test_a_row_that_follows_another_is_unlinked():
     assert replace(whole, rows=swapped).check() == (4, "unlinked")
     doubled = replace(whole, rows=[*whole.rows, replace(whole.rows[4])])
     assert doubled.check() == (5, "unlinked")
+    again = linked(entry(99), workspace=WORKSPACE, seq=5, at=NOW, previous=whole.rows[4].hash)
+    assert replace(whole, rows=[*whole.rows, again]).check() == (5, "unlinked")
 
 
 def test_a_row_of_another_workspace_is_no_link_here():
@@ -206,6 +237,25 @@ def test_a_false_checkpoint_is_named():
     assert replace(whole, points=[*whole.points, ahead]).check() == (500, "checkpoint")
     moved = replace(whole.points[0], at=LONG_AGO)
     assert replace(whole, points=[moved, whole.points[1]]).check() == (3, "checkpoint")
+    foreign = replace(whole.points[0], workspace=OTHER_WORKSPACE)
+    assert replace(whole, points=[foreign, whole.points[1]]).check() == (3, "checkpoint")
+
+
+def test_signatures_that_went_are_missed():
+    """The head remembers how far they reached, from the first row on."""
+    assert replace(history(), points=history().points[:1]).check() == (6, "checkpoint")
+    assert replace(history(1, signed_at=(1,)), points=()).check() == (1, "checkpoint")
+
+
+def test_a_walk_begins_at_what_is_known_to_be_good():
+    """A checkpoint that a walk begins at is not judged again, whether rows follow it or none."""
+    whole = history()
+    for place in (6, 9):
+        last = signed(whole.rows[place - 1])
+        check = ChainCheck(
+            WORKSPACE, 9, [last], {}, NOW, checkpointed=place, seq=place, hash=last.hash
+        )
+        assert check.first_bad_link(whole.rows[place:]) is None
 
 
 def pruned(through: int = 3, *, at: datetime = LONG_AGO) -> History:
@@ -226,9 +276,22 @@ def test_a_pruned_chain_is_checked_from_its_checkpoint_on():
 def test_young_rows_cannot_be_passed_off_as_old():
     """A beginning that was cut at a young or a false checkpoint is missing."""
     assert pruned(at=NOW).check() == (1, "missing")
+    assert pruned(at=months_before(NOW)).check() == (1, "missing")
     false = replace(pruned().points[0], signature=bytes(64))
     assert replace(pruned(), points=[false]).check() == (1, "missing")
     assert pruned().changed(4, previous=bytes(32)).check() == (4, "unlinked")
+
+
+@given(old=st.sets(st.integers(1, 12)), young=st.sets(st.integers(13, 20)), cut=st.integers(0, 20))
+def test_only_what_an_old_signature_covers_may_go(old, young, cut):
+    """Cut right behind an old checkpoint the rest is whole; else the first row that no old one covers is named."""
+    whole = history(20, signed_at=())
+    points = [signed(whole.rows[seq - 1], at=LONG_AGO) for seq in sorted(old)]
+    points += [signed(whole.rows[seq - 1]) for seq in sorted(young)]
+    rest = replace(whole, rows=whole.rows[cut:], points=points)
+    covered = max((seq for seq in old if seq <= cut), default=0)
+    fault = "missing" if cut < 20 else "truncated"
+    assert rest.check() == (None if covered == cut else (covered + 1, fault))
 
 
 def test_a_bad_link_says_where_and_what():

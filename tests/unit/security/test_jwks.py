@@ -41,6 +41,26 @@ def weak_rsa(bits: int = 1024, e: int = 65537) -> dict[str, object]:
     return jwk("RS256", rsa.generate_private_key(e, bits), "rsa-9")
 
 
+def rsa_of(bits: int) -> dict[str, object]:
+    """A key of that size; nobody looks whether its number is a product of primes."""
+    number = (1 << bits - 1) | 1
+    return {
+        **jwk("RS256", PRIVATE["RS256"], "rsa-9"),
+        "n": b64(number.to_bytes(-(-bits // 8), "big")),
+    }
+
+
+def test_a_set_at_the_edge_of_the_rules_is_read():
+    """Twenty keys, and RSA from 2,048 to 8,192 bits; one step further is refused."""
+    many = [{**GOOD, "kid": f"ed-{n}"} for n in range(21)]
+    assert len(parse_jwks(jwks(*many[:20]))) == 20
+    for bits in (2048, 8192):
+        assert parse_jwks(jwks(rsa_of(bits))).keys() == {"rsa-9"}
+    for bad in (jwks(*many), jwks(rsa_of(2047)), jwks(rsa_of(8193))):
+        with pytest.raises(ValueError, match=r".*"):
+            parse_jwks(bad)
+
+
 LIKE_IT = {**GOOD, "kid": "odd-1"}
 """Under an id of its own: two keys of one id spoil a set whatever else is odd about them."""
 ODD = {

@@ -49,6 +49,12 @@ async def test_a_confirmation_counts_for_15_seconds(principals, source, clock):
     assert source.asked == 2
 
 
+async def test_pazpaz_is_asked_about_the_login_of_the_token(principals, source):
+    """The session and the user that the token names, and no other."""
+    await principals.confirm(CLAIMS)
+    assert source.asked_about == (CLAIMS.session, CLAIMS.user)
+
+
 async def test_a_slow_answer_does_not_stretch_the_15_seconds(principals, source, clock):
     """What PazPaz said is as old as the question."""
     source.meanwhile = lambda: clock.forward(10)
@@ -145,7 +151,8 @@ async def test_an_event_during_the_question_wins_over_the_grace(principals, sour
 
 
 async def test_an_answer_older_than_an_event_is_not_remembered(principals, source):
-    """An event that arrives during the question makes the next request ask again."""
+    """An event during the question, the first or a later one, makes the next request ask again."""
+    principals.drop(workspace=WORKSPACE)
     source.meanwhile = lambda: principals.drop(workspace=WORKSPACE)
     await principals.confirm(CLAIMS)
     source.meanwhile = lambda: None

@@ -80,6 +80,15 @@ def test_what_is_no_receipt_is_refused(text):
         from_json(text)
 
 
+@pytest.mark.parametrize("odd", ["=", "\n", " ", "*", "é"])
+def test_a_signature_has_one_spelling(odd):
+    """Letters that a lenient reader would skip make another file, which is none."""
+    whole = json.loads(to_json(a_receipt()))
+    whole["signature"] = odd + whole["signature"]
+    with pytest.raises(BadReceipt):
+        from_json(json.dumps(whole))
+
+
 @pytest.mark.parametrize("entity", ["users", "", None])
 def test_a_receipt_of_nothing_we_erase_is_refused(entity):
     """The subject must be a note, a client or a workspace."""

@@ -71,11 +71,20 @@ def test_a_token_as_pazpaz_mints_it_is_accepted():
         token(exp=SECOND + 1),
         token(iat=SECOND + 30, exp=SECOND + 60),
         token(iat=SECOND - 1, exp=SECOND - 1 + MAX_SESSION_SECONDS),
+        token(iat=SECOND, exp=SECOND + 1),
         token(extra={"of": "PazPaz"}),
         signed({"alg": "HS256"}, session_claims()),
         with_header(typ="JWT"),
     ],
-    ids=["last second", "clock skew", "seven days", "unknown claim", "no typ", "typ JWT"],
+    ids=[
+        "last second",
+        "clock skew",
+        "seven days",
+        "a second",
+        "unknown claim",
+        "no typ",
+        "typ JWT",
+    ],
 )
 def test_a_token_at_the_edge_of_the_rules_is_accepted(good):
     """What PazPaz may mint is not refused by a rule that is one step too narrow."""
@@ -125,10 +134,12 @@ TIMES = {
     "iat a float": token(iat=SECOND - 60.5),
     "iat true": token(iat=True),
     "iat in the future": token(iat=SECOND + 31),
+    "no life at all": token(iat=SECOND + 10, exp=SECOND + 10),
     "iat after exp": token(iat=SECOND + 20, exp=SECOND + 10),
     "nbf": token(nbf=SECOND - 60),
     "aud": token(aud="somebody"),
     "aud null": token(aud=None),
+    "iss": token(iss="somebody"),
 }
 
 
@@ -229,6 +240,13 @@ def test_only_the_exact_text_of_a_token_is_one(bad):
     """Padded, twin, oversized, cut or foreign texts end in the same refusal as a wrong signature."""
     assert not refused(GOOD)
     assert refused(bad)
+
+
+def test_a_token_may_have_four_kilobytes():
+    """Its 4,096th letter is the last that is read."""
+    sizes = {len(made): made for made in (token(email="x" * n) for n in range(2600, 2900))}
+    assert not refused(sizes[4096])
+    assert all(refused(made) for size, made in sizes.items() if size > 4096)
 
 
 def test_a_refusal_carries_no_reason():
