@@ -15,6 +15,7 @@ from pazpaz_ai_client.signing import (
     KeysUnusable,
     LazyKeys,
     LiveKeys,
+    OwnKeys,
     PrivateKey,
     PublicKey,
     SignatureRefused,
@@ -82,6 +83,7 @@ def test_it_is_known_since_when_a_key_signs(both, folder):
     ours, _ = both
     assert ours.keys.signs_since(NOW) == NOW
     rotated(folder)
+    assert ours.after(SWITCH.total_seconds()).keys.signs_since(ours.now) == NOW + SWITCH
     later = read_folder(folder, NOW)
     assert (later.since(NOW), later.since(NOW + SWITCH)) == (NOW, NOW + SWITCH)
     ring = json.loads((folder / RING).read_text())
@@ -266,11 +268,12 @@ def test_old_private_keys_are_listed_as_removable_and_not_missed(folder):
 
 def test_a_gap_made_by_hand_is_bridged_by_the_next_key(tmp_path):
     """The other side accepts a key before its time, so signing early is better than not at all."""
-    old, new = PrivateKey.generate(A), PrivateKey.generate(B)
-    for key in (old, new):
+    old, new, last = (PrivateKey.generate(name) for name in (A, B, C))
+    for key in (old, new, last):
         (tmp_path / f"{key.keyid}.pem").write_bytes(key.to_pem())
     entries = [
         PublicKey(A, old.public.key, retired_at=NOW + SWITCH),
+        PublicKey(C, last.public.key, sign_from=NOW + 2 * OVERLAP),
         PublicKey(B, new.public.key, sign_from=NOW + OVERLAP),
     ]
     (tmp_path / RING).write_text(KeyRing(entries).to_json())
@@ -279,41 +282,70 @@ def test_a_gap_made_by_hand_is_bridged_by_the_next_key(tmp_path):
     assert [keys.at(NOW + t).keyid for t in (timedelta(), SWITCH, OVERLAP)] == [A, B, B]
 
 
+def test_without_a_key_that_lives_nothing_is_signed():
+    """A ring of retired keys is told apart from a missing one."""
+    ring = KeyRing([PublicKey(A, PrivateKey.generate(A).public.key, retired_at=NOW)])
+    with pytest.raises(KeysUnusable, match=r"^every key is retired$") as caught:
+        OwnKeys(ring, {}).at(NOW)
+    assert caught.value.fault == "no_lasting_key"
+
+
 def _forget_ends(path):
     text = path.read_text().replace('"retired_at": null', '"retired_at": "2027-01-01T00:00:00Z"')
     path.write_text(text)
 
 
+NO_RING = ("broken_ring", f"{RING} is not a list of public keys")
 BROKEN = {
-    "no ring": (lambda f: (f / RING).unlink(), "unreadable"),
-    "half a ring": (lambda f: (f / RING).write_text((f / RING).read_text()[:40]), "broken_ring"),
-    "empty ring": (lambda f: (f / RING).write_text('{"keys": []}'), "broken_ring"),
-    "binary ring": (lambda f: (f / RING).write_bytes(b"\xff\xfe"), "broken_ring"),
-    "list in a ring": (lambda f: (f / RING).write_text('{"keys": ["x"]}'), "broken_ring"),
+    "no ring": (
+        lambda f: (f / RING).unlink(),
+        "unreadable",
+        f"{RING} cannot be read (No such file or directory)",
+    ),
+    "half a ring": (lambda f: (f / RING).write_text((f / RING).read_text()[:40]), *NO_RING),
+    "empty ring": (
+        lambda f: (f / RING).write_text('{"keys": []}'),
+        "broken_ring",
+        f"{RING} lists no key",
+    ),
+    "binary ring": (lambda f: (f / RING).write_bytes(b"\xff\xfe"), *NO_RING),
+    "list in a ring": (lambda f: (f / RING).write_text('{"keys": ["x"]}'), *NO_RING),
     "text as a key": (
         lambda f: (f / RING).write_text('{"keys": [{"keyid": 1, "public_key": 2}]}'),
-        "broken_ring",
+        *NO_RING,
     ),
-    "no private key": (lambda f: (f / f"{A}.pem").unlink(), "unreadable"),
-    "half a private key": (lambda f: (f / f"{A}.pem").write_bytes(b"-----"), "broken_private_key"),
+    "no private key": (
+        lambda f: (f / f"{A}.pem").unlink(),
+        "unreadable",
+        f"{A}.pem cannot be read (No such file or directory)",
+    ),
+    "half a private key": (
+        lambda f: (f / f"{A}.pem").write_bytes(b"-----"),
+        "broken_private_key",
+        f"{A}.pem is not an Ed25519 private key in PEM",
+    ),
     "another pair": (
         lambda f: (f / f"{A}.pem").write_bytes(PrivateKey.generate(A).to_pem()),
         "another_pair",
+        f"{A}.pem does not belong to its entry in {RING}",
     ),
-    "every key ends": (lambda f: _forget_ends(f / RING), "no_lasting_key"),
+    "every key ends": (
+        lambda f: _forget_ends(f / RING),
+        "no_lasting_key",
+        f"{RING} has no key without an end",
+    ),
 }
 
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_folder_is_named_and_never_shown(folder, how):
-    """Whatever is wrong, it is one error with a code, and no command makes it worse."""
-    harm, fault = BROKEN[how]
+    """Whatever is wrong, it is one line for the operator with a code, and no command makes it worse."""
+    harm, fault, said = BROKEN[how]
     harm(folder)
     with pytest.raises(KeysUnusable) as caught:
         read_folder(folder, NOW)
 
-    assert caught.value.fault == fault
-    assert "\n" not in str(caught.value)
+    assert (caught.value.fault, str(caught.value)) == (fault, said)
     if how != "no ring":  # then it looks like a first rotation that was cut off
         with pytest.raises(KeysUnusable):
             rotated(folder)
@@ -375,6 +407,8 @@ def test_a_running_process_adopts_a_rotation(both, folder):
 def test_a_change_is_told_once_with_what_is_used_now(both, folder, tmp_path):
     """Whoever keeps an audit trail hears the key that signs and the keys that are accepted."""
     ours, theirs = both
+    assert ours.after(2).signs == A
+    assert ours.changes == []
     rotated(folder, switch_after=timedelta(seconds=10))
     rotated(tmp_path / "ml", switch_after=timedelta(seconds=10))
     for _ in range(8):
@@ -404,7 +438,7 @@ def test_a_folder_that_breaks_keeps_the_last_good_keys(both, folder, how):
     """It is told once, and a repair is adopted."""
     ours, theirs = both
     good = {path.name: path.read_bytes() for path in folder.iterdir()}
-    harm, fault = BROKEN[how]
+    harm, fault, _ = BROKEN[how]
     harm(folder)
     os.utime(folder)  # as a rename in it would
     for _ in range(3):
@@ -418,6 +452,39 @@ def test_a_folder_that_breaks_keeps_the_last_good_keys(both, folder, how):
     assert ours.after(2).signs == B
     assert theirs.after(2).accepts(B)
     assert ours.faults == [("own", fault)]
+
+
+def test_a_broken_ring_of_the_other_side_is_told_as_theirs(both, folder):
+    """Whose keys are at fault is the first thing to know."""
+    _, theirs = both
+    (folder / RING).write_text("{")
+    assert theirs.after(2).accepts(A)
+    assert theirs.faults == [("theirs", "broken_ring")]
+
+
+def test_without_a_listener_the_log_tells(both, folder, tmp_path, caplog):
+    """Adopted keys, keys that could not be read, and a listener's trouble: each one line, with names only."""
+    caplog.set_level("INFO", "pazpaz_ai_client.signing.live")
+    ours, _ = both
+    keys = ours.keys = LiveKeys(
+        folder=folder, ring_file=tmp_path / "ml" / RING, monotonic=lambda: ours.passed
+    )
+
+    def fail(*_):
+        raise OSError("left knee pain")
+
+    keys.on_change = fail
+    rotated(folder, switch_after=timedelta())
+    rotated(tmp_path / "ml")
+    assert ours.after(2).signs == B
+    (tmp_path / "ml" / RING).write_text("{")
+    assert ours.after(2).signs == B
+
+    assert [(line.levelname, line.getMessage()) for line in caplog.records] == [
+        ("INFO", f"keys adopted: signing={B} accepted=ml-2026-11-a,ml-2026-11-b"),
+        ("ERROR", "listener to keys failed: error=OSError"),
+        ("WARNING", "keys kept as they were: source=theirs code=broken_ring"),
+    ]
 
 
 def test_files_are_looked_at_every_two_seconds_and_read_when_they_changed(both, monkeypatch):
@@ -435,8 +502,11 @@ def test_files_are_looked_at_every_two_seconds_and_read_when_they_changed(both, 
 
     assert reads == []
     assert len(stats) == 0
-    assert ours.after(0.2).signs == A
+    for seconds in (0.2, 1, 0.9):
+        assert ours.after(seconds).signs == A
     assert len(stats) == 3
+    assert ours.after(0.1).signs == A
+    assert len(stats) == 6
 
 
 def test_a_mounted_secret_is_followed(tmp_path, folder):
@@ -486,3 +556,25 @@ def test_lazy_keys_are_read_when_they_are_used(tmp_path):
     assert keys.find(made, NOW).keyid == made
     assert TokenKeys(folder).at(NOW).keyid == made
     assert states(folder, NOW) == {made: "signing"}
+
+
+def test_lazy_keys_follow_their_files_and_tell_as_live_ones_do(folder, monkeypatch):
+    """Once read they are the same: rotated, retired, and told of."""
+    monkeypatch.setattr("pazpaz_ai_client.signing.live.LOOK_SECONDS", 0)
+    told = []
+    keys = LazyKeys(
+        folder=folder,
+        ring_file=folder / RING,
+        on_change=lambda *state: told.append(state),
+        on_fault=lambda *fault: told.append(fault),
+    )
+    assert keys.at(NOW).keyid == A
+    rotated(folder, switch_after=timedelta())
+    assert keys.at(NOW).keyid == B
+    (folder / RING).write_text("{")
+
+    assert keys.find(A, NOW).keyid == A
+    with pytest.raises(SignatureRefused):
+        keys.find(A, NOW + OVERLAP)
+    faults = [("own", "broken_ring"), ("theirs", "broken_ring")]
+    assert told == [(B, (A, B)), *faults, (B, (B,))]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -43,6 +44,7 @@ from pazpaz_ai_client.signing import (
     RedisNonceStore,
     SignatureRefused,
     VerifiedRequest,
+    usable_request_id,
 )
 
 # What is accepted
@@ -82,6 +84,21 @@ def test_clocks_may_differ_by_the_skew(now):
     assert verify(a_request(), verifier=a_verifier(now=now))
 
 
+def test_fields_may_be_as_long_as_the_profile_says():
+    """128 letters of an id and 1,024 of any other field are signed and read; one more is refused by either side."""
+    call = {"method": "POST", "path": PATH, "query": "", "body": BODY, "tag": PULL_TAG}
+    longest = call | {"content_type": "a" * 1024, "request_id": "r" * 128}
+    raw = [(k.lower().encode(), v.encode()) for k, v in a_signer().headers(**longest).items()]
+    received = replace(a_request(), headers=raw)
+
+    assert verify(received).request_id == "r" * 128
+    assert refused(received.with_header("content-type", "a" * 1025)) == "header_malformed"
+    with pytest.raises(ValueError, match=r"^Content-Type is"):
+        a_signer().headers(**longest | {"content_type": "a" * 1025})
+    assert usable_request_id("r" * 128) == "r" * 128
+    assert len(usable_request_id("r" * 129)) == 36
+
+
 # Keys
 
 
@@ -116,6 +133,7 @@ def test_a_key_ring_survives_its_file():
         '{"keys":[1]}',
         '{"keys":[{"keyid":"a","public_key":"AAAA"}]}',
         '{"keys":[{"keyid":"A B","public_key":"' + "A" * 43 + '="}]}',
+        '{"keys":[{"keyid":"a","public_key":"*' + "A" * 43 + '="}]}',
     ],
 )
 def test_a_broken_key_ring_stops_the_start(text):
