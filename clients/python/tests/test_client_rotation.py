@@ -1,5 +1,6 @@
 """Keys that rotate: the folder, the command's decisions, and processes that follow."""
 
+import errno
 import fcntl
 import json
 import os
@@ -196,6 +197,40 @@ def test_a_command_cut_off_anywhere_leaves_a_folder_that_works(folder, monkeypat
     assert signs(folder, at_switch + SWITCH) == again.new.keyid
     assert again.strays == left
     assert not list(folder.glob(".new-*"))
+
+
+def test_what_is_made_durable_is_the_whole_file(folder, monkeypatch):
+    """Nothing of a key or a ring still waits in our memory when the disk is told to keep it."""
+    true, sizes = os.fsync, []
+
+    def noted(descriptor):
+        found = os.fstat(descriptor)
+        sizes.extend([found.st_size] if stat.S_ISREG(found.st_mode) else [])
+        true(descriptor)
+
+    monkeypatch.setattr(rotation.os, "fsync", noted)
+    rotated(folder)
+
+    assert sizes == [(folder / name).stat().st_size for name in (f"{B}.pem", RING)]
+
+
+def test_a_folder_that_cannot_be_used_or_changed_is_one_line(folder, monkeypatch):
+    """A path that is a file, and a disk that is full: the operator reads which, and the old ring stands."""
+    file = folder / RING
+    with pytest.raises(KeysUnusable, match=r"keys\.json cannot be used \(File exists\)$") as caught:
+        rotated(file)
+    assert caught.value.fault == "unreadable"
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rotation.os, "rename", full)
+        with pytest.raises(KeysUnusable, match=r"ai cannot be changed \(No space left") as caught:
+            rotated(folder)
+    assert caught.value.fault == "unreadable"
+    assert states(folder, NOW) == {A: "signing"}
+    assert rotated(folder).new.keyid == B
 
 
 def test_a_private_key_no_ring_names_is_told_and_its_name_not_reused(folder):

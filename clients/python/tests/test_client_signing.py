@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -36,6 +37,8 @@ from pazpaz_ai_client import signing
 from pazpaz_ai_client.signing import (
     PULL_TAG,
     KeyRing,
+    KeysUnusable,
+    LazyKeys,
     MalformedBody,
     MemoryNonceStore,
     NonceStoreUnavailable,
@@ -227,8 +230,9 @@ async def test_a_stalled_redis_is_given_up():
         async def set(self, name, value, *, nx, ex):
             await asyncio.Event().wait()
 
+    store = RedisNonceStore(Stalled(), timeout_seconds=0.01)
     with pytest.raises(NonceStoreUnavailable):
-        await RedisNonceStore(Stalled(), timeout_seconds=0.01).remember("pull", "k", "n", 180)
+        await asyncio.wait_for(store.remember("pull", "k", "n", 180), 5)
 
 
 # Bodies
@@ -285,6 +289,23 @@ def test_the_signer_refuses_what_no_verifier_would_take(change):
 def test_an_answer_of_any_status_can_be_trusted(status):
     """What was signed for this request, of whatever status, holds."""
     check(an_answer(status=status))
+
+
+def test_a_start_without_a_key_to_sign_with_is_told(tmp_path):
+    """Asked for the key of this moment, as a signature would; nothing is signed."""
+    lazy = LazyKeys(folder=tmp_path, ring_file=tmp_path / "keys.json")
+    with pytest.raises(KeysUnusable):
+        a_signer(lazy).require_key()
+
+    class Noting:
+        moments: ClassVar[list[datetime]] = []
+
+        def at(self, now):
+            self.moments.append(now)
+            return KEY
+
+    a_signer(Noting()).require_key()
+    assert Noting.moments == [datetime.fromtimestamp(NOW, UTC)]
 
 
 def test_httpx_signs_each_attempt_anew():

@@ -51,7 +51,9 @@ def rsa_of(bits: int) -> dict[str, object]:
 
 
 def test_a_set_at_the_edge_of_the_rules_is_read():
-    """Twenty keys, and RSA from 2,048 to 8,192 bits; one step further is refused."""
+    """Twenty keys, ids of 1 to 64 letters, RSA from 2,048 to 8,192 bits; one step further is refused."""
+    for kid in ("a", "Key_2026-11.b", "x" * 64):
+        assert parse_jwks(jwks({**GOOD, "kid": kid})).keys() == {kid}
     many = [{**GOOD, "kid": f"ed-{n}"} for n in range(21)]
     assert len(parse_jwks(jwks(*many[:20]))) == 20
     for bits in (2048, 8192):
@@ -94,6 +96,16 @@ ODD = {
     "an endless kid": {**LIKE_IT, "kid": "x" * 65},
     "no object": "ed-1",
     "the same id again": GOOD,
+    **{
+        f"the private member {name}": {**LIKE_IT, name: "AAAA"}
+        for name in ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+    },
+    **{
+        f"{name} of {algorithm} padded": {**entry, name: f"{entry[name]}="}
+        for algorithm, private in PRIVATE.items()
+        for entry in [jwk(algorithm, private, "odd-1")]
+        for name in sorted(entry.keys() & {"x", "y", "n", "e"})
+    },
 }
 
 

@@ -91,7 +91,7 @@ def rotate(
         new = _next_key(folder, ring, side=side, now=now)
         entry = replace(new.public, sign_from=switch)
         kept = [_ended(key, switch + overlap) for key in ring.keys]
-        _write(folder / f"{new.keyid}.pem", new.to_pem(), mode=0o600, replaces=False)
+        _write(folder / f"{new.keyid}.pem", new.to_pem(), mode=0o600)
         _write_ring(folder, [*kept, entry])
     return Rotation(entry, _ended(old, switch + overlap) if old else None, switch, strays)
 
@@ -156,6 +156,7 @@ def _next_key(folder: Path, ring: KeyRing, *, side: Side | None, now: datetime) 
     if side and sides - {side}:
         raise Refused(f"this folder has keys of {', '.join(sorted(sides))}, not of {side}")
     month = f"{side or next(iter(sides), 'ai')}-{now:%Y-%m}-"
+    # A file that is there is never written again, whether the ring names it or not.
     taken = {key.keyid for key in ring.keys} | {path.stem for path in folder.glob("*.pem")}
     for letter in string.ascii_lowercase:
         if f"{month}{letter}" not in taken:
@@ -203,13 +204,11 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _write_ring(folder: Path, keys: Sequence[PublicKey]) -> None:
-    _write(folder / RING, KeyRing(keys).to_json().encode(), mode=0o644, replaces=True)
+    _write(folder / RING, KeyRing(keys).to_json().encode(), mode=0o644)
 
 
-def _write(path: Path, content: bytes, *, mode: int, replaces: bool) -> None:
+def _write(path: Path, content: bytes, *, mode: int) -> None:
     """All of it or nothing, and on the disk when this returns."""
-    if not replaces and path.exists():
-        raise Refused(f"{path.name} is there already; a key is never overwritten")
     temporary = path.with_name(f"{_TEMPORARY}{path.stem}")  # no .pem, and no ring
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
