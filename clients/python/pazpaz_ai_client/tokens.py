@@ -37,7 +37,7 @@ ROLES = frozenset({"owner", "assistant"})
 def create_jwks_router(keys: "TokenKeys") -> APIRouter:
     """Publishes the set. It holds nothing secret; mount it where the service reaches it over TLS."""
     router = APIRouter(include_in_schema=False)
-    router.add_api_route(JWKS_PATH, keys.jwks, methods=["GET"], response_model=None)
+    router.get(JWKS_PATH)(keys.jwks)
     return router
 
 

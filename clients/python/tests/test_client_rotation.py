@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -23,6 +23,7 @@ from pazpaz_ai_client.signing import (
     read_folder,
     rotation,
 )
+from pazpaz_ai_client.signing.live import Watched
 from pazpaz_ai_client.signing.rotation import Refused, retire, rotate, survey
 from pazpaz_ai_client.tokens import TokenKeys
 
@@ -214,6 +215,13 @@ def test_what_is_made_durable_is_the_whole_file(folder, monkeypatch):
     assert sizes == [(folder / name).stat().st_size for name in (f"{B}.pem", RING)]
 
 
+def test_a_command_leaves_nothing_open(folder):
+    """Neither a lock nor a file outlives it."""
+    before = len(os.listdir("/proc/self/fd"))
+    rotated(folder)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_folder_that_cannot_be_used_or_changed_is_one_line(folder, monkeypatch):
     """A path that is a file, and a disk that is full: the operator reads which, and the old ring stands."""
     file = folder / RING
@@ -250,6 +258,35 @@ def test_the_only_key_cannot_be_retired(folder):
     """Somebody must sign."""
     with pytest.raises(Refused, match="only key"):
         retire(folder, A, now=NOW)
+    rotated(folder, switch_after=timedelta())
+    retire(folder, A, now=NOW)
+    with pytest.raises(Refused, match="only key"):
+        retire(folder, B, now=NOW)
+
+
+def test_an_heir_keeps_its_end_where_another_key_has_none(folder):
+    """Only a folder that would be left without a lasting key makes one last."""
+    rotated(folder)
+    later = NOW + SWITCH
+    end = rotated(folder, later).old.retired_at
+    done = retire(folder, A, now=later)
+
+    assert (done.heir.keyid, done.heir.retired_at) == (B, end)
+    assert states(folder, later) == {A: "retired", B: "signing", C: "next"}
+
+
+@pytest.mark.parametrize("command", ["rotate", "retire"])
+def test_a_ring_has_whole_seconds_of_one_zone(folder, command):
+    """Whatever clock the operator's machine has, both sides read the same moment."""
+    odd = (NOW + timedelta(microseconds=999_999)).astimezone(timezone(timedelta(hours=2)))
+    rotated(str(folder), odd, switch_after=timedelta())
+    if command == "retire":
+        retire(str(folder), A, now=odd)
+    entries = json.loads((folder / RING).read_text())["keys"]
+
+    end = {"rotate": "11:00:00", "retire": "10:00:00"}[command]
+    assert entries[0]["retired_at"] == f"2026-11-23T{end}+00:00"
+    assert entries[1]["sign_from"] == "2026-11-23T10:00:00+00:00"
 
 
 def test_a_retired_key_hands_over_to_the_one_that_waited(folder):
@@ -268,6 +305,7 @@ def test_a_retired_next_key_leaves_the_old_one_without_an_end(folder):
     retire(folder, B, now=NOW)
 
     assert states(folder, NOW + 2 * OVERLAP) == {A: "signing", B: "retired"}
+    assert rotated(folder).new.keyid == C, "a retired key waits for nothing"
 
 
 @pytest.mark.parametrize("keyid", [B, "", "../x"])
@@ -296,6 +334,7 @@ def test_old_private_keys_are_listed_as_removable_and_not_missed(folder):
 
     (folder / f"{A}.pem").unlink()
     assert signs(folder, late) == B
+    assert survey(folder, now=late).removable == []
 
 
 # A folder made by hand
@@ -542,6 +581,34 @@ def test_files_are_looked_at_every_two_seconds_and_read_when_they_changed(both, 
     assert len(stats) == 3
     assert ours.after(0.1).signs == A
     assert len(stats) == 6
+
+
+def _in_place(path, moment):
+    path.write_text("new")
+    os.utime(path, ns=(moment, moment + 1))
+
+
+def _longer_in_the_same_moment(path, moment):
+    path.write_text("newer")
+    os.utime(path, ns=(moment, moment))
+
+
+def _another_file(path, moment):
+    other = path.with_name("other")
+    other.write_text("new")
+    os.utime(other, ns=(moment, moment))
+    other.rename(path)
+
+
+@pytest.mark.parametrize("change", [_in_place, _longer_in_the_same_moment, _another_file])
+def test_a_file_is_read_again_when_its_moment_size_or_place_changed(tmp_path, change):
+    """Each of them alone: an editor, a coarse clock and a rename show by different ones."""
+    path = tmp_path / RING
+    path.write_text("old")
+    watched = Watched("own", (path,), path.read_text, lambda *_: None)
+    change(path, path.stat().st_mtime_ns)
+    watched.refresh()
+    assert watched.value.startswith("new")
 
 
 def test_a_mounted_secret_is_followed(tmp_path, folder):

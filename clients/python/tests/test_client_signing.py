@@ -4,7 +4,6 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import ClassVar
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from signed_messages import (
     ANSWER_KEY,
     BODY,
+    EVENT,
     KEY,
     NONCE,
     NOW,
@@ -28,6 +28,7 @@ from signed_messages import (
     answer,
     at_once,
     check,
+    parameters,
     refused,
     signed_by_oracle,
     verify,
@@ -79,6 +80,27 @@ def test_parameters_may_come_in_any_order():
     )
 
     assert verify(signed_by_oracle(text=text)).keyid == KEY.keyid
+
+
+@pytest.mark.parametrize("nonce", ["A" * 22, "z" * 22, "0" * 22, "9-" * 11, "Z_" * 11])
+def test_a_nonce_may_have_every_letter_of_its_alphabet(nonce):
+    """Base64 for addresses, 16 bytes."""
+    assert verify(signed_by_oracle(text=parameters(nonce=nonce)))
+
+
+@pytest.mark.parametrize("request_id", ["!", "~", "a b", "! ~", "0123-xyz_ABC"])
+def test_a_request_id_may_have_every_visible_letter(request_id):
+    """And blanks between them."""
+    assert verify(a_request(request_id=request_id)).request_id == request_id
+
+
+def test_a_key_name_has_at_most_64_small_letters_digits_and_dashes():
+    """It is a file's name, and stands in a header."""
+    for keyid in ("a", "9", "z" * 64, "ai-2026-11-a", "0-"):
+        assert PublicKey(keyid, KEY.public.key).keyid == keyid
+    for keyid in ("", "-a", "A", "a_b", "a.b", "a/b", "a\n", "z" * 65):
+        with pytest.raises(ValueError, match="a keyid has"):
+            PublicKey(keyid, KEY.public.key)
 
 
 @pytest.mark.parametrize("now", [NOW - 30, NOW, NOW + 60, NOW + 90])
@@ -190,6 +212,29 @@ def test_memory_forgets_what_is_over():
     assert len(store._forget_at) == 1
 
 
+class NotingNonces:
+    """Remembers what it was asked to keep."""
+
+    def __init__(self):
+        self.kept = []
+
+    async def remember(self, *what):
+        self.kept.append(what)
+        return True
+
+
+def test_a_nonce_is_kept_under_its_direction_and_key_as_long_as_it_could_be_replayed():
+    """Two verifiers may share a store: what came in one direction is no replay in the other."""
+    nonces = NotingNonces()
+    verify(signed_by_oracle(), verifier=a_verifier(nonces=nonces))
+    verify(signed_by_oracle(to=EVENT), to=EVENT, verifier=a_verifier(to=EVENT, nonces=nonces))
+
+    assert nonces.kept == [
+        ("pull", KEY.keyid, NONCE, signing.NONCE_TTL),
+        ("event", ANSWER_KEY.keyid, NONCE, signing.NONCE_TTL),
+    ]
+
+
 class FakeRedis:
     """SET NX with memory, and faults on demand."""
 
@@ -297,15 +342,41 @@ def test_a_start_without_a_key_to_sign_with_is_told(tmp_path):
     with pytest.raises(KeysUnusable):
         a_signer(lazy).require_key()
 
-    class Noting:
-        moments: ClassVar[list[datetime]] = []
+    noting = NotingKeys()
+    a_signer(noting).require_key()
+    assert noting.moments == [datetime.fromtimestamp(NOW, UTC)]
 
-        def at(self, now):
-            self.moments.append(now)
-            return KEY
 
-    a_signer(Noting()).require_key()
-    assert Noting.moments == [datetime.fromtimestamp(NOW, UTC)]
+class NotingKeys:
+    """One key, and the moments at which it was asked for."""
+
+    def __init__(self):
+        self.moments = []
+
+    def at(self, now):
+        self.moments.append(now)
+        return KEY
+
+
+@pytest.mark.parametrize("fraction", [0, 0.25, 0.999])
+def test_a_signature_is_made_with_the_key_of_its_second(fraction):
+    """Keys that rotate are asked once, for the moment that the signature says; a life is whole seconds."""
+    noting = NotingKeys()
+    request = a_request(signer=a_signer(noting, now=NOW + fraction))
+
+    assert noting.moments == [datetime.fromtimestamp(NOW + fraction, UTC)]
+    assert f";created={int(NOW)};" in request.value("signature-input")
+    assert f";expires={int(NOW) + 60};" in request.value("signature-input")
+    assert verify(request)
+
+
+def test_a_call_without_a_type_is_not_sent():
+    """httpx adds none to raw bytes, and the other side would refuse it."""
+    with (
+        httpx.Client(base_url="http://ml") as client,
+        pytest.raises(ValueError, match="Content-Type"),
+    ):
+        client.post(PATH, content=b"{}", auth=a_signer().auth(PULL_TAG))
 
 
 def test_httpx_signs_each_attempt_anew():

@@ -76,6 +76,13 @@ def test_no_two_tokens_are_the_same():
     assert mint(a_minter()) != mint(a_minter())
 
 
+@pytest.mark.parametrize("life", [60, 120])
+def test_a_life_is_one_to_two_minutes(life):
+    """Both ends counted, and reckoned from the moment of minting."""
+    claims = read(mint(a_minter(life=life)), jwks([KEY.public]))
+    assert claims["exp"] - claims["iat"] == life
+
+
 @pytest.mark.parametrize("life", [0, 59, 121, 600])
 def test_a_life_the_service_would_refuse_is_not_minted(life):
     """Found when PazPaz starts, and not by the first therapist."""
@@ -104,9 +111,11 @@ class Folder:
     """Token keys whose time a test moves."""
 
     def __init__(self, path) -> None:
-        self.path, self.now = path, NOW
+        self.path, self.now, self.faults = path, NOW, []
         self.rotate()
-        self.keys = TokenKeys(path, clock=lambda: self.now, on_fault=lambda *_: None)
+        self.keys = TokenKeys(
+            path, clock=lambda: self.now, on_fault=lambda *fault: self.faults.append(fault)
+        )
 
     def rotate(self, switch_after: timedelta = timedelta()) -> None:
         now = datetime.fromtimestamp(self.now, UTC)
@@ -142,11 +151,12 @@ def test_a_rotation_publishes_signs_and_withdraws_in_this_order(folder):
 
 
 def test_a_broken_folder_changes_nothing(folder):
-    """Half a rotation, or a slip of the hand, signs nobody out."""
+    """Half a rotation, or a slip of the hand, signs nobody out, and is told once."""
     signer = folder.signer()
     (folder.path / "keys.json").write_text("{")
     assert folder.signer() == signer
     assert folder.published() == [signer]
+    assert folder.faults == [("tokens", "broken_ring")]
 
 
 def test_without_a_good_folder_nothing_starts(tmp_path):
@@ -165,3 +175,4 @@ def test_the_set_is_served_where_services_look_for_it(folder):
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == folder.keys.jwks()
+    assert JWKS_PATH not in app.openapi()["paths"], "it is no part of the host's API"

@@ -80,7 +80,7 @@ PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 KEYID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 NONCE = re.compile(r"[A-Za-z0-9_-]{22}")
 TARGET = re.compile(r"[A-Za-z0-9/_.~=&-]*")
-_PARAMETER = r';[a-z]{1,16}=(?:"[ !#-\[\]-~]{0,200}"|[1-9][0-9]{0,11})'
+_PARAMETER = r';[a-z]+=(?:"[ !#-\[\]-~]*"|[1-9][0-9]*)'
 SIGNATURE_INPUT = re.compile(rf"{LABEL}=\(([^()]*)\)((?:{_PARAMETER})*)")
 ONE_PARAMETER = re.compile(r';([a-z]+)=(?:"([^"]*)"|([0-9]+))')
 SIGNATURE = re.compile(rf"{LABEL}=:([A-Za-z0-9+/]{{86}}==):")

@@ -93,14 +93,12 @@ class Signer:
     ) -> None:
         now = datetime.fromtimestamp(self._clock(), UTC)
         key = self._keys.at(now)
-        created = now.replace(microsecond=0)
         prepared = LIBRARY.prepare(
             message,
             key_id=key.keyid,
-            created=created,
-            expires=created + timedelta(seconds=LIFETIME),
+            created=now,
+            expires=now + timedelta(seconds=LIFETIME),
             nonce=secrets.token_urlsafe(16),
-            label=LABEL,
             tag=tag,
             covered_component_ids=components,
             use_existing_digest=True,

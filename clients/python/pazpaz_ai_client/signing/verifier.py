@@ -295,6 +295,6 @@ def _check_signature(message: SentRequest | SentResponse, key: PublicKey, tag: s
         key_resolver=MappingKeyResolver(public_keys={key.keyid: key.key}, private_keys={}),
     )
     try:
-        library.verify(message, max_age=None, expect_tag=tag, expect_label=LABEL)
+        library.verify(message, expect_tag=tag, expect_label=LABEL)
     except Exception as exc:  # whatever a young library raises on odd input is a refusal, no fault
         raise SignatureRefused("signature") from exc
