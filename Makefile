@@ -11,7 +11,12 @@ PAGE := clients/demo_monolith/demo_monolith/page/index.html
 # So many processes share the suite, each with its own servers; servers that are given to all can have only one.
 WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
-.PHONY: demo test compat web image screenshots benches coverage fuzz faults rolling kills load check fix openapi clean
+# What `make mutants` changes, and the tests that should notice; a file of the client is named pazpaz_ai_client/...
+# What a mutant of the list is: `mutmut show NAME`, in the folder .demo/mutants.
+MUTANTS ?= service/security/*.py
+MUTANT_TESTS ?= tests/unit/security
+
+.PHONY: demo test compat web image screenshots benches coverage mutants fuzz faults rolling kills load check fix openapi clean
 
 demo: .venv/ready $(PAGE) ## everything on this machine, with a chat page; ARGS=--check asks and compares
 	@$(RUN) pazpaz-agent demo $(ARGS)
@@ -37,6 +42,13 @@ benches: .venv/ready ## the longest benches in small: that they run, and print a
 coverage: .venv/ready ## branches of the rooms that must be right, by the tests that run in one process; fails below 95 %
 	$(RUN) pytest tests/unit tests/contracts tests/integration -n $(WORKERS) --dist worksteal \
 	  --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+
+mutants: .venv/ready ## changes the files MUTANTS one place at a time and lists what no test of MUTANT_TESTS notices
+	@$(SYNC) --group mutants && rm -rf .demo/mutants && mkdir -p .demo/mutants
+	@git ls-files -co --exclude-standard service migrations clients/contract clients/python tests pyproject.toml | tar -chT - | tar -xC .demo/mutants
+	@cd .demo/mutants && mv clients/python/pazpaz_ai_client . && { cat tests/mutants.cfg; printf 'only_mutate=\n'; \
+	  printf '    %s\n' $(MUTANTS); printf 'pytest_add_cli_args_test_selection=\n'; printf '    %s\n' $(MUTANT_TESTS); } > setup.cfg
+	@cd .demo/mutants && nice mutmut run --max-children $(or $(filter-out 0,$(WORKERS)),1) && mutmut results
 
 fuzz: .venv/ready ## 100,000 operations of many practices on three builds of the service; OPERATIONS and SEED can be set
 	OPERATIONS=$${OPERATIONS:-100000} $(RUN) pytest tests/fuzz -s
