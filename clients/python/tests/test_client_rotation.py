@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import stat
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -47,7 +48,9 @@ def states(folder, now):
 @pytest.fixture
 def folder(tmp_path):
     """One key, which signs."""
+    before = os.umask(0o022)
     rotated(tmp_path / "ai")
+    os.umask(before)
     return tmp_path / "ai"
 
 
@@ -58,6 +61,7 @@ def test_the_first_key_signs_at_once(folder):
     """There is nobody to overlap with; the private half is its owner's alone, the ring is public."""
     assert signs(folder, NOW) == A
     assert stat.S_IMODE((folder / f"{A}.pem").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / RING).stat().st_mode) == 0o644
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert "PRIVATE" not in (folder / RING).read_text()
     assert sorted(path.name for path in folder.iterdir()) == [f"{A}.pem", RING]
@@ -112,8 +116,12 @@ def test_a_second_rotation_waits_for_the_first(folder):
     """With a key waiting, another would leave the plan told to the operator untrue."""
     rotated(folder)
 
-    with pytest.raises(Refused, match=f"{B} waits to sign from 2026-11-23 10:10:00 UTC"):
+    with pytest.raises(Refused) as caught:
         rotated(folder)
+    assert str(caught.value) == (
+        f"{B} waits to sign from 2026-11-23 10:10:00 UTC; "
+        "rotate after that, or retire the key that signs"
+    )
 
 
 def test_rotating_twice_in_one_second_signs_with_the_newest(folder):
@@ -145,7 +153,7 @@ def test_names_run_out_in_words(folder):
     for number in range(25):
         rotated(folder, NOW + timedelta(seconds=number), switch_after=timedelta())
 
-    with pytest.raises(Refused, match="all 26 names"):
+    with pytest.raises(Refused, match="all 26 names of ai-2026-11 are used"):
         rotated(folder, NOW + timedelta(minutes=1))
     assert rotated(folder, NOW + timedelta(days=30)).new.keyid == "ai-2026-12-a"
 
@@ -267,16 +275,26 @@ def test_the_only_key_cannot_be_retired(folder):
 def test_an_heir_keeps_its_end_where_another_key_has_none(folder):
     """Only a folder that would be left without a lasting key makes one last."""
     rotated(folder)
-    later = NOW + SWITCH
-    end = rotated(folder, later).old.retired_at
+    end = rotated(folder, NOW + SWITCH).old.retired_at
+    later = NOW + SWITCH + timedelta(minutes=1)
     done = retire(folder, A, now=later)
 
-    assert (done.heir.keyid, done.heir.retired_at) == (B, end)
+    assert (done.heir.keyid, done.heir.sign_from, done.heir.retired_at) == (B, NOW + SWITCH, end)
     assert states(folder, later) == {A: "retired", B: "signing", C: "next"}
 
 
+@pytest.fixture
+def in_jerusalem(monkeypatch):
+    """A machine whose clock shows the local time there."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Jerusalem")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize("command", ["rotate", "retire"])
-def test_a_ring_has_whole_seconds_of_one_zone(folder, command):
+def test_a_ring_has_whole_seconds_of_one_zone(folder, command, in_jerusalem):
     """Whatever clock the operator's machine has, both sides read the same moment."""
     odd = (NOW + timedelta(microseconds=999_999)).astimezone(timezone(timedelta(hours=2)))
     rotated(str(folder), odd, switch_after=timedelta())
@@ -295,6 +313,7 @@ def test_a_retired_key_hands_over_to_the_one_that_waited(folder):
     done = retire(folder, A, now=NOW)
 
     assert (done.retired.retired_at, done.heir.keyid) == (NOW, B)
+    assert done.heir.sign_from == NOW
     assert signs(folder, NOW) == B
     assert states(folder, NOW) == {A: "retired", B: "signing"}
 

@@ -250,15 +250,19 @@ class FakeRedis:
         return True
 
 
-async def test_redis_keeps_nonces_per_direction_and_key():
-    """One nonce in two directions is no replay; the key carries both and expires."""
-    redis = FakeRedis()
-    store = RedisNonceStore(redis)
+@pytest.mark.parametrize("store", [RedisNonceStore(FakeRedis()), MemoryNonceStore()])
+async def test_a_nonce_is_known_per_direction_and_key(store):
+    """The same one in another direction or of another key is no replay, and no other one is."""
+    whats = [("pull", "k", "n"), ("event", "k", "n"), ("pull", "l", "n"), ("pull", "k", "m")]
+    assert all([await store.remember(*what, 180) for what in whats])
+    assert not any([await store.remember(*what, 180) for what in whats])
 
-    assert await store.remember("pull", "k", "n", 180)
-    assert await store.remember("event", "k", "n", 180)
-    assert not await store.remember("pull", "k", "n", 180)
-    assert redis.calls["pp:nonce:pull:k:n"] == 180
+
+async def test_redis_forgets_a_nonce_in_time():
+    """Its name carries direction and key, and it expires by itself."""
+    redis = FakeRedis()
+    await RedisNonceStore(redis).remember("pull", "k", "n", 180)
+    assert redis.calls == {"pp:nonce:pull:k:n": 180}
 
 
 @pytest.mark.parametrize("fault", [ConnectionError(), TimeoutError(), ValueError()])
