@@ -126,7 +126,7 @@ class ChainCheck:
 
     def step(self, row: AuditRow) -> BadLink | None:
         """Takes the next row; what is wrong with it, if anything."""
-        if self.seq == 0 and row.seq > 1:
+        if self.seq == 0:
             self._begin_after_pruning(row.seq - 1)
         bad = next(self._faults(row), None)
         self.seq, self.hash = row.seq, row.hash
@@ -137,7 +137,7 @@ class ChainCheck:
         return next(self._faults_at_end(), None)
 
     def _begin_after_pruning(self, latest: int) -> None:
-        """Where pruning may have cut: the last old checkpoint up to that row."""
+        """Where pruning may have cut: the last old checkpoint up to that row; none is before the first."""
         old = [point for point in self.checkpoints if point.seq <= latest and self._is_old(point)]
         if old:
             point = max(old, key=lambda point: point.seq)

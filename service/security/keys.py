@@ -1,7 +1,6 @@
 """The key that wraps keys, and the keyed digests made under a workspace's index key."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -24,7 +23,7 @@ class KeyEncryptionKey:
         """Raises BadSettings, naming the setting, unless it is 32 bytes of base64."""
         try:
             secret = base64.b64decode(text.strip(), validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             secret = b""
         if len(secret) != KEY_BYTES:
             raise BadSettings(f"{name}: must be 32 bytes, base64")

@@ -166,6 +166,10 @@ TO_ANY = {
         edited("signature-input", "created=1795400000", 'created="1795400000"'),
         "parameters",
     ),
+    "text as end": (
+        edited("signature-input", "expires=1795400060", 'expires="1795400060"'),
+        "parameters",
+    ),
     "fractional time": (
         edited("signature-input", "created=1795400000", "created=1795400000.5"),
         "header_malformed",
@@ -316,6 +320,26 @@ def test_a_missing_parameter_is_refused(name, to):
 def test_a_good_signature_over_other_parameters_is_refused(changes, rule, to):
     """A holder of the key can weaken neither nonce nor life, and not choose algorithm or tag."""
     assert refused(signed_by_oracle(to=to, text=parameters(to, **changes)), to=to) == rule
+
+
+@each_way
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("created", f'"{int(NOW)}"'),
+        ("expires", f'"{int(NOW) + 60}"'),
+        ("nonce", "1234567890123456789012"),
+        ("alg", "25519"),
+        ("tag", "1"),
+    ],
+)
+def test_a_parameter_of_another_type_is_refused(name, value, to):
+    """A number as text and a text as number are second spellings, even by a holder of the key."""
+    given = [part.partition("=") for part in parameters(to).split(";")]
+    text = ";".join(f"{key}{sign}{value if key == name else old}" for key, sign, old in given)
+    rules = {"alg": "algorithm", "tag": "tag"}
+
+    assert refused(signed_by_oracle(to=to, text=text), to=to) == rules.get(name, "parameters")
 
 
 NAMES = oracle.REQUEST[1:-1].split()

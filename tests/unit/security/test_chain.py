@@ -108,6 +108,9 @@ def test_an_untouched_chain_is_whole():
     assert history().check() is None
     assert history(1, signed_at=()).check() is None
     assert History(()).check() is None
+    for length in (0, 1):
+        fresh = ChainCheck(WORKSPACE, length, [], {}, NOW)
+        assert fresh.first_bad_link(history().rows[:length]) is None
 
 
 def test_the_canonical_form_is_pinned():

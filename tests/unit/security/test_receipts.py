@@ -1,6 +1,7 @@
 """A receipt as a file: what holds, and what is none."""
 
 import json
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -76,6 +77,19 @@ def test_another_key_of_that_name_does_not_do():
 )
 def test_what_is_no_receipt_is_refused(text):
     """Whatever stands in the file, the answer is a receipt or one plain refusal."""
+    with pytest.raises(BadReceipt):
+        from_json(text)
+
+
+def test_a_receipt_that_no_signature_can_cover_does_not_hold():
+    """A number that the canonical form has no room for."""
+    receipt = a_receipt()
+    assert not holds(replace(receipt, told={**receipt.told, "removed": {"bags": 2**60}}), RING)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "null", "[1]", '{"receipt": []}'])
+def test_a_file_of_another_shape_is_refused(text):
+    """Deep, cut, or something else."""
     with pytest.raises(BadReceipt):
         from_json(text)
 

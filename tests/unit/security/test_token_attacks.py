@@ -259,6 +259,15 @@ async def test_the_header_chooses_nothing(changes):
     assert await passes(with_header(**changes)) is None
 
 
+@pytest.mark.parametrize("kid", ["", "a b", "ed-1\n", "../x", "x" * 65, 1, ["ed-1"], None])
+async def test_a_key_id_that_no_set_can_hold_is_not_looked_up(kid):
+    """A look for an unknown id may move PazPaz; an odd one is refused before."""
+    by = verifier()
+    assert by.access is not None
+    assert await passes(with_header(kid=kid), by) is None
+    assert by.access.keys.looked_up == []  # type: ignore[attr-defined]
+
+
 async def test_a_key_that_comes_with_the_token_is_not_used():
     """The attacker's key in `jwk`, under its own or a known id, with a signature that it made."""
     for kid in (KIDS["EdDSA"], "evil"):

@@ -252,9 +252,11 @@ def _find_key(keys: AcceptedKeys, parameters: Parameters, now: float) -> PublicK
 
 def _check_times(parameters: Parameters, now: float) -> None:
     """Rule 3: exactly the parameters of the profile, young enough to count."""
-    if parameters.keys() != PARAMETERS or not NONCE.fullmatch(str(parameters["nonce"])):
+    if parameters.keys() != PARAMETERS:
         raise SignatureRefused("parameters")
-    created, expires = parameters["created"], parameters["expires"]
+    created, expires, nonce = (parameters[name] for name in ("created", "expires", "nonce"))
+    if not (isinstance(nonce, str) and NONCE.fullmatch(nonce)):
+        raise SignatureRefused("parameters")
     if not (isinstance(created, int) and isinstance(expires, int)):
         raise SignatureRefused("parameters")
     if not (created < expires <= created + LIFETIME):
