@@ -5,12 +5,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from service.container import Container, open_container
 from service.demo.databases import Databases, drop_databases, make_databases
 from service.demo.stage import Stage, open_stage, passing_folder
 
 DATA = Path(__file__).parent / "data"
+
+# A property is true however busy the machine is: no example has a deadline by the clock on the wall.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 
 @pytest.fixture(scope="session")

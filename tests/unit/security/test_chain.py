@@ -285,10 +285,13 @@ def test_young_rows_cannot_be_passed_off_as_old():
     assert pruned().changed(4, previous=bytes(32)).check() == (4, "unlinked")
 
 
+TWENTY = history(20, signed_at=())
+
+
 @given(old=st.sets(st.integers(1, 12)), young=st.sets(st.integers(13, 20)), cut=st.integers(0, 20))
 def test_only_what_an_old_signature_covers_may_go(old, young, cut):
     """Cut right behind an old checkpoint the rest is whole; else the first row that no old one covers is named."""
-    whole = history(20, signed_at=())
+    whole = TWENTY
     points = [signed(whole.rows[seq - 1], at=LONG_AGO) for seq in sorted(old)]
     points += [signed(whole.rows[seq - 1]) for seq in sorted(young)]
     rest = replace(whole, rows=whole.rows[cut:], points=points)
