@@ -1,19 +1,17 @@
-"""How many true claims in own words pass, and how many mutants do, of those the guards were fitted on."""
+"""Which true claims in own words pass, and which mutants do, of those the guards were fitted on."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from service.chat.grounding import repair, support
+from service.chat.grounding import Support, repair, support
 from service.chat.grounding.evidence import Remembered
 from service.domain.answers import Passage
 from service.domain.notes import Chunk
 from service.language.chunking import chunk_note
-from service.language.detect import language_of
 from tests.fakes import a_note, a_passage
 
 ROWS = [
@@ -37,32 +35,70 @@ NOTES = {row["note"]: passages_of(row) for row in ROWS if "note" in row}
 CLAIMS = [row for row in ROWS if "claim" in row]
 
 
+PASSES_THOUGH_WRONG = {"האם נעלה את הסכינים."}
+"""The mother is to lock the knives and has not: this verb's past begins as a future does."""
+WITHHELD_THOUGH_TRUE = {
+    # A word that no list has, which only a model may confirm.
+    "Cycling is to begin the following week, provided pain stays under 3/10.",
+    "Resistance goes up to the red band.",
+    'לפני שבוע הוא החל לקחת ציפרלקס 10 מ"ג, ויש לו בחילות קלות בבוקר.',
+    "שיחה עם היועצת תתקיים רק אם מאיה תסכים.",
+    "השיחה עם אחיו בעניין הירושה תתקיים אחרי החג.",
+    "היא רוצה לחזור לקבוצת ריקודי העם באפריל.",
+    # Said in words too far from the note's.
+    "She is to write a letter to her father that will not be sent.",
+    "פגישה עם שני ההורים נקבעה ל-9 ביוני.",
+    "According to his wife, who attended part of the session, he is not as irritable.",
+    "He has stopped talking to Yossi, an old friend from the army.",
+    "היא הולכת 300 מטר עם מקל ביד שמאל.",
+}
+
+
 @pytest.fixture(scope="module")
-def admitted() -> Counter[tuple[str, bool, bool]]:
-    """Claims by language, whether true, and whether admitted."""
-    counts: Counter[tuple[str, bool, bool]] = Counter()
-    for row in CLAIMS:
-        cited = [passage for name in row["cites"] for passage in NOTES[name]]
-        how = support(row["claim"], cited).how
-        passes = how in {"verbatim", "stated"}
-        counts[language_of(row["claim"]), row["kind"] == "true", passes] += 1
-    return counts
+def judged() -> list[tuple[dict[str, str], Support]]:
+    """Each claim with what is made of it."""
+    read = Remembered()
+    return [
+        (
+            row,
+            support(row["claim"], [one for name in row["cites"] for one in NOTES[name]], read=read),
+        )
+        for row in CLAIMS
+    ]
 
 
-@pytest.mark.parametrize("language", ["he", "en"])
-def test_mutants_are_withheld(admitted, language):
-    """At least 99 in a hundred; of 268 English ones none passed when this was written, of 235 Hebrew ones one."""
-    wrong, right = admitted[language, False, True], admitted[language, False, False]
-    assert wrong + right >= 230
-    assert wrong <= 0.01 * (wrong + right)
+def test_every_mutant_but_one_is_withheld(judged):
+    """Of 268 English ones none passes, of 235 Hebrew ones one: a rule that is loosened shows which it lets through."""
+    wrong = [(row["claim"], found.how) for row, found in judged if row["kind"] != "true"]
+    passing = {claim for claim, how in wrong if how in {"verbatim", "stated"}}
+    assert (len(wrong), passing) == (503, PASSES_THOUGH_WRONG)
 
 
-@pytest.mark.parametrize("language", ["he", "en"])
-def test_true_claims_pass(admitted, language):
-    """All but a few in a hundred: in Hebrew six of 107 have a word that no list has, which rules may not pass."""
-    withheld, shown = admitted[language, True, False], admitted[language, True, True]
-    assert withheld + shown >= 100
-    assert withheld <= 0.06 * (withheld + shown)
+def test_every_true_claim_passes_but_a_few_in_other_words(judged):
+    """A rule that is tightened shows which it costs."""
+    true = [(row["claim"], found.how) for row, found in judged if row["kind"] == "true"]
+    withheld = {claim for claim, how in true if how not in {"verbatim", "stated"}}
+    assert (len(true), withheld) == (208, WITHHELD_THOUGH_TRUE)
+
+
+REASONS = {
+    "number": {"number_differs", "date_differs"},
+    "dose": {"number_differs"},
+    "unit": {"number_differs"},
+    "date": {"date_differs"},
+    "quote": {"quote_differs"},
+    "time": {"time_differs"},
+    "side": {"side_differs", "negation_differs"},
+    "name": {"name_differs", "negation_differs"},
+}
+
+
+def test_the_reason_is_the_fact_that_was_changed(judged):
+    """A wrong number is told as a wrong number: what is put right, and what operators count, goes by it."""
+    told = {
+        kind: {found.reason for row, found in judged if row["kind"] == kind} for kind in REASONS
+    }
+    assert {kind: reasons - {None} for kind, reasons in told.items()} == REASONS
 
 
 def test_what_is_remembered_of_passages_changes_no_verdict():
