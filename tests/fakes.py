@@ -360,7 +360,7 @@ class InMemoryWorkQueue:
         if gone and row.wanted == lease.wanted:
             del self.rows[lease.workspace, lease.kind, lease.key]
             return True
-        row.done, row.attempts, row.lease_until = lease.wanted, 0, None
+        row.done, row.attempts, row.lease_until, row.parked = lease.wanted, 0, None, False
         if row.wanted > row.done:
             row.since = self.now
         return True

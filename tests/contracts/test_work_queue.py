@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.domain.erasure import Subject
+from service.domain.identity import WorkspaceId
 from service.domain.notes import NoteRef
 from service.ports.monolith import ChangesCursor
 from service.ports.work import Lease
@@ -26,6 +27,18 @@ async def only(bench: Bench) -> Lease:
     """The one lease there is to have."""
     (lease,) = await claimed(bench)
     return lease
+
+
+async def look_in_background(bench: Bench, key: UUID) -> None:
+    """Asks for a note as reconciliation does."""
+    item = an_item(NoteRef(WORKSPACE, "sessions", key))
+    await bench.queue.want([item], workspace=WORKSPACE, background=True)
+
+
+async def counted(bench: Bench) -> tuple[int, int, int]:
+    """How much waits, waits in the background, and was given up on."""
+    depth = await bench.queue.depth()
+    return depth.waiting, depth.background, depth.parked
 
 
 async def fail(bench: Bench, times: int, *, retry_after: float | None = None) -> Lease:
@@ -92,6 +105,7 @@ async def test_an_erased_workspace_asks_for_nothing_more(bench: Bench) -> None:
     await wanted(bench, uuid4())
     await bench.queue.want([an_item(NoteRef(WORKSPACE, "clients", uuid4()))], workspace=WORKSPACE)
 
+    assert await counted(bench) == (1, 0, 0)
     lease = await only(bench)
     assert lease.kind == "workspaces"
     assert await bench.queue.purged(lease)
@@ -221,11 +235,19 @@ async def test_a_note_that_kills_its_worker_is_parked(bench: Bench) -> None:
     """Five leases that ran out without a word count as five failures."""
     await wanted(bench, uuid4())
     for attempt in range(1, 6):
-        assert (await only(bench)).attempts == attempt
+        lease = await only(bench)
+        assert lease.attempts == attempt
+        assert await claimed(bench) == []
+        assert await counted(bench) == (1, 0, 0), "it is being tried"
         await bench.later(LEASE_SECONDS + 1)
 
     assert await claimed(bench) == []
-    assert (await bench.queue.depth()).parked == 1
+    assert await counted(bench) == (0, 0, 1)
+    assert [one.code for one in await bench.queue.dead_letters()] == ["worker_lost"]
+
+    assert await bench.queue.done(lease), "its worker was only slow"
+    assert await bench.queue.dead_letters() == []
+    assert await counted(bench) == (0, 0, 0)
 
 
 async def test_an_outage_never_parks(bench: Bench) -> None:
@@ -285,6 +307,57 @@ async def test_a_change_during_the_last_attempt_is_tried_anew(bench: Bench) -> N
     assert (await only(bench)).attempts == 1
 
 
+async def test_an_edit_makes_no_suspect_new(bench: Bench) -> None:
+    """A note that failed once stays a suspect, be it edited before or during the next attempt."""
+    key = uuid4()
+    await wanted(bench, key)
+    await fail(bench, 1)
+    await wanted(bench, key)
+    second = await only(bench)
+    assert second.attempts == 2
+
+    await wanted(bench, key)
+    await bench.queue.failed(second, code="internal", retry_after=None)
+    await bench.later(LONG)
+    assert (await only(bench)).attempts == 3
+
+
+async def test_each_failure_waits_longer(bench: Bench) -> None:
+    """After the first a few seconds, after the fourth at least a quarter of a minute."""
+    await wanted(bench, uuid4())
+    await bench.queue.failed(await only(bench), code="internal", retry_after=None)
+    await bench.later(5)
+    await fail(bench, 2)
+    await bench.queue.failed(await only(bench), code="internal", retry_after=None)
+
+    await bench.later(15)
+    assert await claimed(bench) == []
+    await bench.later(18)
+    assert (await only(bench)).attempts == 5
+
+
+async def test_no_outage_puts_a_note_off_for_long(bench: Bench) -> None:
+    """Whatever PazPaz asks for, it is asked again within a minute."""
+    await wanted(bench, uuid4())
+    await bench.queue.failed(await only(bench), code="source_away", retry_after=LONG)
+
+    await bench.later(61)
+    assert await only(bench)
+
+
+async def test_a_failure_does_not_hasten_what_is_typed(bench: Bench) -> None:
+    """A note that is edited while an attempt fails must be quiet all the same."""
+    key = uuid4()
+    await wanted(bench, key)
+    lease = await only(bench)
+    bench.debounce(60, limit=60)
+    await wanted(bench, key)
+    await bench.queue.failed(lease, code="source_away", retry_after=1.0)
+
+    await bench.later(5)
+    assert await claimed(bench) == []
+
+
 async def test_a_released_lease_was_never_taken(bench: Bench) -> None:
     """What a stopping worker gives back is ready at once, with no attempt counted."""
     keys = {uuid4(), uuid4()}
@@ -320,6 +393,51 @@ async def test_depth_says_how_much_waits_and_how_long(bench: Bench) -> None:
     await bench.queue.done(other)
     depth = await bench.queue.depth()
     assert (depth.waiting, depth.parked, depth.lag) == (0, 0, 0)
+
+
+async def test_the_lag_is_that_of_the_want_that_is_unmet(bench: Bench) -> None:
+    """Further edits do not shorten it; a want that was met counts no more, also where a newer one came meanwhile."""
+    key = uuid4()
+    await wanted(bench, key)
+    await bench.later(50)
+    await wanted(bench, key)
+    assert (await bench.queue.depth()).lag >= 50
+
+    lease = await only(bench)
+    await bench.later(50)
+    await wanted(bench, key)
+    assert await bench.queue.done(lease)
+    assert (await bench.queue.depth()).lag < 5
+
+    assert await bench.queue.done(await only(bench))
+    await bench.later(50)
+    await wanted(bench, key)
+    assert (await bench.queue.depth()).lag < 5
+
+
+async def test_depth_is_of_all_practices(bench: Bench) -> None:
+    """What one practice erased, or purged of its notes, hides nobody else's work."""
+    await bench.queue.accept([an_event(WORKSPACE, entity="workspaces", kind="purged")])
+    await bench.queue.accept([an_event(uuid4(), workspace=OTHER_WORKSPACE, kind="purged")])
+    await bench.queue.accept([an_event(uuid4(), workspace=OTHER_WORKSPACE)])
+
+    assert await counted(bench) == (3, 0, 0)
+
+
+async def test_a_known_note_must_be_quiet_too(bench: Bench) -> None:
+    """Edits of a note that was indexed long ago wait as those of a new one do."""
+    key = uuid4()
+    await wanted(bench, key)
+    assert await bench.queue.done(await only(bench))
+    await bench.later(100)
+
+    bench.debounce(4, limit=10)
+    await wanted(bench, key)
+    assert await claimed(bench) == []
+    await bench.later(3)
+    assert await claimed(bench) == []
+    await bench.later(1.5)
+    assert (await only(bench)).key == key
 
 
 async def test_a_note_must_be_quiet(bench: Bench) -> None:
@@ -372,6 +490,51 @@ async def test_practices_take_turns(bench: Bench) -> None:
 
     turns = [{one.workspace for one in await claimed(bench, limit=4)} for _ in range(3)]
     assert turns == [{OTHER_WORKSPACE}, {WORKSPACE}, {WORKSPACE}]
+
+
+async def test_every_practice_has_its_turn(bench: Bench) -> None:
+    """The next around the circle, not whose work is oldest; of its own work the oldest comes first."""
+    practices = sorted(WorkspaceId(uuid4()) for _ in range(3))
+    keys = {(one, at): uuid4() for at in range(2) for one in reversed(practices)}
+    for (practice, _), key in keys.items():
+        await bench.queue.accept([an_event(key, workspace=practice)])
+        await bench.later(1)
+
+    turns = [await bench.queue.claim(limit=1) for _ in keys]
+    assert [lease.key for (lease,) in turns] == [
+        keys[practice, at] for at in range(2) for practice in practices
+    ]
+
+
+async def test_a_finished_note_is_looked_at_in_the_background(bench: Bench) -> None:
+    """However often it is asked for, and though a change had asked for it before."""
+    key = uuid4()
+    await wanted(bench, key)
+    assert await bench.queue.done(await only(bench))
+    for _ in range(2):
+        await look_in_background(bench, key)
+
+    assert await counted(bench) == (0, 1, 0)
+    lease = await only(bench)
+    assert (lease.key, lease.background) == (key, True)
+
+
+async def test_the_background_does_not_hasten_what_is_typed(bench: Bench) -> None:
+    """A note that must be quiet is not looked at sooner since reconciliation asks for it as well."""
+    bench.debounce(60, limit=60)
+    key = uuid4()
+    await wanted(bench, key)
+    await look_in_background(bench, key)
+
+    assert await claimed(bench) == []
+
+
+async def test_background_work_can_be_given_up_on(bench: Bench) -> None:
+    """It is a dead letter as any other, and waits no more."""
+    await look_in_background(bench, uuid4())
+    await fail(bench, 5)
+
+    assert await counted(bench) == (0, 0, 1)
 
 
 async def test_background_work_waits_for_changes(bench: Bench) -> None:
@@ -434,6 +597,20 @@ async def test_a_renewed_lease_lasts(bench: Bench) -> None:
     assert (await only(bench)).token > held.token
 
 
+async def test_renewing_holds_nothing_else(bench: Bench) -> None:
+    """Neither the other notes of the practice nor its other work."""
+    await wanted(bench, uuid4(), uuid4())
+    (lease,) = await claimed(bench, limit=1)
+    await bench.queue.renew([lease])
+    assert (await only(bench)).key != lease.key
+
+    await bench.queue.want_whole([WORKSPACE], kind="workspaces")
+    whole = await only(bench)
+    await bench.queue.want_whole([WORKSPACE], kind="reconcile")
+    await bench.queue.renew([whole])
+    assert (await only(bench)).kind == "reconcile"
+
+
 async def test_a_finished_lease_is_not_renewed(bench: Bench) -> None:
     """Renewing what was given back takes it from nobody."""
     await wanted(bench, uuid4())
@@ -446,14 +623,14 @@ async def test_a_finished_lease_is_not_renewed(bench: Bench) -> None:
 
 async def test_dead_letters_are_listed_retried_and_dropped(bench: Bench) -> None:
     """An operator sees each note that was given up on with its cause, and tries or drops one or all."""
-    keys = [uuid4() for _ in range(3)]
+    keys = sorted((uuid4() for _ in range(3)), reverse=True)
     for key in keys:
         await wanted(bench, key)
         await fail(bench, 5)
     letters = await bench.queue.dead_letters()
-    assert {(one.workspace, one.kind, one.key, one.code) for one in letters} == {
+    assert [(one.workspace, one.kind, one.key, one.code) for one in letters] == [
         (WORKSPACE, "sessions", key, "internal") for key in keys
-    }
+    ]
     assert await bench.queue.dead_letters(workspace=OTHER_WORKSPACE) == []
     assert len(await bench.queue.dead_letters(limit=2, offset=2)) == 1
 
@@ -465,6 +642,49 @@ async def test_dead_letters_are_listed_retried_and_dropped(bench: Bench) -> None
     assert [one.key for one in await bench.queue.dead_letters()] == [keys[2]]
     assert await bench.queue.retry_dead_letters(workspace=None) == 1
     assert await bench.queue.dead_letters() == []
+    assert (await only(bench)).key == keys[2]
+    await wanted(bench, keys[1])
+    assert (await only(bench)).attempts == 1, "what was dropped and then changed is new"
+
+
+async def test_a_dead_letter_is_retried_at_once(bench: Bench) -> None:
+    """The last failure's wait does not hold up what an operator asks for."""
+    await wanted(bench, uuid4())
+    await fail(bench, 4)
+    await bench.queue.failed(await only(bench), code="internal", retry_after=None)
+
+    assert await bench.queue.retry_dead_letters(workspace=WORKSPACE) == 1
+    assert (await only(bench)).attempts == 1
+
+
+async def test_open_work_is_that_of_one_practice(bench: Bench) -> None:
+    """What is done, and what others wait for, is not in it."""
+    met, open_key = uuid4(), uuid4()
+    await wanted(bench, met)
+    assert await bench.queue.done(await only(bench))
+    await wanted(bench, open_key)
+    await bench.queue.accept([an_event(uuid4(), workspace=OTHER_WORKSPACE)])
+
+    work = await bench.queue.open_work(workspace=WORKSPACE)
+    assert (work.waiting, work.parked) == ({("sessions", open_key)}, frozenset())
+
+
+async def test_what_comes_back_while_it_is_forgotten_is_looked_at(bench: Bench) -> None:
+    """The row of a note that is gone stays where something newer is wanted."""
+    ref = NoteRef(WORKSPACE, "sessions", uuid4())
+    lease = await bench.lease(ref)
+    await wanted(bench, ref.id)
+
+    assert await bench.store.forget(ref, lease=lease)
+    assert (await only(bench)).key == ref.id
+
+
+async def test_a_purge_may_be_told_twice(bench: Bench) -> None:
+    """By two events of their own ids, and the tombstone stays."""
+    key = uuid4()
+    for _ in range(2):
+        assert await bench.queue.accept([an_event(key, kind="purged")]) == 1
+    assert await bench.queue.purged(await only(bench))
 
 
 async def test_a_token_never_returns(bench: Bench) -> None:
