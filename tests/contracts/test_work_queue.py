@@ -506,6 +506,17 @@ async def test_every_practice_has_its_turn(bench: Bench) -> None:
     ]
 
 
+async def test_what_is_ready_first_comes_first(bench: Bench) -> None:
+    """Whichever was asked for first: of two notes of a practice the one that was quiet earlier."""
+    bench.debounce(60, limit=60)
+    typed, purged = uuid4(), uuid4()
+    await wanted(bench, typed)
+    await bench.queue.accept([an_event(purged, kind="purged")])
+    await bench.later(LONG)
+
+    assert [(await claimed(bench, limit=1))[0].key for _ in range(2)] == [purged, typed]
+
+
 async def test_a_finished_note_is_looked_at_in_the_background(bench: Bench) -> None:
     """However often it is asked for, and though a change had asked for it before."""
     key = uuid4()

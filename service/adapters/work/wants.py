@@ -120,7 +120,7 @@ RETURNING 1
 
 _FINISH = text("""
 UPDATE work SET done = :wanted, attempts = 0, lease_until = NULL, last_error = NULL, parked_at = NULL,
-  first_wanted_at = CASE WHEN wanted > :wanted THEN now() ELSE first_wanted_at END
+  first_wanted_at = now()
 WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :token
 RETURNING 1
 """)

@@ -29,7 +29,6 @@ from service.ports.work import DeadLetter, Depth, Lease, OpenWork, WorkKind
 
 MAX_ATTEMPTS = 5
 BACKOFF_SECONDS = 2.0
-MAX_BACKOFF_SECONDS = 300.0
 OUTAGE_BACKOFF_SECONDS = 60.0
 
 NOBODY = UUID(int=0)
@@ -243,7 +242,7 @@ class PgWorkQueue:
     async def drop_dead_letters(
         self, *, workspace: WorkspaceId | None, key: UUID | None = None
     ) -> int:
-        ended = {"parked_at": None, "attempts": 0, "done": work.c.wanted, "lease_until": None}
+        ended = {"parked_at": None, "attempts": 0, "done": work.c.wanted}
         statement = update(work).where(*_parked(workspace, key)).values(ended)
         async with self.database.system_tx() as connection:
             return int((await connection.execute(statement)).rowcount)
@@ -298,7 +297,7 @@ def _delay(lease: Lease, retry_after: float | None) -> float:
     if retry_after is not None:
         span = min(max(retry_after, 0.1), OUTAGE_BACKOFF_SECONDS)
     else:
-        span = min(BACKOFF_SECONDS * 2**lease.attempts, MAX_BACKOFF_SECONDS)
+        span = BACKOFF_SECONDS * 2**lease.attempts
     return span * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
@@ -340,7 +339,7 @@ def _ready() -> Any:
         # What arrives late for an erased workspace stays untouched; only its own erasure is work.
         .where(or_(work.c.kind == "workspaces", ~buried_workspace))
         .order_by(work.c.workspace_id, work.c.not_before)
-        .with_for_update(skip_locked=True, of=work)
+        .with_for_update(skip_locked=True)
     )
 
 
@@ -377,7 +376,7 @@ WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :tok
 
 _RELEASE = text("""
 UPDATE work SET lease_until = NULL, attempts = GREATEST(attempts - 1, 0)
-WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :token AND done < :wanted
+WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :token
 """)
 
 _DEPTH = text("""
