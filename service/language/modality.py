@@ -50,6 +50,12 @@ _ADVISED = _cues(
     צריכה|הונחה|הונחת*
     """,
 )
+# What is asked of somebody, and nothing of which they did; "agreed" tells that they did.
+_ASKED = re.compile(
+    r"(?:\b(?:(?:was|were|is|been|has|had|received|given|got|gave)\s)*(?:(?:asked|told|instructed|encouraged|assigned)\b"
+    r"|(?:recommend|advi[sc]|suggest)\w*))|(?<![א-ת])[ושכ]{0,2}(?:הומל[צץ]|מומל[צץ]|המלי?[צץ]|ממלי[צץ]|התבקש|הונח)[א-ת]*",
+    re.IGNORECASE,
+)
 _HYPOTHETICAL = _cues(
     """
     if|unless|might|consider|considers|considered|considering|possible|possibly|possibility|perhaps|maybe|wonder*
@@ -115,6 +121,16 @@ def is_done(text: str) -> bool:
     if _DONE.search(text):
         return True
     return any("past" in tenses(word) and "present" not in tenses(word) for word in tokens(text))
+
+
+def is_only_asked_for(text: str) -> bool:
+    """Whether it asks something of somebody, and says of nothing that it has happened: "advised to rest"."""
+    return bool(_ASKED.search(text)) and not is_done(beside_advice(text))
+
+
+def beside_advice(text: str) -> str:
+    """What it says beside that something was asked for."""
+    return _ASKED.sub(" ", text)
 
 
 def _is_ahead(text: str) -> bool:

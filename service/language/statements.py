@@ -156,6 +156,9 @@ class Statement:
         places = [at for at, one in enumerate(self.clauses) if one in some]
         return self.text[self.words[places[0]].start : self.words[places[-1]].end] if places else ""
 
+    def text_of(self, unit: Unit) -> str:
+        return self.text[self.words[unit.start].start : self.words[unit.end - 1].end]
+
     def part(self, some: Sequence[int]) -> "Part":
         return Part(self, tuple(some))
 

@@ -11,6 +11,7 @@ from service.language.statements import Statement, Unit
 from service.language.text import normalise
 
 _ACROSS = 0.5  # What a word counts that stands before here and behind there, beside 1: wording moves, values stay.
+_AND = "ו-"  # Before a number it ends no clause, as "and" does; what stands before it is of the value before.
 _GOING_ON = frozenset(map(normalise, ("when", "because", "since", "as", "who", "that", "כאשר")))
 
 
@@ -61,6 +62,8 @@ def bound(said: Statement, marks: Sequence[Mark], *, clauses: Sequence[int]) -> 
         kind = [one for one in marks if one.kind == mark.kind]
         least = max((one.end for one in kind if one.end <= mark.start), default=0)
         most = min((one.start for one in kind if one.start >= mark.end), default=len(said.text))
+        if least and said.text.endswith(_AND, 0, mark.start):
+            least = mark.start
         before = tuple(unit for unit, at in near if least <= at < mark.start)
         after = tuple(unit for unit, at in near if mark.end <= at < most)
         found.append(Bound(mark, said, stretch, before, after))

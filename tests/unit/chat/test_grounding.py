@@ -147,6 +147,14 @@ NEGATIONS = [
     ("אין מחשבות אובדניות כרגע.", "מחשבות אובדניות כרגע."),
     ("המטופל שולל מחשבות אובדניות.", "המטופל מתאר מחשבות אובדניות."),
     ("המטופלת לא ישנה בלילות.", "המטופלת ישנה בלילות."),
+    ("She does not sleep well.", "She sleeps well."),
+    ("The medication does not work well.", "The medication works well."),
+    ("Does not tolerate sertraline well.", "Tolerates sertraline well."),
+    ("Does not get along well with his father.", "Gets along well with his father."),
+    ("Gets along well with his father.", "Does not get along well with his father."),
+    ("Does not take all her tablets.", "Takes all her tablets."),
+    ("Eats well, does not sleep well.", "Eats well, sleeps well."),
+    ("לא מרגישה טוב בעבודה.", "מרגישה טוב בעבודה."),
 ]
 
 
@@ -249,6 +257,42 @@ def test_one_wrong_word_is_enough_to_withhold(claim, note, why):
 def test_a_fact_that_no_word_of_weight_carries_is_compared(claim, note, why):
     """A bare "not", a plan to act, who is named twice, who leads a clause, an irregular future, a side of a finding."""
     assert reason(claim, note) == f"{why}_differs"
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("She sleeps poorly.", "Does not sleep well."),
+        ("Does not sleep well.", "Sleeps poorly."),
+        ("לא ישנה טוב.", "ישנה רע."),
+        ("She eats well but does not sleep well.", "Does not sleep well, eats well."),
+    ],
+)
+def test_a_way_that_is_denied_may_be_told_by_its_contrary(claim, note):
+    """What "not" and "well" say together, "poorly" says alone."""
+    assert reason(claim, note) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "note", "is_told"),
+    [
+        ("She rested.", "Advised to rest.", False),
+        ("She was advised to rest and rested.", "Advised to rest.", False),
+        ("She was advised to rest.", "Advised to rest.", True),
+        ("He stopped smoking.", "Was encouraged to stop smoking.", False),
+        ("It was suggested that she keep a diary.", "Suggested to keep a diary.", True),
+        ("He wrote a sleep diary.", "Asked to write a sleep diary.", False),
+        ("He was asked to write a sleep diary.", "Asked to write a sleep diary.", True),
+        ("She kept the diary as advised.", "Kept the diary as advised.", True),
+        ("היא הפסיקה לעשן.", "הומלץ להפסיק לעשן.", False),
+        ("הומלץ לה להפסיק לעשן והיא הפסיקה.", "הומלץ להפסיק לעשן.", False),
+        ("הומלץ לה להפסיק לעשן.", "הומלץ להפסיק לעשן.", True),
+        ("היא רשמה יומן שינה.", "התבקשה לרשום יומן שינה.", False),
+    ],
+)
+def test_advice_is_not_told_as_done(claim, note, is_told):
+    """What somebody was advised or asked to do they may not have done."""
+    assert reason(claim, note) == (None if is_told else "time_differs")
 
 
 def test_what_is_given_as_a_reason_must_be_in_the_note():

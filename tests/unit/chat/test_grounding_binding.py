@@ -7,6 +7,7 @@ import pytest
 
 from service.chat.grounding import support
 from service.domain.answers import Passage
+from service.domain.notes import Chunk
 from tests.fakes import a_note, a_passage
 
 
@@ -44,6 +45,12 @@ def sessions(*texts: str) -> list[Passage]:
             "כאב הצוואר 6/10 בעבודה, 3/10 בנהיגה.",
             "number_differs",
         ),
+        ("כאב 7/10 בעבודה.", "כאב 7/10 בנהיגה ו-6/10 בעבודה.", "number_differs"),
+        ("כאב 6/10 בעבודה.", "כאב 7/10 בנהיגה ו-6/10 בעבודה.", None),
+        ("Pain 7/10 at work.", "Pain 7/10 when driving and 6/10 at work.", "number_differs"),
+        ("Pain 6/10 at work.", "Pain 7/10 when driving and 6/10 at work.", None),
+        ('לוקחת 40 מ"ג בבוקר.', 'לוקחת 20 מ"ג בבוקר ו-40 מ"ג בערב.', "number_differs"),
+        ('לוקחת 40 מ"ג בערב.', 'לוקחת 20 מ"ג בבוקר ו-40 מ"ג בערב.', None),
         ("Squats, 4 sets of 12.", "Squats, 4 sets of 12 reps.", None),
         ("Squats, 12 sets of 4.", "Squats, 4 sets of 12 reps.", "number_differs"),
         ("Walks every other day.", "Walks every two days.", None),
@@ -145,3 +152,117 @@ def test_each_part_is_quoted_from_the_passage_that_says_it():
     found = support(claim, notes)
     assert found.how == "stated"
     assert {span.passage_id for span in found.spans} == {"p1", "p2"}
+
+
+def dated(**notes: str) -> list[Passage]:
+    """Notes by their days, as `m3_14="..."`."""
+    found = []
+    for number, (day, text) in enumerate(notes.items(), 1):
+        month, of_month = map(int, day[1:].split("_"))
+        note = replace(a_note(text), session_date=datetime(2026, month, of_month, 9, tzinfo=UTC))
+        found.append(replace(a_passage(text), id=f"p{number}", note=note))
+    return found
+
+
+PHQ = dated(m3_2="PHQ-9: 18.", m3_30="PHQ-9: 9.")
+PHQ_LATER = dated(m3_2="PHQ-9: 18.", m5_1="PHQ-9: 9.")
+GAD = dated(m4_14="GAD-7: 9.", m4_28="GAD-7: 13.")
+BDI = dated(m1_3="BDI: 31.", m3_3="BDI: 11.")
+
+
+@pytest.mark.parametrize(
+    ("claim", "notes", "reason"),
+    [
+        ("Within four weeks the PHQ-9 fell from 18 to 9.", PHQ, None),
+        ("Within eight weeks the PHQ-9 fell from 18 to 9.", PHQ, "number_differs"),
+        ("תוך 4 שבועות ירד ה-PHQ-9 מ-18 ל-9.", PHQ, None),
+        ("תוך 5 שבועות ירד ה-PHQ-9 מ-18 ל-9.", PHQ, "number_differs"),
+        ("Within 2 months the PHQ-9 fell from 18 to 9.", PHQ_LATER, None),
+        ("תוך 2 חודשים ירד ה-PHQ-9 מ-18 ל-9.", PHQ_LATER, None),
+        ("GAD-7 was 9 on 14.4 and 13 on 28.4.", GAD, None),
+        ("GAD-7 was 13 on 14.4 and 9 on 28.4.", GAD, "number_differs"),
+        ("ציון ה-GAD-7 היה 9 ב-14.4 ו-13 ב-28.4.", GAD, None),
+        ("ציון ה-GAD-7 היה 13 ב-14.4 ו-9 ב-28.4.", GAD, "number_differs"),
+        ("The BDI was 31, eventually 11.", BDI, None),
+        ("The BDI was 11, eventually 31.", BDI, "number_differs"),
+        ("The BDI was 11, THEN 31.", BDI, "number_differs"),
+        ("At first the BDI was 31.", BDI, None),
+        ("At first the BDI was 11.", BDI, "time_differs"),
+        ("AT FIRST the BDI was 11.", BDI, "time_differs"),
+        ("בהתחלה ה-BDI היה 31.", BDI, None),
+        ("בהתחלה ה-BDI היה 11.", BDI, "time_differs"),
+    ],
+)
+def test_values_belong_to_their_sessions(claim, notes, reason):
+    """How long lies between two, which day each is of, and which came first."""
+    found = support(claim, notes)
+    assert (found.how, found.reason) == (("none", reason) if reason else ("stated", None))
+
+
+@pytest.mark.parametrize(
+    ("measure", "first", "last", "better", "worse"),
+    [
+        ("Appetite", "3/10", "6/10", "improved", "worsened"),
+        ("Motivation", "3/10", "6/10", "improved", "worsened"),
+        ("Stress", "8/10", "4/10", "improved", "worsened"),
+        ("Headaches", "8/10", "4/10", "improved", "worsened"),
+        ("TUG", "18 seconds", "12 seconds", "improved", "worsened"),
+        ("Knee bend", "70 degrees", "95 degrees", "improved", "worsened"),
+        ("כאבי ראש", "8/10", "4/10", "השתפרו", "החמירו"),
+        ("התיאבון", "3/10", "6/10", "השתפר", "החמיר"),
+    ],
+)
+def test_numbers_tell_what_is_better(measure, first, last, better, worse):
+    """Of some things more is better, of others less."""
+    notes = dated(m1_3=f"{measure} {first}.", m2_3=f"{measure} {last}.")
+    told = "{} {} from {} to {}." if measure.isascii() else "{} {} מ-{} ל-{}."
+    assert support(told.format(measure, better, first, last), notes).how == "stated"
+    assert support(told.format(measure, worse, first, last), notes).reason == "direction_differs"
+
+
+@pytest.mark.parametrize(
+    ("claim", "note", "reason"),
+    [
+        ("Smokes 10 cigarettes a week.", "Smokes 10 cigarettes a day.", "number_differs"),
+        ("מעשנת 10 סיגריות בשבוע.", "מעשנת 10 סיגריות ביום.", "number_differs"),
+        ("Ruth, aged 51, works in a nursery.", "Aged 51, works in a nursery.", "name_differs"),
+        ("Pain worsened this week.", "Pain increased this week.", None),
+        ("הכאב החמיר השבוע.", "הכאב עלה השבוע.", None),
+        ("She refused to take the tablets.", "Did not agree to take the tablets.", None),
+        ("Ron asked for a break.", "Ann asked for a break, Ron slept.", "subject_differs"),
+        ("Ann asked for a break.", "Ann asked for a break, Ron slept.", None),
+        ("He was tired.", "She was tired.", "subject_differs"),
+        ("היא עייפה מאוד.", "הוא עייף מאוד.", "subject_differs"),
+        ("They have begun to swim.", "To begin swimming.", "time_differs"),
+        ("Will move out.", "Would move out if the rent fell.", "time_differs"),
+        ("Plans to move out.", "If the rent falls, she moves out.", "time_differs"),
+        ("She will see a doctor.", "She used to see a doctor.", "time_differs"),
+        ("She stays in bed.", "If it rains, stays in bed.", "time_differs"),
+        ("היא נשארת במיטה.", "אם יורד גשם, נשארת במיטה.", "time_differs"),
+        ("The green scarf was lost.", "The red scarf was lost.", "unsupported"),
+        ('She said "I will go home".', 'Said "I will stay here".', "quote_differs"),
+        ("Pain in the left knee.", "Pain in both knees.", None),
+        ("Pain in both knees.", "Pain in the left knee.", "side_differs"),
+        ("her brother hits her", "Denies that her brother hits her.", "negation_differs"),
+        ("the tablets help", "It is not that the tablets help.", "negation_differs"),
+        ("the tablets help", "Unclear whether the tablets help.", "negation_differs"),
+    ],
+)
+def test_each_fact_is_compared_by_itself(claim, note, reason):
+    """One thing differs, and all the rest is the note's; or nothing does, said otherwise."""
+    assert how(claim, note) == (("none", reason) if reason else ("stated", None))
+
+
+@pytest.mark.parametrize(
+    ("claim", "plan", "reason"),
+    [
+        ("She took the tablets.", "Take the tablets.", "time_differs"),
+        ("She is to take the tablets.", "Take the tablets.", None),
+        ("She saw the doctor.", "Saw the doctor, letter follows.", None),
+    ],
+)
+def test_a_plan_is_to_be_done_unless_it_says_otherwise(claim, plan, reason):
+    """What stands in the field for plans has not happened yet."""
+    chunk = Chunk("plan", 0, 0, len(plan), plan)
+    found = support(claim, [Passage("p1", a_note(plan=plan), chunk, "Dana Levi", 0.8)])
+    assert (found.how, found.reason) == (("none", reason) if reason else ("stated", None))

@@ -146,6 +146,21 @@ def test_what_only_a_model_could_confirm_is_likely():
             "הכאב בברך ימין ירד השבוע.",
         ),
         ("The weather was nice.", "Knee pain is better.", None),
+        (
+            "Knee pain on the stairs is 9/10 in the evening at work.",
+            "Knee pain 3/10. Slept well.",
+            None,
+        ),
+        (
+            "Sertraline was taken at 100 mg daily.",
+            "Sertraline 50 mg daily. Slept badly. Sertraline 75 mg daily.",
+            None,
+        ),
+        (
+            "הכאב בברך שמאל ירד השבוע.",
+            "הכאב בברך ימין ירד השבוע. ישנה. הכאב בברך ימין ירד מאוד השבוע.",
+            None,
+        ),
     ],
 )
 def test_a_wrong_fact_is_repaired_by_the_sentence_it_is_about(claim, note, quote):

@@ -54,7 +54,7 @@ def _is_denied_otherwise(unit: Unit, part: Part, evidence: Sequence[Source]) -> 
         _Told(
             source.fit(part.telling, one.clause),
             one.polarity in (0, unit.polarity)
-            or _carries_pole(one, source.said)
+            or (_carries_pole(one, source.said) and not _says_how(unit, one, part, source))
             or (not _is_of_risk(unit) and _denies_alike(unit, one, part, source)),
             is_same=True,
         )
@@ -131,8 +131,8 @@ def _agrees(unit: Unit, one: Unit, poles: set[int]) -> bool:
     if 0 in (unit.polarity, one.polarity):
         return True
     is_same = bool(one.concepts & unit.concepts)
-    if not unit.weight:  # "before", "after": which thing they stand by is denied elsewhere
-        return is_same
+    if not unit.weight and not unit.concepts & _how_it_is():
+        return is_same  # "before", "after": which thing they stand by is denied elsewhere
     return is_same == (one.polarity == unit.polarity)
 
 
@@ -154,6 +154,20 @@ def _carries_pole(unit: Unit, said: Statement) -> bool:
     return any(
         one.clause == unit.clause and one is not unit and one.concepts & how and one.polarity == -1
         for one in said.units
+    )
+
+
+def _says_how(unit: Unit, one: Unit, part: Part, source: Source) -> bool:
+    """Whether the claim affirms beside it the very way that the note denies beside its own: "sleeps well"."""
+    denied = frozenset(
+        concept
+        for other in source.said.units
+        if other.clause == one.clause and other.polarity == -1
+        for concept in other.concepts & _how_it_is()
+    )
+    return any(
+        own.clause == unit.clause and own.polarity == 1 and own.concepts & denied
+        for own in part.units
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from service.chat.grounding.evidence import Source
-from service.language.modality import Modality, is_done, modality
+from service.language.modality import Modality, beside_advice, is_done, is_only_asked_for, modality
 from service.language.statements import Part
 
 _ALREADY = re.compile(
@@ -39,10 +39,23 @@ _CLASHES = {
 
 
 def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
-    """Whether what is planned, possible or past is told as what is, or the other way round; or anything as certain."""
+    """Whether what is planned, possible, past or only advised is told as what is, or the other way round; or anything
+    as certain."""
     if _SURE.search(part.text) and not any(_SURE.search(one.said.text) for one in evidence):
         return True
-    return any(_clash(part, source) or _is_done_already(part, source) for source in evidence)
+    if any(_clash(part, source) or _is_done_already(part, source) for source in evidence):
+        return True
+    return _is_only_asked_for(part, evidence)
+
+
+def _is_only_asked_for(part: Part, evidence: Sequence[Source]) -> bool:
+    """Whether it says that somebody did what all of the evidence only says that they were advised or asked to do."""
+    told = [source.said.of_clauses(source.clauses_for(part)) for source in evidence]
+    return all(map(is_only_asked_for, told)) and any(
+        is_done(beside_advice(part.whole.text_of(unit)))
+        for unit in part.units
+        if any(source.matching(unit) for source in evidence)
+    )
 
 
 def _clash(part: Part, source: Source) -> bool:
