@@ -102,7 +102,8 @@ async def test_a_key_folder_without_its_ring_stops_the_start(keys):
     """A private key alone is not enough: the ring says which one signs."""
     (keys.signing_keys_dir / RING).unlink()
     said = await complaint(keys)
-    assert said == "SIGNING_KEYS_DIR: keys.json cannot be read (No such file or directory)"
+    ring = keys.signing_keys_dir / RING
+    assert said == f"SIGNING_KEYS_DIR: {ring} cannot be read (No such file or directory)"
 
 
 @pytest.mark.parametrize(

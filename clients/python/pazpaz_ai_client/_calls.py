@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from pazpaz_ai_client._edges import address
 from pazpaz_ai_client.api_errors import ConnectionLost, UnexpectedAnswer, refusal
 from pazpaz_ai_client.api_models import EVENTS, StreamEvent
 
@@ -24,11 +25,8 @@ class Calls:
     def __init__(
         self, client: httpx.AsyncClient, service_url: str, headers: Mapping[str, str]
     ) -> None:
-        url = httpx.URL(service_url)
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise ValueError("service_url must be an address with http:// or https://")
         self._client = client
-        self._base = service_url.rstrip("/")
+        self._base = address(service_url)
         self._headers = {"Accept-Encoding": "identity", **headers}
 
     async def ask(self, kind: type[M], method: str, path: str, **what: Any) -> M:

@@ -10,6 +10,14 @@ from fastapi import Request, Response
 PROBLEM = "application/problem+json"
 
 
+def address(service_url: str) -> str:
+    """The service's address without a slash at its end; raises ValueError for what no request could go to."""
+    url = httpx.URL(service_url)
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("service_url must be an address with http:// or https://")
+    return service_url.rstrip("/")
+
+
 class BodyTooLarge(Exception):
     """More bytes came than this route reads."""
 

@@ -1,5 +1,6 @@
 """The loader over PazPaz's own tables and Redis: what the internal API asks, read by the names PazPaz's models have."""
 
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -7,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import lazyload
 
+from pazpaz_ai_client._hosts import only_async, require_columns
 from pazpaz_ai_client.internal_api import Forbidden
 from pazpaz_ai_client.models import (
     AuditEvent,
@@ -37,6 +39,17 @@ from pazpaz_ai_client.outbox import EntityMapping, read_changes
 ACTIVITY_LIFE = timedelta(days=7)  # as long as PazPaz's own tokens live
 KEYS = uuid.UUID("6f0a3c52-5f3e-4c3b-9a52-2f6d1d3d3c11")
 """The name space of audit ids: the same key is the same id."""
+
+PAZPAZ_AUDIT = (
+    "id",
+    "workspace_id",
+    "user_id",
+    "event_type",
+    "resource_type",
+    "event_metadata",
+)
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=BaseModel)
 Audited = AuditEvent | RecordsRequest
@@ -62,6 +75,13 @@ class Tables:
             EntityMapping(self.workspace, "workspaces", lambda row: row.id),
             EntityMapping(self.user, "users", lambda row: row.workspace_id),
         )
+
+    def check(self) -> None:
+        """Raises HostUnfit where a model lacks what is read of it; missing columns would look like broken rows."""
+        require_columns(self.session, "workspace_id", *SessionRecord.model_fields)
+        require_columns(self.client, "workspace_id", *ClientRecord.model_fields)
+        require_columns(self.workspace, "id", "status")
+        require_columns(self.user, "id", "workspace_id", "role", "is_active")
 
 
 @dataclass(frozen=True)
@@ -140,7 +160,10 @@ class TableLoader:
         audit_model: type[Any],
         audit_columns: AuditColumns = pazpaz_audit_columns,
     ) -> None:
-        self._sessions = sessions
+        tables.check()
+        if audit_columns is pazpaz_audit_columns:
+            require_columns(audit_model, *PAZPAZ_AUDIT)
+        self._sessions = only_async(sessions)
         self._tables = tables
         self._sign_ins = sign_ins
         self._audit_model = audit_model
@@ -266,13 +289,23 @@ class TableLoader:
             return record(row)
         except (SQLAlchemyError, OSError):
             raise
-        except Exception:
+        except Exception as exc:
+            log.warning("record not read: id=%s error=%s", row_id, _reason(exc))
             return RecordError(id=row_id, error="decrypt_failed")
 
     async def _rows(self, model: type[Any], ids: Sequence[UUID]) -> Sequence[Any]:
         async with self._sessions() as db:
             whole = select(model).where(model.id.in_(ids)).options(lazyload("*"))
             return (await db.scalars(whole)).all()
+
+
+def _reason(exc: Exception) -> str:
+    """The fields that are not of the contract's shape, or else the kind of exception; never what stood in them."""
+    if isinstance(exc, ValidationError):
+        return ",".join(
+            f"{'.'.join(map(str, error['loc']))}:{error['type']}" for error in exc.errors()
+        )
+    return type(exc).__name__
 
 
 SOAP = ("subjective", "objective", "assessment", "plan")

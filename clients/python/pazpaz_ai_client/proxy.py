@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from http import HTTPStatus
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pazpaz_ai_client import api_models as api
-from pazpaz_ai_client._edges import BodyTooLarge, problem, problem_body, read_body
+from pazpaz_ai_client._edges import BodyTooLarge, address, problem, problem_body, read_body
 from pazpaz_ai_client._proxy_schema import EVENT_STREAM, PAGE, described
 from pazpaz_ai_client.signing import usable_request_id
 
@@ -105,7 +106,7 @@ class _Proxy:
     def __init__(
         self, service_url: str, client: Client, bearer: Bearer, instead: Instead | None
     ) -> None:
-        self._base = service_url.rstrip("/") + UPSTREAM_PREFIX
+        self._base = address(service_url) + UPSTREAM_PREFIX
         self._client = client
         self._bearer = bearer
         self._instead = instead
@@ -135,6 +136,7 @@ class _Proxy:
                 outgoing = self._outgoing(request, path, token, body)
                 exchange = self._exchange(outgoing, held, last_word=_broken(request))
                 response = await _unless_left(exchange, request.receive)
+                _warn_of_refused_token(path, response.status_code)
                 held.pop_all()  # from here on the relay closes it
                 return response
         except _BrowserLeft:
@@ -246,6 +248,15 @@ def _broken(request: Request) -> bytes:
     body = json.loads(problem_body(503, _AWAY[_language(request)], _request_id(request)))
     told = json.dumps({**body, "code": "stream_broken", "retry_after": 5}, ensure_ascii=False)
     return f"event: error\ndata: {told}\n\n".encode()
+
+
+def _warn_of_refused_token(path: str, status: int) -> None:
+    """PazPaz's own checks had passed, so a therapist who is sent to sign in again would come back to the same."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        log.warning(
+            "token refused by the service: path=%s; just signed out, or SECRET_KEY or JWKS, claims or clocks differ",
+            path,
+        )
 
 
 def _is_stream(answer: httpx.Response) -> bool:

@@ -17,7 +17,8 @@ import httpx
 from sqlalchemy import Interval, case, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from pazpaz_ai_client._edges import retry_after
+from pazpaz_ai_client._edges import address, retry_after
+from pazpaz_ai_client._hosts import only_async
 from pazpaz_ai_client.models import Delivery, Event
 from pazpaz_ai_client.outbox import event_of
 from pazpaz_ai_client.signing import EVENT_TAG, Signer
@@ -31,6 +32,12 @@ FINISH_SECONDS = 3
 MAX_REFUSALS = 20  # with the delays between them, two hours or so
 # The delivery itself is at fault. Nothing else is: after trouble with a key, 401 is a passing state.
 AT_FAULT = frozenset({400, 413, 422})
+
+SETTINGS_AT_FAULT = {
+    "status_401": "; signature refused: has the service this keys.json, and are both clocks right?",
+    "status_404": "; no such route: service_url must be the service's internal address (its INTERNAL_PORT, if set)",
+}
+"""What of a passing state a person can set right."""
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +58,7 @@ class OutboxSender:
     Rows are leased in one short transaction and settled in another, with no transaction open while
     the network is waited for. A sender that is cancelled or dies leaves its rows to the next one
     when the lease ends; the service knows events by id, so a second delivery changes nothing.
+    `service_url` is where the service serves `/internal`: the address of its INTERNAL_PORT, if it has one.
     """
 
     def __init__(
@@ -67,9 +75,9 @@ class OutboxSender:
     ) -> None:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be 1 to {MAX_BATCH}")
-        self._rows = OutboxRows(sessionmaker, outbox_model)
+        self._rows = OutboxRows(only_async(sessionmaker), outbox_model)
         self._client = client
-        self._url = service_url.rstrip("/") + PATH
+        self._url = address(service_url) + PATH
         self._signer = signer
         self._auth = signer.auth(EVENT_TAG)
         self._batch = batch
@@ -126,7 +134,12 @@ class OutboxSender:
         ):  # one of them spoils it: in halves, the others get through
             middle = len(events) // 2
             return await self._send(events[:middle]) + await self._send(events[middle:])
-        log.warning("delivery not accepted: events=%d code=%s", len(events), why.code)
+        log.warning(
+            "delivery not accepted: events=%d code=%s%s",
+            len(events),
+            why.code,
+            SETTINGS_AT_FAULT.get(why.code, ""),
+        )
         await self._rows.defer(events, why.code, why.retry_after)
         if why.at_fault and await self._rows.refuse(events, self._max_refusals):
             log.error("outbox row given up: event=%s code=%s", events[0].id, why.code)

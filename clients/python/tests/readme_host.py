@@ -26,6 +26,7 @@ class Settings:
     ai_keys_dir: str = "no-such-folder"
     ai_service_keys: str = "no-such-folder/keys.json"
     ai_service_url: str = "http://nowhere.invalid"
+    ai_service_internal_url: str = "http://nowhere.invalid"
     session_idle_timeout_minutes: int = 30
 
 

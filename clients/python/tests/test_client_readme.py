@@ -95,6 +95,7 @@ async def host(monkeypatch, engine, redis_url, fake_ai_service, tmp_path):
         ai_keys_dir=folder,
         ai_service_keys=ring,
         ai_service_url=fake_ai_service.url,
+        ai_service_internal_url=fake_ai_service.url,
         session_idle_timeout_minutes=30,
     )
     checked = []

@@ -16,11 +16,11 @@ def pazpaz(tmp_path):
     return write_host(tmp_path)
 
 
-def test_the_patch_is_under_sixty_lines():
+def test_the_patch_is_sixty_lines_at_most():
     """All of it, blank lines aside."""
     lines = [line for text in PATCH.values() for line in text.splitlines() if line.strip()]
 
-    assert 40 < len(lines) < 60
+    assert 40 < len(lines) <= 60
 
 
 async def test_the_readme_s_own_tests_pass(pazpaz, database_url):
@@ -59,7 +59,7 @@ def test_pazpaz_does_not_start_without_keys(pazpaz):
 
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].endswith(
-        "KeysUnusable: keys.json cannot be read (No such file or directory)"
+        "KeysUnusable: no-such-folder/keys.json cannot be read (No such file or directory)"
     )
     assert ran.stdout == "imported\n"
 

@@ -393,7 +393,7 @@ BROKEN = {
     "no ring": (
         lambda f: (f / RING).unlink(),
         "unreadable",
-        f"{RING} cannot be read (No such file or directory)",
+        "{folder}/" + f"{RING} cannot be read (No such file or directory)",
     ),
     "half a ring": (lambda f: (f / RING).write_text((f / RING).read_text()[:40]), *NO_RING),
     "empty ring": (
@@ -410,7 +410,7 @@ BROKEN = {
     "no private key": (
         lambda f: (f / f"{A}.pem").unlink(),
         "unreadable",
-        f"{A}.pem cannot be read (No such file or directory)",
+        "{folder}/" + f"{A}.pem cannot be read (No such file or directory)",
     ),
     "half a private key": (
         lambda f: (f / f"{A}.pem").write_bytes(b"-----"),
@@ -438,7 +438,7 @@ def test_a_broken_folder_is_named_and_never_shown(folder, how):
     with pytest.raises(KeysUnusable) as caught:
         read_folder(folder, NOW)
 
-    assert (caught.value.fault, str(caught.value)) == (fault, said)
+    assert (caught.value.fault, str(caught.value)) == (fault, said.format(folder=folder))
     if how != "no ring":  # then it looks like a first rotation that was cut off
         with pytest.raises(KeysUnusable):
             rotated(folder)

@@ -99,4 +99,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as exc:
-        raise KeysUnusable("unreadable", f"{path.name} cannot be read ({exc.strerror})") from None
+        raise KeysUnusable("unreadable", f"{path} cannot be read ({exc.strerror})") from None
