@@ -245,6 +245,20 @@ def eval_injection(
 
 
 @app.command()
+def beside(
+    monolith_url: Annotated[str, typer.Argument(help="As http://127.0.0.1:8000.")],
+    port: Annotated[
+        int, typer.Option(help="/api; the next one /internal.", min=1, max=65534)
+    ] = 8810,
+) -> None:
+    """Runs the service beside a PazPaz on this machine; keeps its index and keys."""
+    from service.demo.beside import run_beside
+
+    _quiet_logs()
+    interruptible(run_beside(monolith_url, port=port))
+
+
+@app.command()
 def openapi() -> None:
     """Prints the OpenAPI document."""
     import json

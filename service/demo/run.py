@@ -33,7 +33,7 @@ async def run_demo(data: Path, *, port: int, check: bool) -> int:
             if check:
                 return await check_answers(stage, data)
             typer.echo(f"\nOpen http://127.0.0.1:{port} and sign in. Ctrl-C ends everything.")
-            await _watch(stage)
+            await watch(stage)
     return 0
 
 
@@ -71,7 +71,7 @@ async def demo_admin(stage: Stage) -> AsyncIterator[DemoAdmin]:
         yield DemoAdmin(http, stage.keys.admin_token)
 
 
-async def _watch(stage: Stage) -> None:
+async def watch(stage: Stage) -> None:
     """Until Ctrl-C; a part that ends by itself ends the demo, which repeats its last words."""
     while True:
         for child in stage.children.values():
