@@ -65,6 +65,11 @@ def database_of_the_tests(monkeypatch):
     monkeypatch.setattr(ai_bridge, "AsyncSessionLocal", sessions)
 
 
+@pytest.fixture
+def cookies():
+    return {"access_token": "t"}
+
+
 @pytest_asyncio.fixture
 async def note():
     async with engine.begin() as connection:

@@ -12,7 +12,7 @@ export type {
   ShownRisk,
   Thread,
 } from "./composables/threads";
-export type { AgentSource } from "./composables/sources";
+export type { AgentQuote, AgentSource } from "./composables/sources";
 export { default as AgentAnswerText } from "./components/AgentAnswerText.vue";
 export { default as AgentChatInterface } from "./components/AgentChatInterface.vue";
 export { default as AgentCitationCard } from "./components/AgentCitationCard.vue";
