@@ -7,6 +7,7 @@ from uuid import UUID
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from structlog.testing import capture_logs
 
 from service.domain.identity import TokenClaims
 from service.errors import NotAuthenticated
@@ -247,6 +248,29 @@ def test_a_token_may_have_four_kilobytes():
     sizes = {len(made): made for made in (token(email="x" * n) for n in range(2600, 2900))}
     assert not refused(sizes[4096])
     assert all(refused(made) for size, made in sizes.items() if size > 4096)
+
+
+@pytest.mark.parametrize(
+    ("bad", "rule"),
+    [
+        (signed({"alg": "HS256", "typ": "JWT"}, session_claims(), key="another"), "signature"),
+        (token(exp=SECOND - 1), "times"),
+        (token(iat="now"), "times"),
+        (token(email=None), "claim"),
+        (token(sub="somebody else"), "sub"),
+        (token(aud="pazpaz-ai"), "kind"),
+        (with_header(kid="a"), "mode"),
+        (signed({"alg": "HS256", "typ": "at+jwt"}, session_claims()), "typ"),
+        (signed({"typ": "JWT"}, session_claims()), "claim"),
+        (token(jti="Dana called"), "shape"),
+        ("no token", "shape"),
+    ],
+)
+def test_the_log_names_the_rule_and_nothing_of_the_token(bad, rule):
+    """Whoever set another SECRET_KEY here than there finds it out from our log."""
+    with capture_logs() as logs:
+        assert refused(bad)
+    assert logs == [{"event": "token.refused", "rule": rule, "log_level": "info"}]
 
 
 def test_a_refusal_carries_no_reason():
