@@ -4,11 +4,11 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid4
 
-AnswerStatus = Literal["answered", "partial", "abstained", "degraded"]
-Lack = Literal["embedder", "reranker", "model", "entailment", "budget"]
+from pazpaz_ai_client.api_models import AnswerStatus, Lack
+
 Wait = Callable[[], Awaitable[object]]
 
 STEPS = ("understand", "retrieve", "synthesize", "filter", "postprocess")

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import httpx
 
+from pazpaz_ai_client.api_models import AnswerStatus, Lack
 from pazpaz_ai_client.models import Event
 from pazpaz_ai_client.signing import usable_request_id
 from pazpaz_ai_client.testing.answering import Answering
-from pazpaz_ai_client.testing.answers import AnswerStatus, Citation, Lack, Reply, Wait, written
+from pazpaz_ai_client.testing.answers import Citation, Reply, Wait, written
 from pazpaz_ai_client.testing.conversations import Conversations
 from pazpaz_ai_client.testing.inbox import Inbox
 from pazpaz_ai_client.testing.keys import Keys
