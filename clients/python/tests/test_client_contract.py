@@ -1,7 +1,10 @@
 """The examples of the contract, held against this package: its models, its client, its proxy and its fake."""
 
 import json
+import re
 from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 import httpx
@@ -99,6 +102,24 @@ def test_a_difference_is_seen(shape, good, bad):
     """Each rule of the README takes what it should, and nothing else."""
     assert [one for one in good if list(contract.faults(shape, one))] == []
     assert [one for one in bad if not list(contract.faults(shape, one))] == []
+
+
+def test_the_readme_s_lines_run():
+    """An example is fed to a reader, and an answer of another shape is told by its place."""
+    readme = (Path(contract.__file__).parent / "README.md").read_text()
+    (lines,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    promised = CHAT["an answer that cites a session and the client's profile"]["response"]
+    headers = {"X-Request-ID": "r-1", "Cache-Control": "no-store"}
+    shown = []
+    page = SimpleNamespace(show=shown.append)
+    good = httpx.Response(200, json=promised["body"], headers=headers)
+    bad = httpx.Response(200, json=promised["body"] | {"citations": [{}]}, headers=headers)
+
+    exec(lines, {"page": page, "answered": good})  # noqa: S102 - our own README
+
+    assert shown == [promised["body"]]
+    with pytest.raises(AssertionError, match=r"citations\[0\]\.quote"):
+        exec(lines, {"page": page, "answered": bad})  # noqa: S102
 
 
 def test_a_stream_out_of_order_is_seen():
