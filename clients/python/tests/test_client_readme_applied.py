@@ -1,9 +1,17 @@
 """The README's patch, applied to files as a stranger would: imported, type-checked, and tested by its own tests."""
 
+import ast
 import asyncio
+import builtins
+import importlib
+import inspect
+import pkgutil
+import re
 
 import pytest
-from readme_host import HERE, PATCH, run_in, write_host
+from readme_host import FILES, HERE, PATCH, README, run_in, write_host
+
+import pazpaz_ai_client
 
 CACHE = (
     HERE.parents[2] / ".mypy_cache" / "readme"
@@ -110,3 +118,56 @@ async def test_alembic_has_nothing_to_change_once_env_imports_the_patch(pazpaz, 
     ran = await asyncio.to_thread(run_in, pazpaz, "-c", DIFFERENCES, database_url=database_url)
 
     assert ran.stdout.splitlines() == ["['remove_index', 'remove_table']", "[]"], ran.stderr
+
+
+OTHER_BLOCKS = [
+    block
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    if block not in FILES.values()
+]
+OWN_NAMES = {
+    name
+    for module in pkgutil.walk_packages(pazpaz_ai_client.__path__, "pazpaz_ai_client.")
+    for name in vars(importlib.import_module(module.name))
+}
+PAZPAZ_S_NAMES = {"app", "http", "url", "folder", "client_id", "jwt", "Request", "UUID", "aclosing"} | {
+    "workspace_of", "flag_of", "old_chat", "bearer", "AsyncSessionLocal", "get_current_user", "request"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("block", OTHER_BLOCKS)
+def test_what_the_other_blocks_name_is_there(block):
+    """Each name is the block's own, Python's, PazPaz's as told beside it, or of this package."""
+    nodes = list(ast.walk(ast.parse(block)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    made = {one.id for one in names if isinstance(one.ctx, ast.Store)}
+    made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    made |= {node.name for node in nodes if isinstance(node, ast.AsyncFunctionDef)}
+    used = {one.id for one in names if isinstance(one.ctx, ast.Load)}
+
+    assert used - made - PAZPAZ_S_NAMES - OWN_NAMES - set(dir(builtins)) == set()
+    assert used & OWN_NAMES
+
+
+@pytest.mark.parametrize("block", OTHER_BLOCKS)
+def test_what_the_other_blocks_pass_is_taken(block):
+    """Each call of this package's own gives arguments by names that there are."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    ours = [call for call in calls if call.func.id in OWN_NAMES - {"aclosing", "print"}]
+    for call in ours:
+        taken = parameters_of(call.func.id)
+        given = {one.arg for one in call.keywords}
+        assert given <= taken, f"{call.func.id} takes no {given - taken}"
+
+
+def parameters_of(name):
+    """Of the class or function of this package that is called so."""
+    for module in pkgutil.walk_packages(pazpaz_ai_client.__path__, "pazpaz_ai_client."):
+        found = getattr(importlib.import_module(module.name), name, None)
+        if callable(found):
+            return set(inspect.signature(found).parameters)
+    raise AssertionError(f"{name} is not of this package")
