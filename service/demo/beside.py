@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import typer
 
 from pazpaz_ai_client.signing import RING
 from service.demo.run import watch
-from service.demo.stage import Stage, models_chosen, open_stage, stage_home
+from service.demo.stage import Stage, models_chosen, open_stage, servers_for, stage_home
 from service.errors import BadSettings
 
 TOKEN_SETTINGS = ("SECRET_KEY", "JWKS_URL", "JWKS_FILE", "TOKEN_ISSUER", "TOKEN_AUDIENCE")
@@ -22,8 +23,11 @@ async def run_beside(monolith_url: str, *, port: int) -> None:
     chosen: dict[str, Any] = models_chosen(os.environ) | tokens_chosen(os.environ)
     chosen["MONOLITH_URL"] = monolith_url
     folder = stage_home() / "beside"
-    async with open_stage(folder, name="pazpaz_beside", keep=True, **chosen) as made:
-        stage = on_ports(made, port)
+    async with AsyncExitStack() as stack:
+        # PazPaz's DATABASE_URL may stand in this shell: its server is not ours to make databases in.
+        servers = servers_for(folder, stack, {})
+        made = open_stage(folder, name="pazpaz_beside", keep=True, servers=servers, **chosen)
+        stage = on_ports(await stack.enter_async_context(made), port)
         typer.echo(settings_of_pazpaz(stage, port))
         typer.echo(f"For commands, as backfill:  set -a; . {write_environment(stage)}; set +a")
         stage.start("api", "worker")

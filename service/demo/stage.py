@@ -170,7 +170,7 @@ async def open_stage(
     `servers` that somebody else started stay theirs.
     """
     async with AsyncExitStack() as stack:
-        servers = servers or _servers(folder, stack)
+        servers = servers or servers_for(folder, stack)
         if not keep:
             stack.push_async_callback(drop_databases, servers.admin_url, name=name)
         databases = await make_databases(servers.admin_url, name=name)
@@ -224,9 +224,12 @@ def _stop_all(children: Mapping[str, Child]) -> None:
         child.stop()
 
 
-def _servers(folder: Path, stack: AsyncExitStack) -> Servers:
+def servers_for(
+    folder: Path, stack: AsyncExitStack, surroundings: Mapping[str, str] = os.environ
+) -> Servers:
+    """Those that the surroundings name, else our own, stopped with the stack."""
     folder.mkdir(parents=True, exist_ok=True)
-    admin_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    admin_url, redis_url = surroundings.get("DATABASE_URL"), surroundings.get("REDIS_URL")
     if not admin_url:
         postgres, admin_url = start_postgres(folder)
         stack.callback(postgres.stop)
