@@ -62,7 +62,7 @@ sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 @pytest.fixture(autouse=True)
 def database_of_the_tests(monkeypatch):
-    monkeypatch.setattr(ai_bridge, "AsyncSessionLocal", sessions)
+    monkeypatch.setattr(ai_bridge, "Sessions", sessions)
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ def pazpaz(tmp_path):
     return write_host(tmp_path)
 
 
-def test_the_patch_is_sixty_lines_at_most():
+def test_the_patch_is_under_sixty_lines():
     """All of it, blank lines aside."""
     lines = [line for text in PATCH.values() for line in text.splitlines() if line.strip()]
 
-    assert 40 < len(lines) <= 60
+    assert 40 < len(lines) < 60
 
 
 async def test_the_readme_s_own_tests_pass(pazpaz, database_url):
