@@ -11,7 +11,7 @@ import structlog
 
 from service.adapters.work.schedules import ChoreLease, PgSchedules
 from service.container import Container
-from service.errors import ServiceError, StoreUnavailable
+from service.errors import ServiceError, StoreUnavailable, why
 from service.gauges import measure
 from service.ingestion.reconcile import read_feed
 from service.ports.clock import Clock, now
@@ -54,8 +54,8 @@ class Clockwork:
                 planned = planned or await self._plan()
                 while not stop.is_set() and await self.round():
                     pass
-            except StoreUnavailable:
-                log.warning("chores.store_away")
+            except StoreUnavailable as exc:
+                log.warning("chores.store_away", error=why(exc))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self.tick_seconds)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +23,7 @@ from service.commands.serving import server_config
 from service.commands.signals import interruptible, stop_on_signals
 from service.commands.spending import spending
 from service.commands.switch import app as switch_app
-from service.errors import BadSettings, ServiceError
+from service.errors import BadSettings, ServiceError, why
 
 app = typer.Typer(
     pretty_exceptions_enable=False,
@@ -105,12 +107,14 @@ async def _work(settings: Any) -> None:
     from service.chores import clockwork_of, keep_gauges
     from service.container import open_container
     from service.keeper import keeper_of
+    from service.telemetry.logs import tell_started, tell_stopped
     from service.worker import Worker
 
     async with open_container(settings) as container:
         stop = stop_on_signals()
-        await container.check_models()
+        await container.check_start("pazpaz_ai_worker")
         await container.warn_of_vectors_elsewhere()
+        tell_started("worker", provider=settings.model_provider, vectors=settings.vectors)
         if settings.worker_port is not None:
             _serve_metrics(settings)
         async with asyncio.TaskGroup() as loops:
@@ -120,6 +124,7 @@ async def _work(settings: Any) -> None:
             loops.create_task(clockwork_of(container).run(stop))
             if settings.worker_port is not None:
                 loops.create_task(keep_gauges(container, stop))
+    tell_stopped("worker")
 
 
 def _serve_metrics(settings: Any) -> None:
@@ -277,20 +282,39 @@ def _quiet_logs() -> None:
 def main() -> None:
     """Runs a command. A person sees one line and an exit code, never a traceback."""
     try:
-        code = app(standalone_mode=False)
+        with _alone():
+            code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except typer.TyperException as exc:
         code = _complain(f"{exc.format_message().rstrip('.')}; try --help")
     except ServiceError as exc:
-        code = _complain(
-            str(exc) if isinstance(exc, BadSettings) else type(exc).__doc__ or exc.code
-        )
+        code = _complain(_told(exc))
     except Exception as exc:  # a traceback ends in the error's message, which may quote a note
         from service.telemetry.logs import place
 
         code = _complain(f"{type(exc).__name__} at {place(exc)}", code=1)
     sys.exit(code or 0)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Of what failed side by side the first, which the rest ended with: a group has no message of its own."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        first: Exception = group
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+
+def _told(error: ServiceError) -> str:
+    """What went wrong, and by the name of its cause why: a refused login is mended otherwise than a silent server."""
+    if isinstance(error, BadSettings):
+        return str(error)
+    title = type(error).__doc__ or error.code
+    return f"{title.rstrip('.')} ({why(error)})." if error.__cause__ else title
 
 
 def _complain(message: str, *, code: int = 2) -> int:

@@ -34,7 +34,7 @@ from service.adapters.limits.standings import PgStandings
 from service.adapters.models.local_model import ExtractiveModel, LocalReranker
 from service.adapters.models.query_vectors import QueryVectors
 from service.adapters.pazpaz.monolith import Monolith
-from service.adapters.postgres.database import Database, open_database
+from service.adapters.postgres.database import Database, Group, open_database
 from service.adapters.work.backfills import PgBackfills
 from service.adapters.work.schedules import PgSchedules
 from service.adapters.work.work_queue import PgWorkQueue
@@ -286,6 +286,12 @@ class Container:
         for memory in (self.keys, self.lexical, self.dense, self.people, self.veils):
             memory.drop(workspace)
         forget_words()
+
+    async def check_start(self, group: Group) -> None:
+        """What would otherwise show at the first question or note. Raises BadSettings."""
+        await self.database.refuse_login_outside(group)
+        await self.keys.refuse_key_of_another()
+        await self.check_models()
 
     async def check_models(self) -> None:
         """Before anything is served. Raises BadSettings."""

@@ -20,6 +20,16 @@ class ServiceError(Exception):
         self.retry_after = retry_after if retry_after is not None else type(self).retry_after
 
 
+def why(error: BaseException) -> str:
+    """What an error goes back to, by its type's name and its rule: the message may quote a note or an address."""
+    while isinstance(
+        error.__cause__, Exception
+    ):  # a limit of time goes back to a cancellation, which says nothing
+        error = error.__cause__
+    rule = getattr(error, "rule", None)
+    return f"{type(error).__name__}:{rule}" if rule else type(error).__name__
+
+
 class BadSettings(ServiceError):
     """A setting is missing or wrong."""
 

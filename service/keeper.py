@@ -13,7 +13,7 @@ from service.adapters.audit_log import PgAuditLog
 from service.container import Container
 from service.domain.audit import SERVICE_CHAIN, AuditEntry, AuditRow
 from service.domain.identity import WorkspaceId
-from service.errors import ChatAlreadyClosed, SourceUnavailable, StoreUnavailable
+from service.errors import ChatAlreadyClosed, SourceUnavailable, StoreUnavailable, why
 from service.ports.audit import AuditHead, AuditSink, OpenChat
 from service.ports.clock import Clock, now
 from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint
@@ -69,8 +69,8 @@ class Keeper:
         """One chore's trouble must not keep the others from being done."""
         try:
             await chore()
-        except StoreUnavailable:
-            log.warning("keeper.store_away")
+        except StoreUnavailable as exc:
+            log.warning("keeper.store_away", error=why(exc))
         except Exception as exc:  # a keeper that ends keeps nothing; the log has the place
             log.exception("keeper.failed", exc_info=exc)
 

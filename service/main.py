@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
@@ -17,6 +18,9 @@ from service.container import Container, open_container
 from service.gauges import gauges_of
 from service.language.lists import read_lists
 from service.settings import Settings
+from service.telemetry.logs import tell_started, tell_stopped
+
+log = structlog.get_logger()
 
 # The framework's own telemetry exports errors with their messages, if a variable tells it where to.
 NO_TELEMETRY: TelemetryConfig = {
@@ -39,8 +43,10 @@ def create_app(settings: Settings) -> FastAPI:
                     open_container(settings, transaction_seconds=settings.transaction_seconds)
                 )
                 _warm(container)
-                await container.check_models()
+                await container.check_start("pazpaz_ai_api")
+            tell_started("api", provider=settings.model_provider, vectors=settings.vectors)
             yield {"container": container, "bulkhead": bulkhead, "gauges": gauges_of(container)}
+        tell_stopped("api")
 
     return build_app(lifespan, internal_port=settings.internal_port)
 
@@ -54,6 +60,7 @@ def why_not_started(app: FastAPI) -> Exception | None:
 def leaving(app: FastAPI) -> None:
     """From now on it is not ready: whoever looks sends nobody here any more."""
     app.state.leaving = True
+    log.info("api.leaving")
 
 
 def build_app(lifespan: Any = None, *, internal_port: int | None = None) -> FastAPI:

@@ -14,6 +14,7 @@ from service.errors import (
     ServiceError,
     StoreUnavailable,
     Unavailable,
+    why,
 )
 from service.ingestion.indexing import Indexer, Outcome
 from service.ports.work import Lease, WorkQueue
@@ -110,8 +111,8 @@ class Worker:
         known = self.outage.rounds
         try:
             return await working
-        except StoreUnavailable:
-            log.warning("worker.store_away")
+        except StoreUnavailable as exc:
+            log.warning("worker.store_away", error=why(exc))
         except Exception as exc:  # a worker that ends helps no note; the log has the place
             log.exception("worker.failed", exc_info=exc)
         self._seen(known, retry_after=None)

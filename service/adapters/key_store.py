@@ -12,16 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append
 from service.adapters.postgres.database import Database
-from service.adapters.postgres.tables import workspace_keys
+from service.adapters.postgres.tables import audit_heads, workspace_keys
 from service.domain.audit import AuditEntry
 from service.domain.identity import WorkspaceId
-from service.errors import KeyUnavailable
+from service.errors import BadSettings, KeyUnavailable
 from service.ports.clock import Clock
 from service.ports.keys import KeyStore, KeyWrapper, WorkspaceKeys
 from service.security.keys import new_key
 
 REMEMBER = timedelta(minutes=5)
 MOST = 1000
+SOME = 20
 TRIES = 3
 """A second rotation of the same workspace within one write is unlikely, a third is a fault."""
 
@@ -50,6 +51,29 @@ class PgKeyStore:
             return remembered[1]
         rows = await self.living(workspace=workspace) or await self._make(workspace)
         return self._remember(await self.opened(rows))
+
+    async def refuse_key_of_another(self) -> None:
+        """Raises BadSettings where workspaces have keys, and ours opens none of those looked at: nobody could be
+        answered, and a rollout would go on to the last pod. One that opens is enough, as while the key is changed."""
+        ours, theirs = {self.kek.id, *(old.id for old in self.old)}, set()
+        for workspace in await self._some_workspaces():
+            wrapped_by = {row.kek_id for row in await self.living(workspace=workspace)}
+            if wrapped_by & ours:
+                return
+            theirs |= wrapped_by
+        if theirs:
+            raise BadSettings(
+                f"KEY_ENCRYPTION_KEY: this is {self.kek.id}, and what is stored was wrapped by"
+                f" {', '.join(sorted(theirs))}; give that back, here or as a line of KEY_ENCRYPTION_KEYS_OLD_FILE"
+            )
+
+    async def _some_workspaces(self) -> Sequence[WorkspaceId]:
+        """Those with the longest trails: the service's own chain and what was erased have no keys, and are passed."""
+        async with self.database.system_tx() as connection:
+            heads = await connection.scalars(
+                select(audit_heads.c.workspace_id).order_by(audit_heads.c.seq.desc()).limit(SOME)
+            )
+            return [WorkspaceId(workspace) for workspace in heads]
 
     def drop(self, workspace: WorkspaceId) -> None:
         """Forgets the opened keys, as when the workspace is erased."""

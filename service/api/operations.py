@@ -3,12 +3,15 @@
 import asyncio
 from contextlib import suppress
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.dependencies import Opened
-from service.errors import StoreUnavailable
+from service.errors import StoreUnavailable, why
+
+log = structlog.get_logger()
 
 router = APIRouter(tags=["operations"])
 
@@ -31,7 +34,8 @@ async def readyz(request: Request, opened: Opened, response: Response) -> dict[s
         async with asyncio.timeout(READY_SECONDS):
             await opened.standings.refresh()
             restoring = await opened.restoration.recent()
-    except (StoreUnavailable, TimeoutError):
+    except (StoreUnavailable, TimeoutError) as exc:
+        log.warning("readyz.store_away", error=why(exc))
         response.status_code = 503
         return {"status": "unavailable", "postgres": "away"}
     if restoring:

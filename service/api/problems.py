@@ -139,7 +139,8 @@ async def refusal_of(request: Request, error: ServiceError) -> Refusal:
     """After it was recorded, where it is a decision about the caller; which part is away stays our own business."""
     error = await public_error(request, error)
     status = status_of(error)
-    log.info("request.refused", code=error.code, status=status)
+    cause = {"error": errors.why(error)} if error.__cause__ else {}
+    log.info("request.refused", code=error.code, status=status, **cause)
     REFUSALS.labels(code=error.code).inc()
     if status >= 500 and not isinstance(error, errors.SwitchedOff):
         count_failure(request.scope, error.code)

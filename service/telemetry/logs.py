@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from datetime import date
 from enum import Enum
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +63,16 @@ class _StdlibBridge(logging.Handler):
         fields: Mapping[str, Any] = {"logger": record.name, "level_name": record.levelname.lower()}
         error = record.exc_info[1] if record.exc_info else None
         structlog.get_logger().warning("library.log", exc_info=error, **fields)
+
+
+def tell_started(part: str, **settings: str) -> None:
+    """Which version serves from now on, and with what: a silent log is taken for a process that hangs."""
+    structlog.get_logger().info(f"{part}.started", version=version("pazpaz-ai"), **settings)
+
+
+def tell_stopped(part: str) -> None:
+    """It ended as it was told to, with everything closed."""
+    structlog.get_logger().info(f"{part}.stopped")
 
 
 def configure_logs(level: str) -> None:

@@ -572,6 +572,18 @@ async def test_without_the_old_wrapping_key_nothing_is_touched(process: Process)
     assert await process.keys.living(workspace=workspace) == stored
 
 
+async def test_a_key_that_opens_nothing_is_refused_at_the_start(process: Process) -> None:
+    """A rollout with the wrong one ends at its first pod; one of several that opens is enough, and none is needed."""
+    mine, other = process.kek, KeyEncryptionKey(new_key())
+    await Process(process.database, other).keys.refuse_key_of_another()  # nothing is stored yet
+    await furnished(process)
+
+    await process.keys.refuse_key_of_another()
+    await Process(process.database, other, (mine,)).keys.refuse_key_of_another()
+    with pytest.raises(BadSettings, match=f"this is {other.id}, .* wrapped by {mine.id};"):
+        await Process(process.database, other).keys.refuse_key_of_another()
+
+
 async def test_the_apis_login_may_not_change_keys(databases_apart: Databases) -> None:
     """It is told which login may, before anything is begun."""
     async with open_database(databases_apart.api) as database:

@@ -258,6 +258,20 @@ async def test_a_powerful_login_is_refused(
         await owner.execute(f"DROP ROLE {role}")
 
 
+async def test_a_login_of_another_part_is_refused(databases_apart: Databases) -> None:
+    """A worker with the API's login would fail at its first statement, and an API with the worker's may too much."""
+    async with (
+        open_database(databases_apart.api) as api,
+        open_database(databases_apart.worker) as worker,
+    ):
+        await api.refuse_login_outside("pazpaz_ai_api")
+        await worker.refuse_login_outside("pazpaz_ai_worker")
+        with pytest.raises(BadSettings, match="not IN ROLE pazpaz_ai_worker"):
+            await api.refuse_login_outside("pazpaz_ai_worker")
+        with pytest.raises(BadSettings, match="not IN ROLE pazpaz_ai_api"):
+            await worker.refuse_login_outside("pazpaz_ai_api")
+
+
 async def test_the_setting_ends_with_its_transaction(
     databases_apart: Databases, practices: tuple[WorkspaceId, WorkspaceId]
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from service import cli
 from service.commands.shared import dollars
-from service.errors import BadSettings, SourceUnavailable
+from service.errors import BadSettings, SourceUnavailable, StoreUnavailable
 from service.settings import Settings
 from tests.unit.test_settings import GOOD
 
@@ -225,6 +225,24 @@ def test_an_error_is_told_by_its_public_title(run, monkeypatch, error, code, lin
     _raise_from_openapi(monkeypatch, error)
     outcome = run("openapi")
     assert (outcome.code, outcome.err, outcome.out) == (code, line, "")
+
+
+def test_what_an_error_goes_back_to_is_named(run, monkeypatch):
+    """A refused login is mended otherwise than a silent server; the server's own words may carry the address."""
+    away = StoreUnavailable()
+    away.__cause__ = OSError("postgresql://ai:zebra@db")
+    away.__cause__.__cause__ = PermissionError("zebra")
+    _raise_from_openapi(monkeypatch, away)
+    assert run("openapi").err == "pazpaz-agent: The database cannot be reached (PermissionError).\n"
+
+
+def test_of_what_failed_side_by_side_the_first_is_told(run, monkeypatch):
+    """The group that tasks end with names nobody's fault."""
+    _raise_from_openapi(
+        monkeypatch, ExceptionGroup("", [ExceptionGroup("", [BadSettings("PORT: no")])])
+    )
+    outcome = run("openapi")
+    assert (outcome.code, outcome.err) == (2, "pazpaz-agent: PORT: no\n")
 
 
 def test_an_unforeseen_error_is_told_by_type_and_place_only(run, monkeypatch):

@@ -296,11 +296,14 @@ class Monolith:
                 tag=tag,
             )
         except SignatureRefused as exc:
-            log.warning("monolith.unsigned", route=route, rule=exc.rule)
-            raise SourceUnavailable from None
+            # The status is nobody's word, and a hint: to a caller whose signature it refuses, PazPaz signs nothing.
+            log.warning(
+                "monolith.unsigned", route=route, rule=exc.rule, status=response.status_code
+            )
+            raise SourceUnavailable from exc
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
             log.warning("monolith.away", route=route, error=type(exc).__name__)
-            raise SourceUnavailable from None
+            raise SourceUnavailable from exc
         return response.status_code, content, _retry_after(response)
 
     async def _send(self, request: httpx.Request, tag: str) -> tuple[httpx.Response, bytes]:

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -26,6 +26,9 @@ from service.adapters.postgres.tables import metadata
 from service.domain.identity import WorkspaceId
 from service.errors import BadSettings, StoreUnavailable
 from service.ports.index import IndexState
+
+Group = Literal["pazpaz_ai_api", "pazpaz_ai_worker"]
+"""The roles that have the grants: one a part."""
 
 _AWAY = (OperationalError, InterfaceError, OSError, TimeoutError, asyncpg.PostgresConnectionError)
 
@@ -103,6 +106,14 @@ class Database:
                 " use one that is only IN ROLE pazpaz_ai_api or pazpaz_ai_worker"
             )
 
+    async def refuse_login_outside(self, group: Group) -> None:
+        """Raises BadSettings when the login has not the rights of its part: it would fail at some first statement."""
+        async with self.system_tx() as connection:
+            if not await connection.scalar(_MEMBER, {"member_of": group}):
+                raise BadSettings(
+                    f"DATABASE_URL: this login is not IN ROLE {group}; it is another part's"
+                )
+
     async def refuse_other_schema(self) -> None:
         """Raises BadSettings where the schema lacks what this version names: it is older, or was cleared of what we
         read. One that has more is fine."""
@@ -117,6 +128,10 @@ class Database:
                 " `pazpaz-agent migrate --check` tells what is missing"
             )
 
+
+_MEMBER = text(
+    "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :member_of AND pg_has_role(current_user, oid, 'MEMBER'))"
+)
 
 _FUNCTIONS = ("app_workspace", "index_state")
 _NAMED = [(name, "") for name in _FUNCTIONS] + [

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from pazpaz_ai_client.models import AuditEvent
 from pazpaz_ai_client.signing import KeyRing, PrivateKey, ResponseVerifier, Signer
 from service.adapters.pazpaz.monolith import Monolith
 from service.domain.audit import AuditEntry, AuditRow
 from service.domain.identity import UserId
-from service.errors import SourceUnavailable
+from service.errors import SourceUnavailable, why
 from service.security.chain import linked
 from tests.fakes import NOW, WORKSPACE
 
@@ -59,6 +60,18 @@ async def test_an_unsigned_answer_is_no_answer():
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(SourceUnavailable):
             await monolith(http).workspace_status(workspace=WORKSPACE)
+
+
+async def test_a_refusal_that_is_not_signed_is_told_with_its_status():
+    """PazPaz signs nothing for a caller whose signature it refuses: the status is the only hint at whose key it is."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(401, stream=httpx.ByteStream(b"{}")))
+    async with httpx.AsyncClient(transport=transport) as http:
+        with capture_logs() as logs, pytest.raises(SourceUnavailable) as away:
+            await monolith(http).workspace_status(workspace=WORKSPACE)
+    assert [(line["event"], line["rule"], line["status"]) for line in logs] == [
+        ("monolith.unsigned", "header_missing", 401)
+    ]
+    assert why(away.value) == "SignatureRefused:header_missing"
 
 
 class Answering(Monolith):
