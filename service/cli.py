@@ -107,6 +107,7 @@ async def _work(settings: Any) -> None:
     from service.chores import clockwork_of, keep_gauges
     from service.container import open_container
     from service.keeper import keeper_of
+    from service.pulse import Pulse
     from service.telemetry.logs import tell_started, tell_stopped
     from service.worker import Worker
 
@@ -115,24 +116,29 @@ async def _work(settings: Any) -> None:
         await container.check_start("pazpaz_ai_worker")
         await container.warn_of_vectors_elsewhere()
         tell_started("worker", provider=settings.model_provider, vectors=settings.vectors)
+        pulse = Pulse()
+        beating = asyncio.create_task(pulse.beat())
         if settings.worker_port is not None:
-            _serve_metrics(settings)
+            _serve_page(settings, pulse)
         async with asyncio.TaskGroup() as loops:
             renew = container.settings.lease_seconds / 3
-            loops.create_task(Worker(container.queue, container.indexer, renew).run(stop))
+            worker = Worker(container.queue, container.indexer, renew, on_turn=pulse.turned)
+            loops.create_task(worker.run(stop))
             loops.create_task(keeper_of(container).run(stop))
             loops.create_task(clockwork_of(container).run(stop))
             if settings.worker_port is not None:
                 loops.create_task(keep_gauges(container, stop))
+        beating.cancel()
     tell_stopped("worker")
 
 
-def _serve_metrics(settings: Any) -> None:
-    """A worker's own counters: of notes, of errors, of what the clock asked for. In a thread that ends with us."""
+def _serve_page(settings: Any, pulse: Any) -> None:
+    """A worker's own counters, and whether it still works. In a thread that ends with us."""
     from prometheus_client import start_http_server
 
     try:
-        start_http_server(settings.worker_port, addr=settings.host)
+        server, _ = start_http_server(settings.worker_port, addr=settings.host)
+        server.set_app(pulse.page(server.get_app()))
     except OSError as exc:
         raise BadSettings(f"HOST, WORKER_PORT: cannot listen ({exc.strerror})") from None
 

@@ -1,7 +1,7 @@
 """The background loop: claims work, brings the index in line with the source, until SIGTERM."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeGuard, TypeVar
@@ -68,6 +68,8 @@ class Worker:
     renew_seconds: float = 20.0
     """How often leases in hand are renewed: a third of what they last, so that one failure costs none."""
     in_hand: int = IN_HAND
+    on_turn: Callable[[], object] = WORKER_TURNED.set_to_current_time
+    """Called whenever it looks for work."""
     outage: Outage = field(default_factory=Outage)
     stranded: list[Lease] = field(default_factory=list)
     """Leases in hand when the database went away: given back first, because no note is to blame."""
@@ -78,7 +80,7 @@ class Worker:
             in_hand: set[asyncio.Task[None]] = set()
             idle = False
             while not stop.is_set():
-                WORKER_TURNED.set_to_current_time()
+                self.on_turn()
                 await self._room(in_hand)
                 if pause := self.outage.pause(idle=idle):
                     await _sleep(stop, pause)

@@ -80,6 +80,14 @@ securityContext:
       key: {{ last . }}
 {{- end -}}
 
+{{/* What `?ssl=verify-full` in an address checks the server with. Call with (list $ the folder that has the entry). */}}
+{{- define "pazpaz-ai.databaseCa" -}}
+{{- with (index . 0).Values.secret.databaseCa -}}
+- name: PGSSLROOTCERT
+  value: {{ index $ 1 }}/{{ . }}
+{{- end -}}
+{{- end -}}
+
 {{/* What the api and the worker are told, but for their logins. What is no string goes in as JSON, as the service reads it. */}}
 {{- define "pazpaz-ai.env" -}}
 {{ include "pazpaz-ai.secret" (list . "REDIS_URL") }}
@@ -106,6 +114,7 @@ securityContext:
 - name: ERASURE_RECEIPTS_DIR
   value: /receipts
 {{- end }}
+{{ include "pazpaz-ai.databaseCa" (list . "/keys/monolith") }}
 {{- with .Values.secret.providerCa }}
 - name: PROVIDER_CA_FILE
   value: /keys/monolith/{{ . }}
@@ -196,7 +205,7 @@ affinity:
     items:
       - key: {{ .Values.secret.monolithKeys | quote }}
         path: {{ .Values.secret.monolithKeys | quote }}
-      {{- range compact (list .Values.secret.jwks .Values.secret.oldKeys .Values.secret.providerCa) }}
+      {{- range compact (list .Values.secret.jwks .Values.secret.oldKeys .Values.secret.providerCa .Values.secret.databaseCa) }}
       - key: {{ . | quote }}
         path: {{ . | quote }}
       {{- end }}

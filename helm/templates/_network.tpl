@@ -52,11 +52,19 @@
 {{- $config := .Values.config -}}
 {{- $provider := .Values.networkPolicy.provider -}}
 {{- $cohere := or (eq "cohere" ($config.MODEL_PROVIDER | default "local")) (hasPrefix "cohere/" ($config.EMBEDDING_MODEL | default "")) -}}
+{{- $jwks := .Values.networkPolicy.jwks -}}
 {{- if $provider.peers }}
 {{ include "pazpaz-ai.flow" (list . "provider") }}
+{{- if and $config.JWKS_URL (not $jwks.peers) }}
+{{- fail "networkPolicy.jwks.peers: say where config.JWKS_URL is, because networkPolicy.provider.peers closes the way to it" }}
+{{- end }}
 {{- else if hasPrefix "http:" ($config.OPENAI_BASE_URL | default "") }}
 {{- fail "networkPolicy.provider.peers: say where the model server at config.OPENAI_BASE_URL is" }}
-{{- else if or $cohere $config.OPENAI_BASE_URL $config.JWKS_URL }}
+{{- end }}
+{{- if $jwks.peers }}
+{{ include "pazpaz-ai.flow" (list . "jwks") }}
+{{- end }}
+{{- if and (not $provider.peers) (or $cohere $config.OPENAI_BASE_URL (and $config.JWKS_URL (not $jwks.peers))) }}
 - to: # a provider, or PazPaz's JWKS
     - ipBlock:
         cidr: "0.0.0.0/0"

@@ -20,7 +20,15 @@ CHATS_FAILED = Counter(
     "Questions that got a failure of ours, or of what we stand on, in place of an answer.",
     ["code"],
 )
-for _code in ("internal", "store_away", "source_away", "out_of_time", "busy", "restoring"):
+for _code in (
+    "internal",
+    "store_away",
+    "source_away",
+    "out_of_time",
+    "busy",
+    "restoring",
+    "key_away",
+):
     CHATS_FAILED.labels(code=_code)
 QUERY_SECONDS = Histogram(
     "ai_agent_query_duration_seconds",
@@ -131,6 +139,8 @@ AUDIT_WAITING = Gauge("ai_audit_waiting", "Audit rows that PazPaz does not have 
 OPEN_CHATS = Gauge("ai_audit_open_chats", "Questions without a closing row.")
 OLDEST_OPEN_CHAT = Gauge("ai_audit_oldest_open_chat_seconds", "Age of the oldest of them.")
 AUDIT_FORWARDED = Counter("ai_audit_forwarded", "Audit rows handed to PazPaz.", ["outcome"])
+for _outcome in ("taken", "refused"):  # an increase is seen from a sample before it
+    AUDIT_FORWARDED.labels(outcome=_outcome)
 
 EVENTS_ACCEPTED = Counter("ai_ingest_events_accepted", "Events stored.", ["entity"])
 EVENTS_REFUSED = Counter("ai_ingest_events_refused", "Deliveries refused.", ["reason"])
@@ -142,6 +152,8 @@ INGEST_ERRORS.labels(error_type="source_away")
 FEED_EVENTS = Counter(
     "ai_ingest_feed_events", "Events read from PazPaz's outbox, new or known.", ["outcome"]
 )
+for _outcome in ("new", "known"):
+    FEED_EVENTS.labels(outcome=_outcome)
 RECONCILED = Counter(
     "ai_reconcile_differences", "Notes that the index did not hold as PazPaz lists them.", ["fault"]
 )

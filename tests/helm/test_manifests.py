@@ -124,6 +124,25 @@ def test_the_service_takes_what_the_chart_tells_it(rendered: Rendered, settings_
             ]
 
 
+def test_postgres_is_checked_by_whoever_speaks_to_it(chart: Chart):
+    """The certificates for `verify-full` are in each pod that has a login, at the path that it is told."""
+    full = chart.render(*SETS["everything"])
+    told = {}
+    for one, pod in full.pods():
+        (container,) = pod["spec"]["containers"]
+        env = {each["name"]: each.get("value") for each in container.get("env", [])}
+        if path := env.get("PGSSLROOTCERT"):
+            told[one["metadata"]["name"]] = path
+            folder, _, name = path.rpartition("/")
+            (mount,) = (each for each in container["volumeMounts"] if each["mountPath"] == folder)
+            (volume,) = (each for each in pod["spec"]["volumes"] if each["name"] == mount["name"])
+            assert {"key": name, "path": name} in volume["secret"]["items"]
+    assert told.keys() == {
+        "assistant", "assistant-worker", "assistant-migrate", "assistant-backfill-1",
+    }  # fmt: skip
+    assert "PGSSLROOTCERT" not in str(chart.render(REQUIRED).manifests)
+
+
 @pytest.mark.parametrize("seconds", [5, 45, 52.5, 58])
 @pytest.mark.parametrize("drain", [None, 0, 12.5])
 def test_a_stream_is_drained_before_it_is_killed(chart: Chart, settings_of, seconds, drain):

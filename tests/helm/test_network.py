@@ -198,6 +198,22 @@ def test_a_gateway_is_the_only_way_out_where_there_is_one(chart: Chart):
     assert opened(closed, "api", "egress") == NAMES | STORES | {("app=gateway", "TCP", 3128)}
 
 
+def test_the_token_keys_are_reached_where_they_are(chart: Chart):
+    """Peers of their own take the world away, and stand beside those of a gateway."""
+    config = {"config": {"JWKS_URL": "https://pazpaz.example/jwks", "TOKEN_ISSUER": "pazpaz"}}
+    jwks = {"peers": [{"podSelector": {"matchLabels": {"app": "sign-in"}}}], "ports": [8443]}
+    alone = chart.render(REQUIRED, config, {"networkPolicy": {"jwks": jwks}})
+    assert opened(alone, "api", "egress") == NAMES | STORES | {("app=sign-in", "TCP", 8443)}
+    gateway = {"peers": [{"podSelector": {"matchLabels": {"app": "gateway"}}}], "ports": [3128]}
+    both = chart.render(
+        REQUIRED, COHERE, config, {"networkPolicy": {"jwks": jwks, "provider": gateway}}
+    )
+    assert opened(both, "api", "egress") == NAMES | STORES | {
+        ("app=sign-in", "TCP", 8443),
+        ("app=gateway", "TCP", 3128),
+    }
+
+
 def test_further_ways_out_are_added(chart: Chart):
     """A collector of traces is reached by what does the work, and by nothing else."""
     full = chart.render(*SETS["everything"])

@@ -216,6 +216,13 @@ def test_a_missing_value_is_named(chart: Chart, path, said):
             "api.autoscaling: maxReplicas",
         ),
         ({"config": {"OPENAI_BASE_URL": "http://vllm:8000"}}, "networkPolicy.provider.peers"),
+        (
+            {
+                "config": {"JWKS_URL": "https://pazpaz.example/jwks", "TOKEN_ISSUER": "pazpaz"},
+                "networkPolicy": {"provider": {"peers": [{"ipBlock": {"cidr": "10.9.0.7/32"}}]}},
+            },
+            "networkPolicy.jwks.peers",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_named(chart: Chart, values, said):

@@ -267,6 +267,35 @@ CASES = {
     "forwarding: a busy morning": Case(
         "PazPazAiAuditWaiting", {"ai_audit_waiting": "20000x20 5x60"}, at=45, fires=()
     ),
+    "refused rows": Case(
+        "PazPazAiAuditRefused", {'ai_audit_forwarded_total{outcome="refused"}': "0x30 1x60"}, at=45
+    ),
+    "refused rows: all are taken": Case(
+        "PazPazAiAuditRefused",
+        {
+            'ai_audit_forwarded_total{outcome="taken"}': grows(5),
+            'ai_audit_forwarded_total{outcome="refused"}': stays(3),
+        },
+        fires=(),
+    ),
+    "no events": Case(
+        "PazPazAiEventsMissing", {'ai_ingest_feed_events_total{outcome="new"}': grows(1)}, at=45
+    ),
+    "no events: some arrive": Case(
+        "PazPazAiEventsMissing",
+        {
+            'ai_ingest_feed_events_total{outcome="new"}': grows(1),
+            'ai_ingest_events_accepted_total{entity="sessions"}': grows(0.2),
+        },
+        at=45,
+        fires=(),
+    ),
+    "no events: a quiet night": Case(
+        "PazPazAiEventsMissing",
+        {'ai_ingest_feed_events_total{outcome="new"}': stays(7)},
+        at=45,
+        fires=(),
+    ),
     "key": Case("PazPazAiSigningKeyOld", {"ai_signing_key_age_seconds": stays(32_000_000)}),
     "key: half a year": Case(
         "PazPazAiSigningKeyOld", {"ai_signing_key_age_seconds": stays(16_000_000)}, fires=()
