@@ -115,6 +115,8 @@ def _erase(subject: Subject, *, undo: bool, yes: bool) -> None:
         typer.echo("Nothing was left to erase; `erase list` shows the receipt of before.")
     else:
         _show(receipt)
+        if not receipt.told["removed"]:
+            typer.echo("Nothing of it was here: are both ids right?", err=True)
 
 
 def _confirm(subject: Subject, *, undo: bool) -> None:

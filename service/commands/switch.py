@@ -125,11 +125,13 @@ def _line(switch: "Switch") -> str:
 
 
 def _put(name: str, value: Any, workspace: UUID | None) -> None:
-    async def put(switches: "PgSwitches") -> None:
-        await switches.put(name, value, workspace=_scope(workspace))
+    async def put(switches: "PgSwitches") -> bool:
+        return await switches.put(name, value, workspace=_scope(workspace))
 
-    _with_switches(put)
+    was_known = _with_switches(put)
     typer.echo(f"{name} {_where(workspace)}: {_said(value)}; holds within two seconds")
+    if not was_known:  # in a hurry one digit is mistyped, and the practice that was meant goes on
+        typer.echo("Nothing is known of that workspace yet: is its id right?", err=True)
 
 
 def _with_switches(work: "Callable[[PgSwitches], Awaitable[Any]]") -> Any:

@@ -65,6 +65,15 @@ async def test_without_a_switch_the_settings_hold(process: Process, workspace: W
     assert await process.standings.of(workspace) == START
 
 
+async def test_a_workspace_nobody_knows_is_told_of(
+    switches: PgSwitches, workspace: WorkspaceId
+) -> None:
+    """A mistyped id is switched all the same, and whoever did it learns that nothing was known of it."""
+    assert not await switches.put("assistant", False, workspace=workspace)
+    assert await switches.put("assistant", True, workspace=workspace)
+    assert await switches.put("assistant", True)
+
+
 async def test_off_anywhere_is_off(
     process: Process, switches: PgSwitches, workspace: WorkspaceId
 ) -> None:

@@ -47,8 +47,8 @@ class PgSwitches:
                 for row in await connection.execute(query)
             ]
 
-    async def put(self, name: str, value: Any, *, workspace: WorkspaceId = EVERYWHERE) -> None:
-        """Overrides the setting, everywhere or for one workspace."""
+    async def put(self, name: str, value: Any, *, workspace: WorkspaceId = EVERYWHERE) -> bool:
+        """Overrides the setting, everywhere or for one workspace; False where nothing was known of that one before."""
         row = {"workspace_id": workspace, "name": name, "value": value, "changed_at": func.now()}
         changed = (
             insert(switches)
@@ -58,9 +58,12 @@ class PgSwitches:
                 set_={"value": value, "changed_at": func.now()},
             )
         )
+        known = select(audit_heads.c.seq).where(audit_heads.c.workspace_id == workspace)
         async with self.database.tenant_tx(workspace) as connection:
+            was_known = await connection.scalar(known) is not None
             await connection.execute(changed)
             await _follow_up(connection, name, value, workspace)
+        return was_known or workspace == EVERYWHERE
 
     async def remove(self, name: str, *, workspace: WorkspaceId = EVERYWHERE) -> bool:
         """Back to what holds without it; False when there was no such row."""
