@@ -115,11 +115,11 @@ async def _work(settings: Any) -> None:
         stop = stop_on_signals()
         await container.check_start("pazpaz_ai_worker")
         await container.warn_of_vectors_elsewhere()
-        tell_started("worker", provider=settings.model_provider, vectors=settings.vectors)
         pulse = Pulse()
         beating = asyncio.create_task(pulse.beat())
         if settings.worker_port is not None:
             _serve_page(settings, pulse)
+        tell_started("worker", provider=settings.model_provider, vectors=settings.vectors)
         async with asyncio.TaskGroup() as loops:
             renew = container.settings.lease_seconds / 3
             worker = Worker(container.queue, container.indexer, renew, on_turn=pulse.turned)
