@@ -29,7 +29,7 @@ def completing(part: Part, source: Source, held: Sequence[Source]) -> Iterator[t
 def telling_the_rest(part: Part, source: Source, held: Sequence[Source]) -> Iterator[Source]:
     """Sentences of other passages that say, of the same things, what this one leaves unsaid."""
     left = left_unsaid(part, (source,))
-    for other in held if left else ():
+    for other in held:
         if other.passage is source.passage or not any(other.matching(unit) for unit in left):
             continue
         if any(other.matching(unit) for unit in part.telling if source.matching(unit)):

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from itertools import pairwise
 
 from service.chat.grounding.evidence import Source
@@ -83,15 +84,13 @@ def _is_backwards(first: Amount, last: Amount, evidence: Sequence[Source]) -> bo
 def _is_later_first(first: Amount, last: Amount, evidence: Sequence[Source]) -> bool:
     """Whether the first amount is a later session's."""
 
-    def session(amount: Amount) -> list[str]:
-        holding = [
-            s
-            for s in evidence
-            if s.passage.note.day and any(amount.is_said_by(one) for one in s.said.amounts)
-        ]
+    def sessions(amount: Amount) -> list[date]:
         return [
-            source.passage.note.day.isoformat() for source in holding if source.passage.note.day
+            day
+            for source in evidence
+            if (day := source.passage.note.day)
+            and any(amount.is_said_by(one) for one in source.said.amounts)
         ]
 
-    before, after = session(first), session(last)
+    before, after = sessions(first), sessions(last)
     return bool(before and after) and min(before) > max(after)

@@ -105,12 +105,11 @@ def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> Withhel
             return "negation_differs"
         if agrees is not None:
             return None if agrees else "direction_differs"
-    poles = {one for one in unit.concepts if opposite(one) is not None}
-    against = {opposite(one) for one in poles} - unit.concepts
+    against = {opposite(one) for one in unit.concepts} - unit.concepts
     told = [
         _Told(
             source.fit(part.telling, one.clause),
-            _agrees(unit, one, poles)
+            _agrees(unit, one)
             or (bool(one.concepts & unit.concepts) and _denies_alike(unit, one, part, source)),
             bool(one.concepts & unit.concepts),
         )
@@ -127,7 +126,7 @@ def _pole_differs(unit: Unit, part: Part, evidence: Sequence[Source]) -> Withhel
     return None
 
 
-def _agrees(unit: Unit, one: Unit, poles: set[int]) -> bool:
+def _agrees(unit: Unit, one: Unit) -> bool:
     if 0 in (unit.polarity, one.polarity):
         return True
     is_same = bool(one.concepts & unit.concepts)
