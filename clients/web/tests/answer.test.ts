@@ -100,8 +100,29 @@ describe("an answer's text", () => {
   it("leaves a dash or stars that the quoted note has itself", () => {
     const citations = [aCitation({ quote: "- 5 degrees of **extension**" })];
     const drawn = draw("- 5 degrees of **extension** [1]", { citations });
-    expect(drawn.get("p").text()).toBe("- 5 degrees of **extension** 1");
+    expect(drawn.get("p").text()).toBe("- 5 degrees of **extension** 1 3 Mar 2026");
     expect(drawn.find("strong").exists()).toBe(false);
+  });
+
+  it("says beside its words of which day they are, where they are of one", () => {
+    const citations = [
+      aCitation({ marker: 1, session_date: "2026-03-24" }),
+      aCitation({ marker: 2, session_date: "2025-09-30" }),
+      aCitation({ marker: 3, session_date: null }),
+    ];
+    const text = "Back at work since yesterday. [1]\nBoth. [1, 2]\nFrom the profile. [3]\n- A point. [2]";
+    expect(seen(text, { citations }).split("\n")).toEqual([
+      "Back at work since yesterday. 1 24 Mar 2026",
+      "Both. 12",
+      "From the profile. 3",
+      "A point. 2 30 Sept 2025",
+    ]);
+  });
+
+  it("keeps a marker on the line of the word before it", () => {
+    const drawn = draw("Slept until five. [1]", { citations: [aCitation()] });
+    expect(drawn.get(".pz-ai-glued").text()).toBe("five. 1");
+    expect(drawn.get("p").element.textContent).toContain("Slept until five. 1");
   });
 
   it("makes buttons of markers only where every number is a citation's", async () => {

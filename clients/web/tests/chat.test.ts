@@ -62,17 +62,19 @@ describe("an answer that comes", () => {
     expect(chat.find(".pz-ai-text").exists()).toBe(false);
 
     await stage.service.stream.line("Back to running. [1]", aCitation());
-    expect(chat.findAll(".pz-ai-text p").map((line) => line.text())).toEqual(["Back to running. 1"]);
+    expect(chat.findAll(".pz-ai-text p").map((line) => line.text())).toEqual([
+      "Back to running. 1 3 Mar 2026",
+    ]);
     await stage.service.stream.line("\nSleeps well. [2]", aCitation({ marker: 2 }));
     expect(chat.findAll(".pz-ai-text p").map((line) => line.text())).toEqual([
-      "Back to running. 1",
-      "Sleeps well. 2",
+      "Back to running. 1 3 Mar 2026",
+      "Sleeps well. 2 3 Mar 2026",
     ]);
     expect(chat.find(".pz-ai-caption").exists()).toBe(false);
 
     await stage.service.stream.done();
     expect(chat.findAll(".pz-ai-text p").map((line) => line.text())).toEqual([
-      "Back to running on Tuesday. 1",
+      "Back to running on Tuesday. 1 3 Mar 2026",
     ]);
     expect(chat.find(".pz-ai-thinking").exists()).toBe(false);
     expect(chat.findAll(".pz-ai-caption span").map((part) => part.text())).toEqual([
@@ -487,8 +489,8 @@ describe("asking", () => {
     expect(box.element.value).toBe("");
     await box.setValue("And the sleep?");
     await box.trigger("keydown", { key: "Enter" });
-    expect(button(chat, "Summary of the course").attributes("aria-disabled")).toBe("true");
-    await button(chat, "Summary of the course").trigger("click");
+    expect(button(chat, "Course summary").attributes("aria-disabled")).toBe("true");
+    await button(chat, "Course summary").trigger("click");
     await settled();
     expect(stage.service.chats).toHaveLength(1);
     expect(box.element.value).toBe("And the sleep?");
@@ -571,12 +573,26 @@ describe("asking", () => {
     await button(chat, "What was planned in the last session?").trigger("click");
     await settled();
     await stage.service.stream.done();
-    await button(chat, "Prepare the next session").trigger("click");
+    await button(chat, "Prepare next session").trigger("click");
     await settled();
     expect(stage.service.chats.map((one) => one.body?.["mode"])).toEqual(["ask", "prepare"]);
     await chat.setProps({ clientId: null });
     expect(chat.get(".pz-ai-empty").text()).toContain("Ask about all your clients");
     expect(chat.find(".pz-ai-modes").exists()).toBe(false);
+  });
+
+  it("asks of the whole practice about clients who have notes, where the host names some", async () => {
+    const stage = aStage();
+    const chat = open(stage, { clientId: null, clientName: "", examples: ["Dana Levi", "Omer Lavi", "Noa"] });
+    const offered = chat.findAll(".pz-ai-empty .pz-ai-chip").map((chip) => chip.text());
+    expect(offered).toEqual([
+      "What did we discuss in the last session with Dana Levi?",
+      "What was planned with Omer Lavi?",
+      "In which sessions was sleep mentioned?",
+    ]);
+    await chat.setProps({ examples: [] });
+    expect(chat.findAll(".pz-ai-empty .pz-ai-chip")).toHaveLength(3);
+    expect(chat.get(".pz-ai-empty").text()).not.toContain("{name}");
   });
 
   it("reads from the right in Hebrew, whatever an empty box would say", async () => {

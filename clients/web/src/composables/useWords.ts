@@ -2,7 +2,7 @@
 
 import { computed, type ComputedRef } from "vue";
 import { useI18n } from "vue-i18n";
-import { clock, day } from "../text/days";
+import { clock, day, hour } from "../text/days";
 import { inLanguage } from "../text/names";
 
 type Values = Record<string, string | number>;
@@ -16,6 +16,7 @@ export interface Words {
   /** The label of a note's or a profile's field. */
   field(name: string): string;
   day(moment: string): string;
+  hour(moment: string): string;
   clock(seconds: number): string;
   name(name: string): string;
 }
@@ -40,6 +41,7 @@ export function useWords(): Words {
     say,
     field,
     day: (moment) => day(moment, language.value),
+    hour: (moment) => hour(moment, language.value),
     clock,
     name: (name) => inLanguage(name, language.value),
   };

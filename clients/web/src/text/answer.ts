@@ -18,6 +18,7 @@ export interface Item {
   dir: Direction;
   /** "3." as it was written; empty where the stylesheet draws the bullet. */
   lead: string;
+  said: string;
   pieces: Piece[];
 }
 
@@ -27,7 +28,8 @@ export type Block =
   | { kind: "whose"; name: string }
   /** A line of a course: "3.3.2026: what was said", or "3.3.2026, whose: what was said". */
   | { kind: "point"; dir: "rtl" | "ltr"; on: string; name: string; quoteDir: Direction; pieces: Piece[] }
-  | { kind: "paragraph"; dir: Direction; pieces: Piece[] }
+  /** `said`: the one session day that its words are of; empty where they are of several or of none. */
+  | { kind: "paragraph"; dir: Direction; said: string; pieces: Piece[] }
   | { kind: "list"; isOrdered: boolean; items: Item[] };
 
 export interface AnswerContext {
@@ -99,7 +101,14 @@ function blockOf(line: string, next: string, context: AnswerContext, cards: Card
   const dir = context.language === "he" ? directionOfNote(line) : directionOf(line);
   const item = itemOf(line, dir, cards);
   if (item) return { kind: "list", isOrdered: item.lead !== "", items: [item] };
-  return { kind: "paragraph", dir, pieces: piecesOf(line, cards) };
+  return { kind: "paragraph", dir, said: dayOf(line, cards), pieces: piecesOf(line, cards) };
+}
+
+/** "He is back at work since yesterday" says nothing without its day. */
+function dayOf(line: string, cards: Cards): string {
+  const days = new Set(cardsOf(line, cards).map((card) => card?.session_date ?? ""));
+  const [day = ""] = days;
+  return days.size === 1 ? day : "";
 }
 
 /** The days stand in one column on the side where the answer begins, whatever each quote is written in. */
@@ -117,12 +126,13 @@ function pointBlock([, on, name, quote]: RegExpExecArray, { language }: AnswerCo
 
 function itemOf(line: string, dir: Direction, cards: Cards): Item | null {
   const numbered = NUMBERED.exec(line);
-  if (numbered) return { dir, lead: numbered[1] ?? "", pieces: piecesOf(numbered[2] ?? "", cards) };
+  const said = dayOf(line, cards);
+  if (numbered) return { dir, lead: numbered[1] ?? "", said, pieces: piecesOf(numbered[2] ?? "", cards) };
   const bullet = BULLET.exec(line);
   // A dash with which the quoted note begins may be its minus.
   if (!bullet || quotesOf(line, cards).some((quote) => quote.trimStart().startsWith(bullet[1] ?? "")))
     return null;
-  return { dir, lead: "", pieces: piecesOf(bullet[2] ?? "", cards) };
+  return { dir, lead: "", said, pieces: piecesOf(bullet[2] ?? "", cards) };
 }
 
 function nameAbove(block: Block, line: string, context: AnswerContext, cards: Cards): string {

@@ -9,6 +9,12 @@ export function day(moment: string, language: string): string {
   return new Intl.DateTimeFormat(LOCALES[language] ?? language, SHAPE).format(time);
 }
 
+/** The hour of an instant: of conversations of one day nothing else tells which was when. */
+export function hour(moment: string, language: string): string {
+  const shape: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
+  return new Intl.DateTimeFormat(LOCALES[language] ?? language, shape).format(new Date(moment));
+}
+
 /** Seconds as "4:05". */
 export function clock(seconds: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
