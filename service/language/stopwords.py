@@ -31,11 +31,13 @@ _HEBREW = """
 # How therapists ask about notes; every note is about a patient and a session, hardly any says so.
 _FRAMES = """
 client client's clients patient patient's patients therapist session sessions note notes meeting visit appointment
+latest recent recently newest current currently nowadays lately
 begin began begun start started happen happened
 discuss discussed talk talked speak spoke mention mentioned report reported describe described tell
 find found different difference differences specific example examples information
 המטופל המטופלת מטופל מטופלת למטופל למטופלת המטופלים מטופלים הלקוח הלקוחה לקוח לקוחה המטפל המטפלת הפגישה פגישה פגישות
 הפגישות בפגישה בפגישות מהפגישה מפגש מפגשים במפגש במפגשים טיפול הטיפול בטיפול סיכום הסיכום
+האחרון האחרונה אחרון אחרונה הנוכחי הנוכחית נוכחי נוכחית כעת כרגע לאחרונה
 החל החלה החלו התחיל התחילה התחילו קרה קרתה קרו
 דיברנו דיבר דיברה דובר אמר אמרה סיפר סיפרה ציין ציינה הזכיר הזכירה הוזכר תיאר תיארה דיווח דיווחה נאמר נכתב
 """

@@ -27,6 +27,8 @@ MEASURES = frozenset(stem(normalise(word)) for word in _MEASURES.split())
 # What denies is no part of what is looked for: a session that says "sleeps well" mentions what "no sleep" asks about.
 _DENIALS = "never none nothing neither cannot בלי ללא אין אינו אינה אינם איננו איננה מעולם"
 DENIALS = frozenset(normalise(word) for word in _DENIALS.split())
+# With its article the word is no verb: "the old meniscus" has not slept.
+OLD = frozenset(normalise(word) for word in ("הישן", "הישנה", "הישנים", "הישנות"))
 AGED = frozenset(normalise(word) for word in ("בן", "בת"))
 SILENT = STOPWORDS | DENIALS
 NUMBER_NEAR = 4  # Words from a topic to its number: "VAS at night 4/10", no dose further on.
@@ -174,14 +176,14 @@ def without_words(text: str, some: Collection[str]) -> str:
 
 
 def _read(text: str) -> list[Word]:
-    """Its words without those of an age: בן 45 is no son."""
+    """Its words without those of an age: בן 45 is no son; and without what is old and looks like sleep."""
     said = words(text)
     ages = {
         place
         for place, (one, after) in enumerate(pairwise(said))
         if one.text in AGED and after.text[0].isdigit()
     }
-    return [word for place, word in enumerate(said) if place not in ages]
+    return [word for place, word in enumerate(said) if place not in ages and word.text not in OLD]
 
 
 def _telling(

@@ -14,6 +14,7 @@ from service.retrieval.time_words import (
     HE_NUMBER,
     MANY,
     MONTHS,
+    SEASONS,
     UNITS,
     Kind,
     Phrase,
@@ -71,6 +72,25 @@ def _day(day: int, month: int, year: str | None, seen: date) -> Period | None:
 
 def _year(match: re.Match[str], _: date) -> Period | None:
     return _unit_of(date(int(match["year"]), 1, 1), "year")
+
+
+def _season(match: re.Match[str], seen: date) -> Period | None:
+    """The latest that had begun; a winter is named by the year in which it began."""
+    month = SEASONS[match["season"].lower()]
+    return _three_months(int(match["year"] or seen.year - (month > seen.month)), month)
+
+
+def _last_season(match: re.Match[str], today: date) -> Period | None:
+    """The latest that is over: in November "last autumn" is last year's."""
+    month = SEASONS[match["season"].lower()]
+    begun = today.year - (month > today.month)
+    days = _three_months(begun, month)
+    return days if days.last and days.last < today else _three_months(begun - 1, month)
+
+
+def _three_months(year: int, month: int) -> Period:
+    first = date(year, month, 1)
+    return Period(first, _back(first, -3, "month") - timedelta(days=1))
 
 
 def _this(match: re.Match[str], today: date) -> Period | None:
@@ -156,6 +176,8 @@ _CHODESH = rf"(?P<month>{hebrew(MONTHS)})"
 _DAY = r"(?P<day>\d{1,2})"
 _FULL_YEAR = r"(?P<year>(?:19|20)\d\d)"
 _NO_YEAR = r"(?P<year>)"
+_SEASON = rf"(?P<season>{english(SEASONS)})"
+_ONA = rf"(?P<season>{hebrew(SEASONS)})"
 _UNIT = rf"(?P<unit>{english(UNITS)})"
 _YECHIDA = rf"(?P<unit>{hebrew(UNITS)})"
 
@@ -180,6 +202,11 @@ _ENGLISH = _FIGURES + _anchors(
     # "May" and "march" are verbs too, and June a name.
     (rf"{_MONTH}{_NO_YEAR}", _month, "month", _ANY, False),
     (rf"(?:the\s+year\s+)?{_FULL_YEAR}", _year, "year", _ANY, False),
+    (rf"(?:last|past|previous)\s+{_SEASON}{_NO_YEAR}", _last_season, "month", _FROM, True),
+    (rf"(?:(?:this|the)\s+)?{_SEASON}\s+(?:of\s+)?{_FULL_YEAR}", _season, "month", _FROM, True),
+    (rf"this\s+{_SEASON}{_NO_YEAR}", _season, "month", _FROM, True),
+    # "Spring" is a verb and a coil too; "before the summer" may mean the one that is to come.
+    (rf"(?:the\s+)?{_SEASON}{_NO_YEAR}", _season, "month", _FROM, False),
     (r"(?:last|previous)\s+(?P<unit>week|month|year)", _last, "relative", _ANY, True),
     (r"this\s+(?P<unit>week|month|year)", _this, "relative", _ANY, True),
     (r"yesterday", _yesterday, "day", _ANY, True),
@@ -201,6 +228,9 @@ _HEBREW = _FIGURES + _anchors(
     (rf"(?:חודש\s+)?{_CHODESH}(?:\s+|\s+ב?שנת\s+|\s+ב-?){_FULL_YEAR}", _month, "month", _ANY, True),
     (rf"(?:חודש\s+)?{_CHODESH}{_NO_YEAR}", _month, "month", _ANY, False),
     (rf"(?:שנת\s+)?{_FULL_YEAR}", _year, "year", _ANY, False),
+    (rf"{_ONA}{_NO_YEAR}\s+(?:שעבר|ה?קודם|ה?אחרון)", _last_season, "month", _FROM, True),
+    (rf"{_ONA}(?:\s+|\s+ב?שנת\s+|\s+ב-?){_FULL_YEAR}", _season, "month", _FROM, True),
+    (rf"{_ONA}{_NO_YEAR}(?:\s+הזה)?", _season, "month", _FROM, False),
     (r"(?P<unit>שבוע|חודש)\s+(?:שעבר|הקודם)", _last, "relative", _ANY, True),
     (r"(?P<unit>שנה)\s+(?:שעברה|הקודמת)", _last, "relative", _ANY, True),
     (rf"(?:(?P<n>{HE_NUMBER})\s+)?ה?{_YECHIDA}\s+ה?אחרו(?:ן|נה|נים|נות)", _rolling, *_ROLLS),

@@ -49,6 +49,14 @@ _NAMED = re.compile(
 )
 
 
+# "And who is the psychiatrist?" has all it needs; "and who said so?" has not.
+_WHO_IS = re.compile(
+    r"^\W*(?:and|but|so)\s+who(?:['’]s|\s+(?:is|was|are|were))\s+(?:the|her|his|their|my)\s+\w"
+    r"|^\W*ומי\s+(?:(?:זה|זאת|זו|היה|הייתה)\s+)?ה(?!וא|יא|ם|ן)[א-ת]{3}",
+    re.IGNORECASE,
+)
+
+
 def leads_on(text: str) -> bool:
     """Begins as what goes on from something: "and ...", "what about ...", "ומה עם ..."."""
     return bool(_LEAD.match(text))
@@ -98,7 +106,7 @@ def stands_alone(text: str, *, today: date, client_known: bool) -> bool:
     own = [word.text for word in topic_words(text, without=_times(text, today))]
     subjects = [word for word in own if word not in _ASPECTS and not word.isdigit()]
     if leads_on(text):
-        return len(subjects) >= ENOUGH
+        return len(subjects) >= ENOUGH or bool(subjects and _WHO_IS.match(text))
     refers = bool(_REFERS.search(text))
     if not subjects:
         return not refers and _asks_of_sessions(text, today)

@@ -69,6 +69,11 @@ _PLANNED = _pattern(
     r"\b(?:what|which)\s+(?:(?:did|have|had)\s+(?:i|we)\s+(?:plan(?:ned)?|agreed?|decided?)"
     r"|was\s+(?:planned|agreed|decided)|(?:is|was|['’]s)\s+(?:the|my|our|her|his)\s+plan)"
     r"(?!\w)(?:\s+(?:on|upon))?(?:\s+for\s+(?:(?:the|our|her|his)\s+)?next\s+(?:session|meeting|time|week|appointment))?(?:\s+last\s+time)?(?:\s+(?:for|with))?",
+    r"^\W*(?:(?:and|so)\s+|(?:and\s+)?what\s+about\s+)?(?:the|my|our|her|his|their|any)?\s*(?:plans?|homework)(?=\W*$)",
+    r"\b(?:what|which|any)\s+(?:(?:is|was|were)\s+)?(?:(?:the|her|his|their|our)\s+)?homework\b"
+    r"(?:\s+(?:did|have)\s+(?:i|we)\s+(?:given?|set|assign(?:ed)?))?(?=\W*$|\s+(?:for|with)\b)",
+    r"^\W*ו?(?:מה\s+(?:עם|לגבי)\s+)?(?:ה?תו?כנית|שיעורי\s+ה?בית)(?=\W*$)",
+    r"(?<!\w)ו?(?:מה|האם\s+יש|יש|היו|אילו)\s+(?:היו\s+)?שיעורי\s+ה?בית(?!\w)(?:\s+(?:של|עם|עבור))?",
     r"(?<!\w)ו?מה\s+(?:תכננתי|תכננו|תוכנן|ה?תו?כנית)(?!\w)(?:\s+(?:ל?פגישה\s+הבאה|להמשך|לפעם\s+הבאה))?(?:\s+(?:עם|של|עבור))?",
 )
 

@@ -8,6 +8,7 @@ from functools import reduce
 
 from service.domain.answers import Form, Intent, Question
 from service.domain.scope import When
+from service.language.text import Word
 from service.retrieval.asked_for import CHANGE, COUNT, COUNTED_ELSEWHERE, FIELDS, HELD, LIST, ONE
 from service.retrieval.asking import LONGEST, of_a_conversation
 from service.retrieval.follow_up import leads_on, renames, stands_alone
@@ -138,8 +139,10 @@ def _followed(before: _Turn, text: str, today: date) -> _Turn:
         without=[(phrase.start, phrase.end) for phrase in found],
     )
     base = _without_time(before, today) if found else before.text
-    new = joined(text, own)
-    topics = [new] if new and renames(text, today=today) else [before.topic, new]
+    alone = form_of(text, intent=intent, when=None)
+    new = joined(text, [word for word in own if not (alone and _within(word, alone.said))])
+    is_new = alone or (new and renames(text, today=today))
+    topics = [new] if is_new else [before.topic, new]
     when = before.when if goes_on else None
     if found:
         when = step.when if step else _when_followed(base, text, today)
@@ -153,6 +156,10 @@ def _followed(before: _Turn, text: str, today: date) -> _Turn:
         topic=" ".join(filter(None, topics)),
         form=formed.form if formed else "answer",
     )
+
+
+def _within(word: Word, stretches: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= word.start < end for start, end in stretches)
 
 
 def _when_followed(base: str, text: str, today: date) -> When | None:

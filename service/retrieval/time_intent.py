@@ -6,7 +6,7 @@ from datetime import date
 
 from service.domain.scope import When
 from service.language.sentences import sentences
-from service.retrieval.asking import asks, of_a_conversation
+from service.retrieval.asking import asks, begins_asking, of_a_conversation
 from service.retrieval.days import periods
 from service.retrieval.places import places
 from service.retrieval.time_words import Phrase
@@ -104,7 +104,10 @@ _NOT_OURS = _pattern(
     r"\s+with\s+(?:(?:a|an|the|his|her|their|another)\s+(?!client|patient)|(?:dr|doctor|physio|psychiatrist)\b)",
     r"\s+(?:minutes?|min|hours?|hrs?|x|times)\b",
     r"\s+של\s+ה(?!מטופל|לקוח)",
-    r"\s+עם\s+(?:ה(?!מטופל|לקוח|יא|וא)|(?:רופא|פסיכיאטר|פיזיו|אמא|אבא|אימ|אמו|אמה|אבי|אחי|אחות|בעל|אשת|בן|בת|מור|עו|דר|ד\"ר|ד״ר))",
+    r"\s+עם\s+(?:ה(?!מטופל|לקוח|יא|וא)|רופא|פסיכיאטר|פיזיו|מורה|מורתו|מורי|עובדת?\s+סוציאלי"
+    # A name that begins as one of these is a client's: עומר is no עו"ד, and אבי nobody's father.
+    r"|(?:אימא|אמא|אבא|אמ[וה]|אימ[וה]|אבי[וה]|אחי[וה]|אחות[וה]?|בעל[הי]?|אשת[וי]|ב[ןת]\s+ה?זוג\w*|דר|ד\"ר|ד״ר"
+    r"|עו[\"״]?[דס])(?!\w))",
     r"\s+(?:דקות|שעות)",
 )
 _TREATMENT_ELSEWHERE = _pattern(r"\s+(?:ב|של|עם|אצל|נגד)")
@@ -186,6 +189,8 @@ _APART = _pattern(
     r"\b(?:regarding|than|like|by|more\s+than|over|less\s+than|least|almost|nearly|to|or|of|\d+\s*-)\s*$",
     r"(?<!\w)(?:על|לגבי|יותר\s+מ-?|פחות\s+מ-?|כמו|או|סוף|ראש|יום|תחילת|אמצע|כל|סדר|שעות|עד|אורך|מהלך|בסוף|בתחילת|באמצע|במהלך|לאורך)\s*$",
 )
+# "When was it in March?" asks for the time itself.
+_ASKS_WHEN = _pattern(r"\b(?:when|how\s+long|since\s+when)\b", r"(?<!\w)[ומ]?מתי(?!\w)")
 # "His first score in October" is of when the course began, and the latest October need not be that one.
 _AT_FIRST = _pattern(
     r"\b(?:first|initial|originally)\b", r"(?<!\w)[הל]?(?:ראשו[ןנ]\w*|התחלתי)(?!\w)"
@@ -204,7 +209,11 @@ def _is_when_it_was_told(phrase: Phrase, said: str, before: str, after: str) -> 
     """What was said or seen at that time, rather than what happened then and was told whenever."""
     sentence = f"{before} {after}"
     apart = not _PLACED.match(said) and _APART.search(before)
-    if apart or _GOES_ON.match(after) or _EVENT.search(sentence):
+    if apart or _GOES_ON.match(after):
+        return False
+    if _says_nothing_else(phrase, sentence):
+        return True
+    if _EVENT.search(sentence):
         return False
     if phrase.kind == "month" and _AT_FIRST.search(sentence):
         return False
@@ -216,6 +225,13 @@ def _is_when_it_was_told(phrase: Phrase, said: str, before: str, after: str) -> 
     if _TOLD.search(after):
         return True
     return phrase.kind in {"relative", "month"} and bool(_STATE.search(sentence))
+
+
+def _says_nothing_else(phrase: Phrase, sentence: str) -> bool:
+    """Nothing is left to look for: "what happened in March?", "מה היה בחודש שעבר?" can only mean its sessions."""
+    if phrase.role == "for" or not begins_asking(sentence) or _ASKS_WHEN.search(sentence):
+        return False
+    return not topic_words(sentence)
 
 
 def _moves(phrase: Phrase, before: str, after: str) -> bool:

@@ -73,6 +73,17 @@ october oct אוקטובר
 november nov נובמבר
 december dec דצמבר
 """)
+# By their first month, of three; as the calendar has them where winters are short.
+SEASONS = {
+    "spring": 3,
+    "summer": 6,
+    "autumn": 9,
+    "winter": 12,
+    "אביב": 3,
+    "קיץ": 6,
+    "סתיו": 9,
+    "חורף": 12,
+}
 UNITS: dict[str, tuple[Unit, int]] = {
     **dict.fromkeys(("day", "days", "יום", "ימים"), ("day", 1)),
     **dict.fromkeys(("week", "weeks", "שבוע", "שבועות"), ("week", 1)),

@@ -24,7 +24,7 @@ appointments visit visits meetings discussed discussing talked talking spoke spo
 come brought bring raised raise question questions
 פגישות הפגישות בפגישות מהפגישות מפגש המפגש מפגשים המפגשים במפגשים סשן סשנים הסשנים שוחחנו עסקנו עבדנו הוזכרה הוזכרו
 עלה עלתה עלו נושא בנושא שבהן שבהם שבה בהן צוין צוינה
-כתבתי רשמתי נתתי המלצתי שעברה סוכם
+כתבתי רשמתי נתתי המלצתי שעברה סוכם נפגשתי פגשתי
 """)
 _FRAMES: dict[Intent, frozenset[str]] = {
     "fact": frozenset(),

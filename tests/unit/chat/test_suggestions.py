@@ -81,7 +81,7 @@ async def test_a_measure_a_plan_and_a_topic_are_suggested(practice):
     assert answer.suggestions == [
         "איך השתנה הכאב?",
         "מה תוכנן ב-19.1.2026?",
-        "באילו פגישות דובר על עבודה?",
+        "באילו פגישות דובר על שינה?",
     ]
 
 

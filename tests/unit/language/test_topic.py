@@ -18,6 +18,11 @@ def says(text: str, topic: str, **how: bool) -> bool:
         ("headaches", "No headache this week."),
         ("every session where sleep was mentioned", "Sleep: 5 h."),
         ("שינה", "אין שינוי בשינה."),
+        ("שינה", "ישנה 6 שעות."),
+        ("שינה", "קם ב-4 ולא חוזר לישון."),
+        ("sleep", "לא ישן שני לילות."),
+        ("המינון של ציפרלקס", 'ציפרלקס 10 מ"ג בבוקר.'),
+        ("dose of sertraline", "Sertraline 50 mg daily."),
         ("כאבי ראש", "אין כאב ראש."),
         ("אחיו", "התקשר לאחיו רועי."),
         ("no sleep", "Sleeps well."),
@@ -37,6 +42,7 @@ def test_inflections_and_denials_are_mentions(topic, text):
         ("right knee", "Left knee 5/10."),
         ("ברך שמאל", "כאב בברך ימין."),
         ("sleep", "Slipped on the stairs."),
+        ("שינה", "זו הברך עם המניסקוס הישן."),
     ],
 )
 def test_of_a_few_words_all_must_be_said(topic, text):

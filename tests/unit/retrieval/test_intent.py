@@ -300,12 +300,37 @@ def test_a_follow_up_takes_over_the_time_unless_it_says_another(said, text, when
         (("איך השתנה הכאב?", "ומה עם השינה?"), "change", "השינה"),
         (("How is Dana's sleep?", "and his brother?"), "fact", "Dana's sleep brother"),
         (("How is the knee?", "How many sessions have we had?"), "count", ""),
+        (
+            ("What did we discuss in the last session?", "and the sleep?", "And the plan?"),
+            "fact",
+            "",
+        ),
+        (("על מה דיברנו בפגישה האחרונה?", "ומה תוכנן?"), "fact", ""),
+        (("How is the knee?", "And who is her psychiatrist?"), "fact", "psychiatrist"),
+        (("כמה ציפרלקס הוא לוקח?", "ומי הפסיכיאטרית?"), "fact", "הפסיכיאטרית"),
     ],
 )
 def test_a_follow_up_keeps_what_was_asked_for(said, intent, topic):
     """Another noun takes the old one's place; a side or a person is added to it."""
     after = asked(*said)
     assert (after.intent, after.topic) == (intent, topic)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("What did we discuss in the last session?", "And the plan?"),
+        ("What did we discuss in the last session?", "Any homework?"),
+        ("על מה דיברנו בפגישה האחרונה?", "ומה תוכנן?"),
+        ("על מה דיברנו בפגישה האחרונה?", "והתוכנית?"),
+        ("Any homework?",),
+        ("יש שיעורי בית?",),
+    ],
+)
+def test_what_was_planned_is_told_of_its_session_in_few_words(said):
+    """A plan or homework needs no word that a note would have: its field says it all."""
+    after = asked(*said)
+    assert (after.form, after.fields, after.topic) == ("session", {"plan"}, "")
 
 
 def test_a_follow_up_keeps_the_field_that_was_asked_for():

@@ -60,6 +60,13 @@ def oldest(count: int = 1, skip: int = 0) -> Place:
         ("מה תכננתי בפגישה מספר 12", oldest(skip=11)),
         ("בפגישה הראשונה, לרון הייתה תקווה?", oldest()),
         ("מה היה בפגישה האחרונה עם רון?", newest()),
+        # Names that begin as the words for others do: a social worker, a father, a teacher, a doctor.
+        ("מה היה בפגישה האחרונה עם עומר?", newest()),
+        ("מה היה בפגישה האחרונה עם אבי?", newest()),
+        ("מה היה בפגישה האחרונה עם מורן?", newest()),
+        ("מה היה בפגישה האחרונה עם דרור?", newest()),
+        ("מה היה בפגישה האחרונה עם אביו?", None),
+        ('מה היה בפגישה האחרונה עם עו"ד לוי?', None),
         ("על מה דיברנו בפגישה שעברה", newest()),
         ("מה היה בשני המפגשים האחרונים", newest(2)),
         ("מה היו שיעורי הבית מהפגישה האחרונה", newest()),
@@ -101,6 +108,13 @@ def days(first: str | None, last: str | None) -> Period:
             "between November and February",
         ),
         ("How was her sleep last week?", days("2026-05-03", "2026-05-09"), "last week"),
+        # Nothing else is left to look for, so it can only be the sessions of that time.
+        ("what happened last week", days("2026-05-03", "2026-05-09"), "last week"),
+        ("What was in March?", days("2026-03-01", "2026-03-31"), "in March"),
+        ("How was she last spring?", days("2025-03-01", "2025-05-31"), "last spring"),
+        ("What did we discuss in the spring?", days("2026-03-01", "2026-05-31"), "in the spring"),
+        ("what did she say in the winter of 2024", days("2024-12-01", "2025-02-28"), None),
+        ("What did we discuss last autumn?", days("2025-09-01", "2025-11-30"), "last autumn"),
         ("What did we discuss last month?", days("2026-04-01", "2026-04-30"), "last month"),
         ("what did he say last year", days("2025-01-01", "2025-12-31"), "last year"),
         ("What have we talked about this week?", days("2026-05-10", "2026-05-16"), "this week"),
@@ -138,6 +152,12 @@ def days(first: str | None, last: str | None) -> Period:
         ("על מה דיברנו לפני חודש?", days("2026-03-28", "2026-04-29"), "לפני חודש"),
         ("על מה דיברנו לפני שבועיים?", days("2026-04-25", "2026-05-03"), "לפני שבועיים"),
         ("איך היה הכאב לפני שלושה חודשים?", days("2026-01-28", "2026-03-01"), None),
+        ("מה היה במרץ?", days("2026-03-01", "2026-03-31"), "במרץ"),
+        ("מה קרה בחודש שעבר?", days("2026-04-01", "2026-04-30"), "בחודש שעבר"),
+        ("עם מי נפגשתי השבוע?", days("2026-05-10", "2026-05-16"), "השבוע"),
+        ("מה היה באביב האחרון?", days("2025-03-01", "2025-05-31"), "באביב האחרון"),
+        ("על מה דיברנו בקיץ שעבר?", days("2025-06-01", "2025-08-31"), "בקיץ שעבר"),
+        ("מה דובר בחורף 2024?", days("2024-12-01", "2025-02-28"), "בחורף 2024"),
         ("איך הוא ישן בשבוע שעבר?", days("2026-05-03", "2026-05-09"), "בשבוע שעבר"),
         ("מה היה ציון הכאב בחודש שעבר?", days("2026-04-01", "2026-04-30"), "בחודש שעבר"),
         ("מה היא אמרה בשנה שעברה", days("2025-01-01", "2025-12-31"), "בשנה שעברה"),
@@ -219,7 +239,6 @@ who was prime minister in 2014?
 how many records were sold this year?
 what did she say about last month's rent
 is it 2025-26 or 2024
-what happened last week
 When is our next session in June?
 how much weight did she lose since March?
 what is written about week 20, לפני שבוע 20?
