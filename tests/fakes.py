@@ -852,13 +852,17 @@ class InMemoryConversations:
         user: UserId,
         workspace: WorkspaceId,
         client: ClientId | None = None,
+        whole_practice: bool = False,
         before: datetime | None,
         limit: int,
     ) -> Sequence[ConversationLine]:
         lines = [
             _line_of(id, held)
             for (owner, id), held in self.held.items()
-            if owner == workspace and held.user == user and client in {None, held.client}
+            if owner == workspace
+            and held.user == user
+            and client in {None, held.client}
+            and not (whole_practice and held.client)
         ]
         older = [line for line in lines if before is None or line.started_at < before]
         return sorted(older, key=lambda line: line.started_at, reverse=True)[:limit]

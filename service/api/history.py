@@ -45,10 +45,12 @@ async def conversations(
     standing: Held,
     opened: Opened,
     client_id: UUID | None = None,
+    whole_practice: bool = False,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> HistoryPage:
-    """One's own conversations; with `client_id` those about this client alone."""
+    """One's own conversations; with `client_id` those about this client alone, with `whole_practice` those about
+    no one client."""
     client = ClientId(client_id) if client_id else None
     told = {"conversation": None, "client": str(client) if client else None}
     await write(opened, caller, "history.read", {**told, "notes": []})
@@ -59,6 +61,7 @@ async def conversations(
         user=caller.user,
         workspace=caller.workspace,
         client=client,
+        whole_practice=whole_practice,
         before=before,
         limit=limit + 1,
     )

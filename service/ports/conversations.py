@@ -59,10 +59,11 @@ class ConversationStore(Protocol):
         user: UserId,
         workspace: WorkspaceId,
         client: ClientId | None = None,
+        whole_practice: bool = False,
         before: datetime | None,
         limit: int,
     ) -> Sequence[ConversationLine]:
-        """Newest first; those about one client, if given, and else all."""
+        """Newest first; those about one client, if given, or about the whole practice alone, and else all."""
         ...
 
     async def turns(

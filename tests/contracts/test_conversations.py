@@ -147,6 +147,18 @@ async def test_a_page_can_be_of_one_client(bench: Bench) -> None:
     assert [line.id for line in (*first, *rest)] == ids[::-1]
 
 
+async def test_a_page_can_be_of_the_whole_practice(bench: Bench) -> None:
+    """Then it has the conversations about no one client alone."""
+    ids = [await add(bench, a_turn(after=n)) for n in range(2)]
+    await add(bench, a_turn(after=1), client=CLIENT)
+    await add(bench, a_turn(after=1), user=COLLEAGUE)
+
+    page: dict[str, Any] = {"user": USER, "workspace": WORKSPACE, "before": None, "limit": 9}
+    lines = await bench.conversations.page(whole_practice=True, **page)
+    assert [line.id for line in lines] == ids[::-1]
+    assert len(await bench.conversations.page(**page)) == 3
+
+
 async def test_pages_are_newest_first(bench: Bench) -> None:
     """A page holds at most so many conversations, and the next one goes on before its last."""
     ids = [await add(bench, a_turn(after=minute)) for minute in range(3)]

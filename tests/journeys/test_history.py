@@ -127,7 +127,7 @@ async def test_a_colleague_has_a_history_of_their_own(practice: Practice, runnin
 
 
 async def test_conversations_are_kept_apart_by_client(practice: Practice) -> None:
-    """A list can be of one client; a conversation goes on with its own client and with no other."""
+    """A list can be of one client, or of the practice; a conversation goes on with its own client and with no other."""
     first, second = await practice.client(), await practice.client("נעם", "שדה")
     for client in (first, second):
         await practice.note(client, subjective=NOTE)
@@ -140,6 +140,10 @@ async def test_conversations_are_kept_apart_by_client(practice: Practice) -> Non
         assert listed == [asked["conversation_id"]]
         more = await practice.ask("ומה עוד בעבודה?", conversation_id=asked["conversation_id"])
         assert {one["client_id"] for one in more["citations"]} <= {client}
+    alone = await practice.ask(QUESTION)
+    page = (await practice.do("GET", f"{HISTORY}?whole_practice=true")).json()
+    listed = [one["conversation_id"] for one in page["conversations"]]
+    assert listed == [alone["conversation_id"]]
     crossed = await practice.therapist.ask(
         QUESTION, conversation_id=talks[first]["conversation_id"], client_id=second
     )

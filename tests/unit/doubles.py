@@ -175,11 +175,13 @@ class RecordingConversations:
         user: UserId,
         workspace: WorkspaceId,
         client: ClientId | None = None,
+        whole_practice: bool = False,
         before: datetime | None,
         limit: int,
     ) -> Sequence[ConversationLine]:
         mine = {i: k for i, k in self.kept.items() if self._of(i, user, workspace)}
         lines = [_line(i, k) for i, k in mine.items() if client in {None, k.client}]
+        lines = [line for line in lines if not (whole_practice and line.client)]
         lines = [line for line in lines if before is None or line.started_at < before]
         return sorted(lines, key=lambda line: line.started_at, reverse=True)[:limit]
 

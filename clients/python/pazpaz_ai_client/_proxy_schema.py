@@ -133,6 +133,7 @@ def _refusal(status: int) -> dict[str, Any]:
 
 PAGE: dict[str, dict[str, Any]] = {
     "client_id": {"type": "string", "format": "uuid"},
+    "whole_practice": {"type": "boolean", "default": False},
     "cursor": {"type": "string"},
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
 }

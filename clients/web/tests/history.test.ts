@@ -87,6 +87,10 @@ describe("the history", () => {
     stage.service.plan("GET", page([aHead(), aHead({ conversation_id: "b", client_id: OMER })], "second"));
     stage.service.plan("GET", page([aHead({ conversation_id: "c", client_id: null, title: "Who sleeps?" })]));
     expect(titles(await openHistory(stage, null))).toEqual(["Who sleeps?"]);
+    expect(stage.service.asked.map((one) => Object.fromEntries(one.query))).toEqual([
+      { whole_practice: "true" },
+      { whole_practice: "true", cursor: "second" },
+    ]);
   });
 
   it("says that it is empty", async () => {

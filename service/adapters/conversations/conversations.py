@@ -57,6 +57,7 @@ class PgConversations:
         user: UserId,
         workspace: WorkspaceId,
         client: ClientId | None = None,
+        whole_practice: bool = False,
         before: datetime | None,
         limit: int,
     ) -> Sequence[ConversationLine]:
@@ -65,6 +66,8 @@ class PgConversations:
             query = query.where(conversations.c.started_at < before)
         if client is not None:
             query = query.where(conversations.c.client_id == client)
+        if whole_practice:
+            query = query.where(conversations.c.client_id.is_(None))
         if not await self._rows(query, workspace):
             return []  # nothing to open, and no keys to make for it
         return await with_living_keys(self.keys, workspace, lambda keys: self._page(query, keys))

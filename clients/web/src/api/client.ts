@@ -65,7 +65,9 @@ export class AIClient {
   }
 
   /** A page of one's own conversations, newest first; `cursor` is the `next` of the page before. */
-  async history(query: { client_id?: string; cursor?: string; limit?: number } = {}): Promise<HistoryPage> {
+  async history(
+    query: { client_id?: string; whole_practice?: boolean; cursor?: string; limit?: number } = {},
+  ): Promise<HistoryPage> {
     return content(await this.#http.GET("/api/v1/ai/agent/history", { params: { query } }));
   }
 

@@ -47,7 +47,8 @@ export interface paths {
         };
         /**
          * Conversations
-         * @description One's own conversations; with `client_id` those about this client alone.
+         * @description One's own conversations; with `client_id` those about this client alone, with `whole_practice` those about
+         *     no one client.
          */
         get: operations["list_conversations"];
         put?: never;
@@ -1068,6 +1069,7 @@ export interface operations {
         parameters: {
             query?: {
                 client_id?: string | null;
+                whole_practice?: boolean;
                 cursor?: string | null;
                 limit?: number;
             };

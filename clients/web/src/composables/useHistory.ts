@@ -60,7 +60,7 @@ interface Place {
   cursor: string | null;
 }
 
-/** Pages of the whole practice may hold clients' conversations alone, which belong on those clients' pages. */
+/** A service of before lists everybody's for the whole practice; clients' belong on those clients' pages. */
 async function readOn(
   agent: AIAgent,
   history: History,
@@ -81,7 +81,7 @@ async function readPage(
 ): Promise<void> {
   const { cursor } = place;
   const page = await agent.client.history({
-    ...(clientId && { client_id: clientId }),
+    ...(clientId ? { client_id: clientId } : { whole_practice: true }),
     ...(cursor && { cursor }),
   });
   history.heads.push(...page.conversations.filter((head) => head.client_id === clientId));
