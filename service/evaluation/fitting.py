@@ -11,8 +11,8 @@ from service.evaluation.abstention import is_right
 from service.evaluation.gold import ALL, HARD
 from service.evaluation.metrics import Summary, ndcg, summary
 from service.evaluation.score import Scored
+from service.language.asking import telling
 from service.language.curves import CURVES, FEWEST, Curve
-from service.language.stopwords import content
 from service.language.text import tokens
 
 STEPS = 50  # Newton's method is done in ten or never.
@@ -159,7 +159,7 @@ def _row(one: Scored) -> tuple[float, float, float]:
 def _likeness(one: Scored, similarity: float) -> tuple[float, int]:
     """What the curve in force made this similarity of, and how many telling words the question has."""
     question = one.gold.asked.question
-    words = len(content(tokens(question.text)))
+    words = len(telling(tokens(question.text)))
     return CURVES[question.language].likeness_of(similarity, words), words
 
 

@@ -12,7 +12,7 @@ from service.language.hebrew import readings, sure_readings
 from service.language.lexicon import Term, equivalents
 from service.language.qualifiers import qualifier, qualifiers_in
 from service.language.stopwords import content
-from service.language.text import tokens
+from service.language.text import normalise, tokens
 
 Rarity = Callable[[str], float]
 """How much a feature tells: its inverse document frequency, at least 0."""
@@ -20,6 +20,12 @@ Way = frozenset[str]
 """Features that say a word when all of them are there."""
 Pair = tuple[str, str]
 
+# How a course is asked for: the notes give the number and not the word, "pain 6/10".
+_MEASURES = """
+score scoring level rating scale intensity severity number value
+ציון ציוני ציונים הציון רמה רמת הרמה דירוג הדירוג סולם עוצמה עוצמת מדד מדדי ערך ערכי מספר
+"""
+MEASURES = frozenset(stem(normalise(word)) for word in _MEASURES.split())
 # A stem counts as three grams of like rarity: nDCG@10 en 0.773, against 0.771 for one; Hebrew does not mind.
 STEM_WEIGHT = 3.0
 # A word that is said in another way counts for this much at least: "החרדות" and "חרדה" share a stem and not one gram.
@@ -90,7 +96,7 @@ class Asked:
     def of(cls, question: str) -> Self:
         said = tokens(question)
         terms = _terms(said)
-        words = tuple(AskedWord.of(word, terms[word]) for word in content(said))
+        words = tuple(AskedWord.of(word, terms[word]) for word in telling(said))
         pairs = dict(zip(pairwise(map(sense, said)), pairwise(map(stem, said)), strict=True))
         return cls(words, tuple(pairs.items()), qualifiers_in(said))
 
@@ -127,6 +133,12 @@ class Asked:
         }
         total = math.fsum(worth.values())
         return {pair: one / total for pair, one in worth.items()} if total else {}
+
+
+def telling(said: Sequence[str]) -> list[str]:
+    """A question's distinct words that a note may say, without the name of a measure where one is measured."""
+    words = content(list(said))
+    return [word for word in words if stem(word) not in MEASURES] or words
 
 
 def sense(word: str) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Self
 
-from service.language.asking import Asked, AskedWord, asked_surely
+from service.language.asking import MEASURES, Asked, AskedWord, asked_surely
 from service.language.features import stem
 from service.language.sides import Side, SideSaid, side_at, sides
 from service.language.stopwords import STOPWORDS
@@ -18,12 +18,6 @@ from service.language.text import Word, normalise, tokens, words
 # By hand over 17 topics in both languages, of 211 sessions found 9 are about something else, four of them for "work".
 # `coverage` itself cannot be the measure: where each note has "knee", that word weighs nothing any more.
 SHARE = 0.75
-# How a course is asked for: the notes give the number and not the word, "pain 6/10".
-_MEASURES = """
-score scoring level rating scale intensity severity number value
-ציון ציוני ציונים הציון רמה רמת הרמה דירוג הדירוג סולם עוצמה עוצמת מדד מדדי ערך ערכי מספר
-"""
-MEASURES = frozenset(stem(normalise(word)) for word in _MEASURES.split())
 # What denies is no part of what is looked for: a session that says "sleeps well" mentions what "no sleep" asks about.
 _DENIALS = "never none nothing neither cannot בלי ללא אין אינו אינה אינם איננו איננה מעולם"
 DENIALS = frozenset(normalise(word) for word in _DENIALS.split())

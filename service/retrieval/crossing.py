@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from service.domain.answers import Language, Question
+from service.language.asking import MEASURES
 from service.language.features import stem
 from service.language.lexicon import Term, equivalents
 from service.language.sides import sides
 from service.language.text import words
-from service.language.topic import MEASURES, SILENT
+from service.language.topic import SILENT
 
 OTHER: Mapping[Language, Language] = {"he": "en", "en": "he"}
 

@@ -17,6 +17,7 @@ from service.domain.answers import (
     Stretch,
     TextDelta,
 )
+from service.language.asking import telling
 from service.language.curves import CURVES, LOCAL_RERANKER
 from service.language.detect import language_of
 from service.language.features import features, stem
@@ -105,7 +106,7 @@ class LocalReranker:
         context: CallContext,
     ) -> Sequence[float]:
         """About how often an answer from such a stretch is from the right session, in Hebrew and in English."""
-        words = len(content(tokens(query)))
+        words = len(telling(tokens(query)))
         texts = [f"{stretch.client_name}\n{stretch.text}" for stretch in stretches]
         curve = CURVES[language_of(query)]
         return [curve.similarity(one, words) for one in likeness(query, texts, rarity=rarity)]
