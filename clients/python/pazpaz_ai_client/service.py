@@ -95,19 +95,34 @@ class AiService:
         raise ConnectionLost("the stream ended before its answer")
 
     async def list_conversations(
-        self, *, client_id: UUID | None = None, cursor: str | None = None, limit: int = 20
+        self,
+        *,
+        client_id: UUID | None = None,
+        whole_practice: bool = False,
+        cursor: str | None = None,
+        limit: int = 20,
     ) -> HistoryPage:
-        """A page of one's own conversations, newest first; with `client_id` those about this client alone."""
-        params = {"client_id": client_id, "cursor": cursor, "limit": limit}
+        """A page of one's own conversations, newest first; with `client_id` those about this client alone.
+
+        With `whole_practice` those about no one client.
+        """
+        params = {
+            "client_id": client_id,
+            "whole_practice": whole_practice or None,
+            "cursor": cursor,
+            "limit": limit,
+        }
         return await self._calls.ask(HistoryPage, "GET", HISTORY, params=params)
 
     async def conversations(
-        self, *, client_id: UUID | None = None
+        self, *, client_id: UUID | None = None, whole_practice: bool = False
     ) -> AsyncIterator[ConversationHead]:
         """All of them, page after page."""
         cursor = None
         while True:
-            page = await self.list_conversations(client_id=client_id, cursor=cursor, limit=100)
+            page = await self.list_conversations(
+                client_id=client_id, whole_practice=whole_practice, cursor=cursor, limit=100
+            )
             for conversation in page.conversations:
                 yield conversation
             if (cursor := page.next) is None:

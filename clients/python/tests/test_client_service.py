@@ -154,7 +154,9 @@ async def every(pages):
 
 CALLS = {
     "chat": lambda ai, _: ai.chat(QUESTION),
-    "list_conversations": lambda ai, _: ai.list_conversations(client_id=ONE, cursor="c", limit=3),
+    "list_conversations": lambda ai, _: ai.list_conversations(
+        client_id=ONE, whole_practice=True, cursor="c", limit=3
+    ),
     "read_conversation": lambda ai, _: ai.read_conversation(ONE),
     "export_conversation": lambda ai, _: ai.export_conversation(ONE),
     "delete_conversation": lambda ai, _: ai.delete_conversation(ONE),

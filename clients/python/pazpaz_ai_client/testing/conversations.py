@@ -77,6 +77,8 @@ class Conversations:
         mine = [one for one in reversed(self._by_id.values()) if one.caller == caller]
         if asked.client_id:
             mine = [one for one in mine if one.client_id == asked.client_id]
+        if asked.whole_practice:
+            mine = [one for one in mine if one.client_id is None]
         if asked.cursor is not None:
             mine = mine[_place(asked.cursor, mine) + 1 :]
         shown = mine[: asked.limit]

@@ -50,6 +50,7 @@ class PageRequest(BaseModel):
     """Which part of the history to show."""
 
     client_id: UUID | None = None
+    whole_practice: bool = False
     cursor: str | None = Field(default=None, max_length=100)
     limit: int = Field(default=20, ge=1, le=100)
 
