@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.screen import House, Opener, Screen
+from tests.browser.screen import PHONE, House, Opener, Screen
 from tests.browser.test_page import ENGLISH, SAID, with_note
 from tests.journeys.practice import Practice, open_practice
 
@@ -105,6 +105,28 @@ async def test_what_can_be_done_with_an_answer_takes_one_row(
     places = await tools.evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
     assert len(places) == 3
     assert len(set(places)) == 1
+
+
+async def test_a_finger_meets_each_marker_and_its_word_stays_with_it(
+    practice: Practice, open_screen: Opener
+) -> None:
+    """On touch a marker takes 44 by 44 pixels, stands on the line of the word before it, and its day is said."""
+    screen = await open_screen(viewport=PHONE, has_touch=True, is_mobile=True)
+    await asked(screen, practice, "he")
+    answer = screen.answers.last
+    markers = answer.locator(".pz-ai-marker")
+    sizes = await markers.evaluate_all(
+        "all => all.map((one) => getComputedStyle(one, '::after'))"
+        ".map((box) => [box.width, box.height].map(parseFloat))"
+    )
+    assert len(sizes) == 3
+    assert all(side >= 44 for size in sizes for side in size)
+    lines = await answer.locator(".pz-ai-glued").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().height"
+        " / parseFloat(getComputedStyle(one).lineHeight))"
+    )
+    assert [round(one) for one in lines] == [1, 1, 1]
+    await expect(answer.locator(".pz-ai-text time")).to_have_count(3)
 
 
 async def test_a_hosts_lines_do_not_leak_in(practice: Practice, open_screen: Opener) -> None:
