@@ -489,8 +489,8 @@ describe("asking", () => {
     expect(box.element.value).toBe("");
     await box.setValue("And the sleep?");
     await box.trigger("keydown", { key: "Enter" });
-    expect(button(chat, "Course summary").attributes("aria-disabled")).toBe("true");
-    await button(chat, "Course summary").trigger("click");
+    expect(button(chat, "Summary").attributes("aria-disabled")).toBe("true");
+    await button(chat, "Summary").trigger("click");
     await settled();
     expect(stage.service.chats).toHaveLength(1);
     expect(box.element.value).toBe("And the sleep?");
