@@ -43,6 +43,13 @@ FIELDS: dict[str, re.Pattern[str]] = {
 }
 
 
+# How things are at last, of which an old note says nothing.
+NEWEST = _pattern(
+    r"\b(?:latest|most\s+recent|newest|current|currently|now|nowadays|at\s+present|last\s+(?:score|value|reading|time))\b",
+    r"(?<!\w)ה?(?:אחרון|אחרונה|נוכחי|נוכחית)(?!\w)|(?<!\w)(?:עכשיו|כעת|כרגע)(?!\w)",
+)
+
+
 # ---- Kinds of answer ----
 
 _MEETINGS = r"(?:sessions|meetings|appointments|notes)"

@@ -17,11 +17,12 @@ from service.ports.calls import CallContext
 from service.ports.index import ChunkStore, IndexState
 from service.ports.models import Embedders, Reranker, Vector
 from service.ports.monolith import NoteSource
+from service.retrieval.asked_for import NEWEST
 from service.retrieval.crossing import OTHER
 from service.retrieval.dense import DenseIndex
 from service.retrieval.fusion import best_per_note, dense_share, fuse
 from service.retrieval.lexical import LexicalIndex
-from service.retrieval.passages import Read, passages_of
+from service.retrieval.passages import Read, newest_first, passages_of
 from service.retrieval.people import NOBODY, Named, People
 from service.retrieval.readable import readable, refuse_without_consent
 from service.retrieval.scope import scope_of
@@ -142,6 +143,8 @@ class Finder:
             trail.saw(note, "read")
         judge, reads = await self._judged(question, readable, index, rerank=arms.rerank)
         reads.sort(key=lambda read: -read.worth)
+        if NEWEST.search(question.text):
+            reads = newest_first(reads)
         return Found(
             passages=passages_of(reads, question),
             ranked=tuple(read.note.ref for read in reads),

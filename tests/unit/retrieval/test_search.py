@@ -365,6 +365,17 @@ async def test_a_field_that_is_asked_for_comes_first(practice):
     assert [p.chunk.field for p in plan.passages] == ["plan", "subjective"]
 
 
+async def test_the_latest_of_what_all_notes_say_is_the_newest_notes(practice):
+    """Of notes that say as much of "the latest score" the newest comes first, in either language."""
+    scores = {(2026, 1, 5): "PHQ-9 14.", (2026, 5, 4): "PHQ-9 5.", (2026, 3, 2): "PHQ-9 9."}
+    for day, text in scores.items():
+        await practice.keep(replace(a_note(text), session_date=datetime(*day, tzinfo=UTC)))
+    for text, language in (("latest PHQ-9 score", "en"), ("מה ציון ה-PHQ-9 האחרון?", "he")):
+        found = await practice.find(Question(text, language))
+        said = [passage.chunk.text for passage in found.passages]
+        assert said == ["PHQ-9 5.", "PHQ-9 9.", "PHQ-9 14."]
+
+
 async def test_neighbouring_chunks_are_one_passage(practice):
     """What hangs over a cut is quoted in one piece, with offsets into the field as it stands."""
     text = " ".join(f"Panic attack number {n} came at night, and she woke up." for n in range(24))
