@@ -17,6 +17,12 @@ def test_any_bytes_are_read_from_their_one_spelling(raw):
     assert base64url(urlsafe_b64encode(raw).decode().rstrip("=")) == raw
 
 
+@pytest.mark.parametrize("letter", LETTERS[:64])
+def test_a_text_may_end_in_any_letter(letter):
+    """The last one is part of the value, whichever it is."""
+    assert base64url(f"QUJ{letter}") == b"AB" + bytes([1 << 6 | LETTERS.index(letter)])
+
+
 @given(st.text(LETTERS, max_size=12))
 def test_no_other_text_is_read(text):
     """A text is refused, or it is the one that its bytes would be written as."""
