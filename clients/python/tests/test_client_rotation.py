@@ -580,6 +580,20 @@ def test_without_a_listener_the_log_tells(both, folder, tmp_path, caplog):
     ]
 
 
+def test_a_change_is_read_once_and_needs_no_listener(both, folder, monkeypatch, caplog):
+    """What was adopted is not read again at each look; where nobody listens, nothing is amiss."""
+    ours, _ = both
+    ours.keys.on_change = None
+    rotated(folder, switch_after=timedelta())
+    assert ours.after(2).signs == B
+
+    reads = []
+    monkeypatch.setattr("pazpaz_ai_client.signing.folder._read", reads.append)
+    assert ours.after(2).signs == B
+    assert reads == []
+    assert (ours.faults, caplog.records) == ([], [])
+
+
 def test_files_are_looked_at_every_two_seconds_and_read_when_they_changed(both, monkeypatch):
     """A thousand requests cost no more of the disk than one."""
     ours, _ = both
