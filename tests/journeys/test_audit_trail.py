@@ -55,8 +55,9 @@ async def _copies(
 ) -> list[tuple[int, str]]:
     """The numbers and hashes PazPaz holds of a practice's chain, in the order in which they came."""
     rows = await pazpaz.fetch(
-        "SELECT details->>'seq' AS seq, details->>'hash' AS hash FROM audit_events"
-        " WHERE workspace_id = $1 AND resource_type = 'AIAgent' AND details ? 'seq' ORDER BY created_at",
+        "SELECT told->>'seq' AS seq, told->>'hash' AS hash"
+        " FROM audit_events, LATERAL (SELECT event_metadata->'metadata' AS told) _"
+        " WHERE workspace_id = $1 AND resource_type = 'AIAgent' AND told ? 'seq' ORDER BY created_at",
         UUID(practice.workspace),
     )
     return [(int(row["seq"]), row["hash"]) for row in rows]

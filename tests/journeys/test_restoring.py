@@ -319,7 +319,8 @@ async def nothing_is_missing_in_pazpaz(stage: Stage, practice: Practice) -> None
     async def there() -> bool:
         copy = await rows(
             stage.databases.monolith,
-            "SELECT details->>'seq', details->>'hash' FROM audit_events WHERE workspace_id = $1",
+            "SELECT told->>'seq', told->>'hash' FROM audit_events,"
+            " LATERAL (SELECT event_metadata->'metadata' AS told) _ WHERE workspace_id = $1",
             practice.workspace,
         )
         return ours <= copy and len(copy) > len(ours)
@@ -331,8 +332,8 @@ async def deleted_at_pazpaz(stage: Stage, practice: Practice) -> list[str]:
     """The conversations that PazPaz's log knows as deleted."""
     found = await rows(
         stage.databases.monolith,
-        "SELECT details#>>'{details,conversation}' FROM audit_events"
-        " WHERE workspace_id = $1 AND details->>'action' = 'conversation.deleted'",
+        "SELECT event_metadata#>>'{metadata,details,conversation}' FROM audit_events"
+        " WHERE workspace_id = $1 AND event_metadata->'metadata'->>'action' = 'conversation.deleted'",
         practice.workspace,
     )
     return [id for (id,) in found]
