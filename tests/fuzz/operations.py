@@ -668,6 +668,7 @@ async def open_keys(run: Run) -> None:
 
 @covers(
     *(f"PgKeyStore.{name}" for name in ("living", "opened", "wrap", "unwrap")),
+    "PgKeyStore.refuse_key_of_another",
     *(f"PgKeyRotation.{name}" for name in ("refuse_narrow_login", "begin", "finish", "stored")),
     *(f"PgKeyRotation.{name}" for name in ("renew", "stale", "reseal", "rewrap")),
     weight=3,
@@ -680,6 +681,7 @@ async def change_keys(run: Run) -> None:
     before = await run.build.owner.fetch(others, at.id)
     rotation = PgKeyRotation(database, run.parts.keys)
     await rotation.refuse_narrow_login()
+    await run.parts.keys.refuse_key_of_another()
     began = await rotation.begin(workspace=at.id)
     run.same(await rotation.renew(workspace=at.id, older_than=began), True)
     stale = await rotation.stale(workspace=at.id)

@@ -132,7 +132,7 @@ NO_FILTER = {
     "PgEraser": {"reopen", "keep", "receipts", "lift"},
     "PgRestoration": {"recent", "reason", "note_server", "begin", "asked", "state", "finish"},
     "PgKeyRotation": {"refuse_narrow_login", "begin", "finish", "stored"},
-    "PgKeyStore": {"opened", "wrap", "unwrap"},
+    "PgKeyStore": {"opened", "wrap", "unwrap", "refuse_key_of_another"},
     "PgStandings": {"of", "now", "refresh"},
     "PgSwitches": {"all"},
     "PgWorkQueue": {

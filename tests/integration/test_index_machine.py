@@ -83,7 +83,8 @@ class World:
 
     def __post_init__(self) -> None:
         queue = replace(self.opened.queue, lease_seconds=LEASE_SECONDS)
-        self.container = replace(self.opened, notes=self.source, queue=queue)  # type: ignore[arg-type]
+        self.container = replace(self.opened)
+        vars(self.container).update(notes=self.source, queue=queue)  # what it would make when asked
         self.judge = Judge(self.owner, self.container)
         self.source.statuses[self.workspace] = "active"
 
