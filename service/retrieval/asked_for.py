@@ -43,10 +43,10 @@ FIELDS: dict[str, re.Pattern[str]] = {
 }
 
 
-# How things are at last, of which an old note says nothing.
+# What is asked of the last of several. A bare "now" is not: what people say is full of it, and says no order.
 NEWEST = _pattern(
-    r"\b(?:latest|most\s+recent|newest|current|currently|now|nowadays|at\s+present|last\s+(?:score|value|reading|time))\b",
-    r"(?<!\w)ה?(?:אחרון|אחרונה|נוכחי|נוכחית)(?!\w)|(?<!\w)(?:עכשיו|כעת|כרגע)(?!\w)",
+    r"\b(?:latest|most\s+recent|newest|last\s+(?:score|value|reading|time))\b",
+    r"(?<!\w)ה?(?:אחרון|אחרונה|נוכחי|נוכחית)(?!\w)",
 )
 
 

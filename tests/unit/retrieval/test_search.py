@@ -14,6 +14,7 @@ from service.domain.scope import Period, Place, Within
 from service.errors import ModelUnavailable, NoConsent
 from service.language.chunking import LIMIT
 from service.ports.index import IndexedNote, IndexModels, Space
+from service.retrieval.asked_for import NEWEST
 from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
@@ -374,6 +375,12 @@ async def test_the_latest_of_what_all_notes_say_is_the_newest_notes(practice):
         found = await practice.find(Question(text, language))
         said = [passage.chunk.text for passage in found.passages]
         assert said == ["PHQ-9 5.", "PHQ-9 9.", "PHQ-9 14."]
+
+
+@pytest.mark.parametrize("text", ["what is the pain like now", "מה מצב הכאב כעת"])
+def test_a_bare_now_asks_for_no_order(text):
+    """Most of what people say has such a word, and is as true of an older note."""
+    assert not NEWEST.search(text)
 
 
 async def test_neighbouring_chunks_are_one_passage(practice):
