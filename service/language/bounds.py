@@ -36,8 +36,8 @@ _ALWAYS: dict[End, str] = {
 _BEFORE: dict[End, str] = {
     "least": r"\b(?:no less than|no fewer than|not less than|more than|longer than|over|above|beyond"
     r"|exceed(?:s|ed|ing)?|upwards of)\s|(?<![א-ת])(?:לא פחות מ|יותר מ|למעלה מ|מעל(?:\sל)?)|[>≥]",
-    "most": r"\b(?:no more than|not more than|not longer than|less than|fewer than|shorter than|under|below"
-    r")\s|(?<![א-ת])(?:לא יותר מ|פחות מ|מתחת ל)|[<≤]",
+    "most": r"\b(?:no more than|not more than|not longer than|less than|fewer than|shorter than|under|below)\s"
+    r"|(?<![א-ת])(?:לא יותר מ|פחות מ|מתחת ל)|[<≤]",
 }
 """What bounds a number right behind it; elsewhere it says something else: "over the weekend", "until Sunday"."""
 _BEHIND: dict[End, str] = {

@@ -7,11 +7,13 @@ from functools import cached_property, lru_cache
 from typing import Self
 
 from service.language.amounts import Amount, amounts, is_number_word, unit_of
+from service.language.bounds import Bound, bounds
 from service.language.dates import Day, covered, days
 from service.language.features import other_sounds, sounds, stem
 from service.language.hebrew import rests, sure_readings
 from service.language.polarity import is_denial, polarities
 from service.language.sides import SideSaid, sides
+from service.language.spans import spans
 from service.language.spellings import other_spellings
 from service.language.stopwords import STOPWORDS
 from service.language.terms import (
@@ -133,6 +135,14 @@ class Statement:
     def amounts(self) -> list[Amount]:
         """Without those that are part of a day."""
         return [one for one in amounts(self.text) if not covered(self.days, one.start, one.end)]
+
+    @cached_property
+    def bounds(self) -> list[Bound]:
+        return bounds(self.text, self.amounts)
+
+    @cached_property
+    def spans(self) -> frozenset[str]:
+        return spans(self.text)
 
     @cached_property
     def sides(self) -> list[SideSaid]:

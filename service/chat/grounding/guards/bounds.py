@@ -11,7 +11,7 @@ def bounds_differ(part: Part, evidence: Sequence[Source]) -> bool:
     """Whether a claim bounds something that the evidence does not bound, or not on that side."""
     said = bounds(part.whole.text, part.amounts)
     claimed = [one for one in said if _is_claimed(one, part)]
-    told = [one for source in evidence for one in bounds(source.said.text, source.said.amounts)]
+    told = [one for source in evidence for one in source.said.bounds]
     return any(not any(_is_same(one, other) for other in told) for one in claimed)
 
 

@@ -10,5 +10,5 @@ from service.language.statements import Part
 def spans_differ(part: Part, evidence: Sequence[Source]) -> bool:
     """Whether a claim measures by a span of time that the evidence does not mention, and that mentions another."""
     claimed = spans(part.text)
-    told = frozenset[str]().union(*(spans(source.said.text) for source in evidence))
+    told = frozenset[str]().union(*(source.said.spans for source in evidence))
     return bool(told) and not claimed <= told
