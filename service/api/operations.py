@@ -26,18 +26,24 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", operation_id="readyz", responses={503: {"description": "Not ready"}})
 async def readyz(request: Request, opened: Opened, response: Response) -> dict[str, str]:
-    """Whether a question could be answered: Postgres must be there and no older state of itself; Redis may be away."""
+    """Whether a question could be answered: Postgres must be there, take writes, and be no older state of itself; Redis
+    may be away."""
     if request.app.state.leaving:  # it was told to stop; what is on its way it still answers
         response.status_code = 503
         return {"status": "leaving"}
     try:
         async with asyncio.timeout(READY_SECONDS):
             await opened.standings.refresh()
+            takes_writes = await opened.database.takes_writes()
             restoring = await opened.restoration.recent()
     except (StoreUnavailable, TimeoutError) as exc:
         log.warning("readyz.store_away", error=why(exc))
         response.status_code = 503
         return {"status": "unavailable", "postgres": "away"}
+    if not takes_writes:
+        log.warning("readyz.store_read_only")
+        response.status_code = 503
+        return {"status": "unavailable", "postgres": "read_only"}
     if restoring:
         response.status_code = 503
         return {"status": "restoring", "postgres": restoring}

@@ -29,8 +29,8 @@ async def test_a_used_up_pool_is_unavailable(databases_apart: Databases) -> None
     database = Database(engine, IndexStates(engine.raw_connection, seconds=1))
     async with database.system_tx():
         with pytest.raises(StoreUnavailable):
-            await database.ping()
-    await database.ping()
+            assert await database.takes_writes()
+    assert await database.takes_writes()
     await engine.dispose()
 
 
@@ -39,7 +39,7 @@ async def test_a_lost_connection_is_unavailable(databases_apart: Databases, owne
     async with open_database(databases_apart.worker, pool_size=1) as database:
         with pytest.raises(StoreUnavailable):
             await _cut(database, owner)
-        await database.ping()
+        assert await database.takes_writes()
 
 
 async def _cut(database: Database, owner: Owner) -> None:
@@ -57,7 +57,7 @@ async def test_an_idle_connection_that_was_cut_is_replaced(
         async with database.system_tx() as connection:
             pid = await connection.scalar(text("SELECT pg_backend_pid()"))
         await owner.execute("SELECT pg_terminate_backend($1, 2000)", pid)
-        await database.ping()
+        assert await database.takes_writes()
 
 
 async def test_a_transaction_that_nobody_goes_on_with_lets_go_of_its_locks(
@@ -102,8 +102,8 @@ async def test_forgotten_connections_are_all_replaced_at_once(databases_apart: D
         async with database.system_tx(), database.system_tx():
             pass
         link.forget()
-        await database.ping()
-        async with asyncio.timeout(1.4):  # a ping that waits takes 1.5
+        assert await database.takes_writes()
+        async with asyncio.timeout(1.4):  # one that waits takes 1.5
             async with database.system_tx(), database.system_tx():
                 pass
 
@@ -117,7 +117,18 @@ async def test_a_server_that_does_not_let_us_in_is_unavailable(
     url = make_url(databases_apart.worker).set(**changes[wrong])
     async with open_database(url.render_as_string(hide_password=False)) as database:
         with pytest.raises(StoreUnavailable):
-            await database.ping()
+            assert await database.takes_writes()
+
+
+async def test_a_server_that_takes_no_writes_says_so(databases_apart: Databases) -> None:
+    """A standby, or one that an administrator shut, can be read, and no question can be answered."""
+    url = make_url(databases_apart.worker)
+    async with open_database(url.render_as_string(hide_password=False), pool_size=1) as database:
+        assert await database.takes_writes()
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SET default_transaction_read_only = on"))
+            await connection.commit()
+        assert not await database.takes_writes()
 
 
 WHOSE = text("SELECT current_setting('app.workspace_id', true), pg_backend_pid()")

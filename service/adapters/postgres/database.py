@@ -91,10 +91,11 @@ class Database:
                 raise StoreUnavailable from exc
             raise
 
-    async def ping(self) -> None:
-        """Raises StoreUnavailable."""
+    async def takes_writes(self) -> bool:
+        """False of a standby, and where an administrator set it read-only; raises StoreUnavailable."""
         async with self.system_tx() as connection:
-            await connection.execute(text("SELECT 1"))
+            said = await connection.scalar(text("SHOW transaction_read_only"))
+        return bool(said == "off")
 
     async def refuse_powerful_login(self) -> None:
         """Raises BadSettings when the login could step over the walls."""

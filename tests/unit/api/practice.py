@@ -90,15 +90,14 @@ class KnownClients:
         return client in self.known
 
 
+@dataclass
 class Database:
-    """Answers a ping, or raises what it is told to."""
+    """Takes writes, unless it is told not to."""
 
-    def __init__(self) -> None:
-        self.error: Exception | None = None
+    read_only: bool = False
 
-    async def ping(self) -> None:
-        if self.error:
-            raise self.error
+    async def takes_writes(self) -> bool:
+        return not self.read_only
 
 
 class Register:

@@ -28,6 +28,13 @@ async def test_ready_means_that_postgres_answers(http, parts, error):
     assert (response.status_code, response.json()["postgres"]) == (503, "away")
 
 
+async def test_a_database_that_takes_no_writes_is_not_ready(http, parts):
+    """The audit trail's opening row could not be written, so nobody would be answered."""
+    parts.database.read_only = True
+    response = await http.get("/readyz")
+    assert (response.status_code, response.json()["postgres"]) == (503, "read_only")
+
+
 async def test_metrics_count_without_naming_anybody(http):
     """Questions are counted by language and outcome; no id and no word is a label."""
     await ask(http, "zebra question", client_id=str(CLIENT))

@@ -245,7 +245,8 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description Whether a question could be answered: Postgres must be there and no older state of itself; Redis may be away.
+         * @description Whether a question could be answered: Postgres must be there, take writes, and be no older state of itself; Redis
+         *     may be away.
          */
         get: operations["readyz"];
         put?: never;
