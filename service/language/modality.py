@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from service.language.terms import tenses
+from service.language.terms import keys, tenses
 from service.language.text import tokens
 
 Modality = Literal["told", "past", "advised", "planned", "hypothetical"]
@@ -87,6 +87,8 @@ _HAPPENED = re.compile(
     r"\balready\s(?:did|has|have|had|was|were)\b|\b(?:has|have|had)\s(?:already\s)?(?:begun|started)\b",
     re.IGNORECASE,
 )
+_TO_DO = re.compile(r"\bto\s(?:\w+ly\s)?(\w+)(?:\s(?:and|or)\s(\w+))?")
+_NOW = re.compile(r"\b(?:is|are|been)\s(\w+ing)\b|(?<!\bto\s)\b(\w+s)\b")
 _ALTHOUGH = re.compile(r"אם כי|גם אם|even if")
 _WHEN = re.compile(
     r"next|following|in the coming|later|tomorrow|ב?פגישה|בשבוע|בחודש|בפעם|מחר|בהמשך"
@@ -128,9 +130,28 @@ def is_only_asked_for(text: str) -> bool:
     return bool(_ASKED.search(text)) and not is_done(beside_advice(text))
 
 
+def is_under_way(text: str, asked: str) -> bool:
+    """Whether it tells as what is what is only asked for, in the infinitive: "rests", of "advised to rest"."""
+    if not _ASKED.search(asked):
+        return False
+    to_do = {key for word in _to_do(asked) for key in keys(word)}
+    return bool(_in_the_present(text) & to_do - _in_the_present(asked))
+
+
 def beside_advice(text: str) -> str:
     """What it says beside that something was asked for."""
     return _ASKED.sub(" ", text)
+
+
+def _to_do(text: str) -> set[str]:
+    hebrew = {word for word in tokens(text) if "infinitive" in tenses(word)}
+    return hebrew | {word for found in _TO_DO.findall(text.casefold()) for word in found if word}
+
+
+def _in_the_present(text: str) -> set[str]:
+    hebrew = {word for word in tokens(text) if "present" in tenses(word)}
+    english = {word for found in _NOW.findall(text.casefold()) for word in found if word}
+    return {key for word in hebrew | english for key in keys(word)}
 
 
 def _is_ahead(text: str) -> bool:

@@ -4,7 +4,14 @@ import re
 from collections.abc import Sequence
 
 from service.chat.grounding.evidence import Source
-from service.language.modality import Modality, beside_advice, is_done, is_only_asked_for, modality
+from service.language.modality import (
+    Modality,
+    beside_advice,
+    is_done,
+    is_only_asked_for,
+    is_under_way,
+    modality,
+)
 from service.language.statements import Part
 
 _ALREADY = re.compile(
@@ -49,9 +56,11 @@ def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
 
 
 def _is_only_asked_for(part: Part, evidence: Sequence[Source]) -> bool:
-    """Whether it says that somebody did what all of the evidence only says that they were advised or asked to do."""
-    told = [source.said.of_clauses(source.clauses_for(part)) for source in evidence]
-    return all(map(is_only_asked_for, told)) and any(
+    """Whether it says that somebody did or does what all of the evidence only says that they were advised to do."""
+    if all(is_under_way(part.text, source.said.text) for source in evidence):
+        return True
+    asked = [source.said.of_clauses(source.clauses_for(part)) for source in evidence]
+    return all(map(is_only_asked_for, asked)) and any(
         is_done(beside_advice(part.whole.text_of(unit)))
         for unit in part.units
         if any(source.matching(unit) for source in evidence)
