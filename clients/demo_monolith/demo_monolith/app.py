@@ -134,7 +134,7 @@ async def _send_outbox(resources: Resources, stop: asyncio.Event) -> None:
         sessionmaker=resources.sessions,
         outbox_model=AiOutbox,
         client=resources.http,
-        service_url=resources.settings.service_url,
+        service_url=resources.settings.internal_url,
         signer=Signer(resources.settings.keys, audience=THEM),
     )
     await sender.run(stop)

@@ -24,6 +24,8 @@ class Settings:
     redis_url: str
     secret_key: str = field(repr=False)
     service_url: str
+    internal_url: str
+    """Where the service takes events; the same, where it has one port."""
     keys: LiveKeys = field(repr=False)
     """Signs our events and answers, and knows the service's keys; follows rotations of both."""
     token_keys: TokenKeys | None = field(default=None, repr=False)
@@ -42,6 +44,9 @@ class Settings:
             redis_url=_required(env, "REDIS_URL"),
             secret_key=_secret_key(env),
             service_url=_required(env, "AI_SERVICE_URL").rstrip("/"),
+            internal_url=(
+                env.get("AI_SERVICE_INTERNAL_URL") or _required(env, "AI_SERVICE_URL")
+            ).rstrip("/"),
             keys=_keys(env),
             token_keys=_token_keys(env),
             token_issuer=env.get("DEMO_TOKEN_ISSUER") or "pazpaz-demo",
