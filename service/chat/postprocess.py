@@ -98,7 +98,7 @@ def _course_status(
     course: Course, verdicts: Sequence[Verdict], search: SearchStatement
 ) -> AnswerStatus:
     """A count is answered when everything in scope was read in its language, and no quote is missing from it."""
-    if not course.searched or (course.has_topic and not course.points):
+    if not course.searched or (not course.points and (course.has_topic or course.lists)):
         return "abstained"
     searched = course.is_whole and search.complete and not search.other_language
     whole = searched and all(one.admitted for one in verdicts)

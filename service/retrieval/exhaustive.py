@@ -26,11 +26,14 @@ IN_FLIGHT = 3  # Calls at once: 500 notes in four rounds, and PazPaz has other c
 Wanted = tuple[NoteRef, ClientId]
 """A note to be pulled, and whose it is."""
 _NO_TOPIC = Topic.of("")
+FIELDS = ("assessment", "subjective", "plan", "objective")
+"""Where a session that is only listed is quoted from: what it came to says most of it."""
+OF_FIELDS_ASKED = 3  # Sentences a session; a plan has seldom more.
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A session that mentions what was asked about. `passage` is a whole field of its note, `quote` stands in it."""
+    """What a session says of what was asked about. `passage` is a whole field of its note, `quote` stands in it."""
 
     passage: Passage
     quote: str
@@ -41,7 +44,7 @@ class Course:
     """What reading everything brought, with exact counts of sessions. What proved to be gone is in none of them."""
 
     points: tuple[Point, ...]
-    """One a session, oldest first."""
+    """Oldest first: one a session that mentions the topic; without one how each begins, where sessions are listed."""
     notes: tuple[Note, ...]
     """All that were read."""
     ruled_out: int
@@ -53,7 +56,9 @@ class Course:
     last_day: date | None
     """Of those read or ruled out."""
     has_topic: bool
-    """False where no word says what it is about: then sessions are counted and none can mention anything."""
+    """False where no word says what it is about: then sessions are counted or listed, and none can mention anything."""
+    lists: bool = False
+    """Whether the sessions themselves were asked for, and what each says in some field."""
     topic: str = ""
     """What was looked for: the question's, without the names of clients."""
     named: tuple[tuple[Note, str], ...] = ()
@@ -92,6 +97,12 @@ class _Asked:
     within: Within
     actor: UserId | None
     trail: Trail
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether the sessions themselves are asked for; a form reads them for what it tells."""
+        is_list = self.question.form == "answer" and self.question.intent == "list"
+        return is_list and not self.topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +171,7 @@ class Reader:
             first_day=days[0] if days else None,
             last_day=days[-1] if days else None,
             has_topic=bool(topic),
+            lists=asked.lists_all,
             topic=said,
             named=tuple(read),
             people=tuple(dict.fromkeys(one for pull in pulls for one in pull.people)),
@@ -267,13 +279,13 @@ class _Mention:
 
 
 def _points(asked: _Asked, read: Sequence[tuple[Note, str]]) -> list[Point]:
-    """The best mention of each note that has one, by day."""
-    if not asked.topic:
+    """By day, what each note says of it, where it does."""
+    if not asked.topic and not asked.lists_all:
         return []
+    say = _openings if asked.lists_all else _best
     ordered = sorted(read, key=lambda one: (one[0].day or date.min, one[0].ref.id))
-    found = ((note, name, _best(note, asked)) for note, name in ordered)
-    kept = [(note, name, mention) for note, name, mention in found if mention]
-    return [_point(number, *one) for number, one in enumerate(kept, 1)]
+    said = [(note, name, mention) for note, name in ordered for mention in say(note, asked)]
+    return [_point(number, *one) for number, one in enumerate(said, 1)]
 
 
 def _point(number: int, note: Note, name: str, mention: _Mention) -> Point:
@@ -282,8 +294,21 @@ def _point(number: int, note: Note, name: str, mention: _Mention) -> Point:
     return Point(Passage(f"p{number}", note, whole, name, mention.share), mention.text)
 
 
-def _best(note: Note, asked: _Asked) -> _Mention | None:
-    """The mention to show: of a course one with its number, of the field asked for, the one that says most, the first.
+def _openings(note: Note, asked: _Asked) -> Sequence[_Mention]:
+    """How a note begins: the first sentences of the fields asked for, else one."""
+    fields = asked.question.fields
+    found = [
+        _Mention(field, text[start:end], 1.0)
+        for field in FIELDS
+        if field in (fields or note.fields) and (text := note.fields.get(field))
+        for start, end in sentences(text)
+        if any(map(str.isalnum, text[start:end]))
+    ]
+    return found[: OF_FIELDS_ASKED if fields else 1]
+
+
+def _best(note: Note, asked: _Asked) -> Sequence[_Mention]:
+    """The mention to show, if any: of a course one with its number, of the field asked for, that says most, the first.
 
     One sentence must say it. Two neighbours together found 9 mentions more in our notes (tests/data), 7 of them
     false: the other knee, "shoulder no complaint" for "shoulder pain".
@@ -291,7 +316,7 @@ def _best(note: Note, asked: _Asked) -> _Mention | None:
     mentions = list(_mentions(note, asked.topic))
     shares = covered(asked.topic.asked, [one.text for one in mentions])
     scored = [replace(one, share=share) for one, share in zip(mentions, shares, strict=True)]
-    return max(scored, key=lambda one: _worth(one, asked), default=None)
+    return [max(scored, key=lambda one: _worth(one, asked))] if scored else []
 
 
 def _worth(mention: _Mention, asked: _Asked) -> tuple[bool, bool, float]:

@@ -21,10 +21,10 @@ show list summarise summarize summary recap overview find give describe compare 
 """)
 _MEETINGS = forms("""
 appointments visit visits meetings discussed discussing talked talking spoke spoken mention mentions mentioning came
-come brought bring raised raise question questions
+come meet met brought bring raised raise question questions
 פגישות הפגישות בפגישות מהפגישות מפגש המפגש מפגשים המפגשים במפגשים סשן סשנים הסשנים שוחחנו עסקנו עבדנו הוזכרה הוזכרו
 עלה עלתה עלו נושא בנושא שבהן שבהם שבה בהן צוין צוינה
-כתבתי רשמתי נתתי המלצתי שעברה סוכם נפגשתי פגשתי
+כתבתי רשמתי נתתי המלצתי שעברה סוכם נפגשתי פגשתי ראיתי אצלי
 """)
 _FRAMES: dict[Intent, frozenset[str]] = {
     "fact": frozenset(),

@@ -26,6 +26,7 @@ async def client_named(
 
 async def confirmed(question: Question, *, people: People, workspace: WorkspaceId) -> Question:
     """The question in its form, or as one to answer, where words are left to look for or no one client is in scope.
+    Then a time that nothing is left beside asks for its sessions: "whom did I meet this week".
 
     Raises ClientNeeded where the form was chosen, and not only read out of the words.
     """
@@ -38,4 +39,7 @@ async def confirmed(question: Question, *, people: People, workspace: WorkspaceI
         return question
     named = await people.named(question.text, workspace=workspace)
     left = without_words(question.topic, named.words_of(client))
-    return question if client and not left else replace(question, form="answer")
+    if client and not left:
+        return question
+    lists = question.form == "session" and question.when is not None and not left
+    return replace(question, form="answer", intent="list" if lists else question.intent)

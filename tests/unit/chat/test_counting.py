@@ -77,11 +77,14 @@ class Practice:
             space = Space(NoVectors.model, {}, frozenset(), [])
             await self.store.put_client(client, IndexedNote(client.profile, bag, [space]))
         for client, course in ((CLIENT, DANA), (OTHER, TAMAR)):
-            for (day, month), text in course.items():
-                at = datetime(2026, month, day, 9, tzinfo=UTC)
-                note = replace(a_note(text, client=client), session_date=at)
-                self.source.take(note)
-                await index(note, store=self.store, embedder=NoVectors(), keys=self.keys)
+            for day, text in course.items():
+                await self.take(client, day, text)
+
+    async def take(self, client, day, text="", **fields):
+        at = datetime(2026, *reversed(day), 9, tzinfo=UTC)
+        note = replace(a_note(text, client=client, **fields), session_date=at)
+        self.source.take(note)
+        await index(note, store=self.store, embedder=NoVectors(), keys=self.keys)
 
     def context(self) -> ChatContext:
         lexical, people = LexicalIndex(self.store), People(self.store)
@@ -181,6 +184,15 @@ def told(answer) -> tuple[str, list[str]]:
         ("באילו פגישות הוזכר לחץ דם?", None, "בשתי פגישות מתוך 8", ["13.4", "14.4"]),
         ("how many sessions mention headaches", None, "2 of 8", ["20.1", "9.3"]),
         ("how did the right knee pain change", None, "3 of 8", ["12.1", "13.4", "14.4"]),
+        # Nothing but a time: its sessions.
+        ("Whom did I meet last month?", None, "2 sessions read", ["13.4", "14.4"]),
+        ("which clients did I see since April?", None, "3 sessions read", ["13.4", "14.4", "4.5"]),
+        ("What happened in February?", None, "2 sessions read", ["9.2", "17.2"]),
+        ("list all sessions in March", None, "1 session read", ["9.3"]),
+        ("list all sessions", CLIENT, "5 sessions read", ["12.1", "9.2", "9.3", "13.4", "4.5"]),
+        ("עם מי נפגשתי בחודש שעבר?", None, "שתי פגישות שנקראו", ["13.4", "14.4"]),
+        ("מה היה בפברואר?", None, "שתי פגישות שנקראו", ["9.2", "17.2"]),
+        ("אילו פגישות היו בחודש שעבר?", None, "שתי פגישות שנקראו", ["13.4", "14.4"]),
     ],
 )
 async def test_a_question_that_counts_is_answered_by_exact_counts(
@@ -191,6 +203,24 @@ async def test_a_question_that_counts_is_answered_by_exact_counts(
 
     assert counted in said
     assert shown == days
+
+
+async def test_a_session_is_listed_with_its_client_and_how_it_begins(practice):
+    """Whose it was, where there are several; the field that is asked for, if one is, and nothing where none has it."""
+    answer = await practice.ask("whom did I meet last month?")
+    assert answer.text.split("\n")[1:] == [
+        "13.4.2026, Dana Levi: Sleeps well. [1]",
+        "14.4.2026, תמר גולן: ברך ימין 6/10. [2]",
+    ]
+    await practice.take(CLIENT, (2, 5), plan="Sleep diary. To call Dr. Bar. Walk. Rest.")
+    answer = await practice.ask("what did I plan this month?")
+    assert [citation.quote for citation in answer.citations] == [
+        "Sleep diary.",
+        "To call Dr. Bar.",
+        "Walk.",
+    ]
+    answer = await practice.ask("what did I plan last month?")
+    assert (answer.status, answer.citations) == ("abstained", ())
 
 
 async def test_a_course_of_nothing_is_an_ordinary_question(practice):
