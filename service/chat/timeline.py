@@ -64,7 +64,8 @@ def _counted_en(course: Course) -> str:
     if not course.searched:
         return "No session could be read."
     if not course.has_topic:
-        return f"{sessions}{days}."
+        clients = _clients(course)
+        return f"{sessions}{f' with {clients} clients' if clients > 1 else ''}{days}."
     if not course.points:
         return f"No mention found in {sessions}{days}."
     return f"Mentioned in {len(course.points):,} of {sessions}{days}."
@@ -99,7 +100,9 @@ def _counted_he(course: Course) -> str:
     if not searched:
         return "לא ניתן היה לקרוא אף פגישה."
     if not course.has_topic:
-        return f"{_sessions_he(searched)} {one if searched == 1 else many}{days}."
+        clients = _clients(course)
+        of = f" של {'שני' if clients == 2 else clients} מטופלים" if clients > 1 else ""
+        return f"{_sessions_he(searched)}{of} {one if searched == 1 else many}{days}."
     if not course.points:
         return f"לא נמצא אזכור {_in_none_he(searched, one, many)}{days}."
     return f"הוזכר {_in_some_he(len(course.points), searched, one, many)}{days}."
@@ -122,6 +125,11 @@ def _in_some_he(found: int, searched: int, one: str, many: str) -> str:
     if found > 2:
         return f"ב-{found:,} מתוך {searched:,} פגישות {many}"
     return f"ב{_sessions_he(found)} מתוך {'שתיים' if searched == 2 else f'{searched:,}'} {many}"
+
+
+def _clients(course: Course) -> int:
+    """Whose sessions were read; where the index ruled some out, all of theirs are not known."""
+    return 0 if course.ruled_out else len({note.client for note in course.notes})
 
 
 def _days(course: Course, shape: str, of_one: str) -> str:

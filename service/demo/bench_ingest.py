@@ -169,7 +169,7 @@ async def _indexed(house: House, backlog: int) -> float:
     await house.want(backlog)
     with progress(f"{backlog} notes", backlog) as tick:
         while waiting := (await house.opened.queue.depth()).waiting:
-            tick(backlog - waiting)
+            tick(max(0, backlog - waiting))  # a worker that starts may find more to do
             await asyncio.sleep(POLL_SECONDS)
     return time.perf_counter() - started
 

@@ -51,7 +51,8 @@ def when_moved(text: str, *, after: str, today: date) -> Timed | None:
     if phrase.kind == "place":
         moved = _is_our_session(said, before, rest)
     else:
-        moved = _moves(phrase, before, rest) and not _EVENT.search(f"{after} {text}")
+        # Its own words aside: "שעבר" in "the month that passed" is no event.
+        moved = _moves(phrase, before, rest) and not _EVENT.search(f"{after} {before} {rest}")
     return Timed(phrase.when, phrase.start, phrase.end) if moved else None
 
 

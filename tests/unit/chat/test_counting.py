@@ -185,14 +185,19 @@ def told(answer) -> tuple[str, list[str]]:
         ("how many sessions mention headaches", None, "2 of 8", ["20.1", "9.3"]),
         ("how did the right knee pain change", None, "3 of 8", ["12.1", "13.4", "14.4"]),
         # Nothing but a time: its sessions.
-        ("Whom did I meet last month?", None, "2 sessions read", ["13.4", "14.4"]),
-        ("which clients did I see since April?", None, "3 sessions read", ["13.4", "14.4", "4.5"]),
-        ("What happened in February?", None, "2 sessions read", ["9.2", "17.2"]),
+        ("Whom did I meet last month?", None, "2 sessions read with 2 clients", ["13.4", "14.4"]),
+        (
+            "which clients did I see since April?",
+            None,
+            "3 sessions read with 2 clients",
+            ["13.4", "14.4", "4.5"],
+        ),
+        ("What happened in February?", None, "2 sessions read with 2 clients", ["9.2", "17.2"]),
         ("list all sessions in March", None, "1 session read", ["9.3"]),
         ("list all sessions", CLIENT, "5 sessions read", ["12.1", "9.2", "9.3", "13.4", "4.5"]),
-        ("עם מי נפגשתי בחודש שעבר?", None, "שתי פגישות שנקראו", ["13.4", "14.4"]),
-        ("מה היה בפברואר?", None, "שתי פגישות שנקראו", ["9.2", "17.2"]),
-        ("אילו פגישות היו בחודש שעבר?", None, "שתי פגישות שנקראו", ["13.4", "14.4"]),
+        ("עם מי נפגשתי בחודש שעבר?", None, "שתי פגישות של שני מטופלים שנקראו", ["13.4", "14.4"]),
+        ("מה היה בפברואר?", None, "שתי פגישות של שני מטופלים שנקראו", ["9.2", "17.2"]),
+        ("אילו פגישות היו בחודש שעבר?", None, "שתי פגישות של שני מטופלים שנקראו", ["13.4", "14.4"]),
     ],
 )
 async def test_a_question_that_counts_is_answered_by_exact_counts(
