@@ -231,13 +231,16 @@ def eval_trust(
         Literal["tuning", "closing"] | None,
         typer.Option(help="Of the clients: rules are fitted on the first."),
     ] = None,
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="As if a model said yes to all that rules ask it.")
+    ] = False,
     seed: int = 1,
 ) -> None:
     """Whether true sentences pass the gate and false ones do not; exit 1 where a bar is missed."""
     from service.demo.trust.run import What, run_trust
 
     _quiet_logs()
-    what = What(held_out, extractive, listed, seed, half)
+    what = What(held_out, extractive, listed, seed, half, confirmed)
     raise typer.Exit(interruptible(run_trust(data, what)))
 
 

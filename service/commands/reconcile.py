@@ -87,7 +87,7 @@ class _Run:
             typer.echo(f"  and {len(found.differences) - self.ids} more; --ids shows them")
 
     async def _wait(self) -> int:
-        """Until every difference was looked at; gives up when no worker takes one for a minute."""
+        """Until every difference was looked at; gives up when no worker takes anything for a minute."""
         total = sum(len(one.differences) + one.closed for one in self.found)
         if not total:
             return await self._verdict()
@@ -98,14 +98,19 @@ class _Run:
         return 1 if left else await self._verdict()
 
     async def _until_looked_at(self, total: int, tick: Tick) -> int:
-        left, idle = total, 0.0
+        """Patience begins anew with whatever a worker took: what people changed comes before these looks."""
+        left, all_left, idle = total, await self._all_left(), 0.0
         while left and idle < PATIENCE_SECONDS:
             await asyncio.sleep(POLL_SECONDS)
-            now_left = await self._left()
-            idle = 0.0 if now_left < left else idle + POLL_SECONDS
-            left = now_left
+            now = await self._left(), await self._all_left()
+            idle = 0.0 if now[0] < left or now[1] < all_left else idle + POLL_SECONDS
+            left, all_left = now
             tick(max(0, total - left))
         return left
+
+    async def _all_left(self) -> int:
+        depth = await self.opened.queue.depth()
+        return depth.waiting + depth.background
 
     async def _left(self) -> int:
         return sum([await self._left_of(one) for one in self.found if not one.equal])

@@ -1,9 +1,10 @@
 """The amounts a text states: numbers in figures and words, with their units, scores and ranges."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 
 from service.language.hebrew import rests
 from service.language.text import Word, normalise, words
@@ -11,16 +12,16 @@ from service.language.text import Word, normalise, words
 # A unit's ways of writing, its own name first. What is no unit here ("14 points") does not distinguish amounts.
 _UNIT_WORDS = """
 % percent אחוז אחוזים
-mg מ"ג מג milligram milligrams מיליגרם
+mg מ"ג מג milligram milligrams מיליגרם מיליגרמים
 mcg µg ug מק"ג מיקרוגרם
-g gr gram grams גרם
-kg kilo kilos kilogram kilograms ק"ג קילו קילוגרם
+g gr gram grams גרם גרמים
+kg kilo kilos kilogram kilograms ק"ג קילו קילוגרם קילוגרמים
 ml מ"ל
 l liter litre liters litres ליטר
 cc סמ"ק
 iu יחידות יח'
-mm מ"מ
-cm ס"מ
+mm millimetre millimetres millimeter millimeters מ"מ מילימטר מילימטרים
+cm centimetre centimetres centimeter centimeters ס"מ סנטימטר סנטימטרים
 m meter metre meters metres מטר מטרים
 km ק"מ kilometers kilometres kilometer kilometre קילומטר קילומטרים
 hz bpm mmhg
@@ -30,7 +31,7 @@ rep reps repetition repetitions חזרות
 second sec secs seconds s שניות שנייה שניה
 minute min mins minutes דקה דקות דק' דק
 hour h hr hrs hours שעה שעות
-day days יום ימים
+day days יום ימים ימי
 week wk wks weeks שבוע שבועות
 month mo mos mth mths months חודש חודשים
 year yr yrs years שנה שנים
@@ -91,9 +92,12 @@ _SECOND_DAY = frozenset(map(normalise, ("יום", "ביום", "בימי")))
 # script, makes a name of it: L4, PHQ-9.
 _PIECE = r"\d{1,9}(?:,\d{3})*(?:\.\d{1,6})?"
 _BEFORE = r"(?<![\dA-Za-z.,:/])(?<![A-Za-z]-)"
+_YEAR_ENDS = (
+    r"(?<=\D(?:19|20)\d\d)\s?(?:to|עד|[-–])\s?\d{1,3}(?!\d)"  # "in May 2025 to 16": no range
+)
 _FIGURE = re.compile(
     rf"{_BEFORE}(?P<first>{_PIECE})"
-    rf"(?:\s?(?P<join>[x×X:/–-]|out of|מתוך|to|עד)\s?[-–]?(?P<second>{_PIECE}))?"
+    rf"(?:(?!{_YEAR_ENDS})\s?(?P<join>-+>|→|[x×X:/–-]|out of|מתוך|to|עד)\s?[-–]?(?P<second>{_PIECE}))?"
     rf"(?:[/.](?P<third>\d{{1,4}}))?"
     r"[ \t\u00a0-]*(?P<unit>%|\$|₪|[^\W\d_][^\s\d.,;:!?/()\[\]–-]*)?"
 )
@@ -101,6 +105,12 @@ _FIGURE = re.compile(
 _NAMED = re.compile(r"(?<![A-Za-z\d])(?![xX]\d)[A-Za-z]{1,12}-?\d{1,4}(?:[-–/]\d{1,3})?(?!\d)")
 _OF_SETS = re.compile(r"\s*-?(?:sets?|סט|סטים)\s+(?:of|של)\s+", re.IGNORECASE)
 _EVERY_OTHER = re.compile(r"\bevery (?:other|second) (day|week|month)\b", re.IGNORECASE)
+_TIMES = re.compile(r"(?<![\w.,])[xX×](\d{1,3})(?!\d|[.,]\d|[A-Za-zא-ת])")
+_HALF_MORE = (("and", "a", "half"), (normalise("וחצי"),))
+# Between two numbers, and before them, of which one range is made: "two to three", "between 40 and 50", "בין 3 ל-4".
+_RANGE = re.compile(r"\s?(?:-|–|\bto\b|\bor\b|(?<![א-ת])(?:עד|או)(?![א-ת]))\s?", re.IGNORECASE)
+_BETWEEN = re.compile(r"(?:\bbetween|(?<![א-ת])[ושכ]?בין)\s$", re.IGNORECASE)
+_BETWEEN_AND = re.compile(r"\s(?:and\s|ל-?\s?|ו-?\s?|לבין\s)", re.IGNORECASE)
 _APART = 8  # Code points between "twice" and its "daily".
 _AGE_BEFORE = re.compile(
     r"(?:(?<![א-ת])ו?(?:בן|בת|בני|בנות|בגיל|גיל)|\b(?:aged?|age of))\s*$", re.IGNORECASE
@@ -113,20 +123,22 @@ AGE = "age"
 _RATE = re.compile(
     r"\b(?:an?|per|each|every|last|past)\s(?P<en>day|night|evening|week|month|year)\b"
     r"|\b(?P<adverb>daily|nightly|weekly|monthly|yearly)\b"
+    r"|/\s?(?P<slash>day|d|week|wk|month|mo|year|yr)\b"
     r"|(?<![א-ת])(?:[בל]|כל\s|מדי\s)(?P<he>יום|שבוע|חודש|שנה)(?![א-ת])(?!\s(?:הבא|הקרוב|ראשון|שני|שלישי|רביעי|חמישי|שישי))",
     re.IGNORECASE,
 )
 _LOOSE = ({"", "times"}, {"", "set"}, {"", "rep"}, {"", "day"}, {"", "shekel"}, {"", "dollar"})
 _TO_TEN = frozenset(f"{half / 2:g}" for half in range(21))  # Whole and half points of a scale.
+_ARROWS = (">", "→")
 _OVER = frozenset(["/", "out of", "מתוך"])
 _FROM = re.compile(r"(?:\bfrom|(?<![א-ת])מ-?)\s*$", re.IGNORECASE)
 _DAILY = re.compile(
     r"\b(?:once(?! (?:she|he|they|the|it|a month|a year))|one|daily|every day|each day|weekly|every week)\b"
     r"|\b(?:a|per) (?:day|week)\b"
-    r"|(?<![א-ת])(?:פעם(?:\s+אחת)?\s+ב?|פעם אחת|כל יום|מדי יום)",
+    r"|(?<![א-ת])(?:פעם(?:\s+אחת)?\s+ב?|פעם אחת|אחת\s+ל(?=יום|שבוע|חודש)|כל יום|מדי יום)",
     re.IGNORECASE,
 )
-_ONE_DAILY = re.compile(r"once$|פעם", re.IGNORECASE)
+_ONE_DAILY = re.compile(r"once$|פעם|אחת", re.IGNORECASE)
 _TIMES_BEFORE = re.compile(r"[xX×]\s?$")
 
 
@@ -170,7 +182,8 @@ def amounts(text: str) -> list[Amount]:
     """All amounts in order of their kind of writing: in figures, then in words."""
     bare = _NAMED.sub(lambda match: "\u00b7" * len(match.group()), text)
     figures = [one for match in _FIGURE.finditer(bare) for one in _read(match, bare)]
-    found = list(_with_repetitions([*figures, *_spelled(text)], text))
+    figures += [one for one in _repeated(text) if not any(_overlap(one, own) for own in figures)]
+    found = list(_ranged(_with_repetitions([*figures, *_spelled(text)], text), text))
     found += _every_other(text)
     often = [one.end for one in found if one.unit == "times"]
     once = (one for one in _once(text) if not any(0 <= one.start - end <= _APART for end in often))
@@ -183,6 +196,37 @@ def _with_repetitions(found: list[Amount], text: str) -> Iterator[Amount]:
     for one in found:
         is_of = any(_OF_SETS.fullmatch(text, end, one.start) for end in ends if end < one.start)
         yield replace(one, unit="rep") if is_of and not one.unit else one
+
+
+def _repeated(text: str) -> Iterator[Amount]:
+    """ "x3" by itself is three times."""
+    for match in _TIMES.finditer(text):
+        yield Amount(_plain(match[1]), "times", match.start(1), match.end(1))
+
+
+def _overlap(one: "Amount", other: "Amount") -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _ranged(found: Iterable[Amount], text: str) -> Iterator[Amount]:
+    """Two numbers that are the ends of a range state it, and are asides of it."""
+    held = sorted(found, key=lambda one: one.start)
+    ends = {first: last for first, last in pairwise(held) if _is_range(first, last, text)}
+    asides = {*ends, *ends.values()}
+    for one in held:
+        if last := ends.get(one):
+            yield Amount(f"{one.value}-{last.value}", last.unit, one.start, last.end)
+        yield replace(one, is_aside=True) if one in asides else one
+
+
+def _is_range(first: Amount, last: Amount, text: str) -> bool:
+    plain = first.value.isdigit() and last.value.isdigit() and int(first.value) < int(last.value)
+    if not plain or first.unit not in {"", last.unit} or first.is_aside or last.is_aside:
+        return False
+    before, between = text[max(0, first.start - 9) : first.start], text[first.end : last.start]
+    if _BETWEEN.search(before):
+        return bool(_BETWEEN_AND.fullmatch(between))
+    return bool(_RANGE.fullmatch(between)) and not _FROM.search(before)
 
 
 def _every_other(text: str) -> Iterator[Amount]:
@@ -211,10 +255,10 @@ def rate_at(text: str, start: int, end: int) -> str:
 
 
 def _period(match: re.Match[str]) -> str:
-    word = normalise(match["en"] or match["adverb"] or match["he"])
+    word = normalise(match["en"] or match["adverb"] or match["slash"] or match["he"])
     return (
         "day"
-        if word in {"daily", "night", "nightly", "evening"}
+        if word in {"daily", "night", "nightly", "evening", "d"}
         else unit_of(word.removesuffix("ly"))
     )
 
@@ -253,10 +297,13 @@ def _read(match: re.Match[str], text: str) -> Iterator[Amount]:
         yield Amount(first, "" if unit else "set", start, end)
         yield Amount(other, unit or "rep", match.start("second"), match.end("second"))
     else:
-        is_course = join in {"to", "עד"} and bool(_FROM.search(text, max(0, start - 8), start))
+        is_arrow = join.endswith(_ARROWS)
+        is_course = is_arrow or (
+            join in {"to", "עד"} and bool(_FROM.search(text, max(0, start - 8), start))
+        )
         if not is_course:
             yield Amount(f"{first}-{other}", unit, start, last)
-        if join in {"to", "עד"}:
+        if is_course or join in {"to", "עד"}:
             yield Amount(first, unit, start, end, is_aside=not is_course)
             yield Amount(
                 other, unit, match.start("second"), match.end("second"), is_aside=not is_course
@@ -315,14 +362,31 @@ def _one(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
 def _counted(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
     value = _value(said[place].text)
     is_second = place > 0 and said[place - 1].text in _SECOND_DAY
-    if not value or (value == 2 and (is_second or after[:1] == "ה")):  # "שני ההורים" are both
+    is_both = after[:1] == "ה" or after.endswith(
+        ("יו", "יה", "יהם", "יהן")
+    )  # "שני ההורים", "שתי כתפיו"
+    if not value or (value == 2 and (is_second or is_both)):
         return "", "", 1
     used, small = 1, _value(after)
     if value < 10 and after in _TEEN:
         value, used = value + 10, 2
     elif 20 <= value < 100 and 0 < small < 10:
         value, used = value + small, 2
-    return str(value), unit_of(_text(said, place + used)), used
+    unit = unit_of(_text(said, place + used))
+    at = place + used + bool(unit)
+    if half := _half_more(said, at):
+        return f"{value}.5", unit or unit_of(_text(said, at + half)), at + half - place
+    return str(value), unit, used
+
+
+def _half_more(said: list[Word], place: int) -> int:
+    """How many words say "and a half" here."""
+    fitting = (
+        len(more)
+        for more in _HALF_MORE
+        if tuple(_text(said, place + further) for further in range(len(more))) == more
+    )
+    return next(fitting, 0)
 
 
 def _value(word: str) -> int:

@@ -90,6 +90,7 @@ _HAPPENED = re.compile(
 _TO_DO = re.compile(r"\bto\s(?:\w+ly\s)?(\w+)(?:\s(?:and|or)\s(\w+))?")
 _NOW = re.compile(r"\b(?:is|are|been)\s(\w+ing)\b|(?<!\bto\s)\b(\w+s)\b")
 _ALTHOUGH = re.compile(r"אם כי|גם אם|even if")
+_JUDGED = re.compile(r"\b((?:is|are|was|were|been|be)(?:\snot)?)\sconsidered\b", re.IGNORECASE)
 _WHEN = re.compile(
     r"next|following|in the coming|later|tomorrow|ב?פגישה|בשבוע|בחודש|בפעם|מחר|בהמשך"
 )
@@ -106,7 +107,7 @@ _DONE = re.compile(
 
 def modality(text: str) -> Modality:
     """The least real of what a statement's words say; `told` where nothing says otherwise."""
-    text = _FEARED.sub(r"\1", text)
+    text = _JUDGED.sub(r"\1", _FEARED.sub(r"\1", text))
     if _HAPPENED.search(text):
         return "told"
     if _HYPOTHETICAL.search(_ALTHOUGH.sub("", text)):

@@ -13,7 +13,7 @@ REACH_OF_LIST = 3  # Words of each further thing on a list: "denies SI, HI, plan
 
 _MORE_DENIALS = """
 cannot unable lacks lack lacked absent absence nobody nothing nowhere hardly ain't wouldn't shouldn't couldn't
-ולא ואין שאין שלא ללא חסר חסרת היעדר העדר אף לעולם מעולם בניגוד contrary
+ולא ואין שאין שלא ללא חסר חסרת חסרו חסרים חסרות היעדר העדר אף לעולם מעולם בניגוד contrary
 """
 _DENIALS = frozenset(map(normalise, _MORE_DENIALS.split()))
 _LISTING_WORDS = """
@@ -31,6 +31,7 @@ _UN = re.compile(
 _BEEN = frozenset(
     ["been", "is", "was", "be", "came", "come", "comes", "stays", "stayed", "kept", "remains"]
 )
+_GIVE = frozenset(["give", "gives", "gave", "given", "giving"])
 _LESS = frozenset(map(normalise, ("less", "fewer", "פחות")))
 _REACH_OF_LESS = 2
 _HARD_WORDS = """
@@ -39,8 +40,8 @@ difficulty difficulties difficult trouble hard struggle struggles struggling una
 """
 _AVOID = frozenset(map(normalise, ("avoid", "להימנע")))
 _STOP_WORDS = """
-stop stops stopped stopping quit quits discontinued ceased wean weaned weaning abstains abstained abstinent
-refuse refuses refused refusing declined declines fails failed
+stop stops stopped stopping halt halts halted halting quit quits discontinued ceased wean weaned weaning abstains
+abstained abstinent refuse refuses refused refusing declined declines fails failed
 סירב סירבה מסרב מסרבת יסרב תסרב לסרב וסירב וסירבה נכשל נכשלה
 הפסיק הפסיקה הפסיקו מפסיק מפסיקה יפסיק תפסיק להפסיק חדל חדלה נגמל נגמלה והפסיק והפסיקה
 """
@@ -66,6 +67,10 @@ def _is_off(words: Sequence[str], place: int) -> bool:
     return words[place] == "off" and (place == 0 or words[place - 1] in _BEEN)
 
 
+def _gives_up(words: Sequence[str], place: int) -> bool:
+    return words[place] == "up" and place > 0 and words[place - 1] in _GIVE
+
+
 def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
     """For each word, in normal form, whether it is denied; a denial of a denial affirms.
 
@@ -77,6 +82,7 @@ def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:
             (is_denial(word) and not _is_idiom(words, place))
             or _ends(word)
             or _is_off(words, place)
+            or _gives_up(words, place)
         ):
             for denied in _scope(words, clauses, place):
                 said[denied] = -said[denied]

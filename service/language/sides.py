@@ -15,7 +15,7 @@ _HE = r"(?<!\w)[ושכבלמה]{0,3}"
 # One letter is a side where it stands alone: not in "R/v" (review), "L4-5", "2 L" or "r/o".
 _LETTER = r"(?<![\w/])(?<!\d\s)(?<!['’]){}(?![\w/'’])"
 _SIDES = re.compile(
-    r"(?P<both>\bboth\b|\bbilat\w*|(?<![\w/])(?:b/l|r/l|l/r)(?![\w/])"
+    r"(?P<both>\bboth\b(?!\s(?:[\w'’-]+\s){1,4}and\s)|\bbilat\w*|(?<![\w/])(?:b/l|r/l|l/r)(?![\w/])"
     rf"|{_HE}דו[\s־-]?צדדי\w*|{_HE}שני\s+ה?צדדים(?!\w)|(?<!\w)[ובלמ]?(?:שתי|שני)(?=\s+ה))"
     rf"|(?P<wide>{_HE}צד\s+)?(?:"
     rf"(?P<left>\bleft\b|{_LETTER.format('(?:l|lt)')}|{_HE}(?:שמאל|שמאלי|שמאלית|שמאלה)(?!\w))"

@@ -1,5 +1,6 @@
 """The sentences of cited passages, and how much of a claim each covers."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,14 +114,29 @@ class Remembered:
         return self._read[key]
 
 
-def _is_said(unit: Unit, evidence: Sequence[Source]) -> bool:
+_LED = re.compile("ו?(?:כש|ש|ל|ב|מ)?")  # What may be written into a Hebrew word before it.
+
+
+def _is_said(unit: Unit, said: Statement, evidence: Sequence[Source]) -> bool:
     """The client's name is said by every passage about that client; that it is the right one is a guard's work."""
     if any(source.matching(unit) or _is_said_otherwise(unit, source) for source in evidence):
         return True
     if len(unit.pieces) > 1 and any(_says_each(source, unit.pieces) for source in evidence):
         return True
-    return not unit.concepts and any(
-        unit.is_said_by(one) for source in evidence for one in source.about.said.units
+    named = [source.about.said for source in evidence]
+    if unit.concepts:
+        return any(_is_the_name(unit, said, name) for name in named)
+    return any(unit.is_said_by(one) for name in named for one in name.units)
+
+
+def _is_the_name(unit: Unit, said: Statement, name: Statement) -> bool:
+    """Whether a word that means something else too stands for the client: "דנה" (discussed), Hope, with a capital."""
+    word = said.words[unit.start]
+    if unit.end > unit.start + 1 or (word.text.isascii() and said.text[word.start].islower()):
+        return False
+    return any(
+        word.text.endswith(one.text) and _LED.fullmatch(word.text.removesuffix(one.text))
+        for one in name.words
     )
 
 
@@ -140,7 +156,7 @@ def _is_said_otherwise(unit: Unit, source: Source) -> bool:
 def coverage(part: Part, evidence: Sequence[Source]) -> float:
     """The share (0..1) of a claim's words, by what they weigh, that the evidence says; 1 where it has none."""
     total = sum(unit.weight for unit in part.telling)
-    said = sum(unit.weight for unit in part.telling if _is_said(unit, evidence))
+    said = sum(unit.weight for unit in part.telling if _is_said(unit, part.whole, evidence))
     return said / total if total else 1.0
 
 
@@ -163,4 +179,4 @@ def likeness(part: Part, source: Source) -> float:
 
 def unsaid(part: Part, evidence: Sequence[Source]) -> list[Unit]:
     """The units of a claim that no evidence says."""
-    return [unit for unit in part.telling if not _is_said(unit, evidence)]
+    return [unit for unit in part.telling if not _is_said(unit, part.whole, evidence)]

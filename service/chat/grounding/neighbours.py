@@ -24,6 +24,7 @@ def completing(part: Part, source: Source, held: Sequence[Source]) -> Iterator[t
         adding = [one for one in held if one is not source and _adds_fact(part, source, one)]
         yield from ((one,) for one in adding)
         yield from _series(part, source, adding)
+    yield from _of_their_days(part, source, held)
 
 
 def telling_the_rest(part: Part, source: Source, held: Sequence[Source]) -> Iterator[Source]:
@@ -32,7 +33,7 @@ def telling_the_rest(part: Part, source: Source, held: Sequence[Source]) -> Iter
     for other in held:
         if other.passage is source.passage or not any(other.matching(unit) for unit in left):
             continue
-        if any(other.matching(unit) for unit in part.telling if source.matching(unit)):
+        if _shares_subject(part, source, other):
             yield other
 
 
@@ -45,6 +46,30 @@ def _series(part: Part, source: Source, adding: Sequence[Source]) -> Iterator[tu
             found += [max(holding, key=lambda one: likeness(part, one))] if holding else []
     if len(found) > 1:
         yield tuple(found)
+
+
+def _of_their_days(
+    part: Part, source: Source, held: Sequence[Source]
+) -> Iterator[tuple[Source, ...]]:
+    """A sentence of each other session whose day a claim names: "limped in May, and walked well in June"."""
+    own = source.passage.note.day
+    days = [day for day in part.days if day.is_sure and not (own and day.is_on(own))]
+    missing = _missing_amounts(part, source)
+    found: list[tuple[Source, ...]] = []
+    for day in days:
+        there = [
+            one
+            for one in held
+            if one.passage.note.day
+            and day.is_on(one.passage.note.day)
+            and _shares_subject(part, source, one)
+        ]
+        telling = sorted(there, key=lambda one: -likeness(part, one))
+        counting = [one for one in telling if any(_states(one, amount) for amount in missing)]
+        found.append(tuple(dict.fromkeys([*counting[:1], *telling[:1]])))
+    if found and all(found):
+        yield tuple(dict.fromkeys(ways[0] for ways in found))
+        yield tuple(dict.fromkeys(one for ways in found for one in ways))
 
 
 def _missing_amounts(part: Part, source: Source) -> list[Amount]:
@@ -72,5 +97,8 @@ def _adds_clause(part: Part, source: Source, other: Source) -> bool:
 
 def _adds_fact(part: Part, source: Source, other: Source) -> bool:
     has = any(_states(other, one) for one in _missing_amounts(part, source))
-    shared = any(other.matching(unit) for unit in part.telling if source.matching(unit))
-    return has and shared
+    return has and _shares_subject(part, source, other)
+
+
+def _shares_subject(part: Part, source: Source, other: Source) -> bool:
+    return any(other.matching(unit) for unit in part.telling if source.matching(unit))

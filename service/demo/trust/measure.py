@@ -33,22 +33,27 @@ class Outcome:
 
 
 async def tried(
-    statements: Sequence[Statement], mutants: Sequence[Mutant], shelf: Shelf, tick: Tick
+    statements: Sequence[Statement],
+    mutants: Sequence[Mutant],
+    shelf: Shelf,
+    tick: Tick,
+    *,
+    confirmed: bool = False,
 ) -> list[Outcome]:
     """The outcomes, the true ones first."""
     cases = [(one, None) for one in statements]
     outcomes = list[Outcome]()
     for statement, kind in [*cases, *((one.statement, one.kind) for one in mutants)]:
-        outcomes.append(await _try(statement, kind, shelf))
+        outcomes.append(await _try(statement, kind, shelf, confirmed))
         tick(len(outcomes))
     return outcomes
 
 
-async def _try(statement: Statement, kind: str | None, shelf: Shelf) -> Outcome:
+async def _try(statement: Statement, kind: str | None, shelf: Shelf, confirmed: bool) -> Outcome:
     """The gate sees further passages, as in an answer, and must keep to those that the sentence cites."""
     passages = shelf.before(statement)
     began = perf_counter()
-    verdict = await gate.judge(statement.claim, passages)
+    verdict = await gate.judge(statement.claim, passages, confirmed=confirmed)
     seconds = perf_counter() - began
     quoted = {span.passage_id for span in verdict.spans}
     return Outcome(

@@ -28,6 +28,8 @@ class What:
     seed: int = 1
     half: Half | None = None
     """Of the clients; both where none is named."""
+    confirmed: bool = False
+    """A model confirms whatever the rules ask it."""
 
 
 async def run_trust(data: Path, what: What) -> int:
@@ -38,7 +40,7 @@ async def run_trust(data: Path, what: What) -> int:
         statements = half_of(statements, what.half)
     false = mutants(statements, shelf, kinds(held_out=what.held_out), seed=what.seed)
     with progress("judging", len(statements) + len(false)) as tick:
-        outcomes = await tried(statements, false, shelf, tick)
+        outcomes = await tried(statements, false, shelf, tick, confirmed=what.confirmed)
     block("sentences before the gate, and mutants of them", fate_lines(outcomes))
     block("true sentences that were lost", how_lines(outcomes))
     if what.listed:

@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pytest
@@ -299,6 +301,72 @@ def test_a_way_that_is_denied_may_be_told_by_its_contrary(claim, note):
 def test_advice_is_not_told_as_done(claim, note, is_told):
     """What somebody was advised or asked to do they may not have done."""
     assert reason(claim, note) == (None if is_told else "time_differs")
+
+
+def of_sessions(*notes: tuple[date, str], client: str = "דנה לוי") -> list[Passage]:
+    """A passage each, of that day and client."""
+    made = [(a_passage(text, id=f"p{number}"), day) for number, (day, text) in enumerate(notes, 1)]
+    return [
+        replace(
+            one,
+            client_name=client,
+            note=replace(one.note, session_date=datetime.combine(day, time(9), UTC)),
+        )
+        for one, day in made
+    ]
+
+
+MAY, JUNE = date(2026, 5, 3), date(2026, 6, 7)
+
+
+@pytest.mark.parametrize(
+    ("claim", "is_told"),
+    [
+        ("Her GAD-7 score fell from 9 in May 2026 to 5 on 7 June 2026.", True),
+        ("GAD-7 was 9 on 3 May and 5 on 7 June.", True),
+        ("GAD-7 was 5 on 3 May and 9 on 7 June.", False),
+        ("Her GAD-7 score rose from 5 in May 2026 to 9 in June 2026.", False),
+        ("Her GAD-7 score fell from 9 in April 2026 to 5 in June 2026.", False),
+        ("Her GAD-7 score fell from 9 in May 2026 to 7 in June 2026.", False),
+    ],
+)
+def test_each_session_of_a_course_may_be_called_by_its_day(claim, is_told):
+    """The days are the notes', wherever else a day or a number stands in them; another day or order is neither's."""
+    notes = of_sessions(
+        (MAY, "PHQ-9 5, GAD-7 9. Off work since April."), (JUNE, "GAD-7 5. Slept 7 hours.")
+    )
+    assert (support(claim, notes).how == "stated") is is_told
+
+
+@pytest.mark.parametrize(
+    ("claim", "client", "how"),
+    [
+        ("דנה ישנה טוב יותר.", "דנה לוי", "stated"),
+        ("ומרים ישנה טוב יותר.", "מרים לוי", "stated"),
+        ("Hope sleeps better.", "Hope Levi", "stated"),
+        ("She sleeps better and has hope.", "Hope Levi", "none"),
+    ],
+)
+def test_a_name_that_is_a_word_too_stands_for_the_client(claim, client, how):
+    """דנה discusses and מרים lifts; an English name begins with a capital."""
+    assert support(claim, of_sessions((MAY, "ישנה טוב יותר."), client=client)).how == how
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        (
+            "She denied both suicidal thoughts and self-harm.",
+            "Denies suicidal thoughts, denies self-harm.",
+        ),
+        ("He gave up tramadol on 10 September.", "Stopped tramadol on 10 Sept."),
+        ("Cipralex was raised from 10 to 15 mg.", 'ציפרלקס הועלה 10 -> 15 מ"ג.'),
+        ("She cries two to three times a week.", "Cries 2-3x/wk."),
+    ],
+)
+def test_what_a_note_says_in_signs_may_be_said_in_words(claim, note):
+    """Ranges, arrows and "x", and what stopped or is denied in other words."""
+    assert support(claim, [a_passage(note)]).how == "stated"
 
 
 def test_what_is_given_as_a_reason_must_be_in_the_note():

@@ -35,6 +35,21 @@ from service.language.text import normalise, tokens
         ("90 to 110 degrees", {("90-110", "")}),
         ("from 8 to 5", {("8", ""), ("5", "")}),
         ("ביום שני", set()),
+        ("two to three times a week", {("2-3", "times")}),
+        ("between 40 and 50 times", {("40-50", "times")}),
+        ("בין 3 ל-4 פעמים", {("3-4", "times")}),
+        ("שלוש עד ארבע פעמים", {("3-4", "times")}),
+        ("from two to five", {("2", ""), ("5", "")}),
+        ("5 on 12 March and 3 on 2 April", {("5", ""), ("12", ""), ("3", ""), ("2", "")}),
+        ("10 -> 15 mg", {("10", "mg"), ("15", "mg")}),
+        ("9 in May 2025 to 5 in June", {("9", ""), ("2025", ""), ("5", "")}),
+        ("x2/wk", {("2", "times")}),
+        ("15 x3", {("15", "set"), ("3", "rep")}),
+        ("two and a half weeks", {("2.5", "week")}),
+        ("שלושה שבועות וחצי", {("3.5", "week")}),
+        ("אחת ליום", {("1", "times")}),
+        ("שלושה קילוגרמים", {("3", "kg")}),
+        ("בשתי כתפיו", set()),
     ],
 )
 def test_amounts_are_read_in_figures_and_words(text, stated):
@@ -102,6 +117,8 @@ def test_a_denial_reaches_what_it_denies(text, word, is_denied):
         ("He used to smoke", "past"),
         ("Sleeps well", "told"),
         ("The dose was raised at the next session", "told"),
+        ("He is considered stable", "told"),
+        ("Consider raising the dose", "hypothetical"),
     ],
 )
 def test_what_is_planned_or_possible_is_told_apart(text, time):

@@ -3,10 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
 from itertools import pairwise
 
-from service.chat.grounding.evidence import Source
+from service.chat.grounding.evidence import SAME, Source
 from service.language.amounts import Amount
 from service.language.statements import Part
 
@@ -26,7 +25,7 @@ _THEN = re.compile(
 def runs_backwards(part: Part, evidence: Sequence[Source]) -> bool:
     """Whether "from 8 to 5" is "from 5 to 8" in the evidence, or a course of more is in another order."""
     return tells_course(part) and any(
-        _is_backwards(*pair, evidence) for pair in pairwise(course(part))
+        _is_backwards(*pair, part, evidence) for pair in pairwise(course(part))
     )
 
 
@@ -70,27 +69,29 @@ def number(amount: Amount) -> float | None:
     return float(figure) if figure.replace(".", "", 1).isdigit() else None
 
 
-def _is_backwards(first: Amount, last: Amount, evidence: Sequence[Source]) -> bool:
+def _is_backwards(first: Amount, last: Amount, part: Part, evidence: Sequence[Source]) -> bool:
     if first.value == last.value:
         return True  # no course goes from 5 to 5
-    for source in evidence:
-        before = [one.start for one in source.said.amounts if first.is_said_by(one)]
-        after = [one.start for one in source.said.amounts if last.is_said_by(one)]
-        if before and after and before[0] > after[0]:
-            return not _BACK.search(source.said.text[after[0] : before[0]])
-    return _is_later_first(first, last, evidence)
+    before, after = (_places(one, part, evidence) for one in (first, last))
+    for source, one in before:
+        same = [other for told, other in after if told is source]
+        if same and one.start > same[0].start:
+            return not _BACK.search(source.said.text[same[0].start : one.start])
+    days = [
+        [day for source, _ in found if (day := source.passage.note.day)]
+        for found in (before, after)
+    ]
+    return all(days) and min(days[0]) > max(days[1])
 
 
-def _is_later_first(first: Amount, last: Amount, evidence: Sequence[Source]) -> bool:
-    """Whether the first amount is a later session's."""
-
-    def sessions(amount: Amount) -> list[date]:
-        return [
-            day
-            for source in evidence
-            if (day := source.passage.note.day)
-            and any(amount.is_said_by(one) for one in source.said.amounts)
-        ]
-
-    before, after = sessions(first), sessions(last)
-    return bool(before and after) and min(before) > max(after)
+def _places(amount: Amount, part: Part, evidence: Sequence[Source]) -> list[tuple[Source, Amount]]:
+    """Where the evidence says it, of those only that say most of what the claim does: "ISI 24, PCL-5 41" has no PCL-5
+    of 24."""
+    found = [
+        (source.fit(part.telling, source.said.clause_at(one.start)), source, one)
+        for source in evidence
+        for one in source.said.amounts
+        if amount.is_said_by(one)
+    ]
+    best = max((fit for fit, _, _ in found), default=0.0)
+    return [(source, one) for fit, source, one in found if fit >= best - SAME]

@@ -19,7 +19,7 @@ def is_dated(day: Day, part: Part, evidence: Sequence[Source]) -> bool:
     told = [
         one
         for source in evidence
-        for one in source.said.days
+        for one in _days_there(part, source)
         if one.is_sure and (one.weekday is None) == (day.weekday is None)
     ]
     if told and not any(
@@ -28,3 +28,9 @@ def is_dated(day: Day, part: Part, evidence: Sequence[Source]) -> bool:
         return False
     sessions = (source.passage.note.day for source in evidence)
     return any(one is not None and day.is_on(one) for one in sessions)
+
+
+def _days_there(part: Part, source: Source) -> list[Day]:
+    """Those in the clauses that say something of the claim: another clause may be of another time."""
+    clauses = source.clauses_for(part)
+    return [one for one in source.said.days if source.said.clause_at(one.start) in clauses]

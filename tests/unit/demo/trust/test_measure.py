@@ -38,7 +38,7 @@ def withheld(claim):
 
 
 async def outcome(monkeypatch, judge, statement=ONE) -> Outcome:
-    async def judged(claim, passages):
+    async def judged(claim, passages, *, confirmed=False):
         return judge(claim, passages)
 
     monkeypatch.setattr(gate, "judge", judged)
@@ -46,7 +46,7 @@ async def outcome(monkeypatch, judge, statement=ONE) -> Outcome:
 
 
 async def bars_of(monkeypatch, judge) -> set[str]:
-    async def judged(claim, passages):
+    async def judged(claim, passages, *, confirmed=False):
         return judge(claim, passages)
 
     monkeypatch.setattr(gate, "judge", judged)
@@ -62,6 +62,28 @@ async def test_a_gate_that_knows_the_truth_misses_nothing(monkeypatch):
         return quoting(claim, passages) if known else withheld(claim)
 
     assert await bars_of(monkeypatch, oracle) == set()
+
+
+async def test_a_model_that_says_yes_is_asked_of_what_no_rule_speaks_against():
+    """Whatever it lets pass was only unsupported before; what differs in a fact is held off without it."""
+    shelf, reworded = read_material(OURS.parent / "rewording")
+    some = reworded[:40]
+    alone, with_it = [
+        await tried(some, [], shelf, lambda done: None, confirmed=confirmed)
+        for confirmed in (False, True)
+    ]
+    passed = [
+        before
+        for before, after in zip(alone, with_it, strict=True)
+        if before.fate != "admitted" == after.fate
+    ]
+    assert len(reworded) == 220
+    assert {one.reason for one in passed} == {"unsupported"}
+    assert all(
+        after.fate == "admitted"
+        for before, after in zip(alone, with_it, strict=True)
+        if before.fate == "admitted"
+    )
 
 
 async def test_a_gate_that_refuses_all_loses_what_is_true(monkeypatch):
@@ -182,7 +204,7 @@ def test_rows_add_up():
 async def test_the_command_prints_tables_and_says_whether_a_bar_was_missed(monkeypatch, capsys):
     """Counts and kinds; sentences only where they are asked for."""
 
-    async def judged(claim, passages):
+    async def judged(claim, passages, *, confirmed=False):
         return withheld(claim)
 
     monkeypatch.setattr(gate, "judge", judged)
