@@ -88,6 +88,8 @@ _DUALS = {
 }
 _HALVES = {"half": "30", "quarter": "15", normalise("חצי"): "30", normalise("רבע"): "15"}
 _SECOND_DAY = frozenset(map(normalise, ("יום", "ביום", "בימי")))
+# Of these everybody has two: who says "both her knees" in Hebrew counts nothing.
+_PAIRED = re.compile("(?:כתפ|ברכ|יד|רגל|עינ|אוזנ|ירכ|קרסול|מרפק)(?:יו|יה|יהם|יהן)")
 # Each piece is bounded, so that no row of digits is read twice. A letter before, or a letter and a hyphen of Latin
 # script, makes a name of it: L4, PHQ-9.
 _PIECE = r"\d{1,9}(?:,\d{3})*(?:\.\d{1,6})?"
@@ -362,9 +364,7 @@ def _one(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
 def _counted(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
     value = _value(said[place].text)
     is_second = place > 0 and said[place - 1].text in _SECOND_DAY
-    is_both = after[:1] == "ה" or after.endswith(
-        ("יו", "יה", "יהם", "יהן")
-    )  # "שני ההורים", "שתי כתפיו"
+    is_both = after[:1] == "ה" or bool(_PAIRED.fullmatch(after))  # "שני ההורים", "שתי כתפיו"
     if not value or (value == 2 and (is_second or is_both)):
         return "", "", 1
     used, small = 1, _value(after)

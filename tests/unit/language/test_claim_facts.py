@@ -50,6 +50,7 @@ from service.language.text import normalise, tokens
         ("אחת ליום", {("1", "times")}),
         ("שלושה קילוגרמים", {("3", "kg")}),
         ("בשתי כתפיו", set()),
+        ("שני ילדיה", {("2", "")}),
     ],
 )
 def test_amounts_are_read_in_figures_and_words(text, stated):
