@@ -63,6 +63,8 @@ def _counted_en(course: Course) -> str:
     days = _days(course, ", {} to {}", ", {}")
     if not course.searched:
         return "No session could be read."
+    if course.lists and not course.points:
+        return f"Nothing is written of that in {sessions}{days}."
     if not course.has_topic:
         clients = _clients(course)
         return f"{sessions}{f' with {clients} clients' if clients > 1 else ''}{days}."
@@ -99,6 +101,8 @@ def _counted_he(course: Course) -> str:
     one, many = ("שנסרקה", "שנסרקו") if course.ruled_out else ("שנקראה", "שנקראו")
     if not searched:
         return "לא ניתן היה לקרוא אף פגישה."
+    if course.lists and not course.points:
+        return f"לא נכתב על כך דבר {_in_none_he(searched, one, many)}{days}."
     if not course.has_topic:
         clients = _clients(course)
         of = f" של {'שני' if clients == 2 else clients} מטופלים" if clients > 1 else ""

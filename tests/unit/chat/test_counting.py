@@ -226,6 +226,9 @@ async def test_a_session_is_listed_with_its_client_and_how_it_begins(practice):
     ]
     answer = await practice.ask("what did I plan last month?")
     assert (answer.status, answer.citations) == ("abstained", ())
+    assert answer.text == "Nothing is written of that in 2 sessions read, 13.4.2026 to 14.4.2026."
+    answer = await practice.ask("מה תכננתי בחודש שעבר?")
+    assert answer.text.startswith("לא נכתב על כך דבר באף אחת משתי הפגישות שנקראו, ")
 
 
 async def test_a_course_of_nothing_is_an_ordinary_question(practice):
