@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 60.0
+LONGEST_SECONDS = 900.0  # Without one of these looks, whatever else is done.
 FAULTS: tuple[Fault, ...] = ("missed", "extra", "stale")
 
 
@@ -87,7 +88,7 @@ class _Run:
             typer.echo(f"  and {len(found.differences) - self.ids} more; --ids shows them")
 
     async def _wait(self) -> int:
-        """Until every difference was looked at; gives up when no worker takes anything for a minute."""
+        """Until every difference was looked at; gives up when no worker takes one, nor a change, for a minute."""
         total = sum(len(one.differences) + one.closed for one in self.found)
         if not total:
             return await self._verdict()
@@ -98,19 +99,19 @@ class _Run:
         return 1 if left else await self._verdict()
 
     async def _until_looked_at(self, total: int, tick: Tick) -> int:
-        """Patience begins anew with whatever a worker took: what people changed comes before these looks."""
-        left, all_left, idle = total, await self._all_left(), 0.0
-        while left and idle < PATIENCE_SECONDS:
+        """Patience begins anew with what people changed, which workers take first; but not for ever."""
+        left, before, idle, since = total, await self._changes(), 0.0, 0.0
+        while left and idle < PATIENCE_SECONDS and since < LONGEST_SECONDS:
             await asyncio.sleep(POLL_SECONDS)
-            now = await self._left(), await self._all_left()
-            idle = 0.0 if now[0] < left or now[1] < all_left else idle + POLL_SECONDS
-            left, all_left = now
+            now, changes = await self._left(), await self._changes()
+            idle = 0.0 if now < left or changes < before else idle + POLL_SECONDS
+            since = 0.0 if now < left else since + POLL_SECONDS
+            left, before = now, changes
             tick(max(0, total - left))
         return left
 
-    async def _all_left(self) -> int:
-        depth = await self.opened.queue.depth()
-        return depth.waiting + depth.background
+    async def _changes(self) -> int:
+        return (await self.opened.queue.depth()).waiting
 
     async def _left(self) -> int:
         return sum([await self._left_of(one) for one in self.found if not one.equal])

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from service.language.hebrew import rests
+from service.language.sides import PAIRED
 from service.language.text import Word, normalise, words
 
 # A unit's ways of writing, its own name first. What is no unit here ("14 points") does not distinguish amounts.
@@ -88,8 +89,6 @@ _DUALS = {
 }
 _HALVES = {"half": "30", "quarter": "15", normalise("חצי"): "30", normalise("רבע"): "15"}
 _SECOND_DAY = frozenset(map(normalise, ("יום", "ביום", "בימי")))
-# Of these everybody has two: who says "both her knees" in Hebrew counts nothing.
-_PAIRED = re.compile("(?:כתפ|ברכ|יד|רגל|עינ|אוזנ|ירכ|קרסול|מרפק)(?:יו|יה|יהם|יהן)")
 # Each piece is bounded, so that no row of digits is read twice. A letter before, or a letter and a hyphen of Latin
 # script, makes a name of it: L4, PHQ-9.
 _PIECE = r"\d{1,9}(?:,\d{3})*(?:\.\d{1,6})?"
@@ -107,7 +106,10 @@ _FIGURE = re.compile(
 _NAMED = re.compile(r"(?<![A-Za-z\d])(?![xX]\d)[A-Za-z]{1,12}-?\d{1,4}(?:[-–/]\d{1,3})?(?!\d)")
 _OF_SETS = re.compile(r"\s*-?(?:sets?|סט|סטים)\s+(?:of|של)\s+", re.IGNORECASE)
 _EVERY_OTHER = re.compile(r"\bevery (?:other|second) (day|week|month)\b", re.IGNORECASE)
-_TIMES = re.compile(r"(?<![\w.,])[xX×](\d{1,3})(?!\d|[.,]\d|[A-Za-zא-ת])")
+_TIMES = re.compile(  # "x3 weeks" is for three weeks
+    r"(?<![\w.,])[xX×](\d{1,3})(?!\d|[.,]\d|[A-Za-zא-ת]|\s?(?:sec|min|hour|hr|day|week|wk|month|mo|year|yr)"
+    r"|\s(?:דק|שע|ימ|יום|שבוע|חודש|שנ))"
+)
 _HALF_MORE = (("and", "a", "half"), (normalise("וחצי"),))
 # Between two numbers, and before them, of which one range is made: "two to three", "between 40 and 50", "בין 3 ל-4".
 _RANGE = re.compile(r"\s?(?:-|–|\bto\b|\bor\b|(?<![א-ת])(?:עד|או)(?![א-ת]))\s?", re.IGNORECASE)
@@ -364,7 +366,7 @@ def _one(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
 def _counted(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
     value = _value(said[place].text)
     is_second = place > 0 and said[place - 1].text in _SECOND_DAY
-    is_both = after[:1] == "ה" or bool(_PAIRED.fullmatch(after))  # "שני ההורים", "שתי כתפיו"
+    is_both = after[:1] == "ה" or bool(re.fullmatch(PAIRED, after))  # "שני ההורים", "שתי כתפיו"
     if not value or (value == 2 and (is_second or is_both)):
         return "", "", 1
     used, small = 1, _value(after)

@@ -90,7 +90,12 @@ _HAPPENED = re.compile(
 _TO_DO = re.compile(r"\bto\s(?:\w+ly\s)?(\w+)(?:\s(?:and|or)\s(\w+))?")
 _NOW = re.compile(r"\b(?:is|are|been)\s(\w+ing)\b|(?<!\bto\s)\b(\w+s)\b")
 _ALTHOUGH = re.compile(r"אם כי|גם אם|even if")
-_JUDGED = re.compile(r"\b((?:is|are|was|were|been|be)(?:\snot)?)\sconsidered\b", re.IGNORECASE)
+# "Is considered stable" judges; "surgery was considered" only thinks of it.
+_JUDGED = re.compile(
+    r"\b((?:is|are|was|were|been|be)(?:\snot)?)\sconsidered(?=\s(?:to\sbe|stable|safe|unsafe|normal|mild|moderate"
+    r"|severe|high|low|likely|unlikely|appropriate|adequate)\b)",
+    re.IGNORECASE,
+)
 _WHEN = re.compile(
     r"next|following|in the coming|later|tomorrow|ב?פגישה|בשבוע|בחודש|בפעם|מחר|בהמשך"
 )

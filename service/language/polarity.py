@@ -68,7 +68,9 @@ def _is_off(words: Sequence[str], place: int) -> bool:
 
 
 def _gives_up(words: Sequence[str], place: int) -> bool:
-    return words[place] == "up" and place > 0 and words[place - 1] in _GIVE
+    """ "Gave up alcohol", but not "was given up to 50 mg"."""
+    is_up = words[place] == "up" and words[place + 1 : place + 2] != ["to"]
+    return is_up and place > 0 and words[place - 1] in _GIVE
 
 
 def polarities(words: Sequence[str], clauses: Sequence[int]) -> list[int]:

@@ -14,9 +14,16 @@ REACH = 3
 _HE = r"(?<!\w)[ושכבלמה]{0,3}"
 # One letter is a side where it stands alone: not in "R/v" (review), "L4-5", "2 L" or "r/o".
 _LETTER = r"(?<![\w/])(?<!\d\s)(?<!['’]){}(?![\w/'’])"
+# Of these everybody has two.
+PAIRED = "(?:כתפ|ברכ|יד|רגל|עינ|אוזנ|ירכ|קרסול|מרפק)(?:יו|יה|יהם|יהן)"
+_PAIRED = "(?:knees|shoulders|hands|arms|legs|feet|ankles|wrists|elbows|hips|ears|eyes|sides|thighs|heels|calves)"
+# "Denied both pain and fever" says no side; "both knees ache and swell" does.
+_BOTH_AND = (
+    rf"\bboth\b(?!\s(?!(?:(?:of|the|his|her|their)\s)*{_PAIRED}\b)(?:[\w'’-]+\s){{1,4}}and\s)"
+)
 _SIDES = re.compile(
-    r"(?P<both>\bboth\b(?!\s(?:[\w'’-]+\s){1,4}and\s)|\bbilat\w*|(?<![\w/])(?:b/l|r/l|l/r)(?![\w/])"
-    rf"|{_HE}דו[\s־-]?צדדי\w*|{_HE}שני\s+ה?צדדים(?!\w)|(?<!\w)[ובלמ]?(?:שתי|שני)(?=\s+ה))"
+    rf"(?P<both>{_BOTH_AND}|\bbilat\w*|(?<![\w/])(?:b/l|r/l|l/r)(?![\w/])"
+    rf"|{_HE}דו[\s־-]?צדדי\w*|{_HE}שני\s+ה?צדדים(?!\w)|(?<!\w)[ובלמ]?(?:שתי|שני)(?=\s+(?:ה|{PAIRED}(?!\w))))"
     rf"|(?P<wide>{_HE}צד\s+)?(?:"
     rf"(?P<left>\bleft\b|{_LETTER.format('(?:l|lt)')}|{_HE}(?:שמאל|שמאלי|שמאלית|שמאלה)(?!\w))"
     rf"|(?P<right>\bright\b|{_LETTER.format('(?:r|rt)')}|{_HE}(?:ימין|ימני|ימנית|ימינה)(?!\w)))"

@@ -32,7 +32,7 @@ from service.language.topic import AGED
 from service.language.transliteration import name_sounds
 
 _CLAUSE = re.compile(
-    r"[;:,()\[\]\n.!?…]+(?=\s|$)|\s[-–—+&]\s|[\n()]|\s(?:(?<!\d\s)and|and(?!\s\d)|but|while|whereas|although|though|then|or|because|that|who|when)\s"
+    r"[;:,()\[\]\n.!?…]+(?=\s|$)|\s[-–—+&]\s|[\n()]|\s(?:(?<!between\s\d\s)(?<!between\s\d\d\s)(?<!between\s\d\d\d\s)and|but|while|whereas|although|though|then|or|because|that|who|when)\s"
     r"|\s(?:since|as)\s(?=(?:his|her|their|she|he|they|the|its)\s)|\s(?:אך|אבל|אולם|ואילו|בעוד|וגם|או|כי|מפני|כאשר)\s",
     re.IGNORECASE,
 )

@@ -90,6 +90,16 @@ HELD = _pattern(
     r"|have\s+there\s+been|are\s+there)\b",
     rf"(?<!\w)כמה\s+{_HE_MEETINGS}\s+(?:היו|קיימנו|נפגשנו|התקיימו|עשינו)(?!\w)",
 )
+# Sessions with something are asked for, though no word is left that says with what: "in which was she not there?".
+JUDGED = _pattern(
+    r"\b(?:not|never|no|without|well|good|bad|badly|better|best|worse|worst|hard|long|short)\b|n['’]t\b",
+    r"(?<!\w)[ושכ]{0,2}(?:לא|בלי|ללא|אין|אף|טוב|טובה|טובות|רע|רעה|קשה|קשות|ארוכה|קצרה)(?!\w)",
+)
+# Somebody is meant, whoever it is: "what did she say last week?".
+SOMEBODY = _pattern(
+    r"\b(?:s?he|her|hers|him|his)\b",
+    r"(?<!\w)[ושכ]{0,2}(?:היא|הוא|שלה|שלו|אותה|אותו|לה|לו|אמרה?|סיפרה?|דיווחה?|הגיעה?|באה?|התלונ[ןנ]ה?)(?!\w)",
+)
 # Counted by others: an insurer, a hospital, a prescription.
 COUNTED_ELSEWHERE = _pattern(
     r"\b(?:approv\w*|authori\w*|insur\w*|recommend\w*|prescri\w*|left|remain\w*|need\w*|chemo\w*|radiation|dialysis"

@@ -16,6 +16,7 @@ from service.language.topic import Topic, without_words
 from service.ports.index import ChunkStore
 from service.ports.keys import KeyStore
 from service.ports.monolith import NoteSource
+from service.retrieval.asked_for import JUDGED
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.readable import readable, refuse_without_consent
@@ -101,8 +102,9 @@ class _Asked:
     @property
     def lists_all(self) -> bool:
         """Whether the sessions themselves are asked for; a form reads them for what it tells."""
-        is_list = self.question.form == "answer" and self.question.intent == "list"
-        return is_list and not self.topic
+        question = self.question
+        is_list = question.form == "answer" and question.intent == "list" and not self.topic
+        return is_list and not JUDGED.search(question.text)
 
 
 @dataclass(frozen=True, slots=True)

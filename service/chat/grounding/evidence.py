@@ -11,6 +11,7 @@ from service.language.sentences import sentences
 from service.language.statements import Part, Statement, Unit
 from service.language.subjects import leaders
 from service.language.terms import opposite
+from service.language.text import normalise
 
 SAME = 1e-9  # Fits this close are the same: they are sums of floats.
 
@@ -114,6 +115,7 @@ class Remembered:
         return self._read[key]
 
 
+_OF_SOMEBODY = frozenset(map(normalise, ("של", "את", "עם", "אצל", "לדברי")))
 _LED = re.compile("ו?(?:כש|ש|ל|ב|מ)?")  # What may be written into a Hebrew word before it.
 
 
@@ -130,9 +132,11 @@ def _is_said(unit: Unit, said: Statement, evidence: Sequence[Source]) -> bool:
 
 
 def _is_the_name(unit: Unit, said: Statement, name: Statement) -> bool:
-    """Whether a word that means something else too stands for the client: "דנה" (discussed), Hope, with a capital."""
-    word = said.words[unit.start]
-    if unit.end > unit.start + 1 or (word.text.isascii() and said.text[word.start].islower()):
+    """Whether a Hebrew word that means something else too stands for the client, as מרים (lifts) does where somebody is
+    named: first in a clause, or behind "of" or "with". Of an English one, as Hope, nobody can tell."""
+    word, before = said.words[unit.start], said.words[unit.start - 1].text if unit.start else ""
+    is_first = not unit.start or said.clauses[unit.start - 1] != unit.clause
+    if unit.end > unit.start + 1 or word.text.isascii() or not (is_first or before in _OF_SOMEBODY):
         return False
     return any(
         word.text.endswith(one.text) and _LED.fullmatch(word.text.removesuffix(one.text))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from service.chat.grounding.evidence import Source, likeness
+from service.chat.grounding.guards.poles import polarity
 from service.chat.grounding.verdict import left_unsaid
 from service.language.amounts import Amount
 from service.language.statements import Part
@@ -51,7 +52,12 @@ def _series(part: Part, source: Source, adding: Sequence[Source]) -> Iterator[tu
 def _of_their_days(
     part: Part, source: Source, held: Sequence[Source]
 ) -> Iterator[tuple[Source, ...]]:
-    """A sentence of each other session whose day a claim names: "limped in May, and walked well in June"."""
+    """A sentence of each other session whose day a claim names: "limped in May, and walked well in June".
+
+    Of none that says the contrary: what is true of one day only is not true of both.
+    """
+    if polarity(part, (source,)):
+        return
     own = source.passage.note.day
     days = [day for day in part.days if day.is_sure and not (own and day.is_on(own))]
     missing = _missing_amounts(part, source)
@@ -63,6 +69,7 @@ def _of_their_days(
             if one.passage.note.day
             and day.is_on(one.passage.note.day)
             and _shares_subject(part, source, one)
+            and not polarity(part, (one,))
         ]
         telling = sorted(there, key=lambda one: -likeness(part, one))
         counting = [one for one in telling if any(_states(one, amount) for amount in missing)]

@@ -7,6 +7,7 @@ from service.domain.answers import Question
 from service.domain.identity import ClientId, WorkspaceId
 from service.errors import ClientNeeded
 from service.language.topic import without_words
+from service.retrieval.asked_for import SOMEBODY
 from service.retrieval.people import People
 
 
@@ -26,7 +27,7 @@ async def client_named(
 
 async def confirmed(question: Question, *, people: People, workspace: WorkspaceId) -> Question:
     """The question in its form, or as one to answer, where words are left to look for or no one client is in scope.
-    Then a time that nothing is left beside asks for its sessions: "whom did I meet this week".
+    Then a time that nothing and nobody is left beside asks for its sessions: "whom did I meet this week".
 
     Raises ClientNeeded where the form was chosen, and not only read out of the words.
     """
@@ -41,5 +42,9 @@ async def confirmed(question: Question, *, people: People, workspace: WorkspaceI
     left = without_words(question.topic, named.words_of(client))
     if client and not left:
         return question
-    lists = question.form == "session" and question.when is not None and not left
+    lists = (
+        question.form == "session"
+        and question.when is not None
+        and not (left or named.maybe or SOMEBODY.search(question.text))
+    )
     return replace(question, form="answer", intent="list" if lists else question.intent)

@@ -194,6 +194,8 @@ def told(answer) -> tuple[str, list[str]]:
         ),
         ("What happened in February?", None, "2 sessions read with 2 clients", ["9.2", "17.2"]),
         ("list all sessions in March", None, "1 session read", ["9.3"]),
+        ("Which of the sessions went well?", CLIENT, "5 sessions read", []),
+        ("באילו פגישות היא לא הייתה?", OTHER, "3 פגישות שנקראו", []),
         ("list all sessions", CLIENT, "5 sessions read", ["12.1", "9.2", "9.3", "13.4", "4.5"]),
         ("עם מי נפגשתי בחודש שעבר?", None, "שתי פגישות של שני מטופלים שנקראו", ["13.4", "14.4"]),
         ("מה היה בפברואר?", None, "שתי פגישות של שני מטופלים שנקראו", ["9.2", "17.2"]),

@@ -345,6 +345,8 @@ def test_each_session_of_a_course_may_be_called_by_its_day(claim, is_told):
         ("ומרים ישנה טוב יותר.", "מרים לוי", "stated"),
         ("Hope sleeps better.", "Hope Levi", "stated"),
         ("She sleeps better and has hope.", "Hope Levi", "none"),
+        ("היא ישנה טוב יותר והרגישה שמחה.", "שמחה לוי", "none"),
+        ("הגב שלו שחור, ישן טוב יותר.", "יוסי שחור", "none"),
     ],
 )
 def test_a_name_that_is_a_word_too_stands_for_the_client(claim, client, how):
@@ -367,6 +369,49 @@ def test_a_name_that_is_a_word_too_stands_for_the_client(claim, client, how):
 def test_what_a_note_says_in_signs_may_be_said_in_words(claim, note):
     """Ranges, arrows and "x", and what stopped or is denied in other words."""
     assert support(claim, [a_passage(note)]).how == "stated"
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("She had surgery on the knee.", "Surgery on the knee was considered."),
+        ("Medication is taken for sleep.", "Medication for sleep is not considered."),
+        ("Both knees hurt and are swollen.", "Right knee hurts and is swollen."),
+        ("Pain in both knees and the neck.", "Pain in the right knee and the neck."),
+        ("שתי כתפיו כואבות בלילה.", "כתף ימין כואבת בלילה."),
+        ("Left knee 3 and 7 right knee.", "Left knee 7 and 3 right knee."),
+        ("She relies on her mother.", "She used her mother's car."),
+        ("She was not given sertraline.", "She was given up to 50 mg of sertraline."),
+        ("She had headaches three times.", "Headache x3 weeks."),
+        ("He spent the money.", "הוא העביר את הכסף לאחיו."),
+    ],
+)
+def test_what_reads_nearly_so_is_not_said(claim, note):
+    """What was only thought of, one side of two, a stretch of time that looks like a count."""
+    assert support(claim, [a_passage(note)]).how in {"none", "likely"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("Her knee swelled on 10.5.2026.", "On 3.5.2026, her knee swelled after a run."),
+        ("She had a panic attack on 10 May.", "3 May: she had a panic attack."),
+        ("She fell on Sunday.", "On Tuesday, she fell on the stairs."),
+    ],
+)
+def test_a_day_that_the_note_names_is_not_its_sessions(claim, note):
+    """Also where it stands alone before a comma."""
+    notes = of_sessions((date(2026, 5, 10), note))
+    assert support(claim, notes).reason == "date_differs"
+
+
+def test_what_is_of_one_session_is_not_of_both():
+    """Nor do two sessions change their days."""
+    two = of_sessions((MAY, "Panic attacks at work."), (JUNE, "No panic attacks at work."))
+    assert support("In May and June 2026 she had panic attacks at work.", two).how == "none"
+    scores = of_sessions((MAY, "PHQ-9 was 14."), (JUNE, "PHQ-9 was 9."))
+    assert support("In May 2026 PHQ-9 was 14 and in June 2026 it was 9.", scores).how == "stated"
+    assert support("In June 2026 PHQ-9 was 14 and in May 2026 it was 9.", scores).how == "none"
 
 
 def test_what_is_given_as_a_reason_must_be_in_the_note():

@@ -39,6 +39,7 @@ PASSES_THOUGH_WRONG = {"האם נעלה את הסכינים."}
 """The mother is to lock the knives and has not: this verb's past begins as a future does."""
 WITHHELD_THOUGH_TRUE = {
     # A word that no list has, which only a model may confirm.
+    "Cycling is to begin the following week, provided pain stays under 3/10.",
     "Resistance goes up to the red band.",
     'לפני שבוע הוא החל לקחת ציפרלקס 10 מ"ג, ויש לו בחילות קלות בבוקר.',
     "שיחה עם היועצת תתקיים רק אם מאיה תסכים.",

@@ -190,3 +190,21 @@ async def test_a_question_that_reads_like_an_order_is_counted_and_goes_on():
         assert trail.instruction_score >= share
         assert counted() - before == count
     assert 90 <= trail.instruction_score <= 100
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("Whom did I meet last week?", "list"),
+        ("עם מי נפגשתי השבוע?", "list"),
+        ("What did I plan last week?", "list"),
+        ("What did she say last week?", "fact"),
+        ("מה אמרה בשבוע שעבר?", "fact"),
+        ("Why did she come in March?", "fact"),
+        ("What was in the session?", "fact"),
+    ],
+)
+async def test_a_time_alone_asks_a_whole_practice_for_its_sessions(text, intent):
+    """Unless somebody is meant, whoever that is, or no time is said."""
+    question = (await understand({"question": Question(text, "en")}, RUNTIME))["question"]
+    assert (question.form, question.intent) == ("answer", intent)

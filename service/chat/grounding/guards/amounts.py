@@ -8,6 +8,7 @@ from service.chat.grounding.evidence import Source
 from service.chat.grounding.guards.courses import plain_amounts, runs_backwards
 from service.chat.grounding.guards.days import is_dated
 from service.language.amounts import AGE, Amount, rate_at, rates
+from service.language.dates import Day
 from service.language.statements import Part, Unit
 from service.language.terms import kind
 
@@ -108,13 +109,29 @@ def _is_same_amount(claimed: Mark, told: Mark) -> bool:
     return isinstance(one, Amount) and isinstance(other, Amount) and one.is_said_by(other)
 
 
+def _with_their_days(part: Part) -> list[tuple[Amount, Day]]:
+    """Each amount with the day behind it, or before it where the first day stands before the first amount."""
+    counted, days = plain_amounts(part), sorted(part.days, key=lambda one: one.start)
+    if not counted or not days:
+        return []
+    if days[0].start < counted[0].start:
+        starts = [0, *(one.end for one in counted)]
+        return [
+            (amount, before[-1])
+            for amount, start in zip(counted, starts, strict=False)
+            if (before := [day for day in days if start <= day.start < amount.start])
+        ]
+    ends = [*(one.start for one in counted[1:]), len(part.whole.text)]
+    return [
+        (amount, behind[0])
+        for amount, end in zip(counted, ends, strict=True)
+        if (behind := [day for day in days if amount.end <= day.start < end])
+    ]
+
+
 def _is_of_another_day(part: Part, evidence: Sequence[Source]) -> bool:
-    """Whether, of several amounts each with its day behind it, one is another day's: "9 on 14.4 and 13 on 28.4"."""
-    counted = plain_amounts(part)
-    pairs = []
-    for at, amount in enumerate(counted):
-        until = counted[at + 1].start if at + 1 < len(counted) else len(part.whole.text)
-        pairs += [(amount, day) for day in part.days if amount.end <= day.start < until][:1]
+    """Whether, of several amounts each with its day, one is another day's: "9 on 14.4 and 13 on 28.4"."""
+    pairs = _with_their_days(part)
     if len(pairs) < 2:
         return False
     return any(

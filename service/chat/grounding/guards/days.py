@@ -31,6 +31,11 @@ def is_dated(day: Day, part: Part, evidence: Sequence[Source]) -> bool:
 
 
 def _days_there(part: Part, source: Source) -> list[Day]:
-    """Those in the clauses that say something of the claim: another clause may be of another time."""
-    clauses = source.clauses_for(part)
-    return [one for one in source.said.days if source.said.clause_at(one.start) in clauses]
+    """Those in the clauses that say something of the claim, or nothing but a day: another clause may be of another
+    time."""
+    clauses, telling = source.clauses_for(part), {unit.clause for unit in source.said.telling}
+    return [
+        one
+        for one in source.said.days
+        if (at := source.said.clause_at(one.start)) in clauses or at not in telling
+    ]
