@@ -31,6 +31,7 @@ from pazpaz_ai_client.models import (
     RecordError,
     RecordsRequest,
 )
+from pazpaz_ai_client.signing import RedisNonceStore
 
 BRIDGE, MAIN = FILES["src/pazpaz/ai_bridge.py"], FILES["src/pazpaz/main.py"]
 MIGRATION = FILES["alembic/versions/ai_outbox.py"]
@@ -91,6 +92,8 @@ async def host(monkeypatch, engine, redis_url, fake_ai_service, tmp_path):
 
     sessions = async_sessionmaker(engine, sync_session_class=HostSession, expire_on_commit=False)
     redis = Redis.from_url(redis_url)
+    # A quarter of a second is what a pull waits for it; a machine full of tests may take longer to connect.
+    monkeypatch.setitem(RedisNonceStore.__init__.__kwdefaults__, "timeout_seconds", 5.0)
     settings = SimpleNamespace(
         ai_keys_dir=folder,
         ai_service_keys=ring,
