@@ -125,12 +125,13 @@ async def test_an_index_is_built_while_others_write(url: str, tmp_path: Path) ->
     """It waits for who was there before it, longer than a lock or a statement may; who comes later writes on."""
     body = "create_index('made_up', 'schedules (due_at)')"
     folder = migrations_with(tmp_path / "m", after=head(), index=body)
-    patience = Patience(lock_seconds=0.1, tries=1, statement_seconds=0.5)
+    # Two seconds: the small statements around it were cut off at half a one on a machine full of tests.
+    patience = Patience(lock_seconds=0.1, tries=1, statement_seconds=2)
     before, later = await connected(url), await connected(url)
     async with before.transaction():
         await before.execute("UPDATE schedules SET failures = 0")
         building = asyncio.create_task(migrate_async(url, patience=patience, folder=folder))
-        await asyncio.sleep(1)
+        await asyncio.sleep(2.5)
         await later.execute(
             "INSERT INTO schedules (name, due_at) VALUES ('x', now())", timeout=IN_ANY_CASE
         )
