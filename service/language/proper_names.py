@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from service.language.amounts import unit_of
 from service.language.dates import covered, days
 from service.language.everyday import CALLED, EVERYDAY, OF, RELATIVES, TITLES, TOLD
 from service.language.features import other_sounds, sounds, stem
@@ -14,6 +13,7 @@ from service.language.stopwords import STOPWORDS
 from service.language.terms import is_listed, keys, meanings, tenses
 from service.language.text import Word, normalise, tokens, words
 from service.language.transliteration import name_sounds
+from service.language.units import unit_of
 
 _CODE = re.compile(r"(?<![A-Za-z\d])[A-Za-z]{1,12}-?\d{1,4}(?![\dA-Za-z])")
 """Named with a number: PHQ-9, L4, T12."""

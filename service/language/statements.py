@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Self
 
-from service.language.amounts import Amount, amounts, is_number_word, unit_of
+from service.language.amounts import Amount, amounts
 from service.language.bounds import Bound, bounds
 from service.language.dates import Day, covered, days
 from service.language.features import other_sounds, sounds, stem
 from service.language.hebrew import rests, sure_readings
+from service.language.number_words import is_number_word
 from service.language.polarity import is_denial, polarities
 from service.language.sides import SideSaid, sides
 from service.language.spans import spans
@@ -30,6 +31,7 @@ from service.language.terms import (
 from service.language.text import Word, normalise, words
 from service.language.topic import AGED
 from service.language.transliteration import name_sounds
+from service.language.units import unit_of
 
 _CLAUSE = re.compile(
     r"[;:,()\[\]\n.!?…]+(?=\s|$)|\s[-–—+&]\s|[\n()]|\s(?:(?<!between\s\d\s)(?<!between\s\d\d\s)(?<!between\s\d\d\d\s)and|but|while|whereas|although|though|then|or|because|that|who|when)\s"

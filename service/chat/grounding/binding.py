@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from service.chat.grounding.evidence import SAME
-from service.language.amounts import Amount, is_number_word, unit_of
+from service.language.amounts import Amount
+from service.language.number_words import is_number_word
 from service.language.sides import Side
 from service.language.statements import Statement, Unit
 from service.language.text import normalise
+from service.language.units import unit_of
 
 _ACROSS = 0.5  # What a word counts that stands before here and behind there, beside 1: wording moves, values stay.
 _AND = "ו-"  # Before a number it ends no clause, as "and" does; what stands before it is of the value before.

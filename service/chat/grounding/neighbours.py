@@ -6,6 +6,7 @@ from service.chat.grounding.evidence import Source, likeness
 from service.chat.grounding.guards.poles import polarity
 from service.chat.grounding.verdict import left_unsaid
 from service.language.amounts import Amount
+from service.language.dates import Day
 from service.language.statements import Part
 
 
@@ -56,27 +57,28 @@ def _of_their_days(
 
     Of none that says the contrary: what is true of one day only is not true of both.
     """
-    if polarity(part, (source,)):
-        return
     own = source.passage.note.day
-    days = [day for day in part.days if day.is_sure and not (own and day.is_on(own))]
+    others = [day for day in part.days if day.is_sure and not (own and day.is_on(own))]
+    if not others or polarity(part, (source,)):
+        return
     missing = _missing_amounts(part, source)
-    found: list[tuple[Source, ...]] = []
-    for day in days:
-        there = [
-            one
-            for one in held
-            if one.passage.note.day
-            and day.is_on(one.passage.note.day)
-            and _shares_subject(part, source, one)
-            and not polarity(part, (one,))
-        ]
-        telling = sorted(there, key=lambda one: -likeness(part, one))
-        counting = [one for one in telling if any(_states(one, amount) for amount in missing)]
-        found.append(tuple(dict.fromkeys([*counting[:1], *telling[:1]])))
-    if found and all(found):
+    alike = [one for one in held if _shares_subject(part, source, one)]
+    found = [_best_of(day, part, alike, missing) for day in others]
+    if all(found):
         yield tuple(dict.fromkeys(ways[0] for ways in found))
         yield tuple(dict.fromkeys(one for ways in found for one in ways))
+
+
+def _best_of(
+    day: Day, part: Part, alike: Sequence[Source], missing: Sequence[Amount]
+) -> tuple[Source, ...]:
+    """Of a session's day: the likest sentence with an amount that is missing, and the likest of all."""
+    there = [one for one in alike if (at := one.passage.note.day) and day.is_on(at)]
+    telling = sorted(
+        (one for one in there if not polarity(part, (one,))), key=lambda one: -likeness(part, one)
+    )
+    counting = [one for one in telling if any(_states(one, amount) for amount in missing)]
+    return tuple(dict.fromkeys([*counting[:1], *telling[:1]]))
 
 
 def _missing_amounts(part: Part, source: Source) -> list[Amount]:

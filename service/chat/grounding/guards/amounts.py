@@ -7,8 +7,9 @@ from service.chat.grounding.binding import Bound, Mark, bound, misbound
 from service.chat.grounding.evidence import Source
 from service.chat.grounding.guards.courses import plain_amounts, runs_backwards
 from service.chat.grounding.guards.days import is_dated
-from service.language.amounts import AGE, Amount, rate_at, rates
+from service.language.amounts import AGE, Amount
 from service.language.dates import Day
+from service.language.rates import rate_at, rates
 from service.language.statements import Part, Unit
 from service.language.terms import kind
 
