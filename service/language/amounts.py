@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from service.language.number_words import in_words
 from service.language.text import normalise
-from service.language.units import unit_of
+from service.language.units import counted_unit, unit_of
 
 # Each piece is bounded, so that no row of digits is read twice. A letter before, or a letter and a hyphen of Latin
 # script, makes a name of it: L4, PHQ-9.
@@ -48,7 +48,8 @@ _ARROWS = (">", "→")
 _OVER = frozenset(["/", "out of", "מתוך"])
 _FROM = re.compile(r"(?:\bfrom|(?<![א-ת])מ-?)\s*$", re.IGNORECASE)
 _DAILY = re.compile(
-    r"\b(?:once(?! (?:she|he|they|the|it|a month|a year))|one|daily|every day|each day|weekly|every week)\b"
+    r"\b(?:once(?! (?:she|he|they|the|it|a month|a year))|(?<!-)one(?! hundred| thousand)"
+    r"|daily|every day|each day|weekly|every week)\b"
     r"|\b(?:a|per) (?:day|week)\b"
     r"|(?<![א-ת])(?:פעם(?:\s+אחת)?\s+ב?|פעם אחת|אחת\s+ל(?=יום|שבוע|חודש)|כל יום|מדי יום)",
     re.IGNORECASE,
@@ -232,4 +233,4 @@ def _is_age(match: re.Match[str], text: str) -> bool:
 
 
 def _unit(match: re.Match[str]) -> str:
-    return unit_of(normalise(match["unit"] or ""))
+    return counted_unit(normalise(match["unit"] or ""))

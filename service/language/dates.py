@@ -5,15 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-_MONTHS = """
-January Jan ינואר|February Feb פברואר|March Mar מרץ מרס מארס|April Apr אפריל|May מאי|June Jun יוני|July Jul יולי
-August Aug אוגוסט|September Sept Sep ספטמבר|October Oct אוקטובר|November Nov נובמבר|December Dec דצמבר
-"""
-_MONTH_OF = {
-    way.casefold(): number
-    for number, ways in enumerate(re.split(r"[|\n]", _MONTHS.strip()), 1)
-    for way in ways.split()
-}
+from service.language.months import NUMBER_OF
+
 _WEEKDAYS = """
 Monday Mon שני ב'|Tuesday Tues Tue שלישי ג'|Wednesday Wed רביעי ד'|Thursday Thurs Thur Thu חמישי ה'|Friday Fri שישי ו'
 Saturday שבת|Sunday ראשון א'
@@ -23,8 +16,8 @@ _WEEKDAY_OF = {
     for number, ways in enumerate(re.split(r"[|\n]", _WEEKDAYS.strip()))
     for way in ways.split()
 }
-_LATIN = "|".join(sorted((way for way in _MONTH_OF if way.isascii()), key=len, reverse=True))
-_HEBREW = "|".join(way for way in _MONTH_OF if not way.isascii())
+_LATIN = "|".join(sorted((way for way in NUMBER_OF if way.isascii()), key=len, reverse=True))
+_HEBREW = "|".join(way for way in NUMBER_OF if not way.isascii())
 _MONTH = rf"(?:(?P<en>\b(?:{_LATIN})\b\.?)|(?P<he>(?<![א-ת])[בלמוהש]{{0,2}}(?:{_HEBREW})(?![א-ת])))"
 _YEAR = r"(?:,?\s+(?P<year>(?:19|20)\d\d)(?!\d))?"
 _NAMED = re.compile(
@@ -124,9 +117,9 @@ def _named(text: str) -> Iterator[Day]:
             said = match["en"].rstrip(".")
             if not said[0].isupper() or (said.casefold() in _VERBS and not _is_month(match, text)):
                 continue
-            month = _MONTH_OF[said.casefold()]
+            month = NUMBER_OF[said.casefold()]
         else:
-            month = next(value for way, value in _MONTH_OF.items() if match["he"].endswith(way))
+            month = next(value for way, value in NUMBER_OF.items() if match["he"].endswith(way))
         year = int(match["year"]) if match["year"] else None
         yield from _valid(int(number) if number else None, month, year, match)
 

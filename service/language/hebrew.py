@@ -98,6 +98,11 @@ def rests(word: str) -> Iterator[str]:
             yield word[len(prefix) :]
 
 
+def begins_with_and(word: str) -> bool:
+    """Whether the ו that a word in normal form begins with is "and": that of "ושינה", not of "ויטמינים"."""
+    return word not in WHOLE and not (len(word) > _LEAST and _known(word))
+
+
 def _known(word: str) -> str | None:
     """The stem of a word that stands in the list, in whatever form."""
     return FORMS.get(word) or _ROOTS.get(_without_ending(word))

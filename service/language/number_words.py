@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from service.language.hebrew import rests
 from service.language.sides import PAIRED
 from service.language.text import Word, normalise, words
-from service.language.units import unit_of
+from service.language.units import counted_unit, unit_of
 
-_SMALL = """
+_WAYS = """
+1 one אחת אחד
 2 two שתיים שניים שתי שני שתים
 3 three שלוש שלושה שלושת
-4 four ארבע ארבעה
-5 five חמש חמישה
-6 six שש שישה ששה
-7 seven שבע שבעה
-8 eight שמונה
-9 nine תשע תשעה
-10 ten עשר עשרה
+4 four ארבע ארבעה ארבעת
+5 five חמש חמישה חמשה חמשת חמישת
+6 six שש שישה ששה ששת שישת
+7 seven שבע שבעה שבעת
+8 eight שמונה שמונת
+9 nine תשע תשעה תשעת
+10 ten עשר עשרה עשרת
 11 eleven
 12 twelve dozen תריסר
 13 thirteen
@@ -36,14 +37,26 @@ _SMALL = """
 80 eighty שמונים
 90 ninety תשעים
 100 hundred מאה
+200 מאתיים
+1000 thousand אלף
+2000 אלפיים
 """
-_VALUES = {
-    normalise(way): int(line.split()[0])
-    for line in _SMALL.strip().splitlines()
-    for way in line.split()[1:]
+NUMBERS = {
+    way: int(line.split()[0]) for line in _WAYS.strip().splitlines() for way in line.split()[1:]
 }
+"""What each word for a number says, as it is written. How several make one number, `in_words` knows."""
+
+_VALUES = {normalise(way): value for way, value in NUMBERS.items() if value > 1}
 _ONE = frozenset(map(normalise, ("one", "single", "אחד", "אחת", "once")))
 _TEEN = frozenset(map(normalise, ("עשרה", "עשר")))
+_TWO_OF_TWELVE = normalise("שנים")  # By itself it is "years".
+_SCALES = {
+    normalise(way): value
+    for way, value in (
+        *(("hundred", 100), ("מאות", 100)),
+        *(("thousand", 1000), ("אלף", 1000), ("אלפים", 1000)),
+    )
+}
 _DUALS = {
     normalise(word): unit
     for word, unit in (
@@ -58,7 +71,10 @@ _HALF_MORE = (("and", "a", "half"), (normalise("וחצי"),))
 
 def is_number_word(word: str) -> bool:
     """Whether a word in normal form is a number, or says two of a unit."""
-    return any(form in _VALUES or form in _DUALS or form in _ONE for form in _rests(word))
+    return any(
+        form in _VALUES or form in _DUALS or form in _ONE or form in _SCALES
+        for form in _rests(word)
+    )
 
 
 def in_words(text: str) -> Iterator[tuple[str, str, int, int]]:
@@ -76,14 +92,13 @@ def _spelled_at(said: list[Word], place: int) -> tuple[str, str, int]:
     """The value, unit and number of words of a number in words here; nothing if there is none."""
     dual = next((_DUALS[rest] for rest in _rests(said[place].text) if rest in _DUALS), "")
     if dual:
-        return "2", dual, 1
+        half = _half_more(said, place + 1)
+        return "2.5" if half else "2", dual, 1 + half
     after = _text(said, place + 1)
     if said[place].text in _HALVES:
         is_hour = "hour" in {unit_of(_text(said, place + further)) for further in (1, 2, 3)}
         return (_HALVES[said[place].text], "minute", 1) if is_hour else ("", "", 1)
-    if said[place].text in _ONE and after in _TEEN:
-        return "11", unit_of(_text(said, place + 2)), 2
-    if said[place].text in _ONE:
+    if said[place].text in _ONE and after not in _TEEN and after not in _SCALES:
         return _one(said, place, after)
     return _counted(said, place, after)
 
@@ -97,21 +112,53 @@ def _one(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
 
 
 def _counted(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
-    value = _value(said[place].text)
+    value, used = _number(said, place)
     is_second = place > 0 and said[place - 1].text in _SECOND_DAY
     is_both = after[:1] == "ה" or bool(re.fullmatch(PAIRED, after))  # "שני ההורים", "שתי כתפיו"
     if not value or (value == 2 and (is_second or is_both)):
         return "", "", 1
-    used, small = 1, _value(after)
-    if value < 10 and after in _TEEN:
-        value, used = value + 10, 2
-    elif 20 <= value < 100 and 0 < small < 10:
-        value, used = value + small, 2
-    unit = unit_of(_text(said, place + used))
+    unit = counted_unit(_text(said, place + used))
     at = place + used + bool(unit)
     if half := _half_more(said, at):
         return f"{value}.5", unit or unit_of(_text(said, at + half)), at + half - place
     return str(value), unit, used
+
+
+def _number(said: list[Word], place: int) -> tuple[int, int]:
+    """The number that words from here on make, and how many they are: "two hundred and ten", "מאה עשרים ואחת"."""
+    value, used = _below_hundred(said, place)
+    while scale := _scale(_text(said, place + used)) if value else 0:
+        value, used = value * scale, used + 1
+    if value < 100:
+        return value, used
+    at = place + used + (_text(said, place + used) == "and")
+    more, further = _number(said, at) if _is_next(said, at) else (0, 0)
+    if 0 < more < (100 if value % 1000 else 1000):
+        return value + more, at + further - place
+    return value, used
+
+
+def _below_hundred(said: list[Word], place: int) -> tuple[int, int]:
+    """The same of what stands before a hundred or a thousand, or by itself; 100 and more where one word says it."""
+    word, after = _text(said, place), _text(said, place + 1)
+    value = 1 if word in _ONE and (after in _TEEN or after in _SCALES) else _value(word)
+    if word == _TWO_OF_TWELVE and after in _TEEN:
+        value = 2
+    if 0 < value < 10 and after in _TEEN:
+        return value + 10, 2
+    small = _value(after) or int(any(rest in _ONE for rest in _rests(after)))
+    if 20 <= value < 100 and 0 < small < 10 and _is_next(said, place + 1):
+        return value + small, 2
+    return value, 1
+
+
+def _scale(word: str) -> int:
+    return _SCALES.get(word, 0)
+
+
+def _is_next(said: list[Word], place: int) -> bool:
+    """Whether only a blank or a hyphen stands before a word: "twenty-one", but not "twenty, one of them"."""
+    return 0 < place < len(said) and said[place].start - said[place - 1].end <= 1
 
 
 def _half_more(said: list[Word], place: int) -> int:

@@ -1,16 +1,15 @@
 """Numbers and days as they are said in a sentence, in Hebrew and in English."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal
+
+from service.language.months import ENGLISH, HEBREW
 
 _ENGLISH = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _MASCULINE = ("אחד", "שניים", "שלושה", "ארבעה", "חמישה", "שישה", "שבעה", "שמונה", "תשעה", "עשרה")
 _FEMININE = ("אחת", "שתיים", "שלוש", "ארבע", "חמש", "שש", "שבע", "שמונה", "תשע", "עשר")
-_MONTHS: Mapping[str, str] = {
-    "en": "January February March April May June July August September October November December",
-    "he": "ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר",
-}
+_MONTHS: Mapping[str, Sequence[str]] = {"en": ENGLISH, "he": HEBREW}
 _IN: Mapping[str, str] = {"en": "", "he": "ב"}
 
 
@@ -33,7 +32,7 @@ def counted_he(count: int, one: str, two: str, many: str, *, feminine: bool) -> 
 
 def day_said(day: date, language: Literal["he", "en"], *, with_year: bool) -> str:
     """3 March, 3 במרץ; with its year where that is not the present one."""
-    said = f"{day.day} {_IN[language]}{_MONTHS[language].split()[day.month - 1]}"
+    said = f"{day.day} {_IN[language]}{_MONTHS[language][day.month - 1]}"
     return f"{said} {day.year}" if with_year else said
 
 

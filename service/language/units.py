@@ -41,3 +41,8 @@ _UNITS = {
 def unit_of(word: str) -> str:
     """The canonical unit a word in normal form names; empty if it names none."""
     return _UNITS.get(word, "")
+
+
+def counted_unit(word: str) -> str:
+    """The same of a word that a number counts, which may have its article: "שלושת השבועות"."""
+    return unit_of(word) or (unit_of(word[1:]) if word[:1] == "ה" else "")

@@ -11,11 +11,12 @@ _ASKS = (
     r"|ו?(?:מה|מהו|מהי|מהם|מהן|מי|מתי|ממתי|איפה|היכן|לאן|מאיפה|למה|מדוע|איך|כיצד|האם|כמה|לכמה|בכמה|במה"
     r"|על\s+מה|עם\s+מי|למי|את\s+מי|של\s+מי|[בלמ]?(?:איזה|איזו|אילו)|יש|היה|הייתה|היתה|היו))"
 )
-_ORDERS = (
-    r"(?:show|list|summari[sz]e|recap|find|give|tell\s+me|remind|search|count|compare|describe|review"
-    r"|bring\s+up|ו?(?:סכם|סכמי|תסכם|תסכמי|לסכם|הראה|הראי|תראה|תראי|הצג|הציגי|ספר|ספרי|תן|תני|פרט|פרטי|מצא|מצאי"
-    r"|תמצא|תמצאי|חפש|חפשי|תחפש|תחפשי|הזכר|הזכירי|תזכיר|תזכירי|רשימת|רשימה))"
-)
+ORDER_VERBS = """
+show list summarise summarize recap find give remind search count compare describe review
+סכם סכמי תסכם תסכמי לסכם הראה הראי תראה תראי הצג הציגי ספר ספרי תן תני פרט פרטי מצא מצאי תמצא תמצאי חפש חפשי תחפש תחפשי
+הזכר הזכירי תזכיר תזכירי רשימת רשימה
+"""
+_ORDERS = rf"ו?(?:{'|'.join(ORDER_VERBS.split())}|tell\s+me|bring\s+up)"
 _LEAD = r"\W*(?:(?:and|so|but|or|also|please|ok|okay|well|וגם|אז|בבקשה|אבל)\W+)*"
 _BEGINS = re.compile(rf"{_LEAD}(?:{_ASKS}|{_ORDERS})(?!\w)", re.IGNORECASE)
 _BEGINS_ORDER = re.compile(rf"{_LEAD}{_ORDERS}(?!\w)", re.IGNORECASE)

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from service.domain.answers import Language
 from service.domain.scope import Period
 from service.language.detect import language_of
+from service.language.months import NUMBER_OF
 from service.retrieval.time_words import (
     EN_NUMBER,
     HE_NUMBER,
     MANY,
-    MONTHS,
     SEASONS,
     UNITS,
     Kind,
@@ -45,13 +45,13 @@ class _Anchor(NamedTuple):
 
 
 def _month(match: re.Match[str], seen: date) -> Period | None:
-    month = MONTHS[match["month"].lower()]
+    month = NUMBER_OF[match["month"].lower()]
     year = int(match["year"] or seen.year - (month > seen.month))
     return _unit_of(date(year, month, 1), "month")
 
 
 def _named_day(match: re.Match[str], seen: date) -> Period | None:
-    return _day(int(match["day"]), MONTHS[match["month"].lower()], match["year"], seen)
+    return _day(int(match["day"]), NUMBER_OF[match["month"].lower()], match["year"], seen)
 
 
 def _figures(match: re.Match[str], seen: date) -> Period | None:
@@ -171,8 +171,8 @@ _FROM: frozenset[Role] = frozenset({"in", "since"})
 _ROLLS: tuple[Kind, frozenset[Role], bool] = ("relative", _WITHIN, True)
 
 _TH = r"(?:st|nd|rd|th)?"
-_MONTH = rf"(?P<month>{english(MONTHS)})"
-_CHODESH = rf"(?P<month>{hebrew(MONTHS)})"
+_MONTH = rf"(?P<month>{english(NUMBER_OF)})"
+_CHODESH = rf"(?P<month>{hebrew(NUMBER_OF)})"
 _DAY = r"(?P<day>\d{1,2})"
 _FULL_YEAR = r"(?P<year>(?:19|20)\d\d)"
 _NO_YEAR = r"(?P<year>)"

@@ -5,7 +5,8 @@ from datetime import date
 
 from service.domain.answers import Language
 from service.language.detect import language_of
-from service.language.text import tokens
+from service.language.hebrew import begins_with_and
+from service.language.text import normalise, tokens
 from service.retrieval.asking import begins_asking, orders
 from service.retrieval.steps import is_step
 from service.retrieval.time_intent import phrases
@@ -15,14 +16,8 @@ ENOUGH = 3  # Words of its own with which "and how did Dana sleep after the oper
 
 WHOLE: dict[Language, int] = {"en": 3, "he": 2}  # Words beside a time: "what was there", "מה היה".
 
-# Hebrew words and names whose first letter is no "and".
-_VAV = (
-    r"ועד[התי]|ויטמי[ןנ]|ויסות|וסת|וריד|ורטיגו|ודאות|וידוי|וידאו|ויכוח|וויכוח|ותק|ויתור|ויתר|ויקטור|ויקי|ויטלי"
-    r"|ויולט|ונסה|ורדה?(?!\w)|ולדימיר|וליד|ורוניקה|וסים|ואליום|ואקום|וו"
-)
 _LEAD = re.compile(
-    r"\W*(?:(?:and|also|but|plus|(?:what|how)\s+about)\b|(?:מה\s+(?:עם|לגבי|בנוגע)|גם)(?!\w)"
-    rf"|(?!{_VAV})ו(?=[א-ת]{{2}}))",
+    r"\W*(?:(?:and|also|but|plus|(?:what|how)\s+about)\b|(?:מה\s+(?:עם|לגבי|בנוגע)|גם)(?!\w)|(?P<led>ו[א-ת]{2,}))",
     re.IGNORECASE,
 )
 # What somebody asks of a subject already named; by themselves these name none.
@@ -59,7 +54,8 @@ _WHO_IS = re.compile(
 
 def leads_on(text: str) -> bool:
     """Begins as what goes on from something: "and ...", "what about ...", "ומה עם ..."."""
-    return bool(_LEAD.match(text))
+    match = _LEAD.match(text)
+    return bool(match and (not match["led"] or begins_with_and(normalise(match["led"]))))
 
 
 # A place or a person is added to what was asked about; a bare noun takes its place.

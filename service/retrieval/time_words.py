@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.domain.scope import When
+from service.language.number_words import NUMBERS
 
 Kind = Literal["place", "day", "relative", "month", "year"]
 Role = Literal["in", "since", "until", "before", "after", "for"]
@@ -33,20 +34,6 @@ def _numbered(lines: str) -> dict[str, int]:
     }
 
 
-NUMBERS = _numbered("""
-one אחת אחד
-two שתיים שניים שתי שני
-three שלוש שלושה שלושת
-four ארבע ארבעה ארבעת
-five חמש חמישה חמשה חמשת חמישת
-six שש שישה ששה ששת שישת
-seven שבע שבעה שבעת
-eight שמונה שמונת
-nine תשע תשעה תשעת
-ten עשר עשרה עשרת
-eleven
-twelve
-""")
 ORDINALS = _numbered("""
 first 1st ראשונה ראשון
 second 2nd שנייה שניה שני
@@ -58,20 +45,6 @@ seventh 7th שביעית שביעי
 eighth 8th שמינית שמיני
 ninth 9th תשיעית תשיעי
 tenth 10th עשירית עשירי
-""")
-MONTHS = _numbered("""
-january jan ינואר
-february feb פברואר
-march mar מרץ מרס
-april apr אפריל
-may מאי
-june jun יוני
-july jul יולי
-august aug אוגוסט
-september sept sep ספטמבר
-october oct אוקטובר
-november nov נובמבר
-december dec דצמבר
 """)
 # By their first month, of three; as the calendar has them where winters are short.
 SEASONS = {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from service.domain.answers import Intent
 from service.language.stopwords import STOPWORDS
 from service.language.text import Word, normalise, words
+from service.retrieval.asking import ORDER_VERBS
 
 
 def forms(text: str) -> frozenset[str]:
@@ -15,10 +16,7 @@ def forms(text: str) -> frozenset[str]:
 
 # Stop words that decide here: what is absent, and on which side.
 _KEPT = forms("no not never without none nor right לא בלי ללא אין אינו אינה אינם")
-_ORDERS = forms("""
-show list summarise summarize summary recap overview find give describe compare count remind review search
-סכם סכמי תסכם תסכמי הראה הראי תראה תראי הצג הציגי ספר ספרי תן תני פרט מצא מצאי חפש רשימה רשימת תקציר
-""")
+_ORDERS = forms(f"{ORDER_VERBS} summary overview תקציר")
 _MEETINGS = forms("""
 appointments visit visits meetings discussed discussing talked talking spoke spoken mention mentions mentioning came
 come meet met brought bring raised raise question questions

@@ -45,6 +45,38 @@ def test_the_notes_own_bound_is_told_in_other_words(claim, note):
 @pytest.mark.parametrize(
     ("claim", "note"),
     [
+        ("כאב לה הגב במשך שבעת הימים האחרונים.", "כאב לה הגב במשך שלושת הימים האחרונים."),
+        ("כאב לה הגב במשך שבעת הימים האחרונים.", "כאב לה הגב במשך 3 הימים האחרונים."),
+        ("היא הולכת אלפיים צעדים ביום.", "היא הולכת אלף צעדים ביום."),
+        ("היא מטופלת עשרה חודשים.", "היא מטופלת שנים עשר חודשים."),
+        ("הכאב נמשך חמשה ימים.", "הכאב נמשך שלושה ימים."),
+        ("היא ישנה שעתיים.", "היא ישנה שעתיים וחצי."),
+        ("The pain lasted twenty days.", "The pain lasted twenty-one days."),
+        ("Walks two hundred steps.", "Walks two hundred and fifty steps."),
+    ],
+)
+def test_another_number_in_words_is_not_told(claim, note):
+    """Whatever its form is: before a noun, in an older spelling, of several words."""
+    assert reason(claim, note) == "number_differs"
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("הכאב נמשך חמישה ימים.", "הכאב נמשך חמשה ימים."),
+        ("כאב לה הגב במשך שבעת הימים האחרונים.", "כאב לה הגב במשך 7 ימים אחרונים."),
+        ("The pain lasted twenty-one days.", "The pain lasted 21 days."),
+        ("היא הולכת 2,000 צעדים ביום.", "היא הולכת אלפיים צעדים ביום."),
+    ],
+)
+def test_the_same_number_in_other_words_is_told(claim, note):
+    """In figures or in words, in any spelling."""
+    assert reason(claim, note) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
         ("She has not cried for a month.", "Has not cried for a week."),
         ("היא לא בכתה כבר חודש.", "לא בכתה כבר שבוע."),
         ("סבתו נפטרה לפני חודש.", "סבתו נפטרה לפני שבוע."),

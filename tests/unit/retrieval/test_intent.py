@@ -151,6 +151,9 @@ def test_a_plain_question_reads_no_more_than_it_needs(text):
         ("מה היה בפגישה האחרונה?", ""),
         ("How many sessions have we had?", ""),
         ("What did she say, or not?", ""),
+        ("תמצאי פגישות שבהן דובר על שינה", "שינה"),
+        ("תחפשי את כל הפגישות על חרדה", "חרדה"),
+        ("תזכירי לי מה אמרה על כאב ברך", "כאב ברך"),
     ],
 )
 def test_the_topic_is_what_is_left_without_the_frame(text, topic):
@@ -228,6 +231,8 @@ def test_what_cannot_stand_alone_is_searched_with_the_question_before_it(text):
         "כאבי ראש?",
         "ויטמין D?",
         "ויקטור ישן טוב?",
+        "וירוס?",
+        "ותיק?",
         "מינון תרופה?",
         "מה היה הטיפול בכאב בשבוע שעבר?",
         "What did we discuss about work last week?",

@@ -143,6 +143,7 @@ def days(first: str | None, last: str | None) -> Period:
         ("How did the pain score change since January?", days("2026-01-01", None), None),
         ("how many sessions have we had since March", days("2026-03-01", None), None),
         ("על מה דיברנו מאז מרץ?", days("2026-03-01", None), "מאז מרץ"),
+        ("על מה דיברנו מאז מארס?", days("2026-03-01", None), "מאז מארס"),
         ("מה היא סיפרה ממרץ", days("2026-03-01", None), "ממרץ"),
         ("מה סיכמנו במרץ?", days("2026-03-01", "2026-03-31"), "במרץ"),
         ("איך הייתה השינה בחודש מרץ?", days("2026-03-01", "2026-03-31"), "בחודש מרץ"),
