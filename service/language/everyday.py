@@ -1,11 +1,6 @@
 """Names that are words too, and words that stand around names, in their normal form."""
 
-from service.language.text import normalise
-
-
-def _forms(*lists: str) -> frozenset[str]:
-    return frozenset(normalise(word) for word in " ".join(lists).split())
-
+from service.language.text import normal_forms
 
 _ENGLISH = """
 amber angel april archer aria art ash aspen august aurora autumn baker banks bill bishop black bliss bloom blue bond
@@ -36,13 +31,13 @@ _HEBREW = """
 צבי צבר צור צחור ציון ציפור צליל קורן קיץ קרן קשת רוח רופא רחמים רימון רעות רעם שבת שדה שושנה שחר שחור שי שיא שיר
 שירה שלג שלווה שלום שמחה שמיר שמן שמש שני שפיר שקד ששון תהילה תום תמוז תמיד תמר תקווה תקוה
 """
-EVERYDAY = _forms(_ENGLISH, _ALWAYS_CAPITAL, _HEBREW)
+EVERYDAY = normal_forms(_ENGLISH, _ALWAYS_CAPITAL, _HEBREW)
 """Names that stand in a text as words more often than not, or too often to rely on."""
-ALWAYS_CAPITAL = _forms(_ALWAYS_CAPITAL)
+ALWAYS_CAPITAL = normal_forms(_ALWAYS_CAPITAL)
 UNCLE = "דוד"
 """An uncle too; alone it is nearly always David."""
 
-LOOKALIKES = _forms(
+LOOKALIKES = normal_forms(
     # Names of others that begin with letters which may be prefixes: לירון is hardly "to Yaron".
     """
     שרון מאיה מרינה שגיא מאור לירון לירן כרמי כרמית לאורה ליאורה ליאון ליאן מתמר בנימין מיכאל מיקה מירה מירב מירי מלי
@@ -75,35 +70,37 @@ _SOMEBODYS = """
 ארוסתו ארוסה חברו חברתו חברתה חבריו חבריה חברי חברתי סבו סבה סבתו סבתה נכדו נכדתו נכדתה דודו דודתו דודתה דודי גיסו גיסתו
 גיסתה חמותו חמותה חתנו חתנה כלתו כלתה אחייניתו אחיינו גרושו גרושתו גרושה מנהלו מנהלתו מורתו מורתה שכנו שכנתו שכנתה
 """
-RELATIVES = _forms(_RELATIVES, _SOMEBODYS)
+RELATIVES = normal_forms(_RELATIVES, _SOMEBODYS)
 """Whoever may be called by name in a note beside the client."""
-SOMEBODYS = _forms(_SOMEBODYS)
+SOMEBODYS = normal_forms(_SOMEBODYS)
 """Those of them whose ending says "his" or "her"."""
-OWNERS = _forms("his her hers their my your our whose")
-OWNED = _forms("שלו שלה שלי שלך שלהם שלהן שלנו")
-OF = _forms("of של")
-CALLED = _forms("called named name is בשם ששמו ששמה שמו שמה ששם שנקרא שנקראת")
-AND = _forms("and וגם ואת")
-TITLES = _forms(
+OWNERS = normal_forms("his her hers their my your our whose")
+OWNED = normal_forms("שלו שלה שלי שלך שלהם שלהן שלנו")
+OF = normal_forms("of של")
+AGED = normal_forms("בן בת")
+"""Before a number they say an age: "בן 45" is no son."""
+CALLED = normal_forms("called named name is בשם ששמו ששמה שמו שמה ששם שנקרא שנקראת")
+AND = normal_forms("and וגם ואת")
+TITLES = normal_forms(
     "client patient mr mrs ms miss mister מר גב גברת מטופל מטופלת המטופל המטופלת לקוח לקוחה הלקוח הלקוחה"
 )
-TOLD = _forms(
+TOLD = normal_forms(
     "said told mentioned reported described complained talked raised brought",
     "אמר אמרה סיפר סיפרה הזכיר הזכירה דיבר דיברה דיווח דיווחה התלונן התלוננה",
     "תיאר תיארה ציין ציינה העלה העלתה שיתף שיתפה",
 )
 """What only somebody does: who stands before them is no spring and no hope."""
-TELL = _forms("say tell mention report describe complain talk speak raise bring")
-DID = _forms("did does has had")
-MEETINGS = _forms(
+TELL = normal_forms("say tell mention report describe complain talk speak raise bring")
+DID = normal_forms("did does has had")
+MEETINGS = normal_forms(
     "פגישה פגישות הפגישה הפגישות בפגישה בפגישות מהפגישות מפגש מפגשים המפגש המפגשים במפגש במפגשים מהמפגשים",
     "לנו נפגשנו קיימנו",
 )
-MEETINGS_OF = _forms("של עם")
-TOLD_ABOUT = _forms("את על כי שהוא שהיא")
-NICKNAMES = _forms("אבי בני אמי דודי")
+MEETINGS_OF = normal_forms("של עם")
+TOLD_ABOUT = normal_forms("את על כי שהוא שהיא")
+NICKNAMES = normal_forms("אבי בני אמי דודי")
 """My father and so on; but who asks about a client means a name."""
-PARTICLES = _forms(
+PARTICLES = normal_forms(
     "de da del di du el al la le van von der den bin ibn abu ben bar st אבו אל בן בר בת דה ואן די"
 )
 """Parts of a double name that are nobody's name by themselves."""

@@ -1,6 +1,6 @@
 """Hebrew words that begin with what looks like a prefix, or that come short behind one; any can be added plainly."""
 
-from service.language.text import normalise
+from service.language.text import normal_forms, normalise
 
 # Words that begin with a letter that could be a prefix: "מחשבה" is no "from חשבה", "שינה" no "that ינה".
 _WHOLE = """
@@ -152,7 +152,7 @@ def _plain(form: str) -> str:
     return normalise(form.removesuffix(_UNSURE))
 
 
-WHOLE = frozenset(normalise(word) for word in (_WHOLE + _SHORT).split())
+WHOLE = normal_forms(_WHOLE + _SHORT)
 """Words that are known as they stand, in normal form."""
 FORMS = {
     _plain(form): normalise(family[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Literal
 
-from service.language.everyday import TITLES
+from service.language.everyday import AGED, TITLES
 from service.language.identifiers import Identifier
 from service.language.naming import begins_sentence, tells, without_prefix
 from service.language.stopwords import STOPWORDS
@@ -19,7 +19,6 @@ _BARE_TITLES = TITLES - STOPWORDS
 _MONTHS = frozenset({"april", "august", "march", "may", "june", "july"})
 _BEFORE_MONTH = re.compile(r"\d(?:st|nd|rd|th)?(?: of)?[ \u00a0]$")
 _BEHIND_MONTH = re.compile(r",?[ \u00a0](?:\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d)(?!\w)")
-_AGED = frozenset({"בנ", "בת"})
 _AGE = re.compile(r"[ \u00a0]\d{1,3}(?!\d)")
 
 _QUOTE = "'`\u00b4\u05f3\u2018\u2019\u201b\u2032"
@@ -74,7 +73,7 @@ class Surroundings:
     def are_of_time(self, at: int, name: Reading) -> bool:
         """Whether it is said of an age or a day: "בן 45", "May 3"."""
         start, end = self.words[at].span()
-        if name.form in _AGED:
+        if name.form in AGED:
             return bool(_AGE.match(self.text, end))
         return name.form in _MONTHS and bool(
             _BEFORE_MONTH.search(self.text, max(0, start - 8), start)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from service.language.hebrew import rests
 from service.language.sides import PAIRED
-from service.language.text import Word, normalise, words
+from service.language.text import Word, normal_forms, normalise, words
 from service.language.units import counted_unit, unit_of
 
 _WAYS = """
@@ -47,8 +47,8 @@ NUMBERS = {
 """What each word for a number says, as it is written. How several make one number, `in_words` knows."""
 
 _VALUES = {normalise(way): value for way, value in NUMBERS.items() if value > 1}
-_ONE = frozenset(map(normalise, ("one", "single", "אחד", "אחת", "once")))
-_TEEN = frozenset(map(normalise, ("עשרה", "עשר")))
+_ONE = normal_forms("one single אחד אחת once")
+_TEEN = normal_forms("עשרה עשר")
 _TWO_OF_TWELVE = normalise("שנים")  # By itself it is "years".
 _SCALES = {
     normalise(way): value
@@ -65,7 +65,7 @@ _DUALS = {
     )
 }
 _HALVES = {"half": "30", "quarter": "15", normalise("חצי"): "30", normalise("רבע"): "15"}
-_SECOND_DAY = frozenset(map(normalise, ("יום", "ביום", "בימי")))
+_SECOND_DAY = normal_forms("יום ביום בימי")
 _HALF_MORE = (("and", "a", "half"), (normalise("וחצי"),))
 
 
@@ -178,7 +178,7 @@ def _value(word: str) -> int:
 def _rests(word: str) -> Iterator[str]:
     if word and word[0] in "ובלמכ" and word[1:] in _VALUES:  # כשש is "about six"
         yield word[1:]
-    yield from rests(word) if word and not word.isascii() else (word,)
+    yield from rests(word)
 
 
 def _text(said: list[Word], place: int) -> str:

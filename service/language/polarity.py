@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from service.language.qualifiers import DENIED, qualifier
-from service.language.text import normalise
+from service.language.text import normal_forms, normalise
 
 AFFIRMED, DENIED_HERE, UNSURE = 1, -1, 0
 REACH = 8  # Words behind a denial that it may deny: "no known history of any drug allergies at all" has seven.
 REACH_OF_LIST = 3  # Words of each further thing on a list: "denies SI, HI, plan or intent".
 
 _MORE_DENIALS = """
-cannot unable lacks lack lacked absent absence nobody nothing nowhere hardly ain't wouldn't shouldn't couldn't
-ולא ואין שאין שלא ללא חסר חסרת חסרו חסרים חסרות היעדר העדר אף לעולם מעולם בניגוד contrary
+unable lacks lack lacked absent absence nobody nothing nowhere hardly ain't
+חסר חסרת חסרו חסרים חסרות היעדר העדר אף לעולם מעולם בניגוד contrary
 """
-_DENIALS = frozenset(map(normalise, _MORE_DENIALS.split()))
+_DENIALS = normal_forms(_MORE_DENIALS)  # Beside those that are stop words: qualifiers.py.
 _LISTING_WORDS = """
 denies denied deny denying
 שולל שוללת שלל שללה הכחיש הכחישה מכחיש מכחישה
@@ -24,7 +24,7 @@ _END_WORDS = "but except however although though yet אך אבל אולם למע
 # These deny what they stand before and say nothing else: "not only", "no change" (a word).
 _NOT_SO_WORDS = "only just change רק"
 _AND_WITH = normalise("ועם")
-_OR = frozenset(map(normalise, ("or", "nor", "או")))
+_OR = normal_forms("or nor או")
 _UN = re.compile(
     r"un(?!der|cle|ique|ion|it|til|iform|ivers)\w{3,}|\w{3,}less"
 )  # "unsent", "sleepless"
@@ -32,23 +32,22 @@ _BEEN = frozenset(
     ["been", "is", "was", "be", "came", "come", "comes", "stays", "stayed", "kept", "remains"]
 )
 _GIVE = frozenset(["give", "gives", "gave", "given", "giving"])
-_LESS = frozenset(map(normalise, ("less", "fewer", "פחות")))
+_LESS = normal_forms("less fewer פחות")
 _REACH_OF_LESS = 2
 _HARD_WORDS = """
 difficulty difficulties difficult trouble hard struggle struggles struggling unable avoids avoided avoiding
 קושי קשה מתקשה התקשה התקשתה מתקשים נמנע נמנעת נמנעה הימנעות
 """
-_AVOID = frozenset(map(normalise, ("avoid", "להימנע")))
+_AVOID = normal_forms("avoid להימנע")
 _STOP_WORDS = """
 stop stops stopped stopping halt halts halted halting quit quits discontinued ceased wean weaned weaning abstains
 abstained abstinent refuse refuses refused refusing declined declines fails failed
 סירב סירבה מסרב מסרבת יסרב תסרב לסרב וסירב וסירבה נכשל נכשלה
 הפסיק הפסיקה הפסיקו מפסיק מפסיקה יפסיק תפסיק להפסיק חדל חדלה נגמל נגמלה והפסיק והפסיקה
 """
-_STOPS = frozenset(map(normalise, _STOP_WORDS.split()))
+_STOPS = normal_forms(_STOP_WORDS)
 _LISTING, _ENDS, _NOT_SO, _HARD = (
-    frozenset(map(normalise, some.split()))
-    for some in (_LISTING_WORDS, _END_WORDS, _NOT_SO_WORDS, _HARD_WORDS)
+    normal_forms(some) for some in (_LISTING_WORDS, _END_WORDS, _NOT_SO_WORDS, _HARD_WORDS)
 )
 
 

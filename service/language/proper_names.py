@@ -11,9 +11,9 @@ from service.language.hebrew_words import FORMS, WHOLE
 from service.language.spellings import other_spellings
 from service.language.stopwords import STOPWORDS
 from service.language.terms import is_listed, keys, meanings, tenses
-from service.language.text import Word, normalise, tokens, words
+from service.language.text import Word, normal_forms, tokens, words
 from service.language.transliteration import name_sounds
-from service.language.units import unit_of
+from service.language.units import DOSES, unit_of
 
 _CODE = re.compile(r"(?<![A-Za-z\d])[A-Za-z]{1,12}-?\d{1,4}(?![\dA-Za-z])")
 """Named with a number: PHQ-9, L4, T12."""
@@ -47,7 +47,7 @@ def codes(text: str) -> list[str]:
 
 def has_names(wanted: Iterable[str], texts: Sequence[str]) -> bool:
     """Whether all of these names stand in the texts, in whatever alphabet."""
-    held = {form for text in texts for word in tokens(text) for form in _rests(word)}
+    held = {form for text in texts for word in tokens(text) for form in rests(word)}
     held |= {code for text in texts for code in codes(text)}
     heard = {sound for word in held for sound in sounds(word)}
     return all(_is_held(name, held, heard) or _is_heard(name, held) for name in wanted)
@@ -55,7 +55,7 @@ def has_names(wanted: Iterable[str], texts: Sequence[str]) -> bool:
 
 def _is_heard(name: str, held: set[str]) -> bool:
     """Whether a name that no list has sounds like a word of the other alphabet that none has."""
-    for form in _rests(name):
+    for form in rests(name):
         if other_spellings(form) or is_listed(form):
             continue
         others = (one for one in held if one.isascii() is not form.isascii())
@@ -69,7 +69,7 @@ def _is_heard(name: str, held: set[str]) -> bool:
 
 
 def _is_held(name: str, held: set[str], heard: set[str]) -> bool:
-    for form in (*_rests(name), *_owner(name)):
+    for form in (*rests(name), *_owner(name)):
         if form in held or not other_spellings(form).isdisjoint(held):
             return True
         if not heard.isdisjoint(other_sounds(form)):
@@ -136,7 +136,7 @@ def _is_verb(word: str) -> bool:
 def _is_hebrew_name(said: Sequence[Word], at: int, *, known: bool) -> bool:
     word, after = said[at].text, said[at + 1].text if at + 1 < len(said) else ""
     before = said[at - 1].text if at else ""
-    listed = [form for form in _rests(word) if other_spellings(form)]
+    listed = [form for form in rests(word) if other_spellings(form)]
     in_place = before in _NAMING or (at == 0 and (after in TOLD or _is_told(after)))
     if listed:
         in_place = in_place or before in RELATIVES
@@ -154,27 +154,18 @@ def _is_dosed(said: Sequence[Word], at: int) -> bool:
     if at + 2 >= len(said) or is_listed(said[at].text):
         return False
     number, unit = said[at + 1].text, said[at + 2].text
-    return number[0].isdigit() and unit_of(unit) in _OF_DRUGS
+    return number[0].isdigit() and unit_of(unit) in DOSES
 
 
-_OF_DRUGS = {"mg", "mcg", "ml", "g"}
-_NAMING = (
-    OF
-    | CALLED
-    | frozenset(map(normalise, ("עם", "אצל", "מר", "גב", "גברת", 'ד"ר', "פרופ'", "ושמו", "ושמה")))
-)
+_NAMING = OF | CALLED | normal_forms("""עם אצל מר גב גברת ד"ר פרופ' ושמו ושמה""")
 
 
 def _is_unheard(word: str) -> bool:
     """Whether it is no word that anybody listed, with or without what may stand before it."""
-    forms = list(_rests(word))
+    forms = list(rests(word))
     return not keys(word) and not any(
         form in WHOLE or form in FORMS or form in STOPWORDS or tenses(form) for form in forms
     )
-
-
-def _rests(word: str) -> Iterator[str]:
-    yield from (word,) if word.isascii() else rests(word)
 
 
 def _bare(code: str) -> str:

@@ -18,7 +18,7 @@ from service.language.text import HEBREW
 
 BYTES_EACH = 600  # A spelling in memory.
 _IDENTIFIER = "\0"  # Before what all writings of a number share: it is no name.
-_PREFIX_LETTERS = "".join({"ה", *PREFIXES})
+_LETTERS_BEFORE = "".join({"ה", *PREFIXES})
 _LETTERS = re.compile(rf"[{HEBREW}]+|[^\W\d_{HEBREW}]+")
 _HEBREW_LETTER = re.compile(f"[{HEBREW}]")
 
@@ -176,7 +176,7 @@ class PseudonymVeil:
 
 
 def _bare(form: str) -> str:
-    return form.lstrip(_PREFIX_LETTERS)
+    return form.lstrip(_LETTERS_BEFORE)
 
 
 def _digest(people: Iterable[Person], key: bytes) -> bytes:

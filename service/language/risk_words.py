@@ -1,4 +1,4 @@
-"""How notes speak of danger, and what only sounds like it, from `risk.txt`; read by `service.language.risk` alone."""
+"""How notes speak of danger, and what only sounds like it, from `risk.txt`."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

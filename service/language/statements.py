@@ -9,6 +9,7 @@ from typing import Self
 from service.language.amounts import Amount, amounts
 from service.language.bounds import Bound, bounds
 from service.language.dates import Day, covered, days
+from service.language.everyday import AGED
 from service.language.features import other_sounds, sounds, stem
 from service.language.hebrew import rests, sure_readings
 from service.language.number_words import is_number_word
@@ -28,8 +29,7 @@ from service.language.terms import (
     meanings,
     tenses,
 )
-from service.language.text import Word, normalise, words
-from service.language.topic import AGED
+from service.language.text import Word, normal_forms, words
 from service.language.transliteration import name_sounds
 from service.language.units import unit_of
 
@@ -63,8 +63,9 @@ along apart whereas see sees seen views caused cause reached reaches part מדו
 כולל הכוללת נכתב בלבד רבע צפוי צפויה מדי והדבר הדבר דבר פעם פעמים יש לו לה לאורך במשך מדובר נרשם נרשמה לקח לקחה לוקח
 לוקחת מכן נוטל נוטלת משתמש משתמשת דיבר דיברה דיברו עלתה ערך רמת רמה
 """
-_FILLER = frozenset(normalise(word) for word in _FILLERS.split())
-_AND_SAY = frozenset(map(normalise, ("והוא", "והיא", "ואין", "ולא", "ויש")))
+_FILLER = normal_forms(_FILLERS)
+_SILENT = STOPWORDS | _FILLER
+_AND_SAY = normal_forms("והוא והיא ואין ולא ויש")
 _COURSE = frozenset([DIRECTION, "opposite", LEXICON])
 _SOFT = frozenset([GENERAL, "opposite"])
 _UNKNOWN, _GENERAL = 0.7, 0.3  # What a word weighs that no list has, or that says little, beside 1.
@@ -336,9 +337,8 @@ def _is_age(said: Sequence[Word], end: int) -> bool:
 @lru_cache(maxsize=65_536)
 def is_silent(word: str) -> bool:
     return (
-        word in STOPWORDS
-        or word in _FILLER
-        or (word[0] in _PREFIXES and len(word) > _LEAST_LETTERS and word[1:] in STOPWORDS | _FILLER)
+        word in _SILENT
+        or (word[0] in _PREFIXES and len(word) > _LEAST_LETTERS and word[1:] in _SILENT)
         or is_denial(word)
         or is_number_word(word)
         or bool(unit_of(word))

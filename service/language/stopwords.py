@@ -1,6 +1,6 @@
 """Words that say nothing about what a text is about, in their normal form."""
 
-from service.language.text import normalise
+from service.language.text import normal_forms
 
 _ENGLISH = """
 a about after again all also am an and any are as at be because been before being between both but by can could
@@ -42,7 +42,7 @@ find found different difference differences specific example examples informatio
 דיברנו דיבר דיברה דובר אמר אמרה סיפר סיפרה ציין ציינה הזכיר הזכירה הוזכר תיאר תיארה דיווח דיווחה נאמר נכתב
 """
 
-STOPWORDS = frozenset(normalise(word) for word in (_ENGLISH + _HEBREW + _FRAMES).split())
+STOPWORDS = normal_forms(_ENGLISH + _HEBREW + _FRAMES)
 
 
 def content(words: list[str]) -> list[str]:

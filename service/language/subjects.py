@@ -7,7 +7,7 @@ from functools import lru_cache
 from service.language.proper_names import names
 from service.language.statements import Statement, Unit, is_silent
 from service.language.terms import concept
-from service.language.text import normalise
+from service.language.text import normal_forms, normalise
 
 _OTHERS = """
 mother|father|parents|brother|sister|sibling|husband|wife|partner|boyfriend|girlfriend|ex|son|daughter|child|baby|teenager
@@ -38,16 +38,12 @@ _LETS = re.compile(
     r"\b(?:let|lets|allow\w*|ask\w*|told|help\w*|made|makes?|want\w*|encourag\w*|permit\w*)\s+(?:her|him)\b|(?<![א-ת])ש?ת?אות[והי](?![א-ת])",
     re.IGNORECASE,
 )
-_HAS = frozenset(map(normalise, ("יש", "היה", "הייתה", "היו", "אין")))
+_HAS = normal_forms("יש היה הייתה היו אין")
 _WHO_WORDS = "who whose which שהיא שהוא"
 
 
-def _forms(some: str) -> frozenset[str]:
-    return frozenset(map(normalise, some.split()))
-
-
 _LINKS, _OWNERS, _SAYING, _PASSIVE, _CLIENT, _WHO = map(
-    _forms,
+    normal_forms,
     (_LINK_WORDS, _OWNER_WORDS, _SAYING_WORDS, _PASSIVE_WORDS, _CLIENT_WORDS, _WHO_WORDS),
 )
 _BEFORE_VERB = 5  # Words of a clause among which its subject stands, counted from its beginning.

@@ -57,6 +57,16 @@ def normalise(word: str) -> str:
     return _DROP.sub("", folded).translate(_FINALS)
 
 
+def normal_forms(*lists: str) -> frozenset[str]:
+    """The normal forms of all words of some lists."""
+    return frozenset(normalise(word) for some in lists for word in some.split())
+
+
+def any_of(*patterns: str) -> re.Pattern[str]:
+    """A pattern of any of them, in any case of letters."""
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
 def words(text: str) -> list[Word]:
     """The words of a text in order; what is left empty by normalising is no word."""
     return [

@@ -8,10 +8,11 @@ from math import ceil
 from typing import Self
 
 from service.language.asking import MEASURES, Asked, AskedWord, asked_surely
+from service.language.everyday import AGED
 from service.language.features import stem
 from service.language.sides import Side, SideSaid, side_at, sides
 from service.language.stopwords import STOPWORDS
-from service.language.text import Word, normalise, tokens, words
+from service.language.text import Word, normal_forms, tokens, words
 
 # Of one, two or three words all must be said, of four three. On our own notes (tests/data) a sentence that says all
 # covers 0.79 of a topic or more, and what says less was about something else ("left hand" for "left knee").
@@ -20,10 +21,9 @@ from service.language.text import Word, normalise, tokens, words
 SHARE = 0.75
 # What denies is no part of what is looked for: a session that says "sleeps well" mentions what "no sleep" asks about.
 _DENIALS = "never none nothing neither cannot בלי ללא אין אינו אינה אינם איננו איננה מעולם"
-DENIALS = frozenset(normalise(word) for word in _DENIALS.split())
+DENIALS = normal_forms(_DENIALS)
 # With its article the word is no verb: "the old meniscus" has not slept.
-OLD = frozenset(normalise(word) for word in ("הישן", "הישנה", "הישנים", "הישנות"))
-AGED = frozenset(normalise(word) for word in ("בן", "בת"))
+OLD = normal_forms("הישן הישנה הישנים הישנות")
 SILENT = STOPWORDS | DENIALS
 NUMBER_NEAR = 4  # Words from a topic to its number: "VAS at night 4/10", no dose further on.
 # Pain of something is told by its number alone: "L knee 5/10".

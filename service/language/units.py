@@ -36,6 +36,8 @@ _UNITS = {
     for line in _UNIT_WORDS.strip().splitlines()
     for way in line.split()
 } | {one: one for one in ("hz", "bpm", "mmhg")}
+DOSES = frozenset(["mg", "mcg", "g", "ml", "iu"])
+"""Canonical units that drugs are given in."""
 
 
 def unit_of(word: str) -> str:

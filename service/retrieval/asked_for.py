@@ -2,17 +2,14 @@
 
 import re
 
-
-def _pattern(*parts: str) -> re.Pattern[str]:
-    return re.compile("|".join(parts), re.IGNORECASE)
-
+from service.language.text import any_of
 
 # ---- Fields ----
 
 _WE = r"\b(?:i|we)\b(?:\s+\w+)?\s+"
 _HE_LED = r"(?<!\w)[ושכמה]{0,2}"
 FIELDS: dict[str, re.Pattern[str]] = {
-    "plan": _pattern(
+    "plan": any_of(
         rf"{_WE}(?:plan(?:ned)?|assign(?:ed)?|recommend(?:ed)?|suggest(?:ed)?|advised?|prescribed?|refer(?:red)?"
         r"|agreed?|g[ia]ven?|set)\b",
         r"\b(?:homework|next\s+steps?|(?:treatment|care|follow[\s-]?up|the|my|our)\s+plans?|home\s+exercises?)\b",
@@ -21,7 +18,7 @@ FIELDS: dict[str, re.Pattern[str]] = {
         r"שיעורי[\s־-]ה?בית|(?:תו?כנית|תכנית)\s+ה?טיפול|(?<!\w)ו?מה\s+ה?תו?כנית(?!\w)|^\W*ו?ה?תו?כנית(?=\W*$)|(?<!\w)ו?מה\s+(?:תכננו|תוכנן)(?!\w)|להמשך(?!\w)|צעדים\s+הבאים",
         r"תרגילי\s+ה?בית|(?<!\w)תרגילי?\s+בית(?!\w)",
     ),
-    "subjective": _pattern(
+    "subjective": any_of(
         r"\b(?:she|he|they|client|patient)\s+(?:\w+\s+)?(?:report(?:ed)?|complain(?:ed)?|sa(?:y|id)|tell|told"
         r"|describ(?:e|ed)|mention(?:ed)?|feel|felt)\b",
         r"\b(?:did|has)\s+(?!(?:i|we|you)\b)\w+\s+(?:report(?:ed)?|complain(?:ed)?|sa(?:y|id)|tell|told"
@@ -29,13 +26,13 @@ FIELDS: dict[str, re.Pattern[str]] = {
         r"\bcomplain(?:ts?|ed)\b|\bin\s+(?:her|his|their)\s+(?:own\s+)?words\b",
         rf"(?<!מי\s){_HE_LED}(?:דיווחה?|התלונ[ןנ]ה?|סיפרה?|אמרה?|תיארה?|שית[ףפ]ה?)(?!\w|\s+פעולה)|(?<!\w)ה?תלונ(?:ה|ות)(?!\w)",
     ),
-    "objective": _pattern(
+    "objective": any_of(
         rf"{_WE}(?:observed?|measured?|examined?|tested|see\s+on|find\s+(?:on|in)|found\s+(?:on|in))\b",
         r"\b(?:on|in)\s+(?:the\s+|my\s+)?(?:physical\s+)?exam(?:ination)?\b|\bmeasured\b|\bmeasurements?\b",
         rf"{_HE_LED}(?:מדדתי|בדקתי|נמדד|נמדדה|נמדדו)(?!\w)|(?<!\w)בבדיקה(?!\w)|(?<!\w)ב?ממצאי(?:ם|\s+הבדיקה)(?!\w)",
         r"(?<!\w)ה?מדדים(?!\w)",
     ),
-    "assessment": _pattern(
+    "assessment": any_of(
         r"\b(?:my|the|our)\s+(?:clinical\s+)?(?:assessment|impression|diagnosis|formulation)\b",
         rf"{_WE}(?:assess(?:ed)?|diagnosed?|conclude[d]?)\b",
         rf"(?<!\w)[ב]?(?:ההערכה|הרושם|האבחנה|ההתרשמות|האבחון|הערכתי)(?!\w)|{_HE_LED}(?:התרשמתי|אבחנתי|הערכתי)(?!\w)",
@@ -44,7 +41,7 @@ FIELDS: dict[str, re.Pattern[str]] = {
 
 
 # What is asked of the last of several. A bare "now" is not: what people say is full of it, and says no order.
-NEWEST = _pattern(
+NEWEST = any_of(
     r"\b(?:latest|most\s+recent|newest|last\s+(?:score|value|reading|time))\b",
     r"(?<!\w)ה?(?:אחרון|אחרונה|נוכחי|נוכחית)(?!\w)",
 )
@@ -67,11 +64,11 @@ _HE_MENTIONS = (
     r"|נדונה?|נידונה?|דובר|נאמר)"
 )
 # Of all times one is meant, so the best passages say it: "when did we first talk about it".
-ONE = _pattern(
+ONE = any_of(
     r"\b(?:first|last|next|initially|latest|most\s+recent)\b(?!\s+(?:\w+\s+)?(?:weeks?|months?|years?|sessions))",
     r"(?<!\w)(?:לראשונה|לאחרונה|פעם\s+(?:ראשונה|אחרונה)|בפעם\s+ה(?:ראשונה|אחרונה)|הבאה?)(?!\w)",
 )
-COUNT = _pattern(
+COUNT = any_of(
     rf"\bhow\s+many\s+{_WHOSE}{_MEETINGS}\s+(?:did|have|has|had|were|was|mention|include|where|in\s+which|talk|discuss"
     rf"|deal|are\s+there|since|about)\b",
     rf"\bhow\s+many\s+{_WHOSE}{_MEETINGS}\s+(?:\w+\s+){{1,8}}?{_MENTIONS}\b",
@@ -85,28 +82,28 @@ COUNT = _pattern(
     rf"(?<!\w)כמה\s+פעמים\s+(?:\w+\s+){{0,2}}?{_HE_MENTIONS}(?!\w)",
 )
 # The sessions themselves are counted, so that a time can only be theirs.
-HELD = _pattern(
+HELD = any_of(
     rf"\bhow\s+many\s+{_WHOSE}{_MEETINGS}\s+(?:(?:did|have|has)\s+(?:\w+\s+){{1,2}}(?:have|had|met?)|were\s+there"
     r"|have\s+there\s+been|are\s+there)\b",
     rf"(?<!\w)כמה\s+{_HE_MEETINGS}\s+(?:היו|קיימנו|נפגשנו|התקיימו|עשינו)(?!\w)",
 )
 # Sessions with something are asked for, though no word is left that says with what: "in which was she not there?".
-JUDGED = _pattern(
+JUDGED = any_of(
     r"\b(?:not|never|no|without|well|good|bad|badly|better|best|worse|worst|hard|long|short)\b|n['’]t\b",
     r"(?<!\w)[ושכ]{0,2}(?:לא|בלי|ללא|אין|אף|טוב|טובה|טובות|רע|רעה|קשה|קשות|ארוכה|קצרה)(?!\w)",
 )
 # Somebody is meant, whoever it is: "what did she say last week?".
-SOMEBODY = _pattern(
+SOMEBODY = any_of(
     r"\b(?:s?he|her|hers|him|his)\b",
     r"(?<!\w)[ושכ]{0,2}(?:היא|הוא|שלה|שלו|אותה|אותו|לה|לו|אמרה?|סיפרה?|דיווחה?|הגיעה?|באה?|התלונ[ןנ]ה?)(?!\w)",
 )
 # Counted by others: an insurer, a hospital, a prescription.
-COUNTED_ELSEWHERE = _pattern(
+COUNTED_ELSEWHERE = any_of(
     r"\b(?:approv\w*|authori\w*|insur\w*|recommend\w*|prescri\w*|left|remain\w*|need\w*|chemo\w*|radiation|dialysis"
     r"|physio\w*|gym|training|per\s+(?:week|day|month)|a\s+(?:week|day|month)|weekly|daily)\b",
     r"אושרו|נשארו|נותרו|מומלצ|ביטוח|ביום(?!\w)|בשבוע(?!\w)(?!\s+שעבר)|כימו|הקרנות|דיאליזה",
 )
-LIST = _pattern(
+LIST = any_of(
     rf"\b(?:every|each)\s+(?:single\s+)?(?:session|meeting|appointment|note)\s+(?:{_THAT}|(?:s?he|they|we)\s+{_MENTIONS})\b",
     rf"\ball\s+{_WHOSE}{_MEETINGS}\s+(?:{_THAT}|{_MENTIONS}|(?:s?he|they|we)\s+{_MENTIONS})\b",
     rf"\b(?:show|list|find|give|get)\s+(?:me\s+)?(?:all|every)\s+{_WHOSE}(?:{_MEETINGS}|session|note|times?|mentions?)\b",
@@ -126,7 +123,7 @@ LIST = _pattern(
     r"(?<!\w)מתי\s+(?:דיברנו|שוחחנו|עסקנו|עבדנו|הזכירה?|הוזכרה?|הוזכרו|עלה\s+ה?נושא|התלונ[ןנ]ה?)(?!\w)",
     r"(?:^|\W)(?:הראה?|הראי|הצג|הציגי|תן|תני|מצא|מצאי|רשימה\s+של|רשימת)\s+(?:לי\s+)?(?:את\s+)?כל\s+(?:הפגישות|המפגשים|הפעמים|האזכורים)",
 )
-CHANGE = _pattern(
+CHANGE = any_of(
     r"\bhow\s+(?:did|has|have|is|are)\s+(?:[\w'’]+[\s-]+){1,8}?(?:chang(?:e|ed|ing)|evolv(?:e|ed|ing)|progress(?:ed|ing)?)"
     r"(?!\s+(?:affect|help|impact|go|in\s+(?:dose|medication)))\b",
     r"\bprogress\s+(?:of|in|on|with|over|since|made|toward)\b|\b(?:her|his|their|'s|’s|what|any)\s+progress\b",

@@ -6,11 +6,11 @@ from datetime import date
 from service.domain.answers import Language
 from service.language.detect import language_of
 from service.language.hebrew import begins_with_and
-from service.language.text import normalise, tokens
+from service.language.text import normal_forms, normalise, tokens
 from service.retrieval.asking import begins_asking, orders
 from service.retrieval.steps import is_step
 from service.retrieval.time_intent import phrases
-from service.retrieval.topic import forms, topic_words
+from service.retrieval.topic import topic_words
 
 ENOUGH = 3  # Words of its own with which "and how did Dana sleep after the operation" needs nothing before it.
 
@@ -21,7 +21,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 # What somebody asks of a subject already named; by themselves these name none.
-_ASPECTS = forms("""
+_ASPECTS = normal_forms("""
 left right upper lower other another both same one ones side sides dose dosage amount score level frequency reason
 details detail example examples elaborate explain expand continue further happened else exactly long much far ago
 better worse date day

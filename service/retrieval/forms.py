@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 from service.domain.answers import Form, Intent
 from service.domain.scope import Place, When
+from service.language.text import any_of
 
 FEW = 3  # Sessions that are told one by one rather than summed up.
-
-
-def _pattern(*parts: str) -> re.Pattern[str]:
-    return re.compile("|".join(parts), re.IGNORECASE)
 
 
 _EN_PLEASE = (
@@ -43,7 +40,7 @@ _HE_COMING = r"(?:\s+(?:הבאה?|הקרובה?|מחר|היום|של\s+מחר|ש
 _FRAMES: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (
         "prepare",
-        _pattern(
+        any_of(
             rf"{_EN_PLEASE}(?:help\s+me\s+(?:to\s+)?)?(?:prepare|prep|brief|(?:get|make)(?:\s+me)?\s+ready)(?:\s+me)?"
             rf"\s+(?:for|before|on)\s+{_EN_COMING}{_EN_WHO}{_EN_MEETING}(?!\w){_EN_WHEN}",
             r"^\W*what\s+(?:should|do)\s+i\s+(?:need\s+to\s+)?(?:know|prepare|remember)\s+(?:before|for)\s+"
@@ -54,7 +51,7 @@ _FRAMES: tuple[tuple[Form, re.Pattern[str]], ...] = (
     ),
     (
         "summary",
-        _pattern(
+        any_of(
             rf"{_EN_PLEASE}{_EN_GIVE}{_EN_WHOSE}(?:summari[sz]e|summary|overview|recap|sum\s+up)(?:\s+|$){_EN_WHOSE}"
             rf"(?:{_EN_WHO}{_EN_COURSE}(?!\w)|(?=\W*$)|(?=\w)){_EN_SO_FAR}",
             rf"^\W*how\s+(?:has|did|is|was)\s+{_EN_WHOSE}{_EN_COURSE}\s+(?:gone|go|going|been|been\s+going)(?!\w){_EN_SO_FAR}",
@@ -65,7 +62,7 @@ _FRAMES: tuple[tuple[Form, re.Pattern[str]], ...] = (
     ),
 )
 # What a session was about, in words that leave nothing to look for: its time, or that it was planned, says it all.
-_PLANNED = _pattern(
+_PLANNED = any_of(
     r"\b(?:what|which)\s+(?:(?:did|have|had)\s+(?:i|we)\s+(?:plan(?:ned)?|agreed?|decided?)"
     r"|was\s+(?:planned|agreed|decided)|(?:is|was|['’]s)\s+(?:the|my|our|her|his)\s+plan)"
     r"(?!\w)(?:\s+(?:on|upon))?(?:\s+for\s+(?:(?:the|our|her|his)\s+)?next\s+(?:session|meeting|time|week|appointment))?(?:\s+last\s+time)?(?:\s+(?:for|with))?",

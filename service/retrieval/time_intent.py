@@ -6,6 +6,7 @@ from datetime import date
 
 from service.domain.scope import When
 from service.language.sentences import sentences
+from service.language.text import any_of
 from service.retrieval.asking import asks, begins_asking, of_a_conversation
 from service.retrieval.days import periods
 from service.retrieval.places import places
@@ -81,13 +82,9 @@ def _is_of_sessions(phrase: Phrase, said: str, before: str, after: str) -> bool:
     return _is_when_it_was_told(phrase, said, before, after)
 
 
-def _pattern(*parts: str) -> re.Pattern[str]:
-    return re.compile("|".join(parts), re.IGNORECASE)
-
-
 # ---- Places ----
 
-_NOT_IN_IT = _pattern(
+_NOT_IN_IT = any_of(
     # "since the last session" is the time between; "before the first session" is none of ours.
     r"\b(?:since|after|before|until|till|than|to|between|except|besides|versus|vs|like|as|from|next|with"
     r"|apart\s+from|other\s+than|up\s+to)\s*$",
@@ -97,10 +94,10 @@ _NOT_IN_IT = _pattern(
     r"(?<!\w)ו?מתי\s*$",
     r"(?<!\w)קו\s*$",
 )
-_ONE_OF_TWO = _pattern(r"\w\W+(?:and|or|to|than|not)\s*$")
-_PLACED = _pattern(r"(?:in|at|during|over|from|on|within)\b", r"ו?(?:ב|מ(?!פגש))")
+_ONE_OF_TWO = any_of(r"\w\W+(?:and|or|to|than|not)\s*$")
+_PLACED = any_of(r"(?:in|at|during|over|from|on|within)\b", r"ו?(?:ב|מ(?!פגש))")
 """Words that bring their own preposition: "what did we agree on in the last session"."""
-_NOT_OURS = _pattern(
+_NOT_OURS = any_of(
     r"\s*(?:of|at|by|per)\b",
     r"\s+with\s+(?:(?:a|an|the|his|her|their|another)\s+(?!client|patient)|(?:dr|doctor|physio|psychiatrist)\b)",
     r"\s+(?:minutes?|min|hours?|hrs?|x|times)\b",
@@ -111,8 +108,8 @@ _NOT_OURS = _pattern(
     r"|עו[\"״]?[דס])(?!\w))",
     r"\s+(?:דקות|שעות)",
 )
-_TREATMENT_ELSEWHERE = _pattern(r"\s+(?:ב|של|עם|אצל|נגד)")
-_SINCE_THEN = _pattern(
+_TREATMENT_ELSEWHERE = any_of(r"\s+(?:ב|של|עם|אצל|נגד)")
+_SINCE_THEN = any_of(
     r"\b(?:chang|improv|progress|differ|wors|better|happen|days|weeks|long)",
     r"השתנ|שינוי|שיפור|השתפר|החמר|ירד|עלי|התקדם|קרה|עבר|חלף|זמן|ימים",
 )
@@ -133,7 +130,7 @@ def _is_our_session(said: str, before: str, after: str) -> bool:
 # ---- Periods ----
 
 # What a therapist and a client do in a session, and what stands in a note of it.
-_TOLD = _pattern(
+_TOLD = any_of(
     r"\b(?:discuss\w*|talk\w*|sp(?:oke|eak|oken)|cover\w*|work(?:ed|ing)?\s+on|focus\w*|review\w*|address\w*"
     r"|agree\w*|decide\w*|plan(?:s|ned)?|homework|assign\w*|recommend\w*|suggest\w*|advis\w*|practi[cs]ed?"
     r"|wrote|written|write|noted?|notes|recorded|document\w*|observ\w*|assess\w*|impression|examin\w*"
@@ -158,7 +155,7 @@ _HE_FOLLOWED = (
 )
 # A scale's name: PHQ-9, PCL-5, ROM, SUDS.
 _SCALE = r"(?-i:\b[A-Z]{2,}(?:-?\d+)?\b)"
-_STATE = _pattern(
+_STATE = any_of(
     rf"\b(?:how|what|which)\b(?:\s+\w+){{0,3}}?\s+(?:was|were|is|are|been)\b.*\b(?:{_FOLLOWED}|{_SCALE})",
     rf"\b(?:how|what|which)\b.*\b(?:{_FOLLOWED}|{_SCALE}).*\b(?:was|were|is|been)\b",
     r"\bhow\s+(?:did|does|was|is|has|were)\s+(?:\w+\s+){1,3}?(?:sleep|feel|cope|coping|sleeping|feeling|doing)\b",
@@ -166,7 +163,7 @@ _STATE = _pattern(
     r"(?<!\w)איך\b.*(?<!\w)(?:ישן|ישנה|הרגיש|הרגישה|תפקד|תפקדה|התמודד|התמודדה)(?!\w)",
 )
 # Whatever else has a day of its own, so that the time may be its; and what is still to come.
-_EVENT = _pattern(
+_EVENT = any_of(
     r"\b(?:surger\w+|operati\w+|operated|accident|injur\w*|f[ae]ll|fallen|birth|deliver\w*|divorc\w*|death|funeral"
     r"|trip|vacation|holiday|wedding|hospital\w*|admi(?:ssion|tted)|discharg\w*|mri|scan|x-?rays?|biops\w+|fractur\w*"
     r"|broke|stroke|attacks?|episodes?|incident|fight|argument|exam|war|relaps\w*|diagnosed|procedure|injection"
@@ -178,29 +175,27 @@ _EVENT = _pattern(
     r"|אושפזה?|פוטרה?|עזבה?|לקחה?|נטלה?|נסעה?|טסה?|חזרה?|[הל]?באה?|פעם\s+(?:ראשונה|אחרונה))(?!\w)",
 )
 # A clause of its own after the telling: "did she say she slept badly last week".
-_CLAUSE = _pattern(
+_CLAUSE = any_of(
     r"\b(?:that|who|which|because|after|before|since|when|while|whether|if|where|i|he|she|they|it"
     r"|was|were|had|has|have|is|are|(?!(?:any|some|every|no)thing|morning|evening)\w+ing)\b",
     r"(?<!\w)(?:הוא|היא|הם|הן|כי|אם|בגלל|מאז|לפני|אחרי|היה|הייתה|היתה|היו)(?!\w)",
     r"(?<!\w)(?:כש|ש)(?!ל(?:ו|ה|י|נו|הם|הן)?(?!\w)|ינה|בוע|בועיים|נה|לוש|לושה|תי|ני|יעורי|יחה|ב[והם]|בה[םן])\w{3,}",
 )
-_OWN_VERB = _pattern(r"^\s*(?:have|has|had|did|do|does|were|was|are)\s+\w+(?:\s+had)?\b")
-_APART = _pattern(
+_OWN_VERB = any_of(r"^\s*(?:have|has|had|did|do|does|were|was|are)\s+\w+(?:\s+had)?\b")
+_APART = any_of(
     r"(?<!talk\s)(?<!talked\s)(?<!speak\s)(?<!spoke\s)(?<!spoken\s)\babout\s*$",
     r"\b(?:regarding|than|like|by|more\s+than|over|less\s+than|least|almost|nearly|to|or|of|\d+\s*-)\s*$",
     r"(?<!\w)(?:על|לגבי|יותר\s+מ-?|פחות\s+מ-?|כמו|או|סוף|ראש|יום|תחילת|אמצע|כל|סדר|שעות|עד|אורך|מהלך|בסוף|בתחילת|באמצע|במהלך|לאורך)\s*$",
 )
 # "When was it in March?" asks for the time itself.
-_ASKS_WHEN = _pattern(r"\b(?:when|how\s+long|since\s+when)\b", r"(?<!\w)[ומ]?מתי(?!\w)")
+_ASKS_WHEN = any_of(r"\b(?:when|how\s+long|since\s+when)\b", r"(?<!\w)[ומ]?מתי(?!\w)")
 # "His first score in October" is of when the course began, and the latest October need not be that one.
-_AT_FIRST = _pattern(
-    r"\b(?:first|initial|originally)\b", r"(?<!\w)[הל]?(?:ראשו[ןנ]\w*|התחלתי)(?!\w)"
-)
-_GOES_ON = _pattern(
+_AT_FIRST = any_of(r"\b(?:first|initial|originally)\b", r"(?<!\w)[הל]?(?:ראשו[ןנ]\w*|התחלתי)(?!\w)")
+_GOES_ON = any_of(
     r"\s+(?:or\s+so|or\s+more|pain|score|tablets?|pills?|mg|ml|cups?|doses?|on\s+the\s+scale|school|break|holiday)\b",
     r"\s+(?:\d|ה\w+|של\s|כאב|ציון|כדור|מ\"ג|מ״ג|ק\"ג|ק״ג|ס\"מ|ס״מ|אחוז|%|לספירה)",
 )
-_LISTED = _pattern(
+_LISTED = any_of(
     r"\b(?:sessions?|notes|summar\w*|recap|overview|everything)\b",
     r"פגישות|מפגשים|סכמ|סכם|סיכום",
 )

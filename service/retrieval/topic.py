@@ -5,19 +5,13 @@ from collections.abc import Sequence
 
 from service.domain.answers import Intent
 from service.language.stopwords import STOPWORDS
-from service.language.text import Word, normalise, words
+from service.language.text import Word, normal_forms, words
 from service.retrieval.asking import ORDER_VERBS
 
-
-def forms(text: str) -> frozenset[str]:
-    """The normal forms of a list of words."""
-    return frozenset(map(normalise, text.split()))
-
-
 # Stop words that decide here: what is absent, and on which side.
-_KEPT = forms("no not never without none nor right לא בלי ללא אין אינו אינה אינם")
-_ORDERS = forms(f"{ORDER_VERBS} summary overview תקציר")
-_MEETINGS = forms("""
+_KEPT = normal_forms("no not never without none nor right לא בלי ללא אין אינו אינה אינם")
+_ORDERS = normal_forms(f"{ORDER_VERBS} summary overview תקציר")
+_MEETINGS = normal_forms("""
 appointments visit visits meetings discussed discussing talked talking spoke spoken mention mentions mentioning came
 come meet met brought bring raised raise question questions
 פגישות הפגישות בפגישות מהפגישות מפגש המפגש מפגשים המפגשים במפגשים סשן סשנים הסשנים שוחחנו עסקנו עבדנו הוזכרה הוזכרו
@@ -26,17 +20,19 @@ come meet met brought bring raised raise question questions
 """)
 _FRAMES: dict[Intent, frozenset[str]] = {
     "fact": frozenset(),
-    "count": forms(
+    "count": normal_forms(
         "often times time number first last פעמים מספר היו קיימנו נפגשנו ראשונות הראשונות אחרונות האחרונות"
     ),
-    "list": forms("times time every all first last כל הפעמים ראשונות הראשונות אחרונות האחרונות"),
-    "change": forms("""
+    "list": normal_forms(
+        "times time every all first last כל הפעמים ראשונות הראשונות אחרונות האחרונות"
+    ),
+    "change": normal_forms("""
 change changed changes changing course progress progressed evolve evolved evolving trend trends trajectory evolution
 timeline השתנה השתנתה השתנו משתנה משתנים התפתח התפתחה התפתחו התקדם התקדמה התקדמו ההתקדמות התקדמות המגמה מגמה שינוי
 """),
 }
 # How somebody tells or treats of something, where that is counted; alone it is what is asked about.
-_TELLING = forms("""
+_TELLING = normal_forms("""
 complain complains complained complaining complaint complaints touch touches touched deal deals dealt dealing address
 addresses addressed cover covers covered include includes included involve involves involved refer refers referred
 appear appears appeared focus focuses focused practise practised practice practiced feel feels

@@ -9,12 +9,12 @@ from service.language.amounts import Amount
 from service.language.number_words import is_number_word
 from service.language.sides import Side
 from service.language.statements import Statement, Unit
-from service.language.text import normalise
+from service.language.text import normal_forms
 from service.language.units import unit_of
 
 _ACROSS = 0.5  # What a word counts that stands before here and behind there, beside 1: wording moves, values stay.
 _AND = "ו-"  # Before a number it ends no clause, as "and" does; what stands before it is of the value before.
-_GOING_ON = frozenset(map(normalise, ("when", "because", "since", "as", "who", "that", "כאשר")))
+_GOING_ON = normal_forms("when because since as who that כאשר")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from service.language.sentences import sentences
 from service.language.statements import Part, Statement, Unit
 from service.language.subjects import leaders
 from service.language.terms import opposite
-from service.language.text import normalise
+from service.language.text import normal_forms
 
 SAME = 1e-9  # Fits this close are the same: they are sums of floats.
 
@@ -115,7 +115,7 @@ class Remembered:
         return self._read[key]
 
 
-_OF_SOMEBODY = frozenset(map(normalise, ("של", "את", "עם", "אצל", "לדברי")))
+_OF_SOMEBODY = normal_forms("של את עם אצל לדברי")
 _LED = re.compile("ו?(?:כש|ש|ל|ב|מ)?")  # What may be written into a Hebrew word before it.
 
 

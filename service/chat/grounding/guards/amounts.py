@@ -12,9 +12,9 @@ from service.language.dates import Day
 from service.language.rates import rate_at, rates
 from service.language.statements import Part, Unit
 from service.language.terms import kind
+from service.language.units import DOSES
 
 _AGED = re.compile(r",?\s(?:is|was|aged|בן|בת|בגיל)?\s?", re.IGNORECASE)
-_DOSES = frozenset(["mg", "mcg", "g", "ml", "iu"])
 _DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31)}
 
 
@@ -45,7 +45,7 @@ def is_dosed(unit: Unit, part: Part) -> bool:
     """Whether a dose stands right behind a word that no list has: it is a drug, whatever it is called."""
     end = part.whole.words[unit.end - 1].end
     behind = (one for one in part.amounts if 0 < one.start - end <= 2)
-    return not unit.concepts and any(one.unit in _DOSES for one in behind)
+    return not unit.concepts and any(one.unit in DOSES for one in behind)
 
 
 def is_aged(unit: Unit, part: Part) -> bool:
