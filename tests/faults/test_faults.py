@@ -90,11 +90,21 @@ async def test_the_index_equals_the_source_after_the_trouble(
 async def _work_in_trouble(house: House, practices: list[Practice], chance: random.Random) -> None:
     over = asyncio.Event()
     troubling = asyncio.create_task(make_trouble(house, chance, over))
+    telling = asyncio.create_task(_tell_how_far(house, practices))
     await asyncio.gather(*(_work(practice) for practice in practices))
+    telling.cancel()
     await practices[0].spoil_one()
     over.set()
     await troubling
     await practices[-1].leave()
+
+
+async def _tell_how_far(house: House, practices: list[Practice]) -> None:
+    """A line a minute: `make faults` of 100,000 takes an hour."""
+    while True:
+        await asyncio.sleep(60)
+        done = sum(practice.done.total() for practice in practices)
+        _tell(f"{done} of {EVENTS} changes; {_counts(house.tally)}")
 
 
 async def _work(practice: Practice) -> None:
@@ -169,4 +179,4 @@ def _counts(tally: Counter[str]) -> str:
 
 
 def _tell(*lines: str) -> None:
-    print("\n" + "\n".join(lines))  # noqa: T201 - the figures `make faults` is run for
+    print("\n" + "\n".join(lines), flush=True)  # noqa: T201 - the figures `make faults` is run for
