@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from service.language.hebrew_words import FORMS, LOOSE, WHOLE
+from service.language.hebrew_words import FORMS, LOOSE, NAMES_WITH_VAV, WHOLE
 
 # Final letters are folded in all of these, as in the words they are compared with.
 _CLITICS = "ובהלמשכ"
@@ -100,7 +100,9 @@ def rests(word: str) -> Iterator[str]:
 
 def begins_with_and(word: str) -> bool:
     """Whether the ו that a word in normal form begins with is "and": that of "ושינה", not of "ויטמינים"."""
-    return word not in WHOLE and not (len(word) > _LEAST and _known(word))
+    if word in WHOLE or word in NAMES_WITH_VAV:
+        return False
+    return len(word) <= _LEAST or not _known(word)
 
 
 def _known(word: str) -> str | None:

@@ -46,7 +46,6 @@ _WHOLE = """
 כנף כסף כעס כפול כפות כפייה כפיה כפייתי כפייתיות כפיפה כריזמה כרית כריעה כרוני כרטיס כשל כתב כתובת כתיבה כתף כף
 כוכב כוללני כביר כבל כלום כימותרפיה כימי כורסה כועס כורח
 וסת ויכוח ועדה ורוד וריד ויתור וידוי ודאות וירוס ויטמין ותק ותיק ויסות ורטיגו וידאו ואקום ואליום
-ויקטור ויקי ויטלי ויולט ונסה ורד ורדה ולדימיר וליד ורוניקה וסים
 היום
 """
 # Short words that therapists' notes are made of: with them known, "בברך", "הכתף" and "מהגב" lose their prefix too.
@@ -154,6 +153,8 @@ def _plain(form: str) -> str:
 
 WHOLE = normal_forms(_WHOLE + _SHORT)
 """Words that are known as they stand, in normal form."""
+NAMES_WITH_VAV = normal_forms("ויקטור ויקי ויטלי ויולט ונסה ורד ורדה ולדימיר וליד ורוניקה וסים")
+"""Names that begin with no "and". They are not among the known words, or a wrong name would pass for a word."""
 FORMS = {
     _plain(form): normalise(family[0])
     for family in FAMILIES

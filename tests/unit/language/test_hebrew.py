@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.language.hebrew import readings, stem_hebrew
+from service.language.hebrew import begins_with_and, readings, stem_hebrew
+from service.language.hebrew_words import FORMS, NAMES_WITH_VAV, WHOLE
 from service.language.text import normalise
 from tests.unit.language.hebrew_pairs import APART, SAME
 
@@ -71,3 +72,11 @@ def test_the_indexed_stem_is_a_reading_of_its_word(word):
 def test_any_word_has_a_reading(word):
     """However odd it is."""
     assert readings(word)
+
+
+def test_a_name_that_begins_with_and_is_no_known_word():
+    """Or another client's name would pass for a word that anybody may say."""
+    assert {"ורדה", "ויקטור"} <= NAMES_WITH_VAV
+    assert NAMES_WITH_VAV.isdisjoint(WHOLE | FORMS.keys())
+    assert not begins_with_and("ורדה")
+    assert begins_with_and("ושינה")
