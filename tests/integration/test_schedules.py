@@ -78,9 +78,62 @@ async def test_a_failure_comes_again_later_and_later(schedules: PgSchedules, own
     assert turn.failures == 2
     assert await owner.fetchval("SELECT last_error FROM schedules") == "source_away"
     await schedules.done(turn, due_at=now() - HOUR)
+    assert await owner.fetchval("SELECT last_error FROM schedules") is None
     again = await schedules.claim(["feed"])
     assert again is not None
     assert again.failures == 0
+
+
+async def test_no_failure_puts_a_chore_off_for_long(schedules: PgSchedules, owner: Owner) -> None:
+    """However often it has failed, it is tried again within ten minutes."""
+    await schedules.plan({"feed": now() - HOUR})
+    await owner.execute("UPDATE schedules SET failures = 5000")
+    turn = await schedules.claim(["feed"])
+    assert turn is not None
+    await schedules.failed(turn, code="source_away")
+
+    await _pass(owner, 590)
+    assert await schedules.claim(["feed"]) is None
+    await _pass(owner, 11)
+    assert await schedules.claim(["feed"]) is not None
+
+
+async def test_what_is_due_longest_comes_first(schedules: PgSchedules) -> None:
+    """Of two chores that are due the one that has waited longer."""
+    await schedules.plan({"feed": now() - HOUR, "retention": now() - 2 * HOUR})
+
+    turns = [await schedules.claim(["feed", "retention"]) for _ in range(3)]
+    assert [turn and turn.name for turn in turns] == ["retention", "feed", None]
+
+
+async def test_a_turn_waits_for_nobody(schedules: PgSchedules, owner: Owner) -> None:
+    """A chore whose row another transaction holds is passed over."""
+    await schedules.plan({"feed": now() - HOUR, "retention": now() - 2 * HOUR})
+    async with owner.transaction(), asyncio.timeout(10):
+        await owner.execute("SELECT FROM schedules WHERE name = 'retention' FOR UPDATE")
+        turn = await schedules.claim(["feed", "retention"])
+    assert turn is not None
+    assert turn.name == "feed"
+
+
+async def test_the_age_of_a_chore_is_that_of_its_last_success(
+    schedules: PgSchedules, owner: Owner
+) -> None:
+    """One that never succeeded is as old as its first turn, however often it failed; one to come has no age."""
+    await schedules.plan(
+        {"feed": now() - HOUR, "receipts": now() - HOUR, "retention": now() + HOUR}
+    )
+    fed, written = await schedules.claim(["feed"]), await schedules.claim(["receipts"])
+    assert fed is not None
+    assert written is not None
+    await schedules.done(fed, due_at=now() + HOUR)
+    await schedules.failed(written, code="internal")
+    await _pass(owner, 100)
+
+    ages = await schedules.ages()
+    assert 100 <= ages["feed"] < 110
+    assert 3700 <= ages["receipts"] < 3710
+    assert ages["retention"] == 0
 
 
 async def test_a_plan_moves_nothing_that_is_planned(schedules: PgSchedules) -> None:
@@ -104,7 +157,10 @@ async def test_one_backfill_is_open_at_a_time(opened: Container) -> None:
     again = await backfills.open(workspace=None, since=None)
     assert (again.id, again.at, again.after, again.asked) == (begun.id, workspace, after, 32)
     await backfills.finished(begun.id)
+    assert await backfills.abandon() is False
     other = await backfills.open(workspace=None, since=None)
     assert (other.workspace, other.asked, other.id != begun.id) == (None, 0, True)
+    await backfills.moved(begun.id, at=workspace, after=after, asked=64)
+    assert await backfills.open(workspace=None, since=None) == other
     assert await backfills.abandon() is True
     assert await backfills.abandon() is False

@@ -14,6 +14,9 @@ from service.adapters.work.wants import TOKEN
 RETRY_SECONDS = 15.0
 MAX_RETRY_SECONDS = 600.0
 
+_SINCE = func.coalesce(schedules.c.done_at, schedules.c.due_at)
+"""When a chore last succeeded; when it was first planned to, if it never did."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChoreLease:
@@ -68,9 +71,9 @@ class PgSchedules:
         """Due again soon, and later after each further failure."""
         wait = min(RETRY_SECONDS * 2 ** min(lease.failures, 10), MAX_RETRY_SECONDS)
         again = func.now() + timedelta(seconds=wait)
-        await self._end(
-            lease, {"due_at": again, "failures": lease.failures + 1, "last_error": code}
-        )
+        ended = {"due_at": again, "failures": lease.failures + 1, "last_error": code}
+        # Else a chore that never succeeds would be as young as its last failure, for ever.
+        await self._end(lease, ended | {"done_at": _SINCE})
 
     async def _end(self, lease: ChoreLease, ended: Mapping[str, object]) -> None:
         held = schedules.c.name == lease.name, schedules.c.token == lease.token
@@ -80,8 +83,7 @@ class PgSchedules:
 
     async def ages(self) -> Mapping[str, float]:
         """Seconds since each chore last succeeded; since it was first planned to, if it never did."""
-        since = func.coalesce(schedules.c.done_at, schedules.c.due_at)
-        age = func.greatest(func.extract("epoch", func.now() - since), 0).label("age")
+        age = func.greatest(func.extract("epoch", func.now() - _SINCE), 0).label("age")
         async with self.database.system_tx() as connection:
             rows = await connection.execute(select(schedules.c.name, age))
             return {row.name: float(row.age) for row in rows}
