@@ -218,6 +218,7 @@ class _Work:
     attempts: int = 0
     lease_until: float | None = None
     parked: bool = False
+    parked_at: float = 0.0
     background: bool = False
     code: str | None = None
 
@@ -329,7 +330,8 @@ class InMemoryWorkQueue:
         for row in self.rows.values():
             died = row.lease_until is not None and row.lease_until < self.now
             if died and row.attempts >= self.MOST_ATTEMPTS and row.wanted > row.done:
-                row.parked, row.code = True, "worker_lost"
+                row.parked, row.parked_at, row.code = True, self.now, "worker_lost"
+                row.lease_until = None
 
     def _ready(self, place: tuple[WorkspaceId, str, UUID]) -> bool:
         row = self.rows[place]
@@ -376,11 +378,11 @@ class InMemoryWorkQueue:
         delay = min(retry_after, 60) if retry_after is not None else 2 * 2**lease.attempts
         row.lease_until, row.not_before = None, max(row.not_before, self.now + delay)
         if outage:
-            row.attempts -= 1
+            row.attempts, row.parked = max(row.attempts - 1, 0), False
         elif last and row.wanted > lease.wanted:
             row.attempts = 0
         else:
-            row.parked = last
+            row.parked, row.parked_at = last, self.now
 
     async def purged(self, lease: Lease) -> bool:
         return (lease.workspace, lease.kind, lease.key) in self.buried_places
@@ -394,8 +396,8 @@ class InMemoryWorkQueue:
     async def release(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
             row = self._held(lease)
-            if row and row.done < lease.wanted:
-                row.lease_until, row.attempts = None, row.attempts - 1
+            if row:
+                row.lease_until, row.attempts = None, max(row.attempts - 1, 0)
 
     async def depth(self) -> Depth:
         rows = [r for p, r in self.rows.items() if r.wanted > r.done and not self._is_buried(p)]
@@ -429,11 +431,12 @@ class InMemoryWorkQueue:
     def _parked(
         self, workspace: WorkspaceId | None, key: UUID | None
     ) -> list[tuple[WorkspaceId, str, UUID]]:
-        return [
+        found = [
             p
             for p, row in self.rows.items()
             if row.parked and workspace in {None, p[0]} and key in {None, p[2]}
         ]
+        return sorted(found, key=lambda p: (self.rows[p].parked_at, p[2]))
 
     async def retry_dead_letters(
         self, *, workspace: WorkspaceId | None, key: UUID | None = None
@@ -450,7 +453,7 @@ class InMemoryWorkQueue:
         chosen = self._parked(workspace, key)
         for place in chosen:
             row = self.rows[place]
-            row.parked, row.attempts, row.done, row.lease_until = False, 0, row.wanted, None
+            row.parked, row.attempts, row.done = False, 0, row.wanted
         return len(chosen)
 
     async def forget_old_events(self, *, days: float) -> int:

@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import make_url
 
+from service.adapters.key_store import PgKeyStore
+from service.adapters.postgres.database import open_database
+from service.demo.databases import Databases
 from service.domain.erasure import Subject
 from service.domain.identity import WorkspaceId
 from service.domain.notes import NoteRef
 from service.ports.monolith import ChangesCursor
 from service.ports.work import Lease
-from tests.contracts.bench import LEASE_SECONDS, LONG, Bench, an_event, an_item
+from tests.contracts.bench import LEASE_SECONDS, LONG, Bench, an_event, an_item, real_bench
+from tests.contracts.conftest import Owner
 from tests.fakes import OTHER_WORKSPACE, WORKSPACE
 
 
@@ -29,10 +35,12 @@ async def only(bench: Bench) -> Lease:
     return lease
 
 
-async def look_in_background(bench: Bench, key: UUID) -> None:
+async def look_in_background(
+    bench: Bench, key: UUID, *, workspace: WorkspaceId = WORKSPACE
+) -> None:
     """Asks for a note as reconciliation does."""
-    item = an_item(NoteRef(WORKSPACE, "sessions", key))
-    await bench.queue.want([item], workspace=WORKSPACE, background=True)
+    item = an_item(NoteRef(workspace, "sessions", key))
+    await bench.queue.want([item], workspace=workspace, background=True)
 
 
 async def counted(bench: Bench) -> tuple[int, int, int]:
@@ -47,6 +55,14 @@ async def fail(bench: Bench, times: int, *, retry_after: float | None = None) ->
         lease = await only(bench)
         await bench.queue.failed(lease, code="internal", retry_after=retry_after)
         await bench.later(LONG)
+    return lease
+
+
+async def lose(bench: Bench, times: int) -> Lease:
+    """Claims the one open note so often without a word of how it ended; the last lease."""
+    for _ in range(times):
+        lease = await only(bench)
+        await bench.later(LEASE_SECONDS + 1)
     return lease
 
 
@@ -83,19 +99,31 @@ async def test_an_event_about_a_user_is_no_work(bench: Bench) -> None:
 
 
 async def test_a_purge_leaves_a_tombstone(bench: Bench) -> None:
-    """What PazPaz purged is known as gone for good, in its own workspace only."""
+    """What PazPaz purged is known as gone for good, in its own workspace and as what it was only."""
     gone, changed = uuid4(), uuid4()
     await bench.queue.accept([an_event(gone, kind="purged"), an_event(changed)])
+    await bench.queue.accept([an_event(gone, entity="clients")])
     await bench.queue.accept([an_event(gone, workspace=OTHER_WORKSPACE)])
 
     said = {}
     while leases := await claimed(bench):
-        said |= {(one.workspace, one.key): await bench.queue.purged(one) for one in leases}
+        said |= {
+            (one.workspace, one.kind, one.key): await bench.queue.purged(one) for one in leases
+        }
     assert said == {
-        (WORKSPACE, gone): True,
-        (WORKSPACE, changed): False,
-        (OTHER_WORKSPACE, gone): False,
+        (WORKSPACE, "sessions", gone): True,
+        (WORKSPACE, "sessions", changed): False,
+        (WORKSPACE, "clients", gone): False,
+        (OTHER_WORKSPACE, "sessions", gone): False,
     }
+
+
+async def test_a_status_is_no_purge(bench: Bench) -> None:
+    """Whose status changed is looked at, and nothing of it is known as gone."""
+    await bench.queue.accept([an_event(WORKSPACE, entity="workspaces", kind="status")])
+
+    lease = await only(bench)
+    assert (lease.kind, await bench.queue.purged(lease)) == ("workspaces", False)
 
 
 async def test_an_erased_workspace_asks_for_nothing_more(bench: Bench) -> None:
@@ -187,6 +215,8 @@ async def test_a_lost_lease_can_neither_fail_nor_release(bench: Bench) -> None:
     held = await only(bench)
 
     await bench.queue.failed(lost, code="internal", retry_after=None)
+    await bench.later(10)
+    assert await claimed(bench) == []
     await bench.queue.release([lost])
     assert await claimed(bench) == []
     assert await bench.queue.done(held)
@@ -248,6 +278,62 @@ async def test_a_note_that_kills_its_worker_is_parked(bench: Bench) -> None:
     assert await bench.queue.done(lease), "its worker was only slow"
     assert await bench.queue.dead_letters() == []
     assert await counted(bench) == (0, 0, 0)
+
+
+async def test_nothing_is_given_up_on_with_it(bench: Bench) -> None:
+    """What kills its worker takes along neither other work of its practice nor another's."""
+    key = uuid4()
+    await wanted(bench, key)
+    await lose(bench, 5)
+    await wanted(bench, uuid4())
+    await bench.queue.accept([an_event(key, entity="clients")])
+    await bench.queue.accept([an_event(key, workspace=OTHER_WORKSPACE)])
+
+    assert len(await claimed(bench)) == 1
+    assert [(one.workspace, one.kind, one.key) for one in await bench.queue.dead_letters()] == [
+        (WORKSPACE, "sessions", key)
+    ]
+
+
+async def test_who_was_given_up_on_cannot_hold_on(bench: Bench) -> None:
+    """A worker that renews its lease after the note was parked is in no operator's way."""
+    await wanted(bench, uuid4())
+    lease = await lose(bench, 5)
+    assert await claimed(bench) == []
+    await bench.queue.renew([lease])
+
+    assert await bench.queue.retry_dead_letters(workspace=WORKSPACE) == 1
+    assert (await only(bench)).attempts == 1
+
+
+async def test_an_outage_is_not_counted_even_late(bench: Bench) -> None:
+    """A worker that was only slow, and then met an outage, leaves the note its fifth attempt."""
+    await wanted(bench, uuid4())
+    lease = await lose(bench, 5)
+    assert await claimed(bench) == []
+    assert await counted(bench) == (0, 0, 1)
+    await bench.queue.failed(lease, code="source_away", retry_after=1.0)
+
+    assert await counted(bench) == (1, 0, 0)
+    await bench.later(LONG)
+    assert (await only(bench)).attempts == 5
+
+
+@pytest.mark.parametrize("ends", ["by stopping", "in an outage"])
+async def test_who_was_given_up_on_gives_no_attempt_back(bench: Bench, ends: str) -> None:
+    """However its last attempt ends, a text that was written since has five attempts, not six."""
+    key = uuid4()
+    await wanted(bench, key)
+    lease = await lose(bench, 5)
+    assert await claimed(bench) == []
+    await wanted(bench, key)
+    if ends == "by stopping":
+        await bench.queue.release([lease])
+    else:
+        await bench.queue.failed(lease, code="source_away", retry_after=1.0)
+
+    await bench.later(LONG)
+    assert (await only(bench)).attempts == 1
 
 
 async def test_an_outage_never_parks(bench: Bench) -> None:
@@ -345,6 +431,30 @@ async def test_no_outage_puts_a_note_off_for_long(bench: Bench) -> None:
     assert await only(bench)
 
 
+async def test_an_outage_is_not_over_for_all_at_once(pg_keys: PgKeyStore, owner: Owner) -> None:
+    """Of many notes that met it together some are ready before others, so that PazPaz is not met by all of them."""
+    bench = real_bench(pg_keys, owner)
+    await wanted(bench, *(uuid4() for _ in range(24)))
+    for lease in await claimed(bench, limit=24):
+        await bench.queue.failed(lease, code="source_away", retry_after=40.0)
+
+    await bench.later(30)
+    assert 0 < len(await claimed(bench, limit=24)) < 24
+
+
+async def test_an_outage_that_is_over_at_once_waits_a_moment(
+    pg_keys: PgKeyStore, owner: Owner
+) -> None:
+    """Whoever says that no wait is needed is not asked in a loop."""
+    bench = real_bench(pg_keys, owner)
+    await wanted(bench, uuid4())
+    lease, moment = await only(bench), await owner.fetchval("SELECT now()")
+    await bench.queue.failed(lease, code="source_away", retry_after=0.0)
+
+    ready = await owner.fetchval("SELECT not_before FROM work")
+    assert (ready - moment).total_seconds() >= 0.05
+
+
 async def test_a_failure_does_not_hasten_what_is_typed(bench: Bench) -> None:
     """A note that is edited while an attempt fails must be quiet all the same."""
     key = uuid4()
@@ -416,12 +526,14 @@ async def test_the_lag_is_that_of_the_want_that_is_unmet(bench: Bench) -> None:
 
 
 async def test_depth_is_of_all_practices(bench: Bench) -> None:
-    """What one practice erased, or purged of its notes, hides nobody else's work."""
+    """What one practice erased, or purged of its notes, neither hides nor stops anybody else's work."""
     await bench.queue.accept([an_event(WORKSPACE, entity="workspaces", kind="purged")])
     await bench.queue.accept([an_event(uuid4(), workspace=OTHER_WORKSPACE, kind="purged")])
     await bench.queue.accept([an_event(uuid4(), workspace=OTHER_WORKSPACE)])
 
     assert await counted(bench) == (3, 0, 0)
+    taken = [one.workspace for _ in range(2) for one in await claimed(bench)]
+    assert sorted(taken) == sorted([WORKSPACE, OTHER_WORKSPACE, OTHER_WORKSPACE])
 
 
 async def test_a_known_note_must_be_quiet_too(bench: Bench) -> None:
@@ -438,6 +550,31 @@ async def test_a_known_note_must_be_quiet_too(bench: Bench) -> None:
     assert await claimed(bench) == []
     await bench.later(1.5)
     assert (await only(bench)).key == key
+
+
+async def test_a_quiet_note_does_not_wait_for_the_limit(bench: Bench) -> None:
+    """An edit puts a note off by the seconds it must be quiet, however far away the limit is."""
+    bench.debounce(4, limit=100)
+    key = uuid4()
+    await wanted(bench, key)
+    await bench.later(3)
+    await wanted(bench, key)
+
+    await bench.later(4.5)
+    assert (await only(bench)).key == key
+
+
+async def test_what_is_typed_on_comes_after_what_is_quiet(bench: Bench) -> None:
+    """A note that is edited beyond the limit is ready at once, and not before one that was quiet by then."""
+    bench.debounce(4, limit=10)
+    typed, quiet = uuid4(), uuid4()
+    await wanted(bench, typed)
+    await bench.later(20)
+    await wanted(bench, quiet)
+    await bench.later(5)
+    await wanted(bench, typed)
+
+    assert [(await claimed(bench, limit=1))[0].key for _ in range(2)] == [quiet, typed]
 
 
 async def test_a_note_must_be_quiet(bench: Bench) -> None:
@@ -492,12 +629,16 @@ async def test_practices_take_turns(bench: Bench) -> None:
     assert turns == [{OTHER_WORKSPACE}, {WORKSPACE}, {WORKSPACE}]
 
 
-async def test_every_practice_has_its_turn(bench: Bench) -> None:
+@pytest.mark.parametrize("background", [False, True])
+async def test_every_practice_has_its_turn(bench: Bench, background: bool) -> None:
     """The next around the circle, not whose work is oldest; of its own work the oldest comes first."""
     practices = sorted(WorkspaceId(uuid4()) for _ in range(3))
     keys = {(one, at): uuid4() for at in range(2) for one in reversed(practices)}
     for (practice, _), key in keys.items():
-        await bench.queue.accept([an_event(key, workspace=practice)])
+        if background:
+            await look_in_background(bench, key, workspace=practice)
+        else:
+            await bench.queue.accept([an_event(key, workspace=practice)])
         await bench.later(1)
 
     turns = [await bench.queue.claim(limit=1) for _ in keys]
@@ -515,6 +656,45 @@ async def test_what_is_ready_first_comes_first(bench: Bench) -> None:
     await bench.later(LONG)
 
     assert [(await claimed(bench, limit=1))[0].key for _ in range(2)] == [purged, typed]
+
+
+async def test_a_claim_is_in_the_order_of_readiness(bench: Bench) -> None:
+    """The notes of one claim come as they would one by one."""
+    keys = {seconds: uuid4() for seconds in (60, 20, 40, 0)}
+    for seconds, key in keys.items():
+        bench.debounce(seconds, limit=60)
+        await wanted(bench, key)
+    await bench.later(LONG)
+
+    assert [one.key for one in await claimed(bench)] == [keys[one] for one in sorted(keys)]
+
+
+async def test_the_order_of_work_is_no_indexs_doing(
+    pg_keys: PgKeyStore, owner: Owner, databases_apart: Databases
+) -> None:
+    """However Postgres reads the table: the next practice around the circle, and of it what was ready first."""
+    worker = make_url(databases_apart.worker).username
+    ways = "enable_indexscan", "enable_bitmapscan"
+    for way in ways:
+        await owner.execute(f'ALTER ROLE "{worker}" SET {way} = off')
+    try:
+        async with open_database(databases_apart.worker) as database:
+            bench = real_bench(pg_keys, owner)
+            queue = replace(bench.queue, database=database)
+            practices = sorted(WorkspaceId(uuid4()) for _ in range(3))
+            keys = {(one, at): uuid4() for at in (1, 0) for one in reversed(practices)}
+            for (practice, at), key in keys.items():
+                bench.debounce(60 * at, limit=60)
+                await bench.queue.accept([an_event(key, workspace=practice)])
+            await bench.later(LONG)
+
+            turns = [await queue.claim(limit=1) for _ in keys]
+    finally:
+        for way in ways:
+            await owner.execute(f'ALTER ROLE "{worker}" RESET {way}')
+    assert [lease.key for (lease,) in turns] == [
+        keys[practice, at] for at in range(2) for practice in practices
+    ]
 
 
 async def test_a_finished_note_is_looked_at_in_the_background(bench: Bench) -> None:
@@ -588,7 +768,8 @@ async def test_background_work_leaves_dead_letters_alone(bench: Bench) -> None:
     await bench.queue.want([item], workspace=WORKSPACE, background=True)
 
     assert await claimed(bench) == []
-    assert (await bench.queue.open_work(workspace=WORKSPACE)).parked == {("sessions", key)}
+    work = await bench.queue.open_work(workspace=WORKSPACE)
+    assert (work.waiting, work.parked) == (frozenset(), {("sessions", key)})
 
 
 async def test_a_renewed_lease_lasts(bench: Bench) -> None:
@@ -609,11 +790,15 @@ async def test_a_renewed_lease_lasts(bench: Bench) -> None:
 
 
 async def test_renewing_holds_nothing_else(bench: Bench) -> None:
-    """Neither the other notes of the practice nor its other work."""
+    """Neither the other notes of the practice nor its other work, nor another practice's."""
     await wanted(bench, uuid4(), uuid4())
     (lease,) = await claimed(bench, limit=1)
     await bench.queue.renew([lease])
     assert (await only(bench)).key != lease.key
+
+    await bench.queue.accept([an_event(lease.key, workspace=OTHER_WORKSPACE)])
+    await bench.queue.renew([lease])
+    assert (await only(bench)).workspace == OTHER_WORKSPACE
 
     await bench.queue.want_whole([WORKSPACE], kind="workspaces")
     whole = await only(bench)
@@ -668,6 +853,34 @@ async def test_a_dead_letter_is_retried_at_once(bench: Bench) -> None:
     assert (await only(bench)).attempts == 1
 
 
+async def test_a_dropped_note_is_found_again_at_once(bench: Bench) -> None:
+    """What was dropped and is then missed by reconciliation does not wait as if it had just failed."""
+    key = uuid4()
+    await wanted(bench, key)
+    await wanted(bench, key)
+    await fail(bench, 4)
+    await bench.queue.failed(await only(bench), code="internal", retry_after=None)
+    assert await bench.queue.drop_dead_letters(workspace=WORKSPACE) == 1
+    assert await counted(bench) == (0, 0, 0)
+
+    await look_in_background(bench, key)
+    assert (await only(bench)).key == key
+
+
+async def test_dead_letters_of_one_moment_have_an_order(bench: Bench) -> None:
+    """Notes that were given up on together are listed by key, so that no page has what another had."""
+    keys = sorted((uuid4() for _ in range(6)), reverse=True)
+    await wanted(bench, *keys)
+    for _ in range(5):
+        while await claimed(bench):
+            pass
+        await bench.later(LEASE_SECONDS + 1)
+    assert await claimed(bench) == []
+
+    pages = [await bench.queue.dead_letters(limit=2, offset=offset) for offset in (0, 2, 4)]
+    assert [one.key for page in pages for one in page] == sorted(keys)
+
+
 async def test_open_work_is_that_of_one_practice(bench: Bench) -> None:
     """What is done, and what others wait for, is not in it."""
     met, open_key = uuid4(), uuid4()
@@ -678,6 +891,14 @@ async def test_open_work_is_that_of_one_practice(bench: Bench) -> None:
 
     work = await bench.queue.open_work(workspace=WORKSPACE)
     assert (work.waiting, work.parked) == ({("sessions", open_key)}, frozenset())
+
+
+async def test_no_work_stays_of_what_is_gone(pg_keys: PgKeyStore, owner: Owner) -> None:
+    """The id of a note that PazPaz has no more is not kept for the sake of its next change."""
+    bench, ref = real_bench(pg_keys, owner), NoteRef(WORKSPACE, "sessions", uuid4())
+    await bench.forget(ref)
+
+    assert await owner.fetchval("SELECT count(*) FROM work") == 0
 
 
 async def test_what_comes_back_while_it_is_forgotten_is_looked_at(bench: Bench) -> None:
@@ -706,7 +927,9 @@ async def test_a_token_never_returns(bench: Bench) -> None:
     assert await bench.store.forget(ref, lease=await only(bench))
     assert not await bench.queue.done(lost)
 
-    held = await bench.lease(ref)
+    await wanted(bench, ref.id)
+    assert not await bench.queue.done(lost)
+    held = await only(bench)
     assert held.token > lost.token
     assert not await bench.queue.done(lost)
     assert await bench.queue.done(held)
@@ -717,7 +940,8 @@ async def test_an_erasure_is_wanted_with_its_tombstone(bench: Bench) -> None:
     key = uuid4()
     await bench.queue.want_erased(Subject(WORKSPACE, "sessions", key), asked_by="operator")
     assert await bench.queue.buried(workspace=WORKSPACE) == {("sessions", key)}
-    assert await bench.queue.buried(workspace=WORKSPACE, ids=[uuid4()]) == frozenset()
+    for ids in ([], [uuid4()]):
+        assert await bench.queue.buried(workspace=WORKSPACE, ids=ids) == frozenset()
     assert await bench.queue.buried(workspace=OTHER_WORKSPACE) == frozenset()
     lease = await only(bench)
     assert (lease.key, await bench.queue.purged(lease)) == (key, True)
@@ -731,8 +955,9 @@ async def test_the_feeds_cursor_is_kept_with_its_events(bench: Bench) -> None:
     assert await bench.queue.accept([an_event(uuid4())]) == 1
     assert await bench.queue.cursor() == cursor
 
-    assert await bench.queue.accept([], feed=ChangesCursor(2**41, cursor.id)) == 0
-    assert (await bench.queue.cursor()) == ChangesCursor(2**41, cursor.id)
+    further = ChangesCursor(2**41, uuid4())
+    assert await bench.queue.accept([], feed=further) == 0
+    assert await bench.queue.cursor() == further
 
 
 async def test_an_ended_practice_need_not_be_quiet(bench: Bench) -> None:
@@ -740,8 +965,9 @@ async def test_an_ended_practice_need_not_be_quiet(bench: Bench) -> None:
     bench.debounce(60, limit=60)
     purged, typed = uuid4(), uuid4()
     await bench.queue.accept([an_event(purged, kind="purged"), an_event(typed)])
+    await bench.queue.accept([an_event(OTHER_WORKSPACE, entity="workspaces", kind="status")])
 
-    assert (await only(bench)).key == purged
+    assert {(await only(bench)).key for _ in range(2)} == {purged, OTHER_WORKSPACE}
 
 
 async def test_reconciliation_is_background_work_of_a_workspace(bench: Bench) -> None:
@@ -751,5 +977,22 @@ async def test_reconciliation_is_background_work_of_a_workspace(bench: Bench) ->
 
     lease = await only(bench)
     assert (lease.kind, lease.key, lease.workspace) == ("reconcile", WORKSPACE, WORKSPACE)
+    assert lease.background
     assert await bench.queue.done(lease)
     assert await claimed(bench) == []
+
+
+async def test_a_workspace_and_its_comparison_are_two(bench: Bench) -> None:
+    """They have one key, and whoever has the one in hand leaves the other."""
+    await bench.queue.want_whole([WORKSPACE], kind="workspaces")
+    await bench.queue.want_whole([WORKSPACE], kind="reconcile")
+
+    assert [(await only(bench)).kind for _ in range(2)] == ["workspaces", "reconcile"]
+
+
+async def test_a_look_has_the_rank_of_a_change(bench: Bench) -> None:
+    """A workspace to be looked at, and a note of it, come before the background unless they are asked for in it."""
+    await bench.queue.want_whole([WORKSPACE], kind="workspaces")
+    await bench.queue.want([an_item(NoteRef(WORKSPACE, "sessions", uuid4()))], workspace=WORKSPACE)
+
+    assert await counted(bench) == (2, 0, 0)

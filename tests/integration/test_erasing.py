@@ -288,6 +288,31 @@ async def test_the_tombstone_is_lifted_by_an_operator_only(house: House) -> None
     assert told.entry.details["entity_id"] == str(subject.id)
 
 
+async def test_an_operators_wish_stays_the_operators(house: House) -> None:
+    """A worker that carries it out asks for nothing itself, and the receipt says so."""
+    subject = house.subject(0, note=0)
+    await house.opened.queue.want_erased(subject, asked_by="operator")
+    (lease,) = await house.opened.queue.claim(limit=1)
+    done = await house.opened.eraser.erase(subject, asked_by="event", lease=lease)
+
+    assert done is not None
+    assert done.receipt is not None
+    assert done.receipt.told["asked_by"] == "operator"
+
+
+async def test_a_lifted_tombstone_stays_lifted(house: House) -> None:
+    """The event that set it, repeated afterwards, was heard already."""
+    subject = house.subject(0, note=0)
+    purge = Event(uuid4(), house.id, "sessions", subject.id, "purged")
+    assert await house.opened.queue.accept([purge]) == 1
+    assert await house.opened.eraser.lift(subject)
+
+    assert await house.opened.queue.accept([purge]) == 0
+    assert await house.opened.queue.buried(workspace=house.id) == frozenset()
+    for lease in await house.opened.queue.claim(limit=1):
+        await house.opened.queue.done(lease)
+
+
 async def test_only_a_younger_word_reopens_an_erased_practice(house: House) -> None:
     """A status event from before the erasure, repeated after it, lifts nothing; one from after it does."""
     whole = Subject(house.id, "workspaces", house.id)

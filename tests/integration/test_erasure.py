@@ -139,6 +139,22 @@ async def test_a_shut_practice_takes_nothing_in_until_it_is_open_again(
     assert [lease.key for lease in await opened.queue.claim(limit=5)] == [item.id]
 
 
+async def test_a_suspended_practice_is_waited_for_by_nobody(
+    opened: Container, eraser: PgEraser, mine: WorkspaceId
+) -> None:
+    """Its late events are neither claimed nor counted as waiting; once it is active again, they are."""
+    assert await eraser.forget_index(await _workspace_lease(opened, mine))
+    waiting = (await opened.queue.depth()).waiting
+    item = ManifestItem("sessions", uuid4(), CLIENT, "active", NOW)
+    await opened.queue.want([item], workspace=mine)
+    assert await opened.queue.claim(limit=5) == []
+    assert (await opened.queue.depth()).waiting == waiting
+
+    assert await eraser.reopen(workspace=mine)
+    assert (await opened.queue.depth()).waiting == waiting + 1
+    assert [lease.key for lease in await opened.queue.claim(limit=5)] == [item.id]
+
+
 async def test_erased_keys_that_another_process_remembers_seal_nothing(
     owner: Owner, opened: Container, eraser: PgEraser, mine: WorkspaceId
 ) -> None:

@@ -1,7 +1,6 @@
 """Chunks, bags and the catalogue in Postgres: exact search inside a workspace, one short transaction a write."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -151,7 +150,7 @@ class PgChunkStore:
             # A client never seen before may already have sessions that were put off; looking is cheap.
             change = ClientChange(became_active=indexed is not None and before != "active")
             if change.became_active:
-                wanted = Counter((lease.workspace, "sessions", session) for session in wake)
+                wanted = [(lease.workspace, "sessions", session) for session in wake]
                 # A lost index has lost every client: all their notes at once would be in the way of changes.
                 await raise_wants(connection, wanted, background=lease.background)
             # After all work: an erasure that has a note's would wait for the keys, and this for the note.

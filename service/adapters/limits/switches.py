@@ -1,6 +1,5 @@
 """Switches of operators, a row each: changed with its audit row and with the work it asks for, in one transaction."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,4 +90,4 @@ async def _look_again(connection: AsyncConnection, workspace: WorkspaceId) -> No
     if workspace == EVERYWHERE:
         heads = select(audit_heads.c.workspace_id).where(audit_heads.c.workspace_id != EVERYWHERE)
         found = [WorkspaceId(one) for one in await connection.scalars(heads)]
-    await raise_wants(connection, Counter((one, "workspaces", one) for one in found))
+    await raise_wants(connection, [(one, "workspaces", one) for one in found])

@@ -1,11 +1,9 @@
 """What others write of the work they cause or have done, each in its own transaction."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Text, Uuid, bindparam, func, text
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,25 +18,24 @@ TOKEN = func.nextval("work_tokens")
 
 async def raise_wants(
     connection: AsyncConnection,
-    wanted: Counter[Any],
+    wanted: Iterable[tuple[WorkspaceId, str, UUID]],
     *,
     debounce: float = 0,
     limit: float = 0,
     background: bool = False,
 ) -> None:
-    """Asks for another look at each (workspace, kind, key), as many times as counted; seconds to wait and to put off.
+    """Asks for another look at each (workspace, kind, key), however often it is named; seconds to wait and to put off.
 
     In one order for everybody, so that two transactions never wait for each other in a ring. In the background a
     look waits for those that somebody's change asked for, and what was given up on stays so.
     """
-    if not wanted:
+    ordered = sorted(set(wanted), key=str)
+    if not ordered:
         return
-    ordered = sorted(wanted.items(), key=str)
     named: dict[str, object] = {
-        "workspaces": [workspace for (workspace, _, _), _ in ordered],
-        "kinds": [kind for (_, kind, _), _ in ordered],
-        "keys": [key for (_, _, key), _ in ordered],
-        "times": [times for _, times in ordered],
+        "workspaces": [workspace for workspace, _, _ in ordered],
+        "kinds": [kind for _, kind, _ in ordered],
+        "keys": [key for _, _, key in ordered],
         "debounce": debounce,
         "limit": limit,
         "background": background,
@@ -90,10 +87,10 @@ def lease_parameters(lease: Lease) -> dict[str, object]:
 
 _RAISE = text("""
 INSERT INTO work (workspace_id, kind, key, wanted, background, not_before, first_wanted_at)
-SELECT workspace, kind, key, times, :background, now() + make_interval(secs => :debounce), now()
-FROM unnest(:workspaces, :kinds, :keys, :times) AS asked (workspace, kind, key, times)
+SELECT workspace, kind, key, 1, :background, now() + make_interval(secs => :debounce), now()
+FROM unnest(:workspaces, :kinds, :keys) AS asked (workspace, kind, key)
 ON CONFLICT (workspace_id, kind, key) DO UPDATE SET
-  wanted = work.wanted + excluded.wanted,
+  wanted = work.wanted + 1,
   background = excluded.background AND (work.background OR work.wanted = work.done),
   attempts = CASE WHEN work.parked_at IS NULL THEN work.attempts ELSE 0 END,
   parked_at = NULL,
@@ -109,7 +106,6 @@ WHERE work.parked_at IS NULL OR NOT :background
     bindparam("workspaces", type_=ARRAY(Uuid)),
     bindparam("kinds", type_=ARRAY(Text)),
     bindparam("keys", type_=ARRAY(Uuid)),
-    bindparam("times", type_=ARRAY(BigInteger)),
 )
 
 _FINISH_GONE = text("""

@@ -1,7 +1,6 @@
 """The `work` table: durable desired state. It coalesces, retries, fences and parks with one mechanism."""
 
 import random
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -68,8 +67,8 @@ class PgWorkQueue:
     async def _raise_for(self, connection: AsyncConnection, fresh: Sequence[Event]) -> None:
         """A text may be typed on; what was archived, suspended or purged must not be found two seconds longer."""
         looks = [event for event in fresh if event.entity in get_args(WorkKind)]
-        typed = Counter(_place(event) for event in looks if event.kind == "upserted")
-        at_once = Counter(_place(event) for event in looks if event.kind != "upserted")
+        typed = [_place(event) for event in looks if event.kind == "upserted"]
+        at_once = [_place(event) for event in looks if event.kind != "upserted"]
         await raise_wants(connection, typed, debounce=self.debounce, limit=self.debounce_limit)
         await raise_wants(connection, at_once)
 
@@ -85,14 +84,14 @@ class PgWorkQueue:
         workspace: WorkspaceId,
         background: bool = False,
     ) -> None:
-        wanted = Counter((workspace, item.entity, item.id) for item in items)
+        wanted = [(workspace, item.entity, item.id) for item in items]
         async with self.database.system_tx() as connection:
             await raise_wants(connection, wanted, background=background)
 
     async def want_whole(
         self, workspaces: Sequence[WorkspaceId], *, kind: Literal["workspaces", "reconcile"]
     ) -> None:
-        wanted = Counter((one, kind, one) for one in workspaces)
+        wanted = [(one, kind, one) for one in workspaces]
         async with self.database.system_tx() as connection:
             await raise_wants(connection, wanted, background=kind == "reconcile")
 
@@ -100,7 +99,7 @@ class PgWorkQueue:
         place = (subject.workspace, subject.entity, subject.id)
         async with self.database.system_tx() as connection:
             await bury(connection, [place], asked_by=asked_by)
-            await raise_wants(connection, Counter([place]))
+            await raise_wants(connection, [place])
 
     async def claim(self, *, limit: int) -> Sequence[Lease]:
         async with self.database.system_tx() as connection:
@@ -357,7 +356,8 @@ async def _neighbours(
     return (await connection.execute(_ready().where(same).limit(limit))).all()
 
 
-# A lease that ran out was never given back: its worker died. Nobody else would park what kills workers.
+# A lease that ran out was never given back: its worker died. Nobody else would park what kills workers. Whatever has
+# a lease is open; that it is said all the same lets the index of open work answer.
 _PARK_KILLERS = text("""
 UPDATE work SET parked_at = now(), lease_until = NULL, last_error = 'worker_lost'
 WHERE (workspace_id, kind, key) IN (
@@ -368,7 +368,7 @@ WHERE (workspace_id, kind, key) IN (
 
 _FAILED = text("""
 UPDATE work SET lease_until = NULL, last_error = :code,
-  attempts = CASE WHEN :parked AND wanted > :wanted THEN 0 ELSE GREATEST(attempts - :refund, 0) END,
+  attempts = CASE WHEN :parked THEN 0 ELSE GREATEST(attempts - :refund, 0) END,
   not_before = GREATEST(not_before, now() + make_interval(secs => :delay)),
   parked_at = CASE WHEN :parked AND wanted = :wanted THEN now() END
 WHERE workspace_id = :workspace AND kind = :kind AND key = :key AND token = :token
