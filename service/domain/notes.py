@@ -11,6 +11,7 @@ from service.domain.identity import ClientId, WorkspaceId
 
 Entity = Literal["sessions", "clients"]
 NoteState = Literal["active", "draft", "deleted", "archived", "unreadable"]
+_THERE: frozenset[NoteState] = frozenset({"active", "draft"})
 
 SOAP_FIELDS = ("subjective", "objective", "assessment", "plan")
 PROFILE_FIELDS = ("medical_history", "notes")
@@ -50,6 +51,11 @@ class Note:
     def is_draft(self) -> bool:
         return self.state == "draft"
 
+    @property
+    def is_there(self) -> bool:
+        """Final or a draft: neither deleted nor archived."""
+        return self.state in _THERE
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -61,6 +67,10 @@ class Client:
     is_active: bool
     has_consent: bool
     profile: Note
+
+    def may_be_read(self, *, require_consent: bool) -> bool:
+        """Active, and consenting where that is required: else none of their notes is indexed or quoted."""
+        return self.is_active and (self.has_consent or not require_consent)
 
     @property
     def name(self) -> str:
@@ -109,6 +119,11 @@ class ManifestItem:
     version: int | None = None
     is_searched: bool = True
     """Of our catalogue: False for a draft that is counted and no more."""
+
+    @property
+    def is_there(self) -> bool:
+        """As of a note."""
+        return self.state in _THERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,17 +52,15 @@ class IndexingRules:
     require_consent: bool = False
 
     def admit(self, note: Note, client: Client | None) -> bool:
-        """Not deleted, of a client who may be read."""
-        readable = client is not None and self.admit_client(client)
-        return readable and note.state in {"active", "draft"}
+        """Still there, of a client who may be read."""
+        return note.is_there and client is not None and self.admit_client(client)
 
     def may_search(self, note: Note) -> bool:
         """Drafts by setting; else a draft is counted, so that an answer can tell of it, and not read."""
         return not note.is_draft or self.drafts
 
     def admit_client(self, client: Client) -> bool:
-        """Active, and consenting where that is required."""
-        return client.is_active and (client.has_consent or not self.require_consent)
+        return client.may_be_read(require_consent=self.require_consent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,8 +128,7 @@ class _Rules:
         """Nobody's session, or an archived client's, is neither indexed nor counted."""
         place = ("clients", item.client)
         owner = self.held.get(place) or self.listed.get(place)
-        wanted = item.state in {"active", "draft"}
-        return wanted and owner is not None and owner.state == "active"
+        return item.is_there and owner is not None and owner.state == "active"
 
     def _client(self, item: ManifestItem) -> Fault | None:
         """A client without consent stands as archived; whether they consented, the list does not say."""

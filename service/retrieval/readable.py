@@ -11,13 +11,12 @@ from service.ports.monolith import NoteSource
 def readable(
     ref: NoteRef, pulled: Pulled, *, within: Within, require_consent: bool
 ) -> tuple[Note, str] | None:
-    """The note and its client's name, if it is still there, active or a draft, in scope, and of an active client,
-    who consents where that is asked for."""
+    """The note and its client's name, if it is still there, in scope, and of a client who may be read."""
     note = _current(ref, pulled)
-    if note is None or note.state not in {"active", "draft"}:
+    if note is None or not note.is_there:
         return None
     client = pulled.clients.get(note.client)
-    if client is None or not client.is_active or (require_consent and not client.has_consent):
+    if client is None or not client.may_be_read(require_consent=require_consent):
         return None
     return (note, client.name) if within.holds(ref, note.client, note.day) else None
 

@@ -9,7 +9,7 @@ import pytest
 from service.domain.answers import Claim, Verdict
 from service.domain.deadline import NO_DEADLINE, Deadline
 from service.domain.identity import Principal
-from service.domain.notes import Bag
+from service.domain.notes import Bag, ManifestItem
 from service.ports.keys import WorkspaceKeys
 from tests.fakes import WORKSPACE, a_client, a_note
 from tests.unit.doubles import USER
@@ -21,6 +21,40 @@ from tests.unit.doubles import USER
 def test_a_note_knows_whether_it_is_a_draft(state, draft):
     """Only the draft state makes a draft."""
     assert a_note("x.", state=state).is_draft is draft
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [
+        ("active", True),
+        ("draft", True),
+        *[(gone, False) for gone in ("deleted", "archived", "unreadable")],
+    ],
+)
+def test_only_a_final_note_or_a_draft_is_there(state, there):
+    """Pulled or listed."""
+    note = a_note("x.", state=state)
+    listed = ManifestItem("sessions", note.ref.id, note.client, state, note.updated_at)
+    assert (note.is_there, listed.is_there) == (there, there)
+
+
+@pytest.mark.parametrize(
+    ("active", "consents", "required", "readable"),
+    [
+        (True, True, True, True),
+        (True, True, False, True),
+        (True, False, False, True),
+        (True, False, True, False),
+        (False, True, True, False),
+        (False, True, False, False),
+        (False, False, False, False),
+        (False, False, True, False),
+    ],
+)
+def test_a_client_may_be_read_while_active_and_consenting(active, consents, required, readable):
+    """Consent counts only where it is required; the archive always does."""
+    client = replace(a_client(is_active=active), has_consent=consents)
+    assert client.may_be_read(require_consent=required) is readable
 
 
 def test_a_note_has_the_day_of_its_session():
