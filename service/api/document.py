@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 
+from service.api.deliveries import EventRow
 from service.api.schemas import EVENTS, Problem, StepOut, StreamProblem, TokenOut
-from service.ingestion.events import EventRow
 
 REFERENCE = "#/components/schemas/{model}"
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

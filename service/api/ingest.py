@@ -10,13 +10,13 @@ from pazpaz_ai_client.signing import (
     SignatureRefused,
     VerifiedRequest,
 )
+from service.api.deliveries import Accepted, Delivery, EventRow
 from service.api.dependencies import Opened, read_capped, require_json
 from service.api.depth import is_too_deep
 from service.api.document import documents, problems
 from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import MalformedRequest, NotAuthenticated
-from service.ingestion.events import Accepted, Delivery, EventRow
 from service.telemetry.metrics import EVENTS_ACCEPTED, EVENTS_REFUSED
 
 router = APIRouter(prefix="/internal/v1", tags=["ingest"])

@@ -35,7 +35,8 @@ from service.domain.notes import (
     UnreadableReason,
 )
 from service.errors import NotAllowed, SourceUnavailable
-from service.ports.monolith import Changes, ChangesCursor, Event, EventEntity, EventKind
+from service.ports.monolith import Changes, ChangesCursor
+from service.ports.told_events import ToldEvent
 from service.telemetry.traces import span
 
 log = structlog.get_logger()
@@ -122,22 +123,13 @@ class _Workspaces(_Answer):
     workspaces: list[_WorkspaceRow]
 
 
-class _EventRow(_Answer):
-    id: UUID
-    workspace_id: UUID
-    entity: EventEntity
-    entity_id: UUID
-    kind: EventKind
-    occurred_at: AwareDatetime
-
-
 class _Cursor(_Answer):
     txid: int
     id: UUID
 
 
 class _Changes(_Answer):
-    events: list[_EventRow]
+    events: list[ToldEvent]
     next: _Cursor | None = None
 
 
@@ -222,7 +214,7 @@ class Monolith:
         body = {"after": place, "limit": limit}
         page = await self._call("changes", "pp-changes/1", body, _Changes)
         at = ChangesCursor(page.next.txid, page.next.id) if page.next else after
-        return Changes([_event(row) for row in page.events], at)
+        return Changes([row.event() for row in page.events], at)
 
     async def introspect(self, *, session: str, user: UserId) -> Introspection | None:
         body = {"sid": session, "user_id": str(user)}
@@ -391,17 +383,6 @@ def _item(row: _ManifestRow) -> ManifestItem:
         state=row.state,
         updated_at=row.updated_at,
         version=row.version,
-    )
-
-
-def _event(row: _EventRow) -> Event:
-    return Event(
-        id=row.id,
-        workspace=WorkspaceId(row.workspace_id),
-        entity=row.entity,
-        entity_id=row.entity_id,
-        kind=row.kind,
-        occurred_at=row.occurred_at,
     )
 
 

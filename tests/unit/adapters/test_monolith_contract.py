@@ -1,6 +1,7 @@
 """The examples of the contract between the service and PazPaz's internal API, from the service's side."""
 
 import json
+from unittest.mock import AsyncMock
 from uuid import UUID
 
 import pytest
@@ -74,6 +75,18 @@ async def test_the_feed_is_asked_for_and_read(pazpaz):
     [event] = changes.events
     assert (event.id, event.entity, event.entity_id) == (VALUES["event"], "sessions", NOTES[0])
     assert changes.next == ChangesCursor(7043, VALUES["event"])
+
+
+async def test_the_feed_may_tell_more_than_is_read(monkeypatch):
+    """A field that PazPaz adds to its own answer stops nothing; in a delivery it is refused."""
+    name = "what changed after a place in the feed"
+    body = contract.exchanges("internal")[name]["response"]["body"]
+    body["events"][0]["since"] = "tomorrow"
+    told = 200, json.dumps(body).encode(), None
+    monkeypatch.setattr(Monolith, "_exchange", AsyncMock(return_value=told))
+    pazpaz = Monolith(None, "http://pazpaz.test", None, None, lambda: NOW, 1)
+    [event] = (await pazpaz.changes(after=None, limit=500)).events
+    assert event.id == VALUES["event"]
 
 
 async def test_what_exists_is_asked_for_and_read(pazpaz):

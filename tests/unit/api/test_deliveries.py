@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from service.ingestion.events import MAX_EVENTS, Delivery
+from service.api.deliveries import MAX_EVENTS, Delivery
 from tests.fakes import NOW, WORKSPACE
 
 
