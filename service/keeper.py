@@ -97,8 +97,7 @@ class Keeper:
         return row.entry.details if row else None
 
     async def _close(self, chat: OpenChat) -> int:
-        details: dict[str, object] = {"outcome": "unknown", "model": None, "notes": []}
-        entry = AuditEntry("chat.closed", user=chat.user, chat=chat.chat, details=details)
+        entry = AuditEntry.left_open(user=chat.user, chat=chat.chat)
         try:
             await self.audit.append(entry, workspace=chat.workspace)
         except ChatAlreadyClosed:  # its own process, or another keeper, was a moment faster

@@ -211,10 +211,8 @@ async def close_open_chats(connection: AsyncConnection, *, workspace: WorkspaceI
     held = select(audit_heads.c.seq).where(audit_heads.c.workspace_id == workspace)
     await connection.execute(held.with_for_update())  # nobody opens or closes one meanwhile
     left = select(open_chats).where(open_chats.c.workspace_id == workspace)
-    details: dict[str, object] = {"outcome": "unknown", "model": None, "notes": []}
     for row in (await connection.execute(left)).all():
-        user = UserId(row.user_id)
-        entry = AuditEntry("chat.closed", user=user, chat=row.chat_id, details=details)
+        entry = AuditEntry.left_open(user=UserId(row.user_id), chat=row.chat_id)
         await append(connection, entry, workspace=workspace)
 
 

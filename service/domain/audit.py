@@ -132,6 +132,12 @@ class AuditEntry:
     """Joins the opening and the closing row of one question."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def left_open(cls, *, user: UserId, chat: UUID) -> "AuditEntry":
+        """Closes a question that its own process left open: how it ended is not known."""
+        details: dict[str, Any] = {"outcome": "unknown", "model": None, "notes": []}
+        return cls("chat.closed", user=user, chat=chat, details=details)
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
