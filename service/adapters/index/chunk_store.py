@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, and_, exists, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, exists, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.index.batch_writes import (
@@ -35,7 +35,7 @@ from service.adapters.index.catalogue import (
 )
 from service.adapters.index.epochs import Touched, epoch_of, next_epoch, touched_since
 from service.adapters.index.index_models import models_of
-from service.adapters.index.scoped import drop_of_notes
+from service.adapters.index.scoped import drop_of_notes, of_touched
 from service.adapters.index.sealed_bags import open_bag
 from service.adapters.index.sealed_rows import names_in, risk_in
 from service.adapters.index.vector_table import VectorTable
@@ -264,13 +264,8 @@ class PgChunkStore:
             touched = await touched_since(connection, keys.workspace, since)
             if touched is None:
                 return None
-            theirs = or_(
-                tuple_(bags.c.entity, bags.c.entity_id).in_(
-                    [(ref.entity, ref.id) for ref in touched.notes]
-                ),
-                bags.c.client_id.in_(touched.clients),
-            )
-            query = select(bags).where(bags.c.workspace_id == keys.workspace, theirs)
+            theirs = bags.c.workspace_id == keys.workspace, of_touched(bags, touched)
+            query = select(bags).where(*theirs)
             rows = (await connection.execute(query)).all()
         return _delta(touched, await asyncio.to_thread(_open_bags, rows, keys))
 

@@ -9,12 +9,18 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, delete, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.index.copied_vectors import copied_codes, copied_rows
 from service.adapters.index.epochs import Touched, epoch_of, touched_since
-from service.adapters.index.scoped import drop_of_notes, inside, rows_of_notes
+from service.adapters.index.scoped import (
+    among,
+    drop_of_notes,
+    inside,
+    of_touched,
+    rows_of_notes,
+)
 from service.adapters.index.sealed_rows import ref_of
 from service.adapters.index.vector_table import NoteVectors, Whose, fresh_rows
 from service.adapters.postgres.database import Database
@@ -95,9 +101,8 @@ class PlainVectors:
         notes: Collection[tuple[Entity, UUID]],
     ) -> int:
         def stale(table: Any) -> Any:
-            theirs = tuple_(table.c.entity, table.c.entity_id).in_(notes)
             mine = table.c.workspace_id == workspace
-            return delete(table).where(mine, theirs, table.c.model.not_in(held.all))
+            return delete(table).where(mine, among(table, notes), table.c.model.not_in(held.all))
 
         await connection.execute(stale(vector_codes))
         return int((await connection.execute(stale(session_vectors))).rowcount)
@@ -133,13 +138,7 @@ class PlainVectors:
             touched = await touched_since(connection, workspace, since)
             if touched is None:
                 return None
-            table = session_vectors
-            theirs = or_(
-                tuple_(table.c.entity, table.c.entity_id).in_(
-                    [(ref.entity, ref.id) for ref in touched.notes]
-                ),
-                table.c.client_id.in_(touched.clients),
-            )
+            theirs = of_touched(session_vectors, touched)
             return touched, await _rows(connection, *_of(workspace, model), theirs)
 
     async def codes(self, *, workspace: WorkspaceId, model: str) -> tuple[int, ChunkCodes] | None:

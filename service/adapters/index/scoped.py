@@ -1,7 +1,8 @@
-"""A scope as a condition on rows that have a client and a day."""
+"""Which rows of a table are meant: those of a note, of several notes, of a scope, of what changed."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
@@ -15,13 +16,16 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    or_,
     select,
     true,
+    tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.adapters.index.epochs import Touched
 from service.domain.identity import WorkspaceId
-from service.domain.notes import NoteRef
+from service.domain.notes import Entity, NoteRef
 from service.domain.scope import Period, Within
 
 
@@ -67,6 +71,17 @@ async def drop_of_notes(
             table.c.entity_id == bindparam("of_id"),
         )
         await connection.execute(gone, [{"of_entity": r.entity, "of_id": r.id} for r in refs])
+
+
+def among(table: Table, notes: Collection[tuple[Entity, UUID]]) -> ColumnElement[bool]:
+    """Rows of these notes, in whatever workspace: that is a predicate of its own."""
+    return tuple_(table.c.entity, table.c.entity_id).in_(notes)
+
+
+def of_touched(table: Table, touched: Touched) -> ColumnElement[bool]:
+    """Rows of the notes that changed, and of the clients of whom everything did; the workspace as in `among`."""
+    notes = [(ref.entity, ref.id) for ref in touched.notes]
+    return or_(among(table, notes), table.c.client_id.in_(touched.clients))
 
 
 def inside(table: Table, workspace: WorkspaceId, within: Within) -> ColumnElement[bool]:

@@ -11,11 +11,17 @@ from uuid import UUID
 import numkong
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.index.epochs import Touched, epoch_of, touched_since
-from service.adapters.index.scoped import drop_of_notes, inside, rows_of_notes
+from service.adapters.index.scoped import (
+    among,
+    drop_of_notes,
+    inside,
+    of_touched,
+    rows_of_notes,
+)
 from service.adapters.index.sealed_rows import ref_of
 from service.adapters.index.vector_table import NoteVectors, Whose, fresh_rows
 from service.adapters.key_store import with_living_keys
@@ -105,7 +111,7 @@ class SealedVectors:
         table = sealed_vectors
         stale = (
             table.c.workspace_id == workspace,
-            _among(notes),
+            among(sealed_vectors, notes),
             table.c.model.not_in(held.all),
         )
         gone = await connection.scalars(delete(table).where(*stale).returning(table.c.chunks))
@@ -151,10 +157,7 @@ class SealedVectors:
             touched = await touched_since(connection, keys.workspace, since)
             if touched is None:
                 return None
-            theirs = or_(
-                _among([(ref.entity, ref.id) for ref in touched.notes]),
-                sealed_vectors.c.client_id.in_(touched.clients),
-            )
+            theirs = of_touched(sealed_vectors, touched)
             query = _reading("sealed", *_of(keys.workspace, model), theirs)
             rows = (await connection.execute(query)).all()
         return touched, await asyncio.to_thread(_open_all, rows, "sealed", keys, open_rows)
@@ -164,7 +167,7 @@ class SealedVectors:
     ) -> NDArray[np.float16]:
         found = np.full((len(places), DIMENSION), np.nan, np.float16)
         notes = {(ref.entity, ref.id) for ref, _, _ in places}
-        chosen = (*_of(workspace, model), _among(notes))
+        chosen = (*_of(workspace, model), among(sealed_vectors, notes))
         async for rows in self._pages(workspace, chosen, "sealed", open_rows):
             _fill(found, places, rows)
         return found
@@ -332,10 +335,6 @@ WHERE sealed_vectors.workspace_id = :workspace AND entity = :entity AND entity_i
 
 def _of(workspace: WorkspaceId, model: str) -> tuple[ColumnElement[bool], ...]:
     return inside(sealed_vectors, workspace, ANYWHERE), sealed_vectors.c.model == model
-
-
-def _among(notes: Collection[tuple[Entity, UUID]]) -> ColumnElement[bool]:
-    return tuple_(sealed_vectors.c.entity, sealed_vectors.c.entity_id).in_(notes)
 
 
 def _reading(part: Part, *chosen: ColumnElement[bool]) -> Any:
