@@ -20,7 +20,6 @@ from service.domain.answers import (
     Answer,
     AnswerStatus,
     Citation,
-    Lack,
     Language,
     Mode,
     SearchStatement,
@@ -28,6 +27,7 @@ from service.domain.answers import (
 from service.domain.feedback import Rating, Reason
 from service.domain.progress import Line
 from service.domain.risk import Polarity, Risk, RiskKind
+from service.domain.usage import Lack
 from service.language.titles import title
 from service.ports.conversations import ConversationLine
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from service.chat.other_language import not_crossed
-from service.domain.answers import Lack, Language, Question, SearchStatement
+from service.domain.answers import Language, Question, SearchStatement
 from service.domain.scope import Period, Place
+from service.domain.usage import Lack
 from service.language.said import counted_he, day_said, days_said, number_en, number_he
 
 

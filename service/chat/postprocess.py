@@ -17,10 +17,9 @@ from service.domain.answers import (
     Passage,
     SearchStatement,
     Verdict,
-    lacking,
 )
 from service.domain.audit import Trail
-from service.domain.usage import Part
+from service.domain.usage import Part, lacking
 from service.language.injection import orders_in
 from service.retrieval.exhaustive import Course
 from service.telemetry.metrics import CITATIONS_RETURNED, DEGRADED, LIKE_INSTRUCTIONS

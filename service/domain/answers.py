@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from service.domain.identity import ClientId
 from service.domain.notes import Chunk, Note, NoteRef
 from service.domain.risk import Risk
 from service.domain.scope import When
-from service.domain.usage import Meter, Part, Usage
+from service.domain.usage import Lack, Usage
 
 Language = Literal["he", "en"]
 Mode = Literal["ask", "summary", "prepare"]
@@ -27,14 +27,6 @@ MOST_SOURCES = 4
 """Quotes that a sentence is confirmed by at most; more of them are a list, whose items are sentences of their own."""
 MOST_OVERVIEWED = 24
 """Passages that a model is given for any other form than an answer."""
-Lack = Part | Literal["budget"]
-
-
-def lacking(meter: Meter) -> tuple[Lack, ...]:
-    """What an answer lacks; where the budget is used up, that is the one reason for all."""
-    if "no_budget" in meter.away.values():
-        return ("budget",)
-    return tuple(part for part in get_args(Part) if part in meter.away)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from service.domain.answers import lacking
 from service.domain.identity import ClientId, UserId, WorkspaceId
 from service.domain.notes import Note, NoteRef
 from service.domain.risk import Risk
-from service.domain.usage import Meter
+from service.domain.usage import Meter, lacking
 
 Action = Literal[
     "chat.opened",

@@ -1,13 +1,14 @@
 """What models did for somebody: what their providers bill, and which of them were away."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from service.errors import ModelFailure
 
 Part = Literal["embedder", "reranker", "model", "entailment"]
 """A model by what an answer lacks without it: nearness of meaning, its judgement of the texts, its own words, a second
 look at whether notes say what an answer says."""
+Lack = Part | Literal["budget"]
 MICROS = 1_000_000
 """Micro-dollars in a dollar: what money is counted in, in whole numbers."""
 
@@ -44,3 +45,10 @@ class Meter:
     def lacked(self, part: Part, why: ModelFailure) -> None:
         """The first reason stands."""
         self.away.setdefault(part, why)
+
+
+def lacking(meter: Meter) -> tuple[Lack, ...]:
+    """What an answer lacks; where the budget is used up, that is the one reason for all."""
+    if "no_budget" in meter.away.values():
+        return ("budget",)
+    return tuple(part for part in get_args(Part) if part in meter.away)

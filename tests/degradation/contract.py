@@ -7,7 +7,7 @@ from typing import Literal
 from service.adapters.postgres.database import GOODBYE_SECONDS
 from service.adapters.redis import TIMEOUT_SECONDS as REDIS_SECONDS
 from service.chat.filter import ENTAIL_SHARE
-from service.domain.answers import Lack
+from service.domain.usage import Lack
 from service.retrieval.search import EMBED_SHARE, RERANK_SHARE
 from service.settings import Settings
 
