@@ -86,10 +86,15 @@ class Stretch:
     field: str
 
     @property
+    def about(self) -> str:
+        """Whose it is, of which day and field; one line, whatever a name has in it."""
+        known = (self.client_name, self.day.isoformat() if self.day else "", self.field)
+        return " ".join(" · ".join(filter(None, known)).split())
+
+    @property
     def headed(self) -> str:
         """The text under a line that says so."""
-        said = (self.client_name, self.day.isoformat() if self.day else "", self.field)
-        return f"{' · '.join(filter(None, said))}\n{self.text}"
+        return f"{self.about}\n{self.text}"
 
 
 @dataclass(frozen=True, slots=True)

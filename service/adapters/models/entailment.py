@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from service.adapters.models.markers import plain
+from service.adapters.models.markers import block, plain
 from service.domain.answers import Stretch
 from service.errors import ModelUnavailable
 from service.language.prompt_text import instructions
@@ -43,14 +43,8 @@ PROBE = "Two boats went out to sea.", (Stretch("Seven boats went out to sea.", "
 
 def asked(claim: str, sources: Sequence[Stretch]) -> str:
     """What the user says: each source under its mark, then the sentence."""
-    blocks = [_block(number, source) for number, source in enumerate(sources, 1)]
+    blocks = [block(f"s{number}", source) for number, source in enumerate(sources, 1)]
     return "\n\n".join([*blocks, f"{STATEMENT}\n{plain(claim)}"])
-
-
-def _block(number: int, source: Stretch) -> str:
-    known = (source.client_name, source.day.isoformat() if source.day else "", source.field)
-    about = " ".join(" · ".join(filter(None, known)).split())
-    return f"[s{number}] [{plain(about)}]\n{plain(source.text)}"
 
 
 def verdict_of(said: str) -> Entailment:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from service.adapters.models.tasks import TASKS
-from service.domain.answers import CitationDelta, Passage, Question, TextDelta
+from service.domain.answers import CitationDelta, Passage, Question, Stretch, TextDelta
 from service.language.prompt_text import instructions
 from service.language.sentences import sentences
 
@@ -42,15 +42,18 @@ _LINE_ENDS = "\n\r\u2028\u2029"
 
 def prompt(question: Question, passages: Sequence[Passage]) -> str:
     """What the user says: the documents, then the question. No line of a note has square brackets in it."""
-    blocks = [_block(passage) for passage in passages]
+    blocks = [block(passage.id, _whole(passage)) for passage in passages]
     return "\n\n".join([*blocks, f"{END}\n{plain(question.text)}"])
 
 
-def _block(passage: Passage) -> str:
-    day = passage.note.day
-    known = (passage.client_name, day.isoformat() if day else "", passage.chunk.field)
-    about = " ".join(" · ".join(filter(None, known)).split())
-    return f"[{passage.id}] [{plain(about)}]\n{plain(passage.chunk.text)}"
+def _whole(passage: Passage) -> Stretch:
+    chunk = passage.chunk
+    return Stretch(chunk.text, passage.client_name, passage.note.day, chunk.field)
+
+
+def block(mark: str, source: Stretch) -> str:
+    """A source under its mark and what a reader would know of it."""
+    return f"[{mark}] [{plain(source.about)}]\n{plain(source.text)}"
 
 
 def plain(text: str) -> str:
