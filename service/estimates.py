@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from service.adapters.models.calling import MAX_TOKENS
+from service.adapters.models.entailment import VERDICT_TOKENS
 from service.domain.answers import (
     LONGEST_QUESTION,
     MOST_CONFIRMED,
@@ -18,10 +20,8 @@ CHARACTERS_PER_TOKEN = 2  # Of Hebrew; English has about four.
 STRETCHES_PER_NOTE = 8  # The fifty longest of 1,156 notes in the practice data have 345.
 TEXTS_PER_SEARCH = 100
 INSTRUCTIONS = 2_000  # Characters: what a chat model is told, and the frame of its documents.
-ANSWER_TOKENS = 800  # What every adapter asks a chat model for at most.
 CHECKING = 1_200  # Characters: what a model is told that confirms a sentence.
 HEADING = 200  # Characters over a source: a name, a day, a field and the mark of it.
-VERDICT_TOKENS = 32  # What every adapter asks for at most of a model that confirms a sentence.
 LOOKS = 5 * LONGEST_QUESTION
 """Characters: a follow-up as it was asked; joined to the question before it; and that among clients it may name."""
 
@@ -35,9 +35,9 @@ def most_of_a_question() -> Mapping[Part, Usage]:
     return {
         "embedder": Usage(_tokens(LOOKS)),
         "reranker": Usage(_tokens(stretches * LIMIT), searches=-(-stretches // TEXTS_PER_SEARCH)),
-        "model": Usage(_tokens(shown + 2 * LONGEST_QUESTION + INSTRUCTIONS), ANSWER_TOKENS),
+        "model": Usage(_tokens(shown + 2 * LONGEST_QUESTION + INSTRUCTIONS), MAX_TOKENS),
         "entailment": Usage(
-            MOST_CONFIRMED * _tokens(MOST_SOURCES * (LIMIT + HEADING) + CHECKING) + ANSWER_TOKENS,
+            MOST_CONFIRMED * _tokens(MOST_SOURCES * (LIMIT + HEADING) + CHECKING) + MAX_TOKENS,
             MOST_CONFIRMED * VERDICT_TOKENS,
         ),
     }

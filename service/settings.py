@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from service.domain.usage import MICROS
+from service.domain.usage import MICROS, MOST_DOLLARS
 from service.errors import BadSettings
 
 MIN_SECRET_LENGTH = 32  # RFC 7518 section 3.2: an HS256 key has at least as many bytes as its hash.
@@ -59,7 +59,7 @@ PostgresUrl = Annotated[SecretStr, AfterValidator(_asyncpg_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 KeySetUrl = Annotated[HttpUrl, AfterValidator(_private_address)]
 BareUrl = Annotated[HttpUrl, AfterValidator(_bare_address)]
-Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Dollars = Annotated[float, Field(ge=0, le=MOST_DOLLARS, allow_inf_nan=False)]
 S = TypeVar("S", bound=BaseSettings)
 
 

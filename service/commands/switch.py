@@ -12,7 +12,7 @@ import typer
 from service.commands.shared import dollars
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import WorkspaceId
-from service.domain.usage import MICROS
+from service.domain.usage import MICROS, MOST_DOLLARS
 from service.errors import BadSettings
 
 if TYPE_CHECKING:  # the adapters cost a third of a second that other commands need not pay
@@ -32,7 +32,6 @@ NAMES = {
     "conversations": "conversations",
 }
 ROLES = ("owner", "assistant")
-MOST_DOLLARS = 1_000_000
 
 
 @app.command()

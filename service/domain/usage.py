@@ -11,6 +11,8 @@ look at whether notes say what an answer says."""
 Lack = Part | Literal["budget"]
 MICROS = 1_000_000
 """Micro-dollars in a dollar: what money is counted in, in whole numbers."""
+MOST_DOLLARS = 1_000_000
+"""That a price or a budget may be set to."""
 
 
 @dataclass(frozen=True, slots=True)

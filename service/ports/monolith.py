@@ -9,6 +9,9 @@ from uuid import UUID
 from service.domain.identity import ClientId, Introspection, UserId, WorkspaceId, WorkspaceStatus
 from service.domain.notes import ManifestItem, Pulled
 
+MAX_IDS = 50
+"""The most sessions, and the most clients, of one call for their text."""
+
 
 class NoteSource(Protocol):
     """PazPaz: the only place that has note text."""
@@ -21,7 +24,7 @@ class NoteSource(Protocol):
         clients: Sequence[UUID] = (),
         actor: UserId | None = None,
     ) -> Pulled:
-        """The current rows, any number of ids (batched by 50). With an actor the pull is for an answer, else to index.
+        """The current rows, any number of ids, `MAX_IDS` a call. With an actor it is for an answer, else to index.
 
         Raises SourceUnavailable; NotAllowed when PazPaz says the actor may not read there.
         """

@@ -15,14 +15,13 @@ from service.language.sentences import sentences
 from service.language.topic import Topic, without_words
 from service.ports.index import ChunkStore
 from service.ports.keys import KeyStore
-from service.ports.monolith import NoteSource
+from service.ports.monolith import MAX_IDS, NoteSource
 from service.retrieval.asked_for import JUDGED
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
 from service.retrieval.readable import readable, refuse_without_consent
 
 MOST = 500  # Notes of one question: ten calls to PazPaz.
-BATCH = 50  # Notes: one call to PazPaz.
 IN_FLIGHT = 3  # Calls at once: 500 notes in four rounds, and PazPaz has other callers.
 Wanted = tuple[NoteRef, ClientId]
 """A note to be pulled, and whose it is."""
@@ -126,7 +125,7 @@ class Reader:
     lexical: LexicalIndex
     people: People
     most: int = MOST
-    batch: int = BATCH
+    batch: int = MAX_IDS
     in_flight: int = IN_FLIGHT
 
     async def can_tell(self, question: Question, *, workspace: WorkspaceId) -> bool:

@@ -24,6 +24,7 @@ FIRST_SECONDS, CHAT_SECONDS = 10.0, 40.0
 ENTAIL_SECONDS = 5.0
 CHECK_SECONDS = 5.0
 MAX_TOKENS = 800
+"""Of an answer: what every adapter asks a chat model for."""
 
 
 async def embedded(

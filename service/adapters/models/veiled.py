@@ -11,12 +11,13 @@ from typing import Literal
 
 from service.adapters.models.provider import Around, Provider
 from service.domain.answers import Delta, Passage, Question, Stretch
+from service.language.chunking import LIMIT
 from service.language.plain import plain
 from service.ports.calls import CallContext, Veil
 from service.ports.models import ChatModel, Embedder, Entailment, EntailmentModel, Reranker, Vector
 
-MOST_OF_A_PASSAGE = 2_400
-"""Code points: three neighbouring chunks of 800, the most that search hands over."""
+MOST_OF_A_PASSAGE = 3 * LIMIT
+"""Three neighbouring chunks, the most that search hands over."""
 MOST_OF_A_NAME = 100
 
 

@@ -19,8 +19,6 @@ log = structlog.get_logger()
 
 REFRESH = timedelta(minutes=5)
 """A key that PazPaz took out of its set is refused after this, at the latest."""
-RETRY = timedelta(seconds=30)
-"""An unknown key id, or a failure, makes us ask again this often at most: anybody can invent key ids."""
 KEEP = timedelta(hours=24)
 """While the set cannot be had, the last good one counts this long."""
 MAX_BYTES = 64 * 1024
@@ -102,7 +100,8 @@ class Jwks:
 
     source: KeySetSource
     clock: Clock
-    retry: timedelta = RETRY
+    retry: timedelta
+    """An unknown key id, or a failure, makes us ask again this often at most: anybody can invent key ids."""
     _keys: dict[str, VerificationKey] = field(default_factory=dict, repr=False)
     _read_at: datetime | None = field(default=None, repr=False)
     _tried_at: datetime | None = field(default=None, repr=False)

@@ -35,14 +35,13 @@ from service.domain.notes import (
     UnreadableReason,
 )
 from service.errors import NotAllowed, SourceUnavailable
-from service.ports.monolith import Changes, ChangesCursor
+from service.ports.monolith import MAX_IDS, Changes, ChangesCursor
 from service.ports.told_events import ToldEvent
 from service.telemetry.traces import span
 
 log = structlog.get_logger()
 
 PREFIX = "/internal/ai/v1"
-MAX_IDS = 50  # contracts section 3: the most sessions, and the most clients, of one pull
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MANIFEST_PAGE = 500
 MAX_METADATA_BYTES = (

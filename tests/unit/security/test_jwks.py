@@ -14,7 +14,6 @@ from service.adapters.pazpaz.jwks import (
     KEEP,
     MAX_BYTES,
     REFRESH,
-    RETRY,
     FileSource,
     Jwks,
     UrlSource,
@@ -26,6 +25,7 @@ from tests.unit.doubles import ManualClock
 from tests.unit.security.token_bench import KIDS, OTHERS, PRIVATE, SET, b64, jwk, jwks
 
 GOOD = jwk("EdDSA", PRIVATE["EdDSA"], "ed-1")
+RETRY = timedelta(seconds=30)
 
 
 def test_a_good_set_is_read():
@@ -149,7 +149,9 @@ class Bench:
     def __init__(self) -> None:
         self.served, self.clock = Served(), ManualClock()
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.served))
-        self.keys = Jwks(UrlSource(self.http, "https://pazpaz.example/jwks.json"), self.clock)
+        self.keys = Jwks(
+            UrlSource(self.http, "https://pazpaz.example/jwks.json"), self.clock, RETRY
+        )
 
     async def knows(self, kid: str = "ed-1") -> bool:
         return await self.keys.find(kid) is not None
@@ -273,7 +275,7 @@ async def test_a_body_that_never_ends_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("service.adapters.pazpaz.jwks.DEADLINE_SECONDS", 0.01)
     slow = httpx.MockTransport(lambda _: httpx.Response(200, content=trickling()))
     async with httpx.AsyncClient(transport=slow) as http:
-        keys = Jwks(UrlSource(http, "https://pazpaz.example/jwks.json"), ManualClock())
+        keys = Jwks(UrlSource(http, "https://pazpaz.example/jwks.json"), ManualClock(), RETRY)
         with pytest.raises(SourceUnavailable):
             await asyncio.wait_for(keys.find("ed-1"), 1)
 
@@ -282,7 +284,7 @@ async def test_a_file_is_followed(tmp_path):
     """Replaced, it is read at once; gone or broken, the last good set holds."""
     path = tmp_path / "jwks.json"
     path.write_bytes(SET)
-    keys = Jwks(FileSource(path), ManualClock())
+    keys = Jwks(FileSource(path), ManualClock(), RETRY)
     assert await keys.find("ed-1") is not None
     path.write_bytes(jwks(jwk("EdDSA", OTHERS["EdDSA"], "ed-2")))
     assert await keys.find("ed-2") is not None
