@@ -7,7 +7,6 @@ from uuid import uuid4
 from service.adapters.limits.accounts import Accounts
 from service.adapters.limits.spending import PgSpending
 from service.adapters.models.pricing import Prices
-from service.adapters.models.provider import Price
 from service.adapters.postgres.database import open_database
 from service.container import Container
 from service.demo.databases import Databases
@@ -17,12 +16,13 @@ from service.domain.identity import WorkspaceId
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
 from service.ports.limits import Spent
+from service.settings import ModelPrice
 from tests.integration.conftest import Owner
 from tests.journeys.command_line import run
 from tests.unit.doubles import SwitchedStandings
 
 MODEL = "priced-1"
-PRICES = Prices({MODEL: Price(input=1.0)})
+PRICES = Prices({MODEL: ModelPrice(input=1.0)})
 ESTIMATE, COST, BUDGET = 100, 30, 1_000
 ASKED = int(os.environ.get("ASKED", "100"))
 

@@ -21,7 +21,6 @@ from pydantic import SecretStr
 from pazpaz_ai_client.signing import RING, KeyRing, PrivateKey
 from service.adapters.limits.accounts import Accounts
 from service.adapters.models.pricing import Prices
-from service.adapters.models.provider import Price
 from service.chat.state import ChatContext
 from service.configured import redis_of
 from service.container import Container, open_container
@@ -31,6 +30,7 @@ from service.domain.identity import Principal
 from service.domain.usage import Usage
 from service.errors import BadSettings, OutOfTime, SourceUnavailable
 from service.ports.calls import CallContexts
+from service.settings import ModelPrice
 from tests.fakes import WORKSPACE, InMemoryKeyStore, InMemorySpending
 from tests.unit.doubles import USER, ScriptedModel, SwitchedStandings
 
@@ -154,7 +154,7 @@ class Asked:
         self.settings = SimpleNamespace(question_seconds=45)
         self.spending, standings = InMemorySpending(), SwitchedStandings(daily_budget=budget)
         self.contexts = CallContexts(InMemoryKeyStore(), standings)
-        prices = Prices({"m": Price(output=1)})
+        prices = Prices({"m": ModelPrice(output=1)})
         self.accounts = Accounts(prices, self.spending, standings, {"model": 100})
         self.store = self.finder = self.reader = self.people = None
         self.models = SimpleNamespace(chat=ScriptedModel(), entailment=None)

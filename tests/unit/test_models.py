@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from service.adapters.models.local_model import ExtractiveModel, LocalReranker
 from service.adapters.models.pricing import Billed, Prices, billed
-from service.adapters.models.provider import Price, Provider
+from service.adapters.models.provider import Provider
 from service.adapters.models.query_vectors import QueryVectors
 from service.errors import BadSettings, ModelUnavailable
 from service.models import Models, models_of, prices_kept
@@ -135,7 +135,7 @@ def test_the_chosen_provider_confirms_and_is_billed_for_it(
 
 def prices(**given: object) -> Prices:
     """Of a provider that knows its embedder's and not its chat model's."""
-    embedder, prices = RecordingEmbedder("cohere/e-1/1024"), {"e-1": Price(input=1)}
+    embedder, prices = RecordingEmbedder("cohere/e-1/1024"), {"e-1": ModelPrice(input=1)}
     cohere = Provider(embedder, None, ScriptedModel(), prices=prices)
     settings = SimpleNamespace(model_prices={}, daily_budget=None)
     vars(settings).update(given)
@@ -156,7 +156,7 @@ def test_a_budget_over_a_model_without_a_price_stops_the_start() -> None:
 async def test_what_has_no_price_is_told_at_the_start(lines: Callable[[], list[Any]]) -> None:
     """Each model once, a stored one's too, and one that cannot run here; and a budget that no question fits into."""
     bills = Billed({"embedder": frozenset({"e"}), "model": frozenset({"m"})})
-    prices = Prices({"m": Price(output=1)})
+    prices = Prices({"m": ModelPrice(output=1)})
     embedders = Embedders("cohere/e/1024", {"cohere/e/1024": RecordingEmbedder("cohere/e/1024")})
     house = Models(embedders, LocalReranker(), ScriptedModel(), {}, prices, bills)
     store = InMemoryChunkStore()

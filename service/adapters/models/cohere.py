@@ -43,7 +43,7 @@ from service.adapters.models.entailment import (
 from service.adapters.models.entailment import INSTRUCTIONS as CHECKING
 from service.adapters.models.event_lines import events_of
 from service.adapters.models.guard import Guards, guards_of
-from service.adapters.models.provider import Price, Provider
+from service.adapters.models.provider import Provider
 from service.adapters.models.tasks import TASKS
 from service.adapters.models.untrusted import (
     failure,
@@ -69,7 +69,7 @@ from service.errors import BadSettings, ModelUnavailable
 from service.language.prompt_text import instructions
 from service.ports.calls import CallContext, for_nobody
 from service.ports.models import Entailment, Vector
-from service.settings import Settings
+from service.settings import ModelPrice, Settings
 from service.vectors import DIMENSION
 
 PREFIX, SUFFIX = "cohere/", f"/{DIMENSION}"
@@ -80,12 +80,12 @@ LEAKING_LOGGERS = ("root", "cohere.core.pydantic_utilities")  # both quote event
 
 # https://cohere.com/pricing, read in November 2026; MODEL_PRICES replaces and adds.
 PRICES = {
-    "embed-v4.0": Price(input=0.12),
-    "embed-multilingual-v3.0": Price(input=0.10),
-    "embed-english-v3.0": Price(input=0.10),
-    "rerank-v3.5": Price(searches=2.00),
-    "command-a-03-2025": Price(input=2.50, output=10.00),
-    "command-r7b-12-2024": Price(input=0.0375, output=0.15),
+    "embed-v4.0": ModelPrice(input=0.12),
+    "embed-multilingual-v3.0": ModelPrice(input=0.10),
+    "embed-english-v3.0": ModelPrice(input=0.10),
+    "rerank-v3.5": ModelPrice(searches=2.00),
+    "command-a-03-2025": ModelPrice(input=2.50, output=10.00),
+    "command-r7b-12-2024": ModelPrice(input=0.0375, output=0.15),
 }
 
 REFUSALS = frozenset({"ERROR_TOXIC"})

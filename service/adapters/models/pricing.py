@@ -4,21 +4,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from service.adapters.models.provider import MILLION, THOUSAND, Price, Provider
+from service.adapters.models.provider import Provider
 from service.domain.usage import MICROS, Part, Usage
 from service.settings import ModelPrice
 from service.vectors import DIMENSION
 
+MILLION, THOUSAND = 1_000_000, 1_000
 MICROS_A_TOKEN, MICROS_A_SEARCH = MICROS // MILLION, MICROS // THOUSAND
 """For each dollar of a price."""
-NOTHING = Price()
+NOTHING = ModelPrice()
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
     """US dollars by the name that usage is counted under; a model that is not there costs 0."""
 
-    by_model: Mapping[str, Price]
+    by_model: Mapping[str, ModelPrice]
 
     def cost(self, used: Mapping[str, Usage]) -> int:
         """Whole micro-dollars, rounded up: a budget is kept by it."""
@@ -42,8 +43,7 @@ class Prices:
 def prices_of(providers: Iterable[Provider], told: Mapping[str, ModelPrice]) -> Prices:
     """The providers' own lists, and over them what the setting MODEL_PRICES says."""
     known = {model: price for one in providers for model, price in one.prices.items()}
-    ours = {model: Price(one.input, one.output, one.searches) for model, one in told.items()}
-    return Prices(known | ours)
+    return Prices({**known, **told})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from service.ports.models import ChatModel, Embedder, EntailmentModel, Reranker
-
-MILLION, THOUSAND = 1_000_000, 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars: for a million tokens read and written, for a thousand searches."""
-
-    input: float = 0.0
-    output: float = 0.0
-    searches: float = 0.0
+from service.settings import ModelPrice
 
 
 async def _nothing_to_check() -> None:
@@ -33,7 +23,7 @@ class Provider:
     """None: no sentence is confirmed by a model."""
     family: Callable[[str], Embedder | None] = lambda model: None
     """The embedder of a stored model name that is this provider's, whatever the settings say now."""
-    prices: Mapping[str, Price] = field(default_factory=dict)
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     """By the name that usage is counted under."""
     check: Callable[[], Awaitable[None]] = _nothing_to_check
     """Asks the provider whether it knows the key and the models. Raises BadSettings when it says no, and

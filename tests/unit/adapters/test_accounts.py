@@ -7,11 +7,11 @@ from prometheus_client import REGISTRY
 
 from service.adapters.limits.accounts import Accounts
 from service.adapters.models.pricing import Prices
-from service.adapters.models.provider import Price
 from service.domain.audit import Trail
 from service.domain.usage import Meter, Part, Usage
 from service.errors import OutOfTime, StoreUnavailable
 from service.ports.limits import Reservation
+from service.settings import ModelPrice
 from tests.fakes import WORKSPACE, InMemorySpending
 from tests.unit.doubles import SwitchedStandings
 
@@ -25,7 +25,7 @@ class House:
     def __init__(self, *, budget: int | None = 250, estimate: int = 100, unpriced: bool = False):
         self.spending = InMemorySpending()
         self.standings = SwitchedStandings(daily_budget=budget)
-        prices = Prices({MODEL: Price(input=1.0)})
+        prices = Prices({MODEL: ModelPrice(input=1.0)})
         parts: dict[Part, int] = {"model": estimate * 3 // 5, "reranker": estimate * 2 // 5}
         self.accounts = Accounts(prices, self.spending, self.standings, parts, unpriced)
         self.trail = Trail()

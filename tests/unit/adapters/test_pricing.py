@@ -17,7 +17,7 @@ from service.adapters.models.entailment import (
     asked,
 )
 from service.adapters.models.pricing import Billed, Prices, billed, counted_as, prices_of
-from service.adapters.models.provider import Price, Provider
+from service.adapters.models.provider import Provider
 from service.domain.answers import MOST_CONFIRMED, MOST_SOURCES, Stretch
 from service.domain.usage import Usage
 from service.estimates import CHARACTERS_PER_TOKEN, most_of_a_question
@@ -47,7 +47,7 @@ def test_usage_has_a_price(model: str, usage: Usage, micros: int) -> None:
 
 def test_models_are_added_up_before_they_are_rounded() -> None:
     """Ten tenths of a micro-dollar are one, by whichever models."""
-    cheap = Prices({f"m-{n}": Price(input=0.1) for n in range(10)})
+    cheap = Prices({f"m-{n}": ModelPrice(input=0.1) for n in range(10)})
     assert cheap.cost({f"m-{n}": Usage(input_tokens=1) for n in range(10)}) == 1
 
 
@@ -60,7 +60,7 @@ def test_a_whole_never_costs_more_than_its_parts(
     parts: list[Usage], read: float, written: float
 ) -> None:
     """Usage added up is dearer than none of its parts and no dearer than them together."""
-    prices = Prices({"m": Price(read, written, 2.0)})
+    prices = Prices({"m": ModelPrice(input=read, output=written, searches=2.0)})
     whole = prices.cost({"m": sum(parts, Usage())})
     each = [prices.cost({"m": part}) for part in parts]
     assert max(each, default=0) <= whole <= sum(each)
@@ -68,9 +68,11 @@ def test_a_whole_never_costs_more_than_its_parts(
 
 def test_the_setting_replaces_and_adds() -> None:
     """A model's price is ours where we say one, all of it; the others stay the provider's."""
-    provider = Provider(None, None, None, prices={"a": Price(1, 2, 3), "b": Price(4)})
-    prices = prices_of([provider], {"a": ModelPrice(output=9), "c": ModelPrice(searches=5)})
-    assert prices.by_model == {"a": Price(0, 9, 0), "b": Price(4), "c": Price(0, 0, 5)}
+    theirs = {"a": ModelPrice(input=1, output=2, searches=3), "b": ModelPrice(input=4)}
+    provider = Provider(None, None, None, prices=theirs)
+    ours = {"a": ModelPrice(output=9), "c": ModelPrice(searches=5)}
+    prices = prices_of([provider], ours)
+    assert prices.by_model == theirs | ours
     assert prices.missing(["c", "x", "a", "d"]) == ["d", "x"]
 
 
