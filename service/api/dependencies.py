@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
@@ -22,6 +22,7 @@ from service.errors import (
     WrongMediaType,
 )
 from service.ports.limits import Standing
+from service.security.strict import no_constant
 
 MAX_CHAT_BODY = 64 * 1024
 BODY_SECONDS = 10.0
@@ -154,10 +155,6 @@ def parse(kind: type[M], raw: bytes) -> M:
     if is_too_deep(raw):
         raise MalformedRequest
     try:
-        return kind.model_validate(json.loads(raw.decode(), parse_constant=_no_constant))
+        return kind.model_validate(json.loads(raw.decode(), parse_constant=no_constant))
     except (ValidationError, ValueError, RecursionError):
         raise MalformedRequest from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity are not JSON

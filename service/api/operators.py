@@ -1,6 +1,5 @@
 """What an operator may do without a shell: dead letters, reconciliation, erasure."""
 
-import base64
 import hmac
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -14,10 +13,11 @@ from service.api.dependencies import Opened, bearer, read_json
 from service.api.document import documents, problems
 from service.api.schemas import Instant
 from service.domain.audit import AuditEntry
-from service.domain.erasure import Erasable, SignedReceipt, Subject
+from service.domain.erasure import Erasable, Subject
 from service.domain.identity import WorkspaceId
 from service.errors import MalformedRequest, NotAuthenticated
 from service.ports.work import DeadLetter, WorkKind
+from service.security import receipts
 
 log = structlog.get_logger()
 
@@ -173,13 +173,8 @@ async def erase(request: Request, opened: Opened) -> Count:
 @router.get("/erasures", operation_id="list_erasures", responses=problems(401, 422, 503))
 async def erasures(opened: Opened, workspace_id: UUID | None = None) -> ErasuresOut:
     workspace = WorkspaceId(workspace_id) if workspace_id else None
-    receipts = await opened.eraser.receipts(workspace=workspace)
-    return ErasuresOut(erasures=[_receipt(one) for one in receipts])
-
-
-def _receipt(signed: SignedReceipt) -> ErasureOut:
-    signature = base64.b64encode(signed.signature).decode()
-    return ErasureOut(receipt=dict(signed.told), keyid=signed.keyid, signature=signature)
+    kept = await opened.eraser.receipts(workspace=workspace)
+    return ErasuresOut(erasures=[ErasureOut(**receipts.whole(one)) for one in kept])
 
 
 async def _everything(opened: Opened) -> list[UUID]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import typer
 
+from service.commands.shared import DAYS
 from service.domain.audit import RETENTION_MONTHS, AuditEntry, months_before
 from service.domain.identity import ClientId, UserId, WorkspaceId
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:  # the adapters cost a third of a second that other commands n
     from service.adapters.audit_log import PgAuditLog
 
 app = typer.Typer(help="Checks, exports and prunes the audit trail.")
-
-DAYS = ["%Y-%m-%d"]
 
 
 @app.command()

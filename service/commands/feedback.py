@@ -9,6 +9,7 @@ from uuid import UUID
 
 import typer
 
+from service.commands.shared import DAYS
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import WorkspaceId
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # the adapters cost a third of a second that other commands n
 
 app = typer.Typer(help="Exports what therapists thought of their answers.")
 
-DAYS = ["%Y-%m-%d"]
 OF_ANSWER = ("status", "language", "model", "mode", "citations", "risk", "withheld", "degraded")
 """What a line tells of the answer: states and counts. The days that were searched are a client's, and stay here."""
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import typer
 
+from service.commands.shared import moment
 from service.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -191,8 +192,8 @@ def _row(*cells: str) -> str:
     return "".join(cell.ljust(width) for cell, width in zip(cells, (18, 10, 25, 25), strict=True))
 
 
-def _time(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "-"
+def _time(at: datetime | None) -> str:
+    return moment(at) if at else "-"
 
 
 def _say(lines: Iterator[str]) -> None:

@@ -1,7 +1,7 @@
-"""What commands have in common: the opened parts, a scope, and how moments and dollars are written."""
+"""What commands have in common: the opened parts, a scope, and how days, moments and dollars are read and written."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the adapters cost a third of a second that other commands n
     from service.container import Container
 
 R = TypeVar("R")
+DAYS = ["%Y-%m-%d"]
+"""How an option that takes a day reads it."""
 NOT_GRANTED = "42501"  # Postgres's insufficient_privilege
 Workspace = Annotated[
     UUID | None, typer.Option("--workspace", help="Of this workspace only; else of all.")
@@ -53,7 +55,7 @@ def scope(workspace: UUID | None) -> WorkspaceId | None:
 
 
 def moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def dollars(micros: int) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from service.commands.shared import dollars
+from service.commands.shared import dollars, moment
 from service.domain.audit import SERVICE_CHAIN
 from service.domain.identity import WorkspaceId
 from service.domain.usage import MICROS, MOST_DOLLARS
@@ -119,8 +119,8 @@ def show() -> None:
 
 def _line(switch: "Switch") -> str:
     where = "everywhere" if switch.workspace == SERVICE_CHAIN else f"workspace {switch.workspace}"
-    since = switch.changed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"switch   {where}  {switch.name} = {_said(switch.value)}  since {since}"
+    said, since = _said(switch.value), moment(switch.changed_at)
+    return f"switch   {where}  {switch.name} = {said}  since {since}"
 
 
 def _put(name: str, value: Any, workspace: UUID | None) -> None:

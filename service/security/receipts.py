@@ -42,11 +42,15 @@ def holds(receipt: SignedReceipt, keys: Mapping[str, Ed25519PublicKey]) -> bool:
     return True
 
 
+def whole(receipt: SignedReceipt) -> dict[str, Any]:
+    """All of it in JSON's own types, as a file and the API give it."""
+    signature = base64.b64encode(receipt.signature).decode()
+    return {"receipt": dict(receipt.told), "keyid": receipt.keyid, "signature": signature}
+
+
 def to_json(receipt: SignedReceipt) -> str:
     """The file's text."""
-    signature = base64.b64encode(receipt.signature).decode()
-    whole = {"receipt": dict(receipt.told), "keyid": receipt.keyid, "signature": signature}
-    return json.dumps(whole, indent=2, sort_keys=True) + "\n"
+    return json.dumps(whole(receipt), indent=2, sort_keys=True) + "\n"
 
 
 def from_json(text: str) -> SignedReceipt:
@@ -61,9 +65,9 @@ def from_json(text: str) -> SignedReceipt:
     return made
 
 
-def _made(whole: Any) -> SignedReceipt:
-    signature = base64.b64decode(whole["signature"], validate=True)
-    return SignedReceipt(whole["receipt"], str(whole["keyid"]), signature)
+def _made(told: Any) -> SignedReceipt:
+    signature = base64.b64decode(told["signature"], validate=True)
+    return SignedReceipt(told["receipt"], str(told["keyid"]), signature)
 
 
 def _signed_bytes(told: Mapping[str, Any], keyid: str) -> bytes:

@@ -20,7 +20,7 @@ def json_object(raw: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(
-            raw.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant
+            raw.decode(), object_pairs_hook=_without_repeats, parse_constant=no_constant
         )
     except RecursionError:
         raise ValueError("depth") from None
@@ -36,5 +36,6 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_constant(name: str) -> NoReturn:
+def no_constant(name: str) -> NoReturn:
+    """For `parse_constant`: NaN and Infinity are not JSON."""
     raise ValueError(name)
