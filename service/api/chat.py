@@ -18,7 +18,7 @@ from fastapi import APIRouter, Depends, Request
 from service.api.bulkhead import Bulkhead
 from service.api.context import request_id
 from service.api.dependencies import Caller, Held, Opened, Places, body
-from service.api.document import documents, documents_events, problems
+from service.api.document import documents, documents_events, responses
 from service.api.keeping import turn_of
 from service.api.leaving import unless_left
 from service.api.schemas import ChatRequest, ChatResponse, answer_fields
@@ -53,7 +53,7 @@ Asked = Annotated[ChatRequest, Depends(body(ChatRequest))]
 @router.post(
     "/chat",
     response_model=ChatResponse,
-    responses=documents_events() | problems(401, 403, 404, 409, 413, 415, 422, 429, 503),
+    responses=documents_events() | responses(401, 403, 404, 409, 413, 415, 422, 429, 503),
     openapi_extra=documents(ChatRequest),
     operation_id="chat",
 )

@@ -41,7 +41,7 @@ def documents(kind: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Exactly the refusals a route can give, each a problem document."""
     return {status: _documented(status) for status in statuses}
 

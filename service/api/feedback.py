@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from service.api.dependencies import Caller, Held, Opened, body
-from service.api.document import documents, problems
+from service.api.document import documents, responses
 from service.api.schemas import FeedbackRequest
 from service.api.trail import write
 from service.domain.feedback import Feedback
@@ -21,7 +21,7 @@ Said = Annotated[FeedbackRequest, Depends(body(FeedbackRequest))]
 @router.post(
     "/feedback",
     status_code=204,
-    responses=problems(401, 403, 404, 413, 415, 422, 503),
+    responses=responses(401, 403, 404, 413, 415, 422, 503),
     openapi_extra=documents(FeedbackRequest),
     operation_id="give_feedback",
 )

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from service.api.dependencies import Caller, Held, Opened
-from service.api.document import problems
+from service.api.document import responses
 from service.api.schemas import (
     ConversationOut,
     ConversationTurns,
@@ -33,8 +33,8 @@ from service.ports.limits import Standing
 
 router = APIRouter(prefix="/api/v1/ai/agent/history", tags=["history"])
 
-OF_ALL = problems(401, 403, 422, 503)
-OF_ONE = problems(401, 403, 404, 422, 503)
+OF_ALL = responses(401, 403, 422, 503)
+OF_ONE = responses(401, 403, 404, 422, 503)
 PAGE = 20
 MOST = 100
 

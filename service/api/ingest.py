@@ -13,7 +13,7 @@ from pazpaz_ai_client.signing import (
 from service.api.deliveries import Accepted, Delivery, EventRow
 from service.api.dependencies import Opened, read_capped, require_json
 from service.api.depth import is_too_deep
-from service.api.document import documents, problems
+from service.api.document import documents, responses
 from service.container import Container
 from service.domain.identity import WorkspaceId
 from service.errors import MalformedRequest, NotAuthenticated
@@ -29,7 +29,7 @@ TAG = "pp-event/1"
     "/events",
     status_code=202,
     operation_id="accept_events",
-    responses=problems(401, 413, 415, 422, 503),
+    responses=responses(401, 413, 415, 422, 503),
     openapi_extra=documents(Delivery),
 )
 async def events(request: Request, opened: Opened) -> Accepted:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, StrictBool
 
 from service.api.dependencies import Opened, bearer, read_json
-from service.api.document import documents, problems
+from service.api.document import documents, responses
 from service.api.schemas import Instant
 from service.domain.audit import AuditEntry
 from service.domain.erasure import Erasable, Subject
@@ -30,7 +30,7 @@ def operator(request: Request, opened: Opened) -> None:
 
 
 router = APIRouter(prefix="/internal/v1", tags=["operators"], dependencies=[Depends(operator)])
-REFUSALS = problems(401, 413, 415, 422, 503)
+REFUSALS = responses(401, 413, 415, 422, 503)
 
 
 class DeadLetterOut(BaseModel):
@@ -78,7 +78,7 @@ class Scope(BaseModel):
     workspace_id: UUID | None = None
 
 
-@router.get("/dead-letters", operation_id="list_dead_letters", responses=problems(401, 422, 503))
+@router.get("/dead-letters", operation_id="list_dead_letters", responses=responses(401, 422, 503))
 async def dead_letters(
     opened: Opened,
     workspace_id: UUID | None = None,
@@ -170,7 +170,7 @@ async def erase(request: Request, opened: Opened) -> Count:
     return Count(count=1)
 
 
-@router.get("/erasures", operation_id="list_erasures", responses=problems(401, 422, 503))
+@router.get("/erasures", operation_id="list_erasures", responses=responses(401, 422, 503))
 async def erasures(opened: Opened, workspace_id: UUID | None = None) -> ErasuresOut:
     workspace = WorkspaceId(workspace_id) if workspace_id else None
     kept = await opened.eraser.receipts(workspace=workspace)
