@@ -47,7 +47,7 @@ RETRIED: frozenset[ModelFailure] = frozenset(
 
 
 @dataclass(slots=True)
-class Bulkhead:
+class ProviderBulkhead:
     """The calls a provider may have under way in this process, over all its operations."""
 
     provider: ProviderName
@@ -80,7 +80,7 @@ class Guard:
     """One operation of a provider in this process; `name`, as "cohere.embed", is its label in metrics."""
 
     name: str
-    bulkhead: Bulkhead
+    bulkhead: ProviderBulkhead
     breaker: Breaker
     sleep: Sleep = asyncio.sleep
     part: Part = "model"
@@ -261,7 +261,7 @@ def guards(
     sleep: Sleep = asyncio.sleep,
 ) -> Guards:
     """Guards with closed breakers; one set for each provider and process, shared by whoever calls it."""
-    bulkhead = Bulkhead(provider, most)
+    bulkhead = ProviderBulkhead(provider, most)
 
     def guard(operation: str, part: Part) -> Guard:
         name = f"{provider}.{operation}"

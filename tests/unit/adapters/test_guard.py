@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from service.adapters.models.breaker import Breaker
-from service.adapters.models.guard import RETRIED, Bulkhead, Guard, guards
+from service.adapters.models.guard import RETRIED, Guard, ProviderBulkhead, guards
 from service.domain.answers import Delta, Finished, TextDelta
 from service.domain.deadline import Deadline
 from service.domain.usage import Meter, Part, Usage
@@ -89,7 +89,7 @@ def naps(clock: Seconds) -> Naps:
 
 @pytest.fixture
 def guard(clock: Seconds, naps: Naps) -> Guard:
-    bulkhead = Bulkhead("cohere", most=2, patience=AT_ONCE)
+    bulkhead = ProviderBulkhead("cohere", most=2, patience=AT_ONCE)
     return Guard(NAME, bulkhead, Breaker(NAME, clock), naps)
 
 
