@@ -1,46 +1,29 @@
 """What memory knows of notes and of chunks beside their vectors, as columns: filters are masks made of them."""
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import NoteRef
-from service.domain.scope import Period, Within
+from service.domain.identity import ClientId
+from service.vectors.note_keys import BYTES_A_CLIENT, Mask, NoteKeys, days_of, halves_of
 from service.vectors.rows import Placed
 
-BYTES_A_CLIENT = 250  # An id, its places in a dictionary and in a list.
-NO_DAY = 0
-_LAST_DAY = date.max.toordinal()
-_LOW = (1 << 64) - 1
-
-Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 
 @dataclass(slots=True, eq=False)
 class Notes:
-    """25 bytes a note; as objects they were 300, and every collection of garbage looked at them.
-
-    Grows at its end only: who knows how many there were goes on reading those.
-    """
+    """25 bytes a note. Grows at its end only: who knows how many there were goes on reading those."""
 
     high: NDArray[np.uint64]
-    """The greater half of each id."""
     low: NDArray[np.uint64]
-    is_session: Mask
+    session: Mask
     client: NDArray[np.int32]
-    """Its place in `clients`."""
     day: NDArray[np.int32]
-    """Its ordinal; NO_DAY of a profile."""
-    clients: list[ClientId] = dataclasses.field(default_factory=list)
-    number: dict[ClientId, int] = dataclasses.field(default_factory=dict)
-    """Of each client the place in `clients`."""
+    clients: dict[ClientId, int] = dataclasses.field(default_factory=dict)
     used: int = 0
 
     @classmethod
@@ -48,9 +31,20 @@ class Notes:
         return cls(
             high=np.empty(capacity, np.uint64),
             low=np.empty(capacity, np.uint64),
-            is_session=np.empty(capacity, np.bool_),
+            session=np.empty(capacity, np.bool_),
             client=np.empty(capacity, np.int32),
             day=np.empty(capacity, np.int32),
+        )
+
+    def first(self, count: int) -> NoteKeys:
+        """So many of them, which are never written again."""
+        return NoteKeys(
+            high=self.high[:count],
+            low=self.low[:count],
+            session=self.session[:count],
+            client=self.client[:count],
+            day=self.day[:count],
+            clients=self.clients,
         )
 
     @property
@@ -59,20 +53,17 @@ class Notes:
 
     @property
     def nbytes(self) -> int:
-        columns = self.high, self.low, self.is_session, self.client, self.day
+        columns = self.high, self.low, self.session, self.client, self.day
         return sum(one.nbytes for one in columns) + BYTES_A_CLIENT * len(self.clients)
 
     def append(self, placed: Placed) -> None:
         """Raises ValueError without room for them."""
-        count = len(placed.notes)
-        to = slice(self.used, self.used + count)
-        ids = [ref.id.int for ref in placed.notes]
-        self.high[to] = np.fromiter((one >> 64 for one in ids), np.uint64, count)
-        self.low[to] = np.fromiter((one & _LOW for one in ids), np.uint64, count)
-        self.is_session[to] = [ref.entity == "sessions" for ref in placed.notes]
+        to = slice(self.used, self.used + len(placed.notes))
+        self.high[to], self.low[to] = halves_of(placed.notes)
+        self.session[to] = [ref.entity == "sessions" for ref in placed.notes]
         self.client[to] = [self._number(client) for client in placed.clients]
-        self.day[to] = [day.toordinal() if day else NO_DAY for day in placed.days]
-        self.used += count
+        self.day[to] = days_of(placed.days)
+        self.used += len(placed.notes)
 
     def take(self, other: "Notes", chosen: Rows) -> None:
         """These of another's notes, in their order."""
@@ -80,73 +71,18 @@ class Notes:
         for mine, theirs in (
             (self.high, other.high),
             (self.low, other.low),
-            (self.is_session, other.is_session),
+            (self.session, other.session),
             (self.day, other.day),
         ):
             mine[to] = theirs[chosen]
+        names = tuple(other.clients)
         held, places = np.unique(other.client[chosen], return_inverse=True)
-        renumbered = np.array([self._number(other.clients[one]) for one in held], np.int32)
+        renumbered = np.array([self._number(names[one]) for one in held], np.int32)
         self.client[to] = renumbered[places]
         self.used += len(chosen)
 
     def _number(self, client: ClientId) -> int:
-        if client not in self.number:
-            self.clients.append(client)
-            self.number[client] = len(self.clients) - 1
-        return self.number[client]
-
-    def within(self, scope: Within, count: int) -> Mask:
-        """Which of the first `count` a scope holds."""
-        held = np.ones(count, np.bool_)
-        if scope.clients is not None:
-            held &= self.of_clients(scope.clients, count)
-        if scope.period is not None:
-            held &= self._in_period(scope.period, count)
-        if scope.sessions is not None:
-            held &= self.are(scope.sessions, count) & self.is_session[:count]
-        return held
-
-    def of_clients(self, clients: Collection[ClientId], count: int) -> Mask:
-        numbers = [self.number[one] for one in clients if one in self.number]
-        if len(numbers) == 1:
-            found: Mask = self.client[:count] == numbers[0]
-            return found
-        chosen = np.zeros(len(self.clients), np.bool_)
-        chosen[numbers] = True
-        return chosen[self.client[:count]]
-
-    def are(self, ids: Collection[UUID], count: int) -> Mask:
-        """Which have one of these ids, whatever they are."""
-        halves = {(one.int >> 64, one.int & _LOW) for one in ids}
-        low = np.fromiter((low for _, low in halves), np.uint64, len(halves))
-        found = np.isin(self.low[:count], low)
-        for at in np.flatnonzero(found).tolist():
-            found[at] = (int(self.high[at]), int(self.low[at])) in halves
-        return found
-
-    def touched(
-        self, notes: Collection[NoteRef], clients: Collection[ClientId], count: int
-    ) -> Mask:
-        """Which are among these notes, or of these clients."""
-        found = self.of_clients(clients, count)
-        for is_session in (True, False):
-            ids = {one.id for one in notes if (one.entity == "sessions") == is_session}
-            if ids:
-                found |= self.are(ids, count) & (self.is_session[:count] == is_session)
-        return found
-
-    def _in_period(self, period: Period, count: int) -> Mask:
-        first = period.first.toordinal() if period.first else NO_DAY + 1
-        last = period.last.toordinal() if period.last else _LAST_DAY
-        days = self.day[:count]
-        return (days >= first) & (days <= last)
-
-    def refs(self, notes: NDArray[np.int32], workspace: WorkspaceId) -> list[NoteRef]:
-        columns = self.high[notes], self.low[notes], self.is_session[notes]
-        return [
-            NoteRef(workspace, "sessions" if is_session else "clients", UUID(int=high << 64 | low))
-            for high, low, is_session in zip(*(one.tolist() for one in columns), strict=True)
-        ]
+        return self.clients.setdefault(client, len(self.clients))
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,8 @@ from service.domain.notes import NoteRef
 from service.domain.scope import ANYWHERE, Within
 from service.vectors import DIMENSION
 from service.vectors.codes import LEAST, TIMES, Codes, Floats, Halves, Query, best
-from service.vectors.columns import Chunks, Mask, Notes, Rows
+from service.vectors.columns import Chunks, Notes, Rows
+from service.vectors.note_keys import Mask, NoteKeys
 from service.vectors.rows import ChunkRows
 
 # The most that a vector costs in memory, notes and spare room included: 1,130 and 3,195 measured.
@@ -107,6 +108,10 @@ class HotVectors:
         return cls(workspace, model, epoch, shelf, shelf.chunks.used, shelf.notes.used, dead)
 
     @property
+    def _keys(self) -> NoteKeys:
+        return self._shelf.notes.first(self._notes)
+
+    @property
     def living(self) -> int:
         """How many chunks can be found."""
         return self._chunks - len(self._dead)
@@ -146,7 +151,7 @@ class HotVectors:
     def _dead_with(
         self, notes: Collection[NoteRef], clients: Collection[ClientId]
     ) -> NDArray[np.int32]:
-        gone = self._shelf.notes.touched(notes, clients, self._notes)
+        gone = self._keys.touched_by(notes, clients)
         if not gone.any():
             return self._dead
         rows = np.flatnonzero(gone[self._shelf.chunks.note[: self._chunks]])
@@ -195,7 +200,7 @@ class HotVectors:
         """Of the living in scope; None where that is everything."""
         if within == ANYWHERE:
             return None
-        notes = self._shelf.notes.within(within, self._notes)
+        notes = self._keys.inside(within)
         mask = notes[self._shelf.chunks.note[: self._chunks]]
         mask[self._dead] = False
         return mask
@@ -221,14 +226,13 @@ class HotVectors:
     def places(self, rows: Rows) -> list[tuple[NoteRef, str, int]]:
         chunks = self._shelf.chunks
         fields = [chunks.fields[one] for one in chunks.field[rows].tolist()]
-        refs = self._shelf.notes.refs(chunks.note[rows], self.workspace)
+        refs = self._keys.refs(chunks.note[rows], self.workspace)
         return list(zip(refs, fields, chunks.ordinal[rows].tolist(), strict=True))
 
     def hits(self, rows: Rows, cosines: Sequence[float]) -> list[Hit]:
-        notes = self._shelf.notes
-        clients = notes.client[self._shelf.chunks.note[rows]].tolist()
+        clients = self._keys.clients_of(self._shelf.chunks.note[rows])
         return [
-            Hit(ref, notes.clients[client], field, ordinal, min(1.0, max(0.0, cosine)))
+            Hit(ref, client, field, ordinal, min(1.0, max(0.0, cosine)))
             for (ref, field, ordinal), client, cosine in zip(
                 self.places(rows), clients, cosines, strict=True
             )

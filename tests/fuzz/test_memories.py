@@ -64,7 +64,6 @@ NO_MEMORIES = {
     "OwnKeys.private",
     # Inside an entry of EpochCache._open or Memory._open.
     "Notes.clients",
-    "Notes.number",
     "Chunks.fields",
     "Postings.refs",
     "NoteColumns.clients",

@@ -32,7 +32,6 @@ KNOWN = {
     "retrieval/dense.py:_loading": "by workspace; tasks only · who is asked about · their end; drop() on erasure",
     "retrieval/dense.py:_too_large": "ids of workspaces · those with more vectors than fit · drop() on erasure",
     "vectors/columns.py:clients": "by workspace, in held.py's memory · its clients' ids · as there",
-    "vectors/columns.py:number": "as there",
     "vectors/columns.py:fields": "by workspace, in held.py's memory · names of fields · as there",
     "language/client_names.py:_rules": "by workspace, in held.py's memory · its clients' names · as there",
     "language/client_names.py:_beside": "by workspace, in held.py's memory · its clients' names · as there",
