@@ -41,7 +41,7 @@ def admit(
 ) -> Verdict:
     """By rules alone: admitted with the spans that support it, or withheld with the first reason found. Pure.
 
-    `others` and `quoted` are as for `objection`.
+    `others` and `quoted` are as for `guarded`.
     """
     found, _ = _supported(claim, passages, others, quoted=quoted)
     if found.how in ("verbatim", "stated"):
@@ -64,7 +64,7 @@ async def judged(
 
     A note's own words need no model. What rules can follow is shown unless a model says no; what they cannot, only if
     it says yes. A model that is away leaves it to the rules, and the meter tells. `others` and `quoted` are as for
-    `objection`; `orders` may remember what notes hold of them, and `read` the notes, for one answer.
+    `guarded`; `orders` may remember what notes hold of them, and `read` the notes, for one answer.
     """
     found, data = _supported(claim, passages, others, quoted=quoted, orders=orders, read=read)
     if found.how == "verbatim":

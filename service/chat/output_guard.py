@@ -32,36 +32,6 @@ def remembered() -> Orders:
     return cache(partial(orders_in, scored=cache(score)))
 
 
-def objection(
-    claim: Claim,
-    passages: Sequence[Passage],
-    *,
-    others: Naming = nobody,
-    quoted: bool = False,
-) -> WithheldReason | None:
-    """The first reason to withhold a sentence that no support can outweigh; None where there is none.
-
-    `passages` are all that were sent. A `quoted` sentence was written by no model but taken from a note word for word:
-    that may be an order, and is labelled as one.
-    """
-    return guarded(claim, passages, others=others, quoted=quoted)[0]
-
-
-def sources(
-    claim: Claim,
-    passages: Sequence[Passage],
-    *,
-    quoted: bool = False,
-    orders: Orders = orders_in,
-) -> Sequence[Passage]:
-    """The passages that a sentence cites, with blanks for orders: what may support, confirm or repair it.
-
-    Every offset stays.
-    """
-    cited = _cited(claim, passages)
-    return cited if quoted else [_data(passage, orders) for passage in cited]
-
-
 def guarded(
     claim: Claim,
     passages: Sequence[Passage],
@@ -71,8 +41,14 @@ def guarded(
     orders: Orders = orders_in,
     read: Read = read,
 ) -> tuple[WithheldReason | None, Sequence[Passage]]:
-    """The `objection` to a sentence, and its `sources`, which are read once for both."""
-    cited, data = _cited(claim, passages), sources(claim, passages, quoted=quoted, orders=orders)
+    """The first reason to withhold a sentence that no support can outweigh, None where there is none; and what may
+    support, confirm or repair it: the passages it cites, with blanks for orders, so that every offset stays.
+
+    `passages` are all that were sent. A `quoted` sentence was written by no model but taken from a note word for word:
+    that may be an order, and is labelled as one.
+    """
+    cited = [passage for passage in passages if passage.id in claim.passage_ids]
+    data = cited if quoted else [_data(passage, orders) for passage in cited]
     if has_markup(claim.text):
         return "markup", data
     if repeats_instructions(claim.text):
@@ -95,10 +71,6 @@ def reads_like_order(passage: Passage, span: Span, orders: Orders) -> bool:
     first = max(0, start - AROUND)
     found = orders(text[first : end + AROUND])
     return any(first + one < end and start < first + other for one, other in found)
-
-
-def _cited(claim: Claim, passages: Sequence[Passage]) -> list[Passage]:
-    return [passage for passage in passages if passage.id in claim.passage_ids]
 
 
 def _names_another(claim: Claim, cited: Sequence[Passage], others: Naming) -> bool:
