@@ -43,7 +43,7 @@ def admit(
 
     `others` and `quoted` are as for `guarded`.
     """
-    found, _ = _supported(claim, passages, others, quoted=quoted)
+    found, _ = _supported(claim, passages, others, quoted=quoted, orders=orders_in, read=read)
     if found.how in ("verbatim", "stated"):
         return Verdict(claim, found.spans)
     return _withhold(claim, found.reason or "unsupported")
@@ -57,8 +57,8 @@ async def judged(
     context: CallContext,
     others: Naming = nobody,
     quoted: bool = False,
-    orders: Orders = orders_in,
-    read: Read = read,
+    orders: Orders,
+    read: Read,
 ) -> Verdict:
     """By rules, then by a model where there is one; what they do not let pass is repaired once, or withheld.
 
@@ -73,7 +73,7 @@ async def judged(
     if said == "supported" or (said is None and found.how == "stated"):
         return Verdict(claim, found.spans)
     reason = found.reason or ("not_entailed" if said else "unsupported")
-    return _repaired(claim, data, reason, others, read) or _withhold(claim, reason)
+    return _repaired(claim, data, reason, others, orders, read) or _withhold(claim, reason)
 
 
 def _supported(
@@ -82,8 +82,8 @@ def _supported(
     others: Naming,
     *,
     quoted: bool,
-    orders: Orders = orders_in,
-    read: Read = read,
+    orders: Orders,
+    read: Read,
 ) -> tuple[Support, Sequence[Passage]]:
     """What rules make of it, and the passages they read; for what must not be shown at all, no support."""
     by_id = {passage.id: passage for passage in passages}
@@ -141,16 +141,16 @@ def _repaired(
     passages: Sequence[Passage],
     reason: WithheldReason,
     others: Naming,
+    orders: Orders,
     read: Read,
 ) -> Verdict | None:
     """The note's own sentence in its place, where one must have been meant, and rules agree that it stands there."""
-    cited = [passage for passage in passages if passage.id in claim.passage_ids]
-    found = repair(claim.text, cited, read=read) if reason in _WRONG_FACTS else None
+    found = repair(claim.text, passages, read=read) if reason in _WRONG_FACTS else None
     if found is None:
         return None
     text, span = found
     own = replace(claim, text=text, passage_ids=(span.passage_id,))
-    again, _ = _supported(own, passages, others, quoted=False, read=read)
+    again, _ = _supported(own, passages, others, quoted=False, orders=orders, read=read)
     return Verdict(own, again.spans, repaired=reason) if again.how == "verbatim" else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from service.chat.grounding import support
-from service.chat.grounding.evidence import Read, read
+from service.chat.grounding.evidence import Read
 from service.domain.answers import Claim, Passage, Span, WithheldReason
 from service.domain.identity import ClientId
 from service.language.injection import orders_in, reads_like_instruction, score
@@ -38,8 +38,8 @@ def guarded(
     *,
     others: Naming,
     quoted: bool,
-    orders: Orders = orders_in,
-    read: Read = read,
+    orders: Orders,
+    read: Read,
 ) -> tuple[WithheldReason | None, Sequence[Passage]]:
     """The first reason to withhold a sentence that no support can outweigh, None where there is none; and what may
     support, confirm or repair it: the passages it cites, with blanks for orders, so that every offset stays.

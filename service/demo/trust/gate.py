@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from service.chat import filter as gate
+from service.chat.grounding.evidence import read
 from service.domain.answers import Claim, Passage, Stretch, Verdict
+from service.language.injection import orders_in
 from service.ports.calls import CallContext, for_nobody
 from service.ports.models import Entailment
 
@@ -23,4 +25,6 @@ async def judge(claim: Claim, passages: Sequence[Passage], *, confirmed: bool = 
     """As a question's sentence is judged by the rules alone, and repaired; or with a model that says yes to all that
     they ask it."""
     model = SaysYes() if confirmed else None
-    return await gate.judged(claim, passages, entailment=model, context=for_nobody())
+    return await gate.judged(
+        claim, passages, entailment=model, context=for_nobody(), orders=orders_in, read=read
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from service.adapters.models.local_model import ExtractiveModel
 from service.chat import filter as gate
 from service.chat.filter import admit, filter, judged
 from service.chat.grounding import Support, support
+from service.chat.grounding.evidence import read
 from service.chat.postprocess import cite
 from service.chat.synthesize import synthesize
 from service.domain.answers import (
@@ -72,11 +74,14 @@ def _span(passage: Passage, number: int) -> Span:
     return Span(passage.id, at + start, at + end, passage.chunk.text[start:end])
 
 
+judge = partial(judged, orders=orders_in, read=read)
+
+
 async def verdict_of(
     text: str, model: EntailmentModel | None = None, *, meter: Meter | None = None
 ) -> Verdict:
     context = a_context(meter=meter or Meter())
-    return await judged(
+    return await judge(
         Claim(text, ("p1",), lead="3 May: "), [a_passage(NOTE)], entailment=model, context=context
     )
 
@@ -126,7 +131,7 @@ async def test_what_is_shown_of_a_sentence(text, said, shown, repaired):
 async def test_what_a_note_cannot_put_right_is_withheld(claim, reason):
     """No model is asked about it, and a sentence that somebody may have dictated gets no better one in its place."""
     model = ScriptedEntailment("supported")
-    verdict = await judged(claim, [a_passage(NOTE)], entailment=model, context=a_context())
+    verdict = await judge(claim, [a_passage(NOTE)], entailment=model, context=a_context())
     assert (verdict.withheld, verdict.repaired, verdict.spans) == (reason, None, ())
     assert model.asked == []
 
@@ -138,6 +143,20 @@ async def test_a_repair_that_rules_do_not_find_in_the_note_is_none(monkeypatch):
         monkeypatch.setattr(gate, "repair", lambda *_, given=(text, span), **__: given)
         verdict = await verdict_of(WRONG)
         assert (verdict.withheld, verdict.repaired) == ("number_differs", None)
+
+
+async def test_a_repair_is_judged_by_what_is_remembered_of_its_note():
+    """A note may be long: what was looked through for the sentence is not looked through again for the one instead."""
+    asked: list[str] = []
+
+    def orders(text: str) -> tuple[tuple[int, int], ...]:
+        asked.append(text)
+        return ()
+
+    claim, passages = Claim(WRONG, ("p1",)), [a_passage(NOTE)]
+    verdict = await judge(claim, passages, entailment=None, context=a_context(), orders=orders)
+    assert verdict.repaired
+    assert asked == [NOTE, NOTE]
 
 
 def test_rules_alone_withhold_what_only_a_model_could_confirm():
@@ -164,7 +183,7 @@ async def test_a_model_reads_no_more_than_a_chunk_at_once(before, within, source
     quote = f"She said {(filling * 99)[:within]} that she sleeps well now."
     note = f"Came {(filling * 99)[:before]} home. {quote}"
     model = ScriptedEntailment("supported")
-    verdict = await judged(
+    verdict = await judge(
         Claim(STATED, ("p1",)), [a_passage(note)], entailment=model, context=a_context()
     )
     assert verdict.claim.text == STATED
@@ -177,7 +196,7 @@ async def test_a_model_reads_only_so_many_quotes():
     """Else a sentence that cites all would cost more than a question is counted at."""
     model, names = ScriptedEntailment(), [f"p{number}" for number in range(9)]
     passages = [a_passage(NOTE, id=name) for name in names]
-    await judged(Claim(STATED, tuple(names)), passages, entailment=model, context=a_context())
+    await judge(Claim(STATED, tuple(names)), passages, entailment=model, context=a_context())
     [(_, sources)] = model.asked
     assert len(sources) == MOST_SOURCES
 
@@ -201,7 +220,7 @@ async def test_a_sentence_may_wait_for_a_part_of_the_time_only():
             return await super().entails(claim, sources, context=context)
 
     context = a_context(deadline=Deadline.after(40))
-    await judged(Claim(STATED, ("p1",)), [a_passage(NOTE)], entailment=Timed(), context=context)
+    await judge(Claim(STATED, ("p1",)), [a_passage(NOTE)], entailment=Timed(), context=context)
     assert 7 < left[0] <= 8
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pkgutil import walk_packages
 from uuid import UUID
@@ -13,6 +14,7 @@ import service.adapters.models.cohere
 import service.adapters.models.openai_compatible
 from service.chat.citing import AnswerText
 from service.chat.filter import admit
+from service.chat.grounding.evidence import read
 from service.chat.output_guard import guarded, nobody, remembered
 from service.domain.answers import Claim, Passage
 from service.domain.identity import ClientId
@@ -30,8 +32,11 @@ def a_claim(text: str, *cited: str) -> Claim:
     return Claim(text, cited or ("p1",))
 
 
+guard = partial(guarded, quoted=False, orders=orders_in, read=read)
+
+
 def objection(claim: Claim, passages: Sequence[Passage]) -> str | None:
-    return guarded(claim, passages, others=PEOPLE.named, quoted=False)[0]
+    return guard(claim, passages, others=PEOPLE.named)[0]
 
 
 def objected(text: str, note: str) -> str | None:
@@ -39,7 +44,7 @@ def objected(text: str, note: str) -> str | None:
 
 
 def source(text: str, passage: Passage) -> Passage:
-    [data] = guarded(a_claim(text), [passage], others=nobody, quoted=False)[1]
+    [data] = guard(a_claim(text), [passage], others=nobody)[1]
     return data
 
 
