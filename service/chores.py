@@ -101,7 +101,10 @@ def clockwork_of(opened: Container) -> Clockwork:
 
     async def receipts() -> None:
         """Files that could not be written at their time."""
-        opened.receipts.write(await opened.eraser.receipts())
+        ids = await opened.eraser.receipt_ids()
+        if lacking := await asyncio.to_thread(opened.receipts.lacking, ids):
+            late = await opened.eraser.receipts(ids=lacking)
+            await asyncio.to_thread(opened.receipts.write, late)
 
     async def restore() -> None:
         await restorer_of(opened).step()

@@ -1,5 +1,6 @@
 """After a restore: what was erased since is erased again, every workspace is compared, and only then is it ready."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -49,8 +50,8 @@ class Restorer:
 
     async def reapply(self) -> int:
         """Erases again what the folder's receipts say and the database does not know; how many."""
-        known = {receipt.id for receipt in await self.eraser.receipts()}
-        missing = sorted(self.receipts.ids() - known)
+        files = await asyncio.to_thread(self.receipts.ids)
+        missing = sorted(files - await self.eraser.receipt_ids())
         for id in missing:
             receipt = self.receipts.read(id)
             if not holds(receipt, self.our_keys()):

@@ -1,5 +1,6 @@
 """Erasing a note, a client or a workspace: at PazPaz's word, an operator's, or a receipt's after a restore."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -49,7 +50,7 @@ class Erasure:
             return None
         await self._forget_elsewhere(subject)
         if done.receipt is not None:
-            self._write(done.receipt)
+            await self._write(done.receipt)
         return done
 
     async def _sessions_of(self, subject: Subject) -> Collection[UUID]:
@@ -70,8 +71,8 @@ class Erasure:
         if subject.entity == "workspaces":
             await self.allowances.forget(workspace=subject.workspace)
 
-    def _write(self, receipt: SignedReceipt) -> None:
+    async def _write(self, receipt: SignedReceipt) -> None:
         try:
-            self.receipts.write([receipt])
+            await asyncio.to_thread(self.receipts.write, [receipt])
         except ReceiptNotWritten:
             return  # the row is there; the schedule writes the file, and its failures are counted

@@ -257,7 +257,11 @@ async def forget_a_client(run: Run) -> None:
     run.same(said, await at.store.forget_client(gone))
 
 
-@covers("PgEraser.erase", "PgEraser.lift", "PgEraser.receipts", "PgEraser.keep", weight=3)
+@covers(
+    *("PgEraser.erase", "PgEraser.lift", "PgEraser.keep"),
+    *("PgEraser.receipts", "PgEraser.receipt_ids"),
+    weight=3,
+)
 async def erase_for_good(run: Run) -> None:
     """A note or a client erased here is erased nowhere else, and the tombstone is of this practice."""
     at, before = run.world.any(), await run.epochs()
@@ -272,6 +276,7 @@ async def erase_for_good(run: Run) -> None:
         at.audit += 1
         run.clean(erased.receipt.told, at)
         await run.parts.eraser.keep(erased.receipt)
+        run.same(erased.receipt.id in await run.parts.eraser.receipt_ids(), True)
     run.clean(await run.parts.eraser.receipts(workspace=at.id), at)
     run.same(await run.parts.queue.buried(workspace=at.id), frozenset({(entity, id)}))
     run.same(await run.parts.eraser.lift(subject), True)

@@ -129,7 +129,7 @@ NO_FILTER = {
         ),  # in a function of the database, which tests/integration/test_index_states.py asks
         *("chunk_codes", "halves"),
     },
-    "PgEraser": {"reopen", "keep", "receipts", "lift"},
+    "PgEraser": {"reopen", "keep", "receipts", "receipt_ids", "lift"},
     "PgRestoration": {"recent", "reason", "note_server", "begin", "asked", "state", "finish"},
     "PgKeyRotation": {"refuse_narrow_login", "begin", "finish", "stored"},
     "PgKeyStore": {"opened", "wrap", "unwrap", "refuse_key_of_another"},

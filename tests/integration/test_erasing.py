@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import current_thread
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Uuid
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.conversations.conversations import PgConversations
 from service.adapters.erasure import eraser as erasing
@@ -18,7 +21,9 @@ from service.adapters.erasure.receipts import ReceiptFolder
 from service.adapters.erasure.restoration import PgRestoration
 from service.adapters.erasure.traces import KEEPING, SEARCHED
 from service.adapters.key_store import require_current
+from service.adapters.postgres.database import Database
 from service.adapters.postgres.tables import CONTENT_TABLES, SYSTEM_TABLES, metadata
+from service.chores import clockwork_of
 from service.container import Container, now
 from service.domain.erasure import SignedReceipt, Subject
 from service.domain.identity import ClientId, UserId, WorkspaceId
@@ -473,6 +478,49 @@ async def test_a_new_database_beside_receipts_takes_the_place_of_one_that_is_los
     restoration.receipts.write([receipt])
     await owner.execute("TRUNCATE installation, erasures")
     assert await restoration.reason() == "receipts_missing"
+
+
+async def test_a_receipt_that_is_written_meanwhile_shuts_nothing(
+    opened: Container, restoration: PgRestoration
+) -> None:
+    """Its row was there before its file: while the house is asked whether it was restored, others may erase."""
+    house = await House(opened).furnish()
+
+    class Busy(Database):
+        @asynccontextmanager
+        async def system_tx(self) -> AsyncIterator[AsyncConnection]:
+            async with opened.database.system_tx() as connection:
+                yield connection
+            receipt = await house.erase(house.subject(0))
+            assert receipt is not None
+            restoration.receipts.write([receipt])
+
+    busy = PgRestoration(Busy.__new__(Busy), restoration.receipts)
+    assert await busy.reason() is None
+    assert await restoration.reason() is None
+
+
+async def test_receipts_whose_files_are_lacking_are_written_by_the_clock(
+    opened: Container, restoration: PgRestoration
+) -> None:
+    """Only those that could not be written at their time are read, and nobody waits for the disk."""
+    house, loop, read = await House(opened).furnish(), current_thread(), list[SignedReceipt]()
+    there, late = [await house.erase(house.subject(number)) for number in (0, 1)]
+    assert there is not None
+    assert late is not None
+    restoration.receipts.write([there])
+
+    class Watched(ReceiptFolder):
+        def write(self, receipts: Iterable[SignedReceipt]) -> int:
+            assert current_thread() is not loop
+            read.extend(receipts)
+            return super().write(read)
+
+    works = clockwork_of(replace(opened, receipts=Watched(restoration.receipts.path)))
+    for _ in range(2):
+        await works.chores["receipts"].do()
+    assert read == [late]
+    assert restoration.receipts.ids() == {there.id, late.id}
 
 
 async def test_a_folder_that_cannot_be_read_keeps_a_restored_database_shut(

@@ -6,7 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Uuid,
+    any_,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.audit_log import append, close_open_chats
@@ -148,10 +159,18 @@ class PgEraser:
             if await connection.scalar(select(missing)):
                 await connection.execute(insert(erasures).values(_row(receipt)))
 
-    async def receipts(self, *, workspace: WorkspaceId | None = None) -> Sequence[SignedReceipt]:
+    async def receipt_ids(self) -> frozenset[UUID]:
+        async with self.database.system_tx() as connection:
+            return frozenset(await connection.scalars(select(erasures.c.id)))
+
+    async def receipts(
+        self, *, workspace: WorkspaceId | None = None, ids: Collection[UUID] | None = None
+    ) -> Sequence[SignedReceipt]:
         query = select(erasures).order_by(erasures.c.at, erasures.c.id)
         if workspace is not None:
             query = query.where(erasures.c.workspace_id == workspace)
+        if ids is not None:
+            query = query.where(erasures.c.id == any_(literal([*ids], ARRAY(Uuid))))
         async with self.database.system_tx() as connection:
             rows = await connection.execute(query)
             return [SignedReceipt(row.receipt, row.keyid, row.signature) for row in rows]

@@ -24,6 +24,10 @@ class ReceiptFolder:
         except (OSError, ValueError):
             raise ReceiptNotWritten from None
 
+    def lacking(self, ids: Iterable[UUID]) -> frozenset[UUID]:
+        """Those that have no file and should. Raises ReceiptNotWritten when the folder cannot be read."""
+        return frozenset() if self.path is None else frozenset(ids) - self.ids()
+
     def _files(self) -> Iterator[Path]:
         """`glob` would say that a folder which is gone, or which we may not read, is empty."""
         there = () if self.path is None else self.path.iterdir()
@@ -31,24 +35,25 @@ class ReceiptFolder:
 
     def read(self, id: UUID) -> SignedReceipt:
         """Raises BadReceipt."""
-        assert self.path is not None  # noqa: S101 - ids() gave the id
         try:
-            return from_json((self.path / f"{id}.json").read_text())
+            return from_json(self._at(id).read_text())
         except (OSError, UnicodeDecodeError):
             raise BadReceipt from None
 
     def write(self, receipts: Iterable[SignedReceipt]) -> int:
         """Those that are not there yet; how many. Raises ReceiptNotWritten; a later try writes the rest."""
-        if self.path is None:
-            return 0
-        there = self.ids()
-        fresh = [one for one in receipts if one.id not in there]
+        given = {one.id: one for one in receipts}
+        lacking = self.lacking(given)
         try:
-            for one in fresh:
-                _write(self.path / f"{one.id}.json", to_json(one))
+            for id in lacking:
+                _write(self._at(id), to_json(given[id]))
         except OSError:
             raise ReceiptNotWritten from None
-        return len(fresh)
+        return len(lacking)
+
+    def _at(self, id: UUID) -> Path:
+        assert self.path is not None  # noqa: S101 - without a folder no id is there or lacking
+        return self.path / f"{id}.json"
 
 
 def _id_of(path: Path) -> UUID:

@@ -1,12 +1,14 @@
 """Whether this database is an older one that came back, and how far it is from being trusted again."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import ARRAY, Exists, Row, Uuid, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,21 +49,20 @@ class PgRestoration:
 
     async def reason(self) -> Reason | None:
         """Why questions must wait; None when they need not."""
+        files = await asyncio.to_thread(self._file_ids)  # first: a file is written after its row
         async with self.database.system_tx() as connection:
             row = (await connection.execute(select(installation))).one_or_none()
             here = await _here(connection)
-            known = frozenset(await connection.scalars(select(erasures.c.id)))
+            lacks = await connection.scalar(select(_unknown(files)))
         if row is not None and row.system_identifier != here["system_identifier"]:
             return "other_server"
         if row is not None and row.oids not in {None, here["oids"]}:  # None: of an older release
             return "other_database"
-        if (
-            self._file_ids() - known
-        ):  # of a new database too: it takes the place of one that is lost
+        if lacks:  # of a new database too: it takes the place of one that is lost
             return "receipts_missing"
         return "not_reconciled" if row is not None and row.restored_at is not None else None
 
-    def _file_ids(self) -> frozenset[Any]:
+    def _file_ids(self) -> frozenset[UUID]:
         try:
             return self.receipts.ids()
         except ReceiptNotWritten:
@@ -121,6 +122,12 @@ class PgRestoration:
     async def _set(self, **values: Any) -> None:
         async with self.database.system_tx() as connection:
             await connection.execute(update(installation).values(values))
+
+
+def _unknown(files: Collection[UUID]) -> Exists:
+    """Whether there is a file whose row there is not."""
+    ids = select(func.unnest(literal([*files], ARRAY(Uuid))))
+    return ids.except_(select(erasures.c.id)).exists()
 
 
 async def _tell(connection: AsyncConnection, workspace: WorkspaceId) -> None:

@@ -17,6 +17,8 @@ def test_each_receipt_is_a_file_once(tmp_path):
     assert folder.write(receipts) == 0
     assert folder.ids() == {one.id for one in receipts}
     assert folder.read(receipts[0].id) == receipts[0]
+    late = uuid4()
+    assert folder.lacking([receipts[0].id, late]) == {late}
     assert {path.suffix for path in tmp_path.iterdir()} == {".json"}
 
 
@@ -25,6 +27,7 @@ def test_without_a_folder_nothing_is_written():
     folder = ReceiptFolder(None)
     assert folder.write([a_receipt()]) == 0
     assert folder.ids() == frozenset()
+    assert folder.lacking([uuid4()]) == frozenset()
 
 
 def test_a_folder_that_is_away_is_told(tmp_path):
