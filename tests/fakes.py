@@ -877,6 +877,12 @@ class InMemoryConversations:
         turns = sorted(held.turns, key=lambda turn: turn.asked_at) if held else []
         return [replace(t, sentences=[self._shown(s) for s in t.sentences]) for t in turns]
 
+    async def last_questions(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId, most: int
+    ) -> Sequence[str]:
+        turns = await self.turns(conversation, user=user, workspace=workspace)
+        return [turn.question for turn in turns if turn.question][-most:]
+
     async def forget_before(self, moment: datetime, *, workspace: WorkspaceId) -> int:
         silent = [
             place

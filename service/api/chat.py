@@ -181,10 +181,10 @@ async def _opening(
 
 async def _scope(
     asked: ChatRequest, caller: Principal, opened: Container
-) -> tuple[ClientId | None, list[str]]:
+) -> tuple[ClientId | None, Sequence[str]]:
     """The client asked about, known to be the caller's, and the questions before this one."""
     client = ClientId(asked.client_id) if asked.client_id else None
-    earlier: list[str] = []
+    earlier: Sequence[str] = []
     if asked.conversation_id:
         client, earlier = await _continue(asked.conversation_id, client, caller, opened)
     if client and not await _is_theirs(client, caller, opened):
@@ -207,7 +207,7 @@ async def _client_needed(
 
 async def _continue(
     conversation: UUID, client: ClientId | None, caller: Principal, opened: Container
-) -> tuple[ClientId | None, list[str]]:
+) -> tuple[ClientId | None, Sequence[str]]:
     """A conversation's scope is fixed by its first turn; one that is not the caller's does not exist."""
     head = await opened.conversations.head(
         conversation, user=caller.user, workspace=caller.workspace
@@ -216,10 +216,10 @@ async def _continue(
         raise ConversationNotFound
     if client is not None and client != head.client:
         raise ScopeFixed
-    turns = await opened.conversations.turns(
-        conversation, user=caller.user, workspace=caller.workspace
+    earlier = await opened.conversations.last_questions(
+        conversation, user=caller.user, workspace=caller.workspace, most=EARLIER
     )
-    return head.client, [turn.question for turn in turns if turn.question][-EARLIER:]
+    return head.client, earlier
 
 
 async def _is_theirs(client: ClientId, caller: Principal, opened: Container) -> bool:

@@ -72,6 +72,12 @@ class ConversationStore(Protocol):
         """What was said, without the sentences whose source notes are gone; what was changed since is told of each."""
         ...
 
+    async def last_questions(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId, most: int
+    ) -> Sequence[str]:
+        """The newest that are still there, in the order they were asked."""
+        ...
+
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool: ...
 
     async def delete_all(self, *, user: UserId, workspace: WorkspaceId) -> int:

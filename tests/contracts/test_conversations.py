@@ -80,6 +80,19 @@ async def test_turns_are_read_back_in_order(bench: Bench) -> None:
     assert (turns[0].outcome, turns[0].asked_at) == ({"status": "answered"}, NOW)
 
 
+async def test_the_last_questions_are_read_alone(bench: Bench) -> None:
+    """So many of the newest that are still there, oldest first, of this conversation."""
+    asked = [a_turn(question=question, after=n) for n, question in enumerate(["a", "b", None, "c"])]
+    conversation = await add(bench, *asked[::-1])
+    await add(bench, a_turn(question="elsewhere", after=9))
+
+    async def last(most: int) -> list[str]:
+        there: dict[str, Any] = {"user": USER, "workspace": WORKSPACE}
+        return list(await bench.conversations.last_questions(conversation, **there, most=most))
+
+    assert [await last(most) for most in (1, 2, 9)] == [["c"], ["b", "c"], ["a", "b", "c"]]
+
+
 async def test_a_line_keeps_what_stands_before_it(bench: Bench) -> None:
     """The day of a session is sealed with its sentence; a heading hides when one note of many it counted is gone."""
     kept, gone = a_note("ישנה רע"), a_note("ישנה")
@@ -184,6 +197,8 @@ async def test_nobody_else_sees_a_conversation(
 
     assert await store.head(conversation, user=user, workspace=workspace) is None
     assert await store.turns(conversation, user=user, workspace=workspace) == []
+    theirs = await store.last_questions(conversation, user=user, workspace=workspace, most=9)
+    assert theirs == []
     assert await store.page(user=user, workspace=workspace, before=None, limit=10) == []
     assert not await store.delete(conversation, user=user, workspace=workspace)
     assert len(await texts(bench, conversation)) == 1

@@ -601,7 +601,11 @@ async def say(run: Run) -> None:
     run.same(outcomes[0], outcomes[1])
 
 
-@covers("PgConversations.head", "PgConversations.turns", "PgConversations.page", weight=12)
+@covers(
+    *("PgConversations.head", "PgConversations.turns"),
+    *("PgConversations.last_questions", "PgConversations.page"),
+    weight=12,
+)
 async def read_conversations(run: Run) -> None:
     at = run.world.any()
     user, conversation = run.chance.choice(at.users), run.chance.choice(CONVERSATIONS)
@@ -612,6 +616,9 @@ async def read_conversations(run: Run) -> None:
     turns = await real.turns(conversation, **mine)
     run.same(list(turns), list(await model.turns(conversation, **mine)))
     run.clean(turns, at)
+    asked = await real.last_questions(conversation, **mine, most=3)
+    run.same(list(asked), list(await model.last_questions(conversation, **mine, most=3)))
+    run.clean(asked, at)
     page = await real.page(**mine, before=None, limit=50)
     # Begun over HTTP are the askers', and not in this model.
     run.same(list(page), list(await model.page(**mine, before=None, limit=50)))

@@ -191,6 +191,12 @@ class RecordingConversations:
         kept = self._of(conversation, user, workspace)
         return kept.turns if kept else []
 
+    async def last_questions(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId, most: int
+    ) -> Sequence[str]:
+        turns = await self.turns(conversation, user=user, workspace=workspace)
+        return [turn.question for turn in turns if turn.question][-most:]
+
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
         found = self._of(conversation, user, workspace) is not None
         return found and bool(self.kept.pop(conversation))

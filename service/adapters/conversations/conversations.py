@@ -155,6 +155,19 @@ class PgConversations:
             sources = Sources.of(found, workspace)
         return [open_turn(row, keys, sources) for row in rows]
 
+    async def last_questions(
+        self, conversation: UUID, *, user: UserId, workspace: WorkspaceId, most: int
+    ) -> Sequence[str]:
+        query = _questions(conversation, user, workspace).limit(most)
+        return await with_living_keys(
+            self.keys, workspace, lambda keys: self._questions(query, keys)
+        )
+
+    async def _questions(self, query: Any, keys: WorkspaceKeys) -> Sequence[str]:
+        rows = await self._rows(query, keys.workspace)
+        opened = (open_question(row.question, row.id, row.key_epoch, keys) for row in rows)
+        return [question for question in opened if question is not None][::-1]
+
     async def delete(self, conversation: UUID, *, user: UserId, workspace: WorkspaceId) -> bool:
         statement = delete(conversations).where(
             conversations.c.workspace_id == workspace,
@@ -246,18 +259,33 @@ def _told(row: Row[Any]) -> dict[str, Any]:
     return {"id": row.id, "client": client, **times, "turns": row.said}
 
 
-def _turns(conversation: UUID, user: UserId, workspace: WorkspaceId) -> Any:
-    owned = and_(
+def _questions(conversation: UUID, user: UserId, workspace: WorkspaceId) -> Any:
+    """Sealed, the newest first."""
+    return (
+        select(turns.c.id, turns.c.key_epoch, turns.c.question)
+        .join(conversations, _is_theirs(user))
+        .where(turns.c.workspace_id == workspace, turns.c.conversation_id == conversation)
+        .where(turns.c.question.is_not(None))
+        .order_by(turns.c.asked_at.desc(), turns.c.id.desc())
+    )
+
+
+def _is_theirs(user: UserId) -> ColumnElement[bool]:
+    """Whether a turn is of one of the user's conversations."""
+    return and_(
         conversations.c.workspace_id == turns.c.workspace_id,
         conversations.c.id == turns.c.conversation_id,
         conversations.c.user_id == user,
     )
+
+
+def _turns(conversation: UUID, user: UserId, workspace: WorkspaceId) -> Any:
     thought = and_(
         feedback.c.workspace_id == turns.c.workspace_id, feedback.c.turn_id == turns.c.id
     )
     return (
         select(turns, feedback.c.rating, feedback.c.reason)
-        .join(conversations, owned)
+        .join(conversations, _is_theirs(user))
         .outerjoin(feedback, thought)
         .where(turns.c.workspace_id == workspace, turns.c.conversation_id == conversation)
         .order_by(turns.c.asked_at, turns.c.id)
