@@ -180,7 +180,12 @@ class DenseIndex:
             await self._load(workspace, model)
         except Exception as exc:
             code = exc.code if isinstance(exc, ServiceError) else "internal"
-            log.warning("vectors.not_loaded", workspace_id=str(workspace), code=code)
+            log.warning(
+                "vectors.not_loaded",
+                workspace=workspace,
+                code=code,
+                exc_info=None if isinstance(exc, ServiceError) else exc,
+            )
 
     async def _load(
         self, workspace: WorkspaceId, model: str, epoch: int | None = None

@@ -204,19 +204,24 @@ async def test_what_is_dropped_while_it_is_loaded_is_not_kept():
     assert not dense._loading
 
 
-async def test_a_load_that_fails_is_told_by_its_code():
-    """The question has its answer, and the next begins the load anew."""
+@pytest.mark.parametrize(
+    ("error", "code"), [(StoreUnavailable(), "store_away"), (ValueError("text"), "internal")]
+)
+async def test_a_load_that_fails_is_told_by_its_code(error, code):
+    """And a fault of ours by its place; the question has its answer, and the next begins the load anew."""
     store = await filled(40)
     dense, rows = DenseIndex(store, small=10), store.chunk_rows
 
-    async def away(**_):
-        raise StoreUnavailable
+    async def fails(**_):
+        raise error
 
-    store.chunk_rows = away
+    store.chunk_rows = fails
     with capture_logs() as logs:
         await ask(dense, store, 7)
         await loaded(dense)
-    assert [(one["event"], one["code"]) for one in logs] == [("vectors.not_loaded", "store_away")]
+    told = {"event": "vectors.not_loaded", "log_level": "warning", "workspace": WORKSPACE}
+    placed = error if code == "internal" else None
+    assert logs == [told | {"code": code, "exc_info": placed}]
     store.chunk_rows = rows
     await ask(dense, store, 7)
     await loaded(dense)
