@@ -1,7 +1,8 @@
 """Dense search in process: workspaces' vectors held in memory, followed from epoch to epoch."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from math import isnan
 
@@ -28,6 +29,7 @@ FOLLOWED_IN_A_THREAD = 20_000  # Rows: a copy of more would hold up other questi
 FIRST, MOST = 500, 4_000  # Chunks judged, of those that one-bit codes say are near.
 SIGMAS = 3  # Of the error of one-bit codes.
 IN_A_THREAD = 200_000  # Rows: 6 ms of scan, which other questions need not wait for. Below, the way there costs more.
+STAYS_COLD_SECONDS = 60.0  # Then a workspace for which there was no room is measured anew.
 MOST_WORKSPACES = 1_000
 MOST_BYTES = 512 * 2**20
 
@@ -49,12 +51,15 @@ class DenseIndex:
         resident: bool = True,
         small: int = SMALL,
         large: int = LARGE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._held: Memory[HotVectors] = Memory(max_workspaces=max_workspaces, max_bytes=max_bytes)
         self._max_bytes, self._resident = max_bytes, resident
         self._small, self._large = small, large
-        self._too_large: set[WorkspaceId] = set()
+        self._clock = clock
+        self._too_large: dict[WorkspaceId, tuple[str, float]] = {}
+        """In the space of which model, and when that was found."""
         self._loading: dict[WorkspaceId, asyncio.Task[None]] = {}
         self._one_load = asyncio.Semaphore(1)
 
@@ -100,7 +105,7 @@ class DenseIndex:
     def drop(self, workspace: WorkspaceId) -> None:
         """Forgets what is open of it, as when something of it is erased; what is being loaded is not kept."""
         self._held.drop(workspace)
-        self._too_large.discard(workspace)
+        self._too_large.pop(workspace, None)
         if task := self._loading.pop(workspace, None):
             task.cancel()
 
@@ -129,7 +134,7 @@ class DenseIndex:
             hot = await self._held.renew(workspace, follow)
             if hot is not None:
                 return hot
-        if self._stays_cold(workspace):
+        if self._stays_cold(workspace, model):
             return None
         if await self._store.is_larger(self._small, workspace=workspace, model=model):
             return None
@@ -159,12 +164,15 @@ class DenseIndex:
             return await asyncio.to_thread(follow)
         return follow()
 
-    def _stays_cold(self, workspace: WorkspaceId) -> bool:
-        """For now: it is being loaded; or for good, as there is no room for it."""
-        return workspace in self._loading or workspace in self._too_large
+    def _stays_cold(self, workspace: WorkspaceId, model: str) -> bool:
+        """While it is being loaded; or for a minute, as there is no room for it: by then it may have shrunk."""
+        if workspace in self._loading:
+            return True
+        measured, at = self._too_large.get(workspace, ("", 0.0))
+        return measured == model and self._clock() - at < STAYS_COLD_SECONDS
 
     def _load_soon(self, workspace: WorkspaceId, model: str) -> None:
-        if self._stays_cold(workspace):
+        if self._stays_cold(workspace, model):
             return
         task = asyncio.create_task(self._load_or_log(workspace, model))
         self._loading[workspace] = task
@@ -201,8 +209,9 @@ class DenseIndex:
         if hot is not None:
             return hot
         if await self._is_larger(FETCHED_BYTES, workspace, model):
-            self._too_large.add(workspace)
+            self._too_large[workspace] = model, self._clock()
             return None
+        self._too_large.pop(workspace, None)
         resident = self._resident and not await self._is_larger(RESIDENT_BYTES, workspace, model)
         async with self._one_load:
             now, rows = await self._store.chunk_rows(workspace=workspace, model=model)

@@ -30,7 +30,8 @@ KNOWN = {
     "retrieval/held.py:_open": "by workspace: bags, names, vectors · 64, 1,000; 256, 32, 64, 512 MiB · another epoch; "
     "drop() on erasure",
     "retrieval/dense.py:_loading": "by workspace; tasks only · who is asked about · their end; drop() on erasure",
-    "retrieval/dense.py:_too_large": "ids of workspaces · those with more vectors than fit · drop() on erasure",
+    "retrieval/dense.py:_too_large": "by workspace; a model and a moment · those with more vectors than fit · "
+    "drop() on erasure",
     "vectors/columns.py:clients": "by workspace, in held.py's memory · its clients' ids · as there",
     "vectors/columns.py:fields": "by workspace, in held.py's memory · names of fields · as there",
     "language/client_names.py:_rules": "by workspace, in held.py's memory · its clients' names · as there",

@@ -229,7 +229,7 @@ async def test_a_load_that_fails_is_told_by_its_code(error, code):
 
 
 async def test_what_does_not_fit_is_not_held():
-    """Vectors leave first, and are fetched; a workspace whose codes have no room is asked of the store for good."""
+    """Vectors leave first, and are fetched; a workspace whose codes have no room is asked of the store."""
     store = await filled(40)
     fetched, none = DenseIndex(store, max_bytes=100_000), DenseIndex(store, max_bytes=40_000)
     for dense in (fetched, none):
@@ -238,6 +238,27 @@ async def test_what_does_not_fit_is_not_held():
     assert not held(fetched).resident
     assert held(none) is None
     assert store.row_reads == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "model", "is_hot"),
+    [(59.0, MODELS[0], False), (60.0, MODELS[0], True), (0.0, MODELS[1], True)],
+    ids=["within the minute", "after it", "another model"],
+)
+async def test_what_did_not_fit_is_measured_anew(after, model, is_hot):
+    """Once a minute, or where another model is asked for: a workspace that became smaller is held again."""
+    store, seconds = a_store(), [0.0]
+    refs = [await put(store, range(start, start + 4)) for start in range(0, 100, 4)]
+    room = {"max_bytes": 100_000, "resident": False}
+    dense = DenseIndex(store, **room, clock=lambda: seconds[0])
+    await ask(dense, store, 7)
+    for ref in refs[10:]:
+        await store.forget(ref)
+    seconds[0] = after
+    for _ in range(2):
+        await ask(dense, store, 7, model=model)
+        await loaded(dense)
+    assert (held(dense) is not None) == is_hot
 
 
 async def test_closing_ends_what_is_being_loaded():
