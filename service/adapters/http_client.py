@@ -7,9 +7,10 @@ aiohttp's exceptions through; so this one names them as httpx itself does.
 
 import select
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from math import isfinite
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -76,6 +77,16 @@ async def open_http(
         ) as http,
     ):
         yield http
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that an answer asks for; None for a day, or what is no time that anybody can wait."""
+    given = {name.lower(): value for name, value in headers.items()}
+    try:
+        seconds = float(given.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if isfinite(seconds) and seconds >= 0 else None
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -21,6 +21,7 @@ from service.telemetry.metrics import CHATS_FAILED, REFUSALS
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+LONGEST_WAIT = 86_400  # Seconds.
 CALLER_LEFT = 499  # as nginx writes it into its log; nobody is there to read it
 
 STATUS: dict[type[ServiceError], int] = {
@@ -145,8 +146,13 @@ async def refusal_of(request: Request, error: ServiceError) -> Refusal:
     if status >= 500 and not isinstance(error, errors.SwitchedOff):
         count_failure(request.scope, error.code)
     hidden = "unavailable" if status == 503 else "internal"
-    wait = None if error.retry_after is None else max(1, ceil(error.retry_after))
+    wait = None if error.retry_after is None else _whole_seconds(error.retry_after)
     return Refusal(status, error.code if error.code in ENGLISH else hidden, wait)
+
+
+def _whole_seconds(wait: float) -> int:
+    """Of a wait that somebody else may have named; in this order a NaN is the longest."""
+    return ceil(max(1, min(LONGEST_WAIT, wait)))
 
 
 def count_failure(scope: Mapping[str, Any], code: str) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import httpx
 from prometheus_client import Counter
 
+from service.adapters.http_client import retry_after
 from service.errors import ModelFailure, ModelUnavailable
 from service.ports.models import Vector
 from service.vectors import DIMENSION
@@ -37,7 +38,7 @@ def translated() -> Iterator[None]:
 
 def failure(status: int | None, headers: Mapping[str, str] | None) -> ModelUnavailable:
     """What an answer with this status means, with the wait it asks for."""
-    return ModelUnavailable(_reason(status), retry_after=_retry_after(headers))
+    return ModelUnavailable(_reason(status), retry_after=retry_after(headers or {}))
 
 
 @contextmanager
@@ -104,12 +105,3 @@ def _reason(status: int | None) -> ModelFailure:
         return "denied"
     # Cohere's SDK gives the status of the answer, 200, to a body that it cannot read.
     return "refused" if status and 400 <= status < 500 else "garbage"
-
-
-def _retry_after(headers: Mapping[str, str] | None) -> float | None:
-    given = {name.lower(): value for name, value in (headers or {}).items()}
-    try:
-        seconds = float(given.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None

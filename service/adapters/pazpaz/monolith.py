@@ -13,6 +13,7 @@ import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from pazpaz_ai_client.signing import ResponseVerifier, SignatureRefused, Signer
+from service.adapters.http_client import retry_after
 from service.domain.audit import AuditRow
 from service.domain.identity import (
     ClientId,
@@ -242,21 +243,21 @@ class Monolith:
             "user_id": str(row.entry.user) if row.entry.user else None,
             "metadata": _metadata(row),
         }
-        status, _, retry_after = await self._exchange("audit-events", "pp-audit/1", body)
+        status, _, wait = await self._exchange("audit-events", "pp-audit/1", body)
         if status in PASSING:
-            raise SourceUnavailable(retry_after=retry_after)
+            raise SourceUnavailable(retry_after=wait)
         return status == 200
 
     async def _call(self, route: str, tag: str, body: Mapping[str, Any], kind: type[A]) -> A:
         """One signed POST and its verified answer; raises SourceUnavailable for whatever cannot be trusted."""
-        status, content, retry_after = await self._exchange(route, tag, body)
+        status, content, wait = await self._exchange(route, tag, body)
         if status == 403:
             raise NotAllowed
         if status == 404:
             raise _NotThere
         if status != 200:
             log.warning("monolith.refused", route=route, status=status)
-            raise SourceUnavailable(retry_after=retry_after)
+            raise SourceUnavailable(retry_after=wait)
         try:
             return kind.model_validate(json.loads(content))
         except (ValidationError, ValueError, RecursionError):
@@ -295,7 +296,7 @@ class Monolith:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
             log.warning("monolith.away", route=route, error=type(exc).__name__)
             raise SourceUnavailable from exc
-        return response.status_code, content, _retry_after(response)
+        return response.status_code, content, retry_after(response.headers)
 
     async def _send(self, request: httpx.Request, tag: str) -> tuple[httpx.Response, bytes]:
         response = await self.http.send(request, auth=self.signer.auth(tag), stream=True)
@@ -333,13 +334,6 @@ async def _read(response: httpx.Response) -> bytes:
             raise httpx.DecodingError("answer too large")
         parts.append(part)
     return b"".join(parts)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    try:
-        return float(response.headers.get("Retry-After", ""))
-    except ValueError:
-        return None
 
 
 def _batches(

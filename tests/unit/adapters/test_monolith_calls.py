@@ -31,12 +31,18 @@ class Trickle(httpx.AsyncByteStream):
         await asyncio.Event().wait()
 
 
-def monolith(http: httpx.AsyncClient) -> Monolith:
+class Trusting(ResponseVerifier):
+    """Takes every answer for PazPaz's."""
+
+    def verify(self, **_: object) -> None: ...
+
+
+def monolith(http: httpx.AsyncClient, verifier: type = ResponseVerifier) -> Monolith:
     return Monolith(
         http=http,
         base_url="http://pazpaz.test",
         signer=Signer(KEY, audience="pazpaz-monolith"),
-        verifier=ResponseVerifier(KeyRing([])),
+        verifier=verifier(KeyRing([])),
         clock=lambda: NOW,
         deadline=0.05,
     )
@@ -72,6 +78,19 @@ async def test_a_refusal_that_is_not_signed_is_told_with_its_status():
         ("monolith.unsigned", "header_missing", 401)
     ]
     assert why(away.value) == "SignatureRefused:header_missing"
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [("7", 7.0), *((said, 5.0) for said in ("nan", "inf", "1e400", "-1", "soon", ""))],
+)
+async def test_a_wait_that_pazpaz_asks_for_is_handed_on_if_it_is_one(said, wait):
+    """The usual wait stands in its place: NaN or infinity would break the answer that says so."""
+    away = httpx.Response(503, headers={"Retry-After": said}, stream=httpx.ByteStream(b"{}"))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: away)) as http:
+        with pytest.raises(SourceUnavailable) as caught:
+            await monolith(http, Trusting).workspace_status(workspace=WORKSPACE)
+    assert caught.value.retry_after == wait
 
 
 class Answering(Monolith):

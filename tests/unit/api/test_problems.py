@@ -126,10 +126,14 @@ async def test_the_first_language_we_speak_is_spoken(http, accepted, hebrew):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.01, "1"), (1.0, "1"), (1.4, "2"), (299.2, "300"), (3599.5, "3600")]
+    ("seconds", "told"),
+    [
+        *((0.01, "1"), (1.0, "1"), (1.4, "2"), (299.2, "300"), (3599.5, "3600")),
+        *((1e300, "86400"), (float("inf"), "86400"), (float("nan"), "86400")),
+    ],
 )
 async def test_a_wait_is_told_in_whole_seconds_that_are_enough(http, parts, seconds, told):
-    """A caller who waits as told is not refused again for a fraction of a second."""
+    """A caller who waits as told is not refused again for a fraction of a second, and no wait is for ever."""
     parts.answer = errors.AllowanceUsed(retry_after=seconds)
     response = await ask(http)
     assert is_problem(response, 429, "allowance_used")
