@@ -262,7 +262,7 @@ class Answer:
     degraded: tuple[Lack, ...] = ()
     """What was away; empty unless the status says so."""
     risk: Sequence[Risk] = ()
-    """What the notes of the client asked about say of danger, newest first; none of it is left out."""
+    """What the notes of the client asked about say of danger, gravest first; none of it is left out."""
     risk_unread: int = 0
     """Notes that spoke of danger when they were indexed and could not be read for it: too many, or unreadable."""
     suggestions: Sequence[str] = ()
