@@ -125,13 +125,6 @@ class Worker:
         if self.outage.rounds == known:
             self.outage.seen(retry_after=retry_after)
 
-    async def round(self) -> bool:
-        """Claims and handles one batch; False when nothing was ready. Raises StoreUnavailable only."""
-        leases = await self._claim()
-        if leases:
-            await self._work(leases)
-        return bool(leases)
-
     async def _claim(self) -> Sequence[Lease]:
         await self._release_stranded()
         return await self.queue.claim(limit=1 if self.outage.lasting else BATCH)

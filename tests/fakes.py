@@ -1,7 +1,15 @@
 """In-memory stand-ins for the ports, with memory, shared by the tests."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -53,10 +61,11 @@ from service.ports.limits import Allowance, Reservation, Spent
 from service.ports.models import Embedder, Embedders, Vector
 from service.ports.monolith import Changes, ChangesCursor, Event
 from service.ports.work import DeadLetter, Depth, Lease, OpenWork
-from service.security.chain import GENESIS, Checkpoint, linked
+from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint, linked
 from service.vectors import DIMENSION
 from service.vectors.bits import encode
 from service.vectors.rows import ChunkCodes, ChunkRows, placed
+from service.worker import Worker
 
 T = TypeVar("T")
 
@@ -1146,6 +1155,20 @@ async def index(
                 risk=risk_spans(note.fields),
             )
         )
+
+
+async def round_of(worker: Worker) -> bool:
+    """Claims and handles one batch, as `Worker.run` does many; False when nothing was ready."""
+    leases = await worker._claim()
+    if leases:
+        await worker._work(leases)
+    return bool(leases)
+
+
+def first_bad_link(check: ChainCheck, rows: Iterable[AuditRow]) -> BadLink | None:
+    """The whole walk over rows that are at hand."""
+    found = (bad for row in rows if (bad := check.step(row)))
+    return next(found, None) or check.end()
 
 
 class InMemoryAuditLog:

@@ -60,7 +60,7 @@ async def _all(state: ChatState, context: ChatContext) -> ChatState:
     question = state["question"]
     within, search, course = await _course(question, context)
     passages = tuple(point.passage for point in course.points)
-    found = Found(passages, ranked=(), considered=course.read, within=within, read=course.named)
+    found = Found(passages, ranked=(), within=within, read=course.named)
     other = await _other_language(question, course, within, context)
     return {"course": course, "found": found, "search": _counted(course, search, other)}
 
@@ -70,9 +70,7 @@ async def _overview(question: Question, context: ChatContext) -> ChatState:
     within, search, course = await _course(scoped(question), context)
     context.calls.veil.know(course.people)
     overview = await asyncio.to_thread(overview_of, question, course)
-    found = Found(
-        overview.passages, ranked=(), considered=course.read, within=within, read=course.named
-    )
+    found = Found(overview.passages, ranked=(), within=within, read=course.named)
     return {
         "course": course,
         "overview": overview,

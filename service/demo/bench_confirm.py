@@ -131,7 +131,7 @@ def _runtime(arm: Arm, provider: Provider, writer: Any) -> Runtime[ChatContext]:
 
 def _found() -> ChatState:
     passages = tuple(_passage(number, text) for number, text in enumerate(NOTES, 1))
-    return {"question": QUESTION, "found": Found(passages, ranked=(), considered=len(passages))}
+    return {"question": QUESTION, "found": Found(passages, ranked=())}
 
 
 def _passage(number: int, text: str) -> Passage:

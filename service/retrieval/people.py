@@ -122,11 +122,6 @@ class Register:
         return _judged(read, wholes, _by_place(free))
 
 
-def named(text: str, people: Sequence[Person]) -> Named:
-    """Whom of these a text names."""
-    return Register(people).named(text)
-
-
 class People:
     """Clients by name, workspace by workspace, opened on first use and held as `EpochCache` says."""
 

@@ -173,14 +173,6 @@ class Turning:
         return _merged(epoch, notes, self._segments)
 
 
-def turn_around(bags: Sequence[Bag], *, epoch: int) -> Postings:
-    """Builds the postings of a workspace."""
-    turning = Turning()
-    for first in range(0, len(bags), STEP):
-        turning.add(bags[first : first + STEP])
-    return turning.done(epoch)
-
-
 def _tidied(epoch: int, notes: NoteColumns, segments: list[Segment]) -> Postings:
     """With few segments, and few rows that are gone."""
     beside = sum(len(one) for one in segments[1:])

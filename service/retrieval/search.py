@@ -55,8 +55,6 @@ class Found:
 
     passages: tuple[Passage, ...]
     ranked: tuple[NoteRef, ...]
-    considered: int
-    """How many notes were read for this question."""
     judged_by: str = ""
     """The reranker: what its similarities are worth, `enough` knows."""
     best: float = 0.0
@@ -148,7 +146,6 @@ class Finder:
         return Found(
             passages=passages_of(reads, question),
             ranked=tuple(read.note.ref for read in reads),
-            considered=len(reads),
             judged_by=judge.model,
             best=max((read.best for read in reads), default=0.0),
             within=within,

@@ -1,7 +1,7 @@
 """The audit trail's arithmetic: what a row's hash covers, how a chain is checked, how a checkpoint is signed. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -116,13 +116,6 @@ class ChainCheck:
 
     def __post_init__(self) -> None:
         self._points = {point.seq: point for point in self.checkpoints}
-
-    def first_bad_link(self, rows: Iterable[AuditRow]) -> BadLink | None:
-        """The whole walk over rows that are at hand."""
-        for row in rows:
-            if bad := self.step(row):
-                return bad
-        return self.end()
 
     def step(self, row: AuditRow) -> BadLink | None:
         """Takes the next row; what is wrong with it, if anything."""

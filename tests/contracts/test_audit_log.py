@@ -14,7 +14,7 @@ from service.domain.identity import UserId, WorkspaceId
 from service.errors import ChatAlreadyClosed
 from service.ports.clock import now
 from service.security.chain import GENESIS, BadLink, ChainCheck, Checkpoint
-from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryAuditLog
+from tests.fakes import OTHER_WORKSPACE, WORKSPACE, InMemoryAuditLog, first_bad_link
 
 USER = UserId(UUID(int=7))
 LOOK = AuditEntry(
@@ -48,7 +48,7 @@ class Audited:
     async def first_bad_link(self, workspace: WorkspaceId = WORKSPACE) -> BadLink | None:
         head = await self.log.head(workspace=workspace)
         check = ChainCheck(workspace, head.seq if head else 0, (), {}, now())
-        return check.first_bad_link([row async for row in self.log.all_rows(workspace=workspace)])
+        return first_bad_link(check, [row async for row in self.log.all_rows(workspace=workspace)])
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -30,7 +30,7 @@ from service.domain.notes import Client, Note, NoteRef, Pulled
 from service.domain.scope import ANYWHERE
 from service.ports.monolith import Event, EventEntity, EventKind
 from service.worker import Worker
-from tests.fakes import NOW, InMemoryNoteSource, a_client, a_note
+from tests.fakes import NOW, InMemoryNoteSource, a_client, a_note, round_of
 from tests.integration.conftest import Owner
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))
@@ -142,7 +142,7 @@ class World:
     async def work(self, *, lease_seconds: float = LEASE_SECONDS) -> None:
         queue = replace(self.container.queue, lease_seconds=lease_seconds)
         worker = Worker(queue, self.container.indexer)
-        while await worker.round():
+        while await round_of(worker):
             pass
 
     async def switch_consent(self, required: bool) -> None:

@@ -28,7 +28,7 @@ from service.retrieval.people import People
 from service.retrieval.search import Finder
 from service.vectors import DIMENSION
 from service.worker import Worker
-from tests.fakes import InMemoryNoteSource, a_client, a_context, a_note, embedders_of
+from tests.fakes import InMemoryNoteSource, a_client, a_context, a_note, embedders_of, round_of
 from tests.integration.conftest import Owner, rows
 from tests.journeys.practice import eventually
 from tests.unit.doubles import SwitchedStandings
@@ -129,7 +129,7 @@ class Practice:
 
     async def work(self) -> None:
         worker = Worker(self.opened.queue, self.indexer)
-        while await worker.round():
+        while await round_of(worker):
             pass
 
     async def begin(self) -> None:

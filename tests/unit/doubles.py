@@ -306,7 +306,7 @@ class FixedFinder:
             trail.saw(passage.note, "read")
         within = Within.client(question.client)
         refs = tuple(dict.fromkeys(passage.note.ref for passage in self.passages))
-        return Found(self.passages, ranked=refs, considered=len(refs), within=within)
+        return Found(self.passages, ranked=refs, within=within)
 
 
 def contexts_of(keys: KeyStore) -> CallContexts:

@@ -17,6 +17,7 @@ from service.errors import (
 )
 from service.telemetry.metrics import WORKER_TURNED
 from service.worker import BATCH, Worker
+from tests.fakes import round_of
 from tests.unit.doubles import RecordingQueue, a_lease
 
 ONE, TWO = a_lease(UUID(int=1)), a_lease(UUID(int=2))
@@ -47,7 +48,7 @@ async def test_a_round_handles_one_claim():
     """What was claimed is looked at once; nothing is given back."""
     queue = RecordingQueue([ONE, TWO])
     worker = a_worker(queue)
-    assert await worker.round() is True
+    assert await round_of(worker) is True
     assert worker.indexer.looked == [[ONE, TWO]]
     assert (queue.failures, queue.released) == ([], [])
 
@@ -55,7 +56,7 @@ async def test_a_round_handles_one_claim():
 async def test_without_work_a_round_says_so():
     """The loop pauses only when nothing was ready."""
     worker = a_worker(RecordingQueue())
-    assert await worker.round() is False
+    assert await round_of(worker) is False
     assert worker.indexer.looked == []
 
 
@@ -68,7 +69,7 @@ async def test_a_claim_is_a_batch():
             asked.append(limit)
             return []
 
-    await a_worker(Asked()).round()
+    await round_of(a_worker(Asked()))
     assert asked == [BATCH]
     assert BATCH <= 50
 
@@ -101,7 +102,7 @@ async def test_a_claim_is_a_batch():
 async def test_an_error_gives_the_whole_batch_back(lines, error, code, retry_after):
     """An outage delays without blame; any other error counts against the note, under a code and no message."""
     queue = RecordingQueue([ONE, TWO])
-    assert await a_worker(queue, error).round() is True
+    assert await round_of(a_worker(queue, error)) is True
     assert queue.failures == [(ONE, code, retry_after), (TWO, code, retry_after)]
     written = [line for line in lines() if line["event"] == "note.failed"]
     assert [line["code"] for line in written] == [code, code]
@@ -110,7 +111,7 @@ async def test_an_error_gives_the_whole_batch_back(lines, error, code, retry_aft
 
 async def test_an_unforeseen_error_is_logged_with_its_place(lines):
     """Somebody must be able to mend it."""
-    await a_worker(RecordingQueue([ONE]), ValueError("zebra")).round()
+    await round_of(a_worker(RecordingQueue([ONE]), ValueError("zebra")))
     [line] = [line for line in lines() if line["event"] == "note.failed"]
     assert line["error"] == "ValueError"
     assert line["raised_at"].startswith("tests.unit.test_worker:")
@@ -120,14 +121,14 @@ async def test_an_unforeseen_error_is_logged_with_its_place(lines):
 async def test_an_unreadable_note_fails_alone():
     """The notes beside it are done; it is tried again, and parked in the end."""
     queue = RecordingQueue([ONE, TWO])
-    await a_worker(queue, [(ONE, "indexed"), (TWO, "unreadable")]).round()
+    await round_of(a_worker(queue, [(ONE, "indexed"), (TWO, "unreadable")]))
     assert queue.failures == [(TWO, NoteUnreadable.code, None)]
 
 
 async def test_a_fenced_result_is_nobodys_fault():
     """Another worker has the note: nothing is given back twice."""
     queue = RecordingQueue([ONE])
-    await a_worker(queue, "fenced").round()
+    await round_of(a_worker(queue, "fenced"))
     assert queue.failures == []
 
 
@@ -135,7 +136,7 @@ async def test_a_lost_database_is_not_the_notes_fault():
     """Nothing can be given back to a queue that is away; the lease will run out."""
     queue = RecordingQueue([ONE])
     with pytest.raises(StoreUnavailable):
-        await a_worker(queue, StoreUnavailable()).round()
+        await round_of(a_worker(queue, StoreUnavailable()))
     assert queue.failures == []
 
 
@@ -143,7 +144,7 @@ async def test_a_cancelled_round_gives_its_leases_back():
     """At a hard stop the notes are free at once, not after the lease."""
     queue = RecordingQueue([ONE, TWO])
     with pytest.raises(asyncio.CancelledError):
-        await a_worker(queue, asyncio.CancelledError()).round()
+        await round_of(a_worker(queue, asyncio.CancelledError()))
     assert queue.released == [ONE, TWO]
     assert queue.failures == []
 
@@ -220,7 +221,7 @@ async def test_leases_in_hand_are_renewed_until_the_round_ends():
             return await super().look_again(leases)
 
     worker = Worker(queue, Slow(), renew_seconds=0.001)
-    assert await worker.round() is True
+    assert await round_of(worker) is True
     renewed = len(queue.renewed)
     assert queue.renewed[0] == [ONE, TWO]
     await asyncio.sleep(0.01)
@@ -246,5 +247,5 @@ async def test_a_renewal_that_fails_is_tried_again():
             return await super().look_again(leases)
 
     worker = Worker(queue, Slow(), renew_seconds=0.001)
-    assert await worker.round() is True
+    assert await round_of(worker) is True
     assert queue.failures == []

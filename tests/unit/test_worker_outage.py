@@ -7,7 +7,7 @@ import pytest
 from service.errors import StoreUnavailable
 from service.ports.work import Lease
 from service.worker import BATCH, MAX_PAUSE_SECONDS, Outage, Worker
-from tests.fakes import WORKSPACE
+from tests.fakes import WORKSPACE, round_of
 
 LEASE = Lease("sessions", uuid4(), WORKSPACE, token=1, wanted=1, attempts=1)
 
@@ -39,10 +39,10 @@ async def test_leases_of_an_outage_are_given_back_unblamed() -> None:
     worker = Worker(queue, AwayIndexer())  # type: ignore[arg-type]
 
     with pytest.raises(StoreUnavailable):
-        await worker.round()
+        await round_of(worker)
     assert queue.released == []
 
-    assert await worker.round() is False
+    assert await round_of(worker) is False
     assert queue.released == [LEASE]
 
 
@@ -72,8 +72,8 @@ async def test_during_an_outage_one_note_probes_for_all() -> None:
             return []
 
     worker = Worker(Counting(), AwayIndexer())  # type: ignore[arg-type]
-    await worker.round()
+    await round_of(worker)
     worker.outage.seen(retry_after=5)
-    await worker.round()
+    await round_of(worker)
 
     assert asked == [BATCH, 1]

@@ -8,6 +8,7 @@ from uuid import UUID
 from service.errors import ModelUnavailable, StoreUnavailable
 from service.ports.work import Lease
 from service.worker import BATCH, IN_HAND, Worker
+from tests.fakes import round_of
 from tests.unit.doubles import RecordingQueue, a_lease
 
 
@@ -191,5 +192,5 @@ async def test_leases_of_every_round_in_hand_are_stranded_together() -> None:
     await loop.end()
     assert loop.queue.failures == []
 
-    assert await loop.worker.round() is False
+    assert await round_of(loop.worker) is False
     assert sorted(loop.queue.released, key=str) == sorted((b[0] for b in ready), key=str)

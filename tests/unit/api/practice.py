@@ -31,7 +31,7 @@ from service.domain.usage import Usage
 from service.errors import ServiceError
 from service.gauges import gauges_of
 from service.main import build_app
-from service.retrieval.people import Named, named
+from service.retrieval.people import Named, Register
 from service.security.principals import Principals
 from service.security.tokens import TokenVerifier
 from tests.fakes import CLIENT, NOW, WORKSPACE, InMemoryKeyStore, InMemoryNoteSource
@@ -100,14 +100,14 @@ class Database:
         return not self.read_only
 
 
-class Register:
+class Clients:
     """The part of People that the API asks."""
 
     def __init__(self, people: Sequence[Person]) -> None:
         self.people = people
 
     async def named(self, text: str, *, workspace: WorkspaceId) -> Named:
-        return named(text, self.people)
+        return Register(self.people).named(text)
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Parts:
     notes: Any = field(default_factory=InMemoryNoteSource)
     conversations: RecordingConversations = field(default_factory=RecordingConversations)
     limiter: CountedLimiter = field(default_factory=CountedLimiter)
-    people: Register = field(default_factory=lambda: Register([Person(CLIENT, "Dana", "Levi")]))
+    people: Clients = field(default_factory=lambda: Clients([Person(CLIENT, "Dana", "Levi")]))
     queue: Any = field(default_factory=RecordingQueue)
     restoration: Restored = field(default_factory=Restored)
     schedules: Chores = field(default_factory=Chores)

@@ -256,7 +256,7 @@ def runtime_of(model, entailment, offered, calls: CallContext | None = None) -> 
 
 async def run(model, entailment, passages, *, offered=None, calls=None) -> list[Verdict]:
     offered = [] if offered is None else offered
-    found = Found(tuple(passages), ranked=(), considered=len(passages))
+    found = Found(tuple(passages), ranked=())
     runtime = runtime_of(model, entailment, offered, calls)
     return list((await synthesize({"question": QUESTION, "found": found}, runtime))["verdicts"])
 

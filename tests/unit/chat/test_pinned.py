@@ -44,7 +44,7 @@ from tests.unit.doubles import USER, FixedFinder, RecordingEmbedder, ScriptedMod
 
 OTHER = ClientId(UUID(int=12))
 KNEE = Question("How is the knee?", "en", CLIENT)
-NOTHING = Found((), ranked=(), considered=0)
+NOTHING = Found((), ranked=())
 DANGER = "Slept badly. 🙂 שוללת אובדנות, אך חותכת את עצמה בלילות! Walks daily."
 SENTENCE = "🙂 שוללת אובדנות, אך חותכת את עצמה בלילות!"
 
@@ -185,7 +185,7 @@ async def test_of_a_whole_practice_only_the_passages_tell(practice):
     await practice.keep(on_day(1, "SI daily."))
     whole = a_passage("Feels low. Denies SI. Eats well. HI at times.")
     first, second = Chunk("subjective", 0, 0, 15, ""), Chunk("subjective", 1, 15, 32, "")
-    found = Found((replace(whole, chunk=first), replace(whole, chunk=second)), (), 1)
+    found = Found((replace(whole, chunk=first), replace(whole, chunk=second)), ())
     assert found.within == ANYWHERE
     risk = await practice.pinned(replace(KNEE, client=None), found)
     assert said(risk) == [("suicide", "denied", "Denies SI.")]

@@ -32,7 +32,7 @@ async def answer(verdicts, passages=(), *, search=SEARCH, language="en", away=()
         "question": Question("?", language),
         "decision": Decision("answer", ("good_match",)),
         "verdicts": verdicts,
-        "found": Found(tuple(passages), ranked=(), considered=len(passages)),
+        "found": Found(tuple(passages), ranked=()),
         "search": search,
         "written_by": "scripted-1",
     }
@@ -142,7 +142,7 @@ async def test_an_unsure_decision_makes_the_answer_partial() -> None:
         "question": Question("?", "en"),
         "decision": Decision("partial", ("weak_match",)),
         "verdicts": verdicts_of(("Sleeps well.", [passage])),
-        "found": Found((passage,), ranked=(), considered=1),
+        "found": Found((passage,), ranked=()),
         "search": SEARCH,
     }
     runtime = SimpleNamespace(

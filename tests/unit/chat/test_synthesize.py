@@ -54,7 +54,7 @@ async def run(*deltas, passages) -> tuple[list, list[dict]]:
         ),
         stream_writer=lambda event: offered.append(event),
     )
-    found = Found(tuple(passages), ranked=(), considered=len(passages))
+    found = Found(tuple(passages), ranked=())
     state = await synthesize({"question": QUESTION, "found": found}, runtime)
     return list(state["verdicts"]), offered
 
@@ -203,7 +203,7 @@ async def test_a_sentence_is_offered_only_once_it_is_complete():
         ),
         stream_writer=lambda event: offered.append(event["verdict"].claim.text),
     )
-    found = Found((passage,), ranked=(), considered=1)
+    found = Found((passage,), ranked=())
     await synthesize({"question": QUESTION, "found": found}, runtime)
 
     assert seen_before[:4] == [[], [], [], []]
@@ -255,7 +255,7 @@ async def test_the_model_is_not_asked_without_a_source(passages):
         ),
         stream_writer=None,
     )
-    found = Found(tuple(passages), ranked=(), considered=0)
+    found = Found(tuple(passages), ranked=())
     state = await synthesize({"question": QUESTION, "found": found}, runtime)
     assert state["verdicts"] == []
     assert model.asked == []
@@ -299,7 +299,7 @@ async def test_a_note_is_looked_through_once_and_beside_the_loop():
         ),
         stream_writer=lambda event: None,
     )
-    found = Found((passage,), ranked=(), considered=1)
+    found = Found((passage,), ranked=())
     told = await synthesize({"question": QUESTION, "found": found}, runtime)
     assert [one.admitted for one in told["verdicts"]] == [True, True]
     assert looked == [("Takes 5 mg daily. Slept well.", False)]

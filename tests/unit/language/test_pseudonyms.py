@@ -14,7 +14,7 @@ from service.language.identifiers import identifiers
 from service.language.naming import PREFIXES
 from service.language.pseudonyms import Pseudonyms, PseudonymVeil
 from service.language.text import normalise
-from service.retrieval.people import named
+from service.retrieval.people import Register
 
 KEY = b"k" * 32
 
@@ -385,5 +385,5 @@ def test_nothing_that_says_who_it_is_survives(text):
     """No name by the reading of questions, nor by its letters; no number, no address."""
     hidden = PseudonymVeil(BOOK).hide(text)
     assert not identifiers(hidden)
-    found = named(hidden, people(*NAMES))
+    found = Register(people(*NAMES)).named(hidden)
     assert not found.sure | found.maybe

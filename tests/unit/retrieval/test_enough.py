@@ -16,7 +16,7 @@ QUESTION = Question("כמה שעות היא ישנה?", "he")
 
 def found(*similarities: float, judged_by: str = LOCAL_RERANKER) -> Found:
     passages = [a_passage("...", similarity=similarity) for similarity in similarities]
-    return Found(tuple(passages), (), len(passages), judged_by)
+    return Found(tuple(passages), (), judged_by)
 
 
 @pytest.mark.parametrize(

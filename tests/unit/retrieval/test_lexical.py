@@ -11,7 +11,7 @@ from service.domain.scope import ANYWHERE, Period, Within
 from service.language.features import digest64, written_in
 from service.language.topic import Topic
 from service.retrieval.lexical import LexicalIndex
-from service.retrieval.postings import turn_around
+from service.retrieval.postings import Turning
 from tests.fakes import (
     OTHER_WORKSPACE,
     WORKSPACE,
@@ -146,7 +146,7 @@ async def test_a_forgotten_workspace_is_read_anew():
 async def test_an_empty_workspace_finds_nothing():
     """A practice that just began may ask too."""
     assert await found(LexicalIndex(InMemoryChunkStore()), "panic") == []
-    assert turn_around([], epoch=0).scores({1: 1.0, 2: 1.0}).tolist() == []
+    assert Turning().done(0).scores({1: 1.0, 2: 1.0}).tolist() == []
 
 
 async def matching(lexical, topic, *, within=ANYWHERE, workspace=WORKSPACE, measured=False):

@@ -11,7 +11,7 @@ from service.domain.notes import Person
 from service.language.naming import PREFIXES
 from service.language.text import normalise
 from service.ports.index import IndexedNote, Space
-from service.retrieval.people import Named, People, Register, named
+from service.retrieval.people import Named, People, Register
 from tests.fakes import (
     CLIENT,
     OTHER_WORKSPACE,
@@ -21,6 +21,10 @@ from tests.fakes import (
     a_client,
     a_note,
 )
+
+
+def named(text, people):
+    return Register(people).named(text)
 
 
 def found(text, *names):

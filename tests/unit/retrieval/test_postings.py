@@ -17,7 +17,7 @@ from service.domain.scope import ANYWHERE, Period, Within
 from service.ports.index import IndexDelta
 from service.retrieval import postings as module
 from service.retrieval import segments
-from service.retrieval.postings import IDF_POWER, K1, B, Postings, turn_around
+from service.retrieval.postings import IDF_POWER, K1, B, Postings, Turning
 from tests.fakes import WORKSPACE
 
 # Two that share the half that is sorted first, the two ends, and some others.
@@ -107,6 +107,13 @@ def plain(bags: Sequence[Bag], asked: Mapping[int, float], within: Within) -> Fo
 
 def distinct(bags: Iterable[Bag]) -> list[Bag]:
     return list({bag.ref: bag for bag in bags}.values())
+
+
+def turn_around(bags: Sequence[Bag], *, epoch: int) -> Postings:
+    turning = Turning()
+    for first in range(0, len(bags), module.STEP):
+        turning.add(bags[first : first + module.STEP])
+    return turning.done(epoch)
 
 
 @pytest.fixture(params=[(1000, 2**20), (2, 3)], ids=["at once", "in small steps"])

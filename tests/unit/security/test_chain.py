@@ -24,7 +24,7 @@ from service.security.chain import (
     linked,
     row_hash,
 )
-from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE
+from tests.fakes import NOW, OTHER_WORKSPACE, WORKSPACE, first_bad_link
 
 KEY, STRANGER = PrivateKey.generate("ai-2026-11-a"), PrivateKey.generate("ai-2026-11-b")
 LONG_AGO = months_before(NOW) - timedelta(days=40)
@@ -43,7 +43,7 @@ class History:
 
     def check(self) -> tuple[int, str] | None:
         """The first bad link of what a database would hand out in order."""
-        bad = ChainCheck(
+        check = ChainCheck(
             workspace=self.workspace,
             length=self.length,
             checkpoints=self.points,
@@ -51,7 +51,8 @@ class History:
             prunable_before=months_before(NOW),
             forwarded=self.forwarded,
             checkpointed=self.checkpointed,
-        ).first_bad_link(sorted(self.rows, key=lambda row: row.seq))
+        )
+        bad = first_bad_link(check, sorted(self.rows, key=lambda row: row.seq))
         assert bad is None or bad.workspace == self.workspace
         return (bad.seq, bad.fault) if bad else None
 
@@ -110,7 +111,7 @@ def test_an_untouched_chain_is_whole():
     assert History(()).check() is None
     for length in (0, 1):
         fresh = ChainCheck(WORKSPACE, length, [], {}, NOW)
-        assert fresh.first_bad_link(history().rows[:length]) is None
+        assert first_bad_link(fresh, history().rows[:length]) is None
 
 
 def test_the_canonical_form_is_pinned():
@@ -256,7 +257,7 @@ def test_a_walk_begins_at_what_is_known_to_be_good():
         check = ChainCheck(
             WORKSPACE, 9, [last], {}, NOW, checkpointed=place, seq=place, hash=last.hash
         )
-        assert check.first_bad_link(whole.rows[place:]) is None
+        assert first_bad_link(check, whole.rows[place:]) is None
 
 
 def pruned(through: int = 3, *, at: datetime = LONG_AGO) -> History:
