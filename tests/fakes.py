@@ -49,7 +49,6 @@ from service.ports.conversations import ConversationHead, ConversationLine
 from service.ports.erasure import Erased
 from service.ports.index import (
     ChunkPlace,
-    ClientChange,
     IndexDelta,
     IndexedNote,
     IndexModels,
@@ -537,10 +536,10 @@ class InMemoryChunkStore:
         *,
         lease: Lease | None = None,
         wake: Sequence[UUID] = (),
-    ) -> ClientChange | None:
+    ) -> bool:
         ref = client.profile.ref
         if (indexed and not self._may_write(indexed)) or not self._finish(lease):
-            return None
+            return False
         was_active = ref in self.indexed
         if indexed:
             self.archived.pop(ref, None)
@@ -550,10 +549,9 @@ class InMemoryChunkStore:
             self.archived[ref] = client.profile
             self._drop(self._of_client(ref))
         self._next_epoch(ref.workspace, ref)
-        change = ClientChange(became_active=indexed is not None and not was_active)
-        if change.became_active:
+        if indexed is not None and not was_active:
             self._wake(ref.workspace, wake, background=lease is not None and lease.background)
-        return change
+        return True
 
     def _wake(self, workspace: WorkspaceId, sessions: Sequence[UUID], *, background: bool) -> None:
         self.woken += sessions
@@ -587,9 +585,6 @@ class InMemoryChunkStore:
 
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
         return self.held.get(workspace)
-
-    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
-        return self.indexed[ref].digests if ref in self.indexed else {}
 
     async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
         return {ref: self.indexed[ref].digests for ref in refs if ref in self.indexed}

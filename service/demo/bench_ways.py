@@ -34,7 +34,8 @@ class OneByOne:
         return getattr(self.store, name)
 
     async def digests_of(self, refs: Sequence[Any]) -> dict[Any, Any]:
-        return {ref: await self.store.digests(ref) for ref in refs}
+        found = [await self.store.digests_of([ref]) for ref in refs]
+        return {ref: digests for one in found for ref, digests in one.items()}
 
     async def replace_all(self, notes: Sequence[tuple[IndexedNote, Lease]]) -> Sequence[bool]:
         return [await self.store.replace(one, lease=lease) for one, lease in notes]

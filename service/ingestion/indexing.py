@@ -249,8 +249,7 @@ class Indexer:
         rules = await self._rules(lease.workspace)
         indexed = await self._profile(lease, client) if rules.admit_client(client) else None
         wake = await self._sessions_of(client) if indexed else []
-        change = await self.store.put_client(client, indexed, lease=lease, wake=wake)
-        if change is None:
+        if not await self.store.put_client(client, indexed, lease=lease, wake=wake):
             return "fenced"
         return "indexed" if indexed else "forgotten"
 

@@ -98,13 +98,6 @@ class IndexDelta(Generic[Rows]):
     """What there is now of these notes and clients; whatever a memory holds of them goes."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientChange:
-    """What cataloguing a client changed."""
-
-    became_active: bool
-
-
 class ChunkStore(Protocol):
     """Chunks, bags and the catalogue of one workspace at a time."""
 
@@ -135,12 +128,12 @@ class ChunkStore(Protocol):
         *,
         lease: Lease,
         wake: Sequence[UUID] = (),
-    ) -> ClientChange | None:
+    ) -> bool:
         """Catalogues a client and swaps in or drops the profile; an inactive client's sessions are forgotten.
 
         Where the client became active, another look at the sessions `wake` is wanted with the same commit.
 
-        None, with nothing written, where `replace` would say False.
+        False, with nothing written, where `replace` would say so.
         """
         ...
 
@@ -152,12 +145,9 @@ class ChunkStore(Protocol):
         """None for a workspace that was never indexed."""
         ...
 
-    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
-        """The digests the index holds for a note, by model and field; empty when it holds none, or only counts it."""
-        ...
-
     async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
-        """`digests` of several notes of one workspace; some that have none may be missing."""
+        """The digests the index holds for notes of one workspace, by model and field; those of which it holds none, or
+        which it only counts, have none or are missing."""
         ...
 
     async def search(

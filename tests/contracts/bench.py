@@ -22,7 +22,7 @@ from service.domain.notes import Bag, Client, ManifestItem, Note, NoteRef
 from service.domain.risk import RiskSpan
 from service.domain.scope import ANYWHERE
 from service.language.chunking import chunk_note
-from service.ports.index import ClientChange, IndexedNote, IndexModels, Space
+from service.ports.index import IndexedNote, IndexModels, Space
 from service.ports.models import Vector
 from service.ports.monolith import Event
 from service.ports.work import Lease
@@ -148,14 +148,26 @@ class Bench:
         assert await self.eraser.erase(subject, asked_by="event", lease=lease)
 
     async def put(
-        self, client: Client, *, vector: Vector | None = None, risk: tuple[RiskSpan, ...] = ()
-    ) -> ClientChange:
+        self,
+        client: Client,
+        *,
+        vector: Vector | None = None,
+        risk: tuple[RiskSpan, ...] = (),
+        wake: Sequence[UUID] = (),
+    ) -> None:
         ref = client.profile.ref
         profile = replace(indexed(client.profile, vector=vector), risk=risk)
         made = profile if client.is_active else None
-        change = await self.store.put_client(client, made, lease=await self.lease(ref))
-        assert change is not None
-        return change
+        assert await self.store.put_client(client, made, lease=await self.lease(ref), wake=wake)
+
+    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
+        """Of one note, by model and field."""
+        return (await self.store.digests_of([ref])).get(ref, {})
+
+    async def waiting(self) -> int:
+        """How many are to be looked at, in whatever rank."""
+        depth = await self.queue.depth()
+        return depth.waiting + depth.background
 
     async def forget_client(self, ref: NoteRef) -> None:
         assert await self.store.forget_client(ref, lease=await self.lease(ref))

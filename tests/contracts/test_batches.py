@@ -49,7 +49,7 @@ async def test_a_batch_is_found_as_what_it_is(bench: Bench) -> None:
             axis(number), workspace=WORKSPACE, model=MODEL, within=ANYWHERE, limit=1
         )
         assert hit.ref == one.note.ref
-        assert await bench.store.digests(one.note.ref) == one.digests
+        assert await bench.digests(one.note.ref) == one.digests
     _, bags = await bench.store.bags(workspace=WORKSPACE)
     assert {bag.ref: bag.features for bag in bags} == {
         one.note.ref: one.bag.features for one in made

@@ -12,7 +12,7 @@ from service.domain.identity import ClientId, WorkspaceId
 from service.domain.notes import Bag, Note, NoteRef, Person
 from service.domain.risk import RiskNote, RiskSpan
 from service.domain.scope import ANYWHERE, Period, Within
-from service.ports.index import ClientChange, IndexedNote, IndexModels, IndexState
+from service.ports.index import IndexedNote, IndexModels, IndexState
 from service.vectors import DIMENSION
 from tests.contracts.bench import (
     LEASE_SECONDS,
@@ -161,7 +161,7 @@ async def test_replacing_leaves_nothing_of_the_old_text(bench: Bench) -> None:
     )
     assert [(hit.field, hit.similarity) for hit in hits] == [("subjective", 0)]
     assert (await bags(bench))[old.ref.id] == indexed(new).bag
-    assert await bench.store.digests(old.ref) == indexed(new).digests
+    assert await bench.digests(old.ref) == indexed(new).digests
 
 
 async def test_kept_fields_keep_their_vectors(bench: Bench) -> None:
@@ -188,7 +188,7 @@ async def test_what_is_kept_must_still_be_there(bench: Bench) -> None:
 
     lease = await bench.lease(note.ref)
     assert not await bench.store.replace(indexed(note, kept=["subjective"]), lease=lease)
-    assert await bench.store.digests(note.ref) == {}
+    assert await bench.digests(note.ref) == {}
     assert await bench.found() == set()
     assert await bench.store.epoch(workspace=WORKSPACE) == before
     await bench.later(LEASE_SECONDS + 1)
@@ -201,8 +201,8 @@ async def test_a_kept_profile_must_still_be_there(bench: Bench) -> None:
     profile = indexed(client.profile, kept=["notes"])
 
     lease = await bench.lease(PROFILE)
-    assert await bench.store.put_client(client, profile, lease=lease) is None
-    assert await bench.store.digests(PROFILE) == {}
+    assert not await bench.store.put_client(client, profile, lease=lease)
+    assert await bench.digests(PROFILE) == {}
     assert not await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
 
 
@@ -214,7 +214,7 @@ async def test_a_forgotten_note_is_gone(bench: Bench) -> None:
 
     assert await bench.found() == {neighbour.ref.id}
     assert set(await bags(bench)) == {neighbour.ref.id}
-    assert await bench.store.digests(note.ref) == {}
+    assert await bench.digests(note.ref) == {}
     covered = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
     assert covered.notes_read == 1
 
@@ -279,8 +279,8 @@ async def test_a_lost_lease_writes_nothing(bench: Bench) -> None:
     store = bench.store
     assert not await store.replace(changed, lease=lost[note.ref])
     assert not await store.forget(note.ref, lease=lost[note.ref])
-    assert await store.put_client(client, profile, lease=lost[PROFILE]) is None
-    assert await store.put_client(client, None, lease=lost[PROFILE]) is None
+    assert not await store.put_client(client, profile, lease=lost[PROFILE])
+    assert not await store.put_client(client, None, lease=lost[PROFILE])
     assert not await store.forget_client(PROFILE, lease=lost[PROFILE])
 
     assert await store.epoch(workspace=WORKSPACE) == before
@@ -292,12 +292,13 @@ async def test_a_lost_lease_writes_nothing(bench: Bench) -> None:
 async def test_a_profile_is_found_like_a_note(bench: Bench) -> None:
     """A client's profile is searched, and asks for their sessions to be looked at once."""
     client = a_client(medical_history="asthma")
-    assert (await bench.put(client)).became_active
-    assert not (await bench.put(client)).became_active
+    await bench.put(client)
+    await bench.put(client, wake=[uuid4()])
+    assert await bench.waiting() == 0
 
     assert await bench.found(within=Within.client(CLIENT)) == {CLIENT}
     assert set(await bags(bench)) == {CLIENT}
-    assert await bench.store.digests(PROFILE) == indexed(client.profile).digests
+    assert await bench.digests(PROFILE) == indexed(client.profile).digests
 
 
 async def test_a_client_has_the_names_they_were_last_given(bench: Bench) -> None:
@@ -392,7 +393,8 @@ async def test_archiving_a_client_forgets_their_notes(bench: Bench) -> None:
     mine, other = a_note("text"), a_note("text", client=OTHER_CLIENT)
     await bench.put(a_client(notes="profile"))
     await bench.index(mine, other)
-    assert not (await bench.put(a_client(is_active=False))).became_active
+    await bench.put(a_client(is_active=False), wake=[mine.ref.id])
+    assert await bench.waiting() == 0
 
     assert await bench.found() == {other.ref.id}
     assert set(await bags(bench)) == {other.ref.id}
@@ -413,7 +415,7 @@ async def test_an_archived_clients_session_is_not_indexed(bench: Bench) -> None:
     assert await bench.store.replace(indexed(note), lease=lease)
     assert await bench.found() == set()
     assert await bags(bench) == {}
-    assert await bench.store.digests(note.ref) == {}
+    assert await bench.digests(note.ref) == {}
     assert (await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)).complete
 
 
@@ -421,7 +423,8 @@ async def test_a_client_can_come_back(bench: Bench) -> None:
     """A client who is active again asks for their sessions, which can be indexed again."""
     note = a_note("text")
     await bench.put(a_client(is_active=False))
-    assert (await bench.put(a_client(notes="profile"))).became_active
+    await bench.put(a_client(notes="profile"), wake=[note.ref.id])
+    assert await bench.waiting() == 1
 
     await bench.index(note)
     assert await bench.found() == {note.ref.id, CLIENT}
@@ -436,7 +439,7 @@ async def test_forgetting_a_client_forgets_their_notes(bench: Bench) -> None:
 
     assert await bench.found() == {other.ref.id}
     assert set(await bags(bench)) == {other.ref.id}
-    assert await bench.store.digests(PROFILE) == {}
+    assert await bench.digests(PROFILE) == {}
     assert not await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
 
 
@@ -491,7 +494,7 @@ async def test_a_counted_draft_is_told_and_never_found(bench: Bench) -> None:
     assert await bench.found() == {note.ref.id} == set(await bags(bench))
     course = await bench.store.sessions(workspace=WORKSPACE, within=ANYWHERE)
     assert [one.id for one in course] == [note.ref.id]
-    assert await bench.store.digests(draft.ref) == {}
+    assert await bench.digests(draft.ref) == {}
     assert await risks(bench, CLIENT) == []
     assert await bench.store.knows_client(CLIENT, workspace=WORKSPACE)
     held = await bench.store.catalogue(workspace=WORKSPACE)
@@ -505,7 +508,7 @@ async def test_a_note_may_be_a_draft_again_and_final_again(bench: Bench) -> None
     await bench.index(replace(indexed(note), risk=(A_STRETCH,)))
     await bench.index(counted(draft))
     assert (await bench.found(), await bags(bench), await risks(bench, CLIENT)) == (set(), {}, [])
-    assert await bench.store.digests(note.ref) == {}
+    assert await bench.digests(note.ref) == {}
 
     await bench.index(note)
     said = await bench.store.coverage(workspace=WORKSPACE, within=ANYWHERE)
@@ -600,7 +603,7 @@ async def test_two_workspaces_with_the_same_ids_never_meet(bench: Bench) -> None
     )
     assert {hit.ref.workspace for hit in hits} == {WORKSPACE}
     assert max(hit.similarity for hit in hits) == 0
-    assert await bench.store.digests(mine.ref) == indexed(mine).digests
+    assert await bench.digests(mine.ref) == indexed(mine).digests
 
     await bench.erase(mine.ref)
     await bench.put(a_client(is_active=False))
@@ -608,7 +611,7 @@ async def test_two_workspaces_with_the_same_ids_never_meet(bench: Bench) -> None
     assert await bench.found(workspace=OTHER_WORKSPACE) == {theirs.ref.id, CLIENT}
     await bench.erase(PROFILE)
     assert await bench.found(workspace=OTHER_WORKSPACE) == {theirs.ref.id, CLIENT}
-    assert await bench.store.digests(theirs.ref) == indexed(theirs).digests
+    assert await bench.digests(theirs.ref) == indexed(theirs).digests
     _, bags_there = await bench.store.bags(workspace=OTHER_WORKSPACE)
     assert {bag.ref.id for bag in bags_there} == {theirs.ref.id, CLIENT}
 
@@ -642,11 +645,11 @@ async def test_a_write_covers_both_models_or_nothing_is_written(bench: Bench) ->
     before = await bench.store.epoch(workspace=WORKSPACE)
     lease = await bench.lease(note.ref)
     assert not await bench.store.replace(indexed(edited), lease=lease)
-    assert await bench.store.digests(note.ref) == indexed(note).digests
+    assert await bench.digests(note.ref) == indexed(note).digests
     assert await bench.store.epoch(workspace=WORKSPACE) == before
 
     assert await bench.store.replace(in_both(edited), lease=lease)
-    assert await bench.store.digests(note.ref) == in_both(edited).digests
+    assert await bench.digests(note.ref) == in_both(edited).digests
 
 
 async def test_a_profile_covers_both_models_too(bench: Bench) -> None:
@@ -656,8 +659,8 @@ async def test_a_profile_covers_both_models_too(bench: Bench) -> None:
     await bench.set_models(IndexModels(MODEL, SECOND))
 
     lease = await bench.lease(PROFILE)
-    assert (await bench.store.put_client(client, indexed(client.profile), lease=lease)) is None
-    assert await bench.store.put_client(client, in_both(client.profile), lease=lease) is not None
+    assert not await bench.store.put_client(client, indexed(client.profile), lease=lease)
+    assert await bench.store.put_client(client, in_both(client.profile), lease=lease)
     assert await bench.found(axis(2), model=SECOND) == {CLIENT}
 
 
@@ -686,7 +689,7 @@ async def test_a_model_that_was_dropped_leaves_with_the_next_write(bench: Bench)
     await bench.index(indexed(note, model=SECOND, kept=["subjective"]))
     assert await bench.found(axis(1)) == set()
     assert await bench.found(axis(2), model=SECOND) == {note.ref.id}
-    assert set(await bench.store.digests(note.ref)) == {SECOND}
+    assert set(await bench.digests(note.ref)) == {SECOND}
 
 
 async def test_a_kept_field_is_kept_in_its_own_model(bench: Bench) -> None:
@@ -735,7 +738,7 @@ async def test_notes_wait_in_the_rank_of_the_client_who_brought_them(
 
     put = bench.store.put_client(client, indexed(client.profile), lease=lease, wake=[session])
 
-    assert await put == ClientChange(became_active=True)
+    assert await put
     depth = await bench.queue.depth()
     assert (depth.waiting, depth.background) == ((0, 1) if background else (1, 0))
 

@@ -117,7 +117,6 @@ NO_FILTER = {
         *(
             "workspaces",
             "replace",
-            "digests",
             "search",
             "is_larger",
             "chunk_rows",

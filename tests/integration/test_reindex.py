@@ -16,7 +16,7 @@ from service.container import Container
 from service.domain.answers import Hit, Question
 from service.domain.audit import Trail
 from service.domain.identity import ClientId, WorkspaceId
-from service.domain.notes import ManifestItem, Note
+from service.domain.notes import ManifestItem, Note, NoteRef
 from service.domain.scope import ANYWHERE, Within
 from service.ingestion.indexing import Indexer
 from service.ports.calls import CallContext
@@ -132,6 +132,10 @@ class Practice:
         while await round_of(worker):
             pass
 
+    async def models_of(self, ref: NoteRef) -> set[str]:
+        """Those that the index has a note of."""
+        return set((await self.store.digests_of([ref]))[ref])
+
     async def begin(self) -> None:
         assert await self.reindexer.begin(NEW, workspace=self.id) == "begun"
         lacking = await self.reindexer.lacking(workspace=self.id)
@@ -235,7 +239,7 @@ async def test_somebodys_edit_does_not_hold_the_switch_up(practice: Practice) ->
     await practice.opened.queue.want([_item(edited)], workspace=practice.id)
     assert await practice.switch() == "switched"
     await practice.work()
-    assert set(await practice.store.digests(edited.ref)) == {OLD, NEW}
+    assert await practice.models_of(edited.ref) == {OLD, NEW}
 
 
 async def test_what_is_begun_while_a_note_is_embedded_is_not_missed(practice: Practice) -> None:
@@ -249,7 +253,7 @@ async def test_what_is_begun_while_a_note_is_embedded_is_not_missed(practice: Pr
     assert await practice.reindexer.begin(NEW, workspace=practice.id) == "begun"
     practice.old.pause = 0.0
     await working
-    assert set(await practice.store.digests(edited.ref)) == {OLD, NEW}
+    assert await practice.models_of(edited.ref) == {OLD, NEW}
 
 
 async def test_a_start_waits_for_the_note_being_written(practice: Practice) -> None:
@@ -278,7 +282,7 @@ async def test_finish_drops_what_is_beside_and_nothing_else(
 
     assert await practice.models() == IndexModels(NEW)
     assert await _vectors(owner, practice) == {NEW: NOTES}
-    assert set(await practice.store.digests(practice.notes[0].ref)) == {NEW}
+    assert await practice.models_of(practice.notes[0].ref) == {NEW}
     assert (await practice.search())[:2] == (NEW, NOTES)
     await practice.look(replace(practice.notes[0], fields={"plan": "Walk."}))
     assert await _vectors(owner, practice) == {NEW: NOTES}

@@ -28,7 +28,7 @@ from service.ports.audit import AuditDepth
 from service.ports.calls import CallContext, CallContexts
 from service.ports.conversations import ConversationHead, ConversationLine
 from service.ports.erasure import Erased
-from service.ports.index import ClientChange, IndexedNote, IndexModels, Space
+from service.ports.index import IndexedNote, IndexModels, Space
 from service.ports.keys import KeyStore
 from service.ports.limits import Allowance, Standing
 from service.ports.models import Entailment
@@ -396,16 +396,15 @@ class RecordingStore:
         *,
         lease: Lease,
         wake: Sequence[UUID] = (),
-    ) -> ClientChange | None:
+    ) -> bool:
         if lease.key in self.lost:
-            return None
+            return False
         before = self.clients.get(client.id)
         self.clients[client.id] = "active" if indexed else "archived"
         if indexed:
             self.indexed[indexed.note.ref] = indexed
-        change = ClientChange(became_active=indexed is not None and before != "active")
-        self.woken += wake if change.became_active else ()
-        return change
+        self.woken += wake if indexed is not None and before != "active" else ()
+        return True
 
     async def forget_client(self, ref: NoteRef, *, lease: Lease) -> bool:
         self.clients.pop(ClientId(ref.id), None)
@@ -420,11 +419,8 @@ class RecordingStore:
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
         return self.held
 
-    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
-        return self.indexed[ref].digests if ref in self.indexed else {}
-
     async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
-        return {ref: await self.digests(ref) for ref in refs}
+        return {ref: self.indexed[ref].digests for ref in refs if ref in self.indexed}
 
 
 class RecordingQueue:

@@ -51,7 +51,6 @@ from service.domain.risk import RiskNote
 from service.domain.scope import IndexedSession, Within
 from service.ports.index import (
     ChunkPlace,
-    ClientChange,
     IndexDelta,
     IndexedNote,
     IndexModels,
@@ -127,7 +126,7 @@ class PgChunkStore:
         *,
         lease: Lease,
         wake: Sequence[UUID] = (),
-    ) -> ClientChange | None:
+    ) -> bool:
         return await with_current_keys(
             self.keys,
             lease.workspace,
@@ -141,15 +140,14 @@ class PgChunkStore:
         lease: Lease,
         wake: Sequence[UUID],
         keys: WorkspaceKeys,
-    ) -> ClientChange | None:
+    ) -> bool:
         async with self.database.tenant_tx(lease.workspace) as connection:
             await lock_client(connection, lease.workspace, client.id)
             if not await finish(connection, lease):
-                return None
+                return False
             before = await client_state(connection, lease.workspace, client.id)
             # A client never seen before may already have sessions that were put off; looking is cheap.
-            change = ClientChange(became_active=indexed is not None and before != "active")
-            if change.became_active:
+            if indexed is not None and before != "active":
                 wanted = [(lease.workspace, "sessions", session) for session in wake]
                 # A lost index has lost every client: all their notes at once would be in the way of changes.
                 await raise_wants(connection, wanted, background=lease.background)
@@ -159,9 +157,9 @@ class PgChunkStore:
                 await archive_client(connection, client, lease.workspace)
             elif not await self._write_profile(connection, client, indexed, keys):
                 await connection.rollback()
-                return None
+                return False
             await next_epoch(connection, lease.workspace, [_place(client.profile.ref)])
-        return change
+        return True
 
     async def forget_client(self, ref: NoteRef, *, lease: Lease) -> bool:
         async with self.database.tenant_tx(ref.workspace) as connection:
@@ -187,9 +185,6 @@ class PgChunkStore:
     async def models(self, *, workspace: WorkspaceId) -> IndexModels | None:
         async with self.database.tenant_tx(workspace) as connection:
             return await models_of(connection, workspace)
-
-    async def digests(self, ref: NoteRef) -> dict[str, dict[str, str]]:
-        return (await self.digests_of([ref])).get(ref, {})
 
     async def digests_of(self, refs: Sequence[NoteRef]) -> dict[NoteRef, dict[str, dict[str, str]]]:
         if not refs:
