@@ -38,7 +38,7 @@ from service.domain.answers import (
 from service.domain.usage import Usage
 from service.errors import ModelUnavailable
 from service.language.sentences import sentences
-from service.ports.calls import NO_VEIL, CallContext, Veil
+from service.ports.calls import CallContext, Veil
 from service.ports.models import ChatModel, EntailmentModel
 from service.retrieval.enough import judge
 from service.telemetry.metrics import LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
@@ -248,8 +248,8 @@ async def claims(
     deltas: AsyncGenerator[Delta, None],
     *,
     model: str,
-    veil: Veil = NO_VEIL,
-    passages: Sequence[Passage] = (),
+    veil: Veil,
+    passages: Sequence[Passage],
 ) -> AsyncGenerator[Claim, None]:
     """The model's sentences, each once it is whole and cited, or nothing can come of it any more; the veil taken off.
 

@@ -40,10 +40,6 @@ class OnEmbedded(Protocol):
     async def __call__(self, meter: Meter, *, workspace: WorkspaceId) -> None: ...
 
 
-async def _nobody_asks(meter: Meter, *, workspace: WorkspaceId) -> None:
-    return
-
-
 @dataclass(frozen=True, slots=True)
 class IndexingRules:
     """Which notes may be indexed or counted; the contract's settings."""
@@ -74,10 +70,10 @@ class Indexer:
     embedders: Embedders
     erasure: Erasure
     standings: Standings
+    on_embedded: OnEmbedded
+    """Told what models did for a batch, also for one that failed halfway."""
     drafts: bool = False
     """Whether drafts are indexed too."""
-    on_embedded: OnEmbedded = _nobody_asks
-    """Told what models did for a batch, also for one that failed halfway."""
 
     async def look_again(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outcome]]:
         """Brings the leased entities of one workspace in line with the source.

@@ -43,6 +43,7 @@ from service.demo.provider_stub.faults import (
 )
 from service.domain.answers import Claim, Finished
 from service.errors import BadSettings, ModelUnavailable
+from service.ports.calls import NO_VEIL
 from service.settings import Settings
 from tests.fakes import at_once
 from tests.integration.providers import QUESTION, SECRET, Place, a_provider, passages
@@ -62,7 +63,9 @@ class Served(Place):
 
     async def claims(self, *texts: str) -> list[Claim]:
         deltas = self.model.stream(QUESTION, passages(*texts), context=self.context())
-        return [one async for one in claims(deltas, model=self.model.model)]
+        return [
+            one async for one in claims(deltas, model=self.model.model, veil=NO_VEIL, passages=())
+        ]
 
 
 @pytest.fixture

@@ -103,6 +103,7 @@ class Practice:
             embedders=embedders,
             erasure=opened.erasure,
             standings=SwitchedStandings(require_consent=False),
+            on_embedded=opened.accounts.indexed,
         )
         self.finder = Finder(
             store=self.store,

@@ -40,7 +40,7 @@ from service.language.injection import reads_like_instruction
 from service.language.plain import plain
 from service.language.prompt_text import known
 from service.language.sentences import sentences
-from service.ports.calls import for_nobody
+from service.ports.calls import NO_VEIL, for_nobody
 from service.ports.models import ChatModel
 from service.retrieval.people import Register
 
@@ -148,7 +148,7 @@ async def _tried(attack: Attack, name: str, model: ChatModel, stub: Stub, judge:
     passages = passages_of(attack)
     question = Question(question_of(attack), attack.language)
     deltas = model.stream(question, passages, context=for_nobody())
-    said = [one async for one in claims(deltas, model=model.model, passages=passages)]
+    said = [one async for one in claims(deltas, model=model.model, veil=NO_VEIL, passages=passages)]
     verdicts = [judge(one, passages, False, attack.language) for one in said]
     true = practice(attack.language).subjective[0]
     shown = [one.claim.text for one in verdicts if one.admitted and one.repaired is None]

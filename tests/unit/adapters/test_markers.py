@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from service.adapters.models.markers import MarkedText, prompt
 from service.chat.synthesize import claims
 from service.domain.answers import CitationDelta, Delta, Finished, Question, TextDelta
+from service.ports.calls import NO_VEIL
 from tests.fakes import a_passage
 
 Read = tuple[str, list[CitationDelta]]
@@ -33,7 +34,10 @@ async def judged(marked: str) -> list[tuple[str, tuple[str, ...]]]:
             yield delta
         yield Finished("complete")
 
-    return [(claim.text, claim.passage_ids) async for claim in claims(stream(), model="m")]
+    return [
+        (claim.text, claim.passage_ids)
+        async for claim in claims(stream(), model="m", veil=NO_VEIL, passages=())
+    ]
 
 
 SLEEPS, EATS = ("She sleeps well.", ("p1",)), ("She eats.", ("p2",))

@@ -23,6 +23,7 @@ from service.errors import ModelUnavailable
 from service.language.injection import orders_in
 from service.language.pseudonyms import Pseudonyms, PseudonymVeil
 from service.language.sentences import sentences
+from service.ports.calls import NO_VEIL
 from service.retrieval.search import Found
 from tests.fakes import a_client, a_context, a_passage
 from tests.unit.doubles import ScriptedModel
@@ -33,7 +34,7 @@ QUESTION = Question("How is the sleep?", "en")
 
 async def told(*deltas) -> list[Claim]:
     stream = ScriptedModel(*deltas).stream(QUESTION, [], context=a_context())
-    return [claim async for claim in claims(stream, model="scripted-1")]
+    return [claim async for claim in claims(stream, model="scripted-1", veil=NO_VEIL, passages=())]
 
 
 async def texts(*deltas) -> list[str]:
