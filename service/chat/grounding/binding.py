@@ -121,9 +121,9 @@ def _is_another(one: Bound, own: Bound, free: Sequence[Bound]) -> bool:
 
 
 def _are_exchanged(one: Bound, own: Bound, other: Bound, others: Bound) -> bool:
+    """In one sentence both places count together; of two sessions neither value may fit less well where it stands."""
     if own.mark.kind != others.mark.kind or own is others:
         return False
-    """In one sentence both places count together; of two sessions neither value may fit less well where it stands."""
     gains = one.fit(others) - one.fit(own), other.fit(own) - other.fit(others)
     if own.said is others.said:
         return sum(gains) > SAME

@@ -47,8 +47,7 @@ def borne_out(said: Statement, held: Sequence[Source]) -> list[Finding]:
             return found
         if best == [first]:
             best = found
-    specific = first.reason not in (None, "unsupported") or not first.reason
-    return [first] if specific else best
+    return best if first.reason == "unsupported" else [first]
 
 
 def _from_more(first: Finding, whole: Part, held: Sequence[Source]) -> list[Finding]:

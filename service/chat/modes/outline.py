@@ -16,7 +16,7 @@ PRESENTING, COURSE, MEASURED, LAST, PLAN = 3, 2, 2, 2, 2
 OPEN_PLANS, EARLIER_PLANS, QUESTIONS, CHANGES, BEFORE = 3, 1, 2, 2, 1
 RECENT = 60  # Sessions: a year of weekly ones, for what an appointment needs.
 LOOKED_BACK = 5  # Sessions: what was planned before that, and never taken up, is no plan any more.
-OF_A_SESSION = {"subjective": 3, "objective": 2, "assessment": 2, "plan": 3}
+OF_A_SESSION: Mapping[Part, int] = {"subjective": 3, "objective": 2, "assessment": 2, "plan": 3}
 SAME = 0.6  # Of two assessments, the share of words from which on the second says nothing new.
 
 
@@ -187,15 +187,9 @@ def _session(question: Question, held: Sequence[Session]) -> Iterator[Section]:
     shown = shown[: FEW if question.when else 1]
     for name in fields:
         most = OF_A_SESSION[name] if len(shown) == 1 else 1 + (name in question.fields)
-        yield Section(_PART[name], [saying for one in shown for saying in one.of(name)[:most]])
+        yield Section(name, [saying for one in shown for saying in one.of(name)[:most]])
 
 
-_PART: Mapping[str, Part] = {
-    "subjective": "subjective",
-    "objective": "objective",
-    "assessment": "assessment",
-    "plan": "plan",
-}
 _MAKE: Mapping[str, Callable[[Question, Sequence[Session]], Iterator[Section]]] = {
     "summary": _summary,
     "prepare": _prepare,

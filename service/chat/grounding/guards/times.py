@@ -24,25 +24,27 @@ _SURE = re.compile(
     r"|(?<![א-ת])(?:בוודאות|בוודאי|ודאי|בהחלט|ללא ספק|בלי ספק|אין ספק|ללא כל ספק|הוכח|הוכחה)(?![א-ת])",
     re.IGNORECASE,
 )
-_CLASHES = {
-    ("told", "hypothetical"): True,
-    ("past", "hypothetical"): True,
-    ("advised", "hypothetical"): True,
-    ("planned", "hypothetical"): True,
-    ("told", "planned"): True,
-    ("past", "planned"): True,
-    ("planned", "told"): True,
-    ("planned", "past"): True,
-    ("hypothetical", "told"): True,
-    ("hypothetical", "past"): True,
-    ("hypothetical", "planned"): True,
-    ("hypothetical", "instructed"): True,
-    ("told", "past"): True,
-    ("hypothetical", "dated"): True,
-    ("past", "dated"): True,
-    ("advised", "past"): True,
-    ("past", "advised"): True,
-}
+_CLASHES = frozenset(
+    {
+        ("told", "hypothetical"),
+        ("past", "hypothetical"),
+        ("advised", "hypothetical"),
+        ("planned", "hypothetical"),
+        ("told", "planned"),
+        ("past", "planned"),
+        ("planned", "told"),
+        ("planned", "past"),
+        ("hypothetical", "told"),
+        ("hypothetical", "past"),
+        ("hypothetical", "planned"),
+        ("hypothetical", "instructed"),
+        ("told", "past"),
+        ("hypothetical", "dated"),
+        ("past", "dated"),
+        ("advised", "past"),
+        ("past", "advised"),
+    }
+)
 
 
 def times_differ(part: Part, evidence: Sequence[Source]) -> bool:
@@ -76,7 +78,7 @@ def _clash(part: Part, source: Source) -> bool:
     if note == claim:
         return False
     return (
-        _CLASHES.get((claim, note), False)
+        (claim, note) in _CLASHES
         or ((claim, note) == ("past", "told") and not is_done(text))
         or (note == "instructed" and claim in {"told", "past"} and is_done(part.text))
     )
