@@ -172,6 +172,7 @@ event_ids = _table(
     occurred_at=INSTANT,
 )
 feed_cursor = _table("feed_cursor", one=Boolean, txid=Text, id=Uuid, read_at=INSTANT)
+"""`read_at` is for an operator's eye: when the feed was last gone on with."""
 schedules = _table(
     "schedules",
     name=Text,
@@ -214,6 +215,7 @@ installation = _table(
     restored_at=INSTANT,
     asked_at=INSTANT,
 )
+"""`made_at` is for an operator's eye: when this database was first noted."""
 index_models = _table(
     "index_models",
     workspace_id=Uuid,
