@@ -13,8 +13,8 @@ from service.domain.answers import (
 )
 from service.domain.usage import Part, Usage
 from service.language.chunking import LIMIT
+from service.ports.monolith import MAX_IDS
 from service.retrieval.passages import PASSAGES_PER_NOTE
-from service.retrieval.search import PULL_LIMIT
 
 CHARACTERS_PER_TOKEN = 2  # Of Hebrew; English has about four.
 STRETCHES_PER_NOTE = 8  # The fifty longest of 1,156 notes in the practice data have 345.
@@ -30,7 +30,7 @@ def most_of_a_question() -> Mapping[Part, Usage]:
     """One embedding of each look, one judgement of all that is pulled, one answer from all that may be shown, and a
     second look at as many of its sentences as are confirmed: these share the answer's length.
     """
-    stretches = PULL_LIMIT * STRETCHES_PER_NOTE
+    stretches = MAX_IDS * STRETCHES_PER_NOTE
     shown = max(MOST_RESULTS * PASSAGES_PER_NOTE, MOST_OVERVIEWED) * LIMIT
     return {
         "embedder": Usage(_tokens(LOOKS)),

@@ -11,8 +11,6 @@ from service.domain.notes import Bag
 from service.domain.scope import Within
 from service.vectors.note_keys import BYTES_A_CLIENT, Ints, Mask, NoteKeys, days_of, halves_of
 
-__all__ = ["Ints", "Mask", "NoteColumns"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoteColumns(NoteKeys):

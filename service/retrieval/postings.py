@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from service.domain.notes import Bag
 from service.domain.scope import ANYWHERE, Within
 from service.ports.index import IndexDelta
-from service.retrieval.note_columns import Ints, Mask, NoteColumns
+from service.retrieval.note_columns import NoteColumns
 from service.retrieval.segments import Hits, Segment, merge, segment_of
+from service.vectors.note_keys import Ints, Mask
 
 # BM25 of Robertson and Zaragoza. The idf goes by the power 1.5: grams of rare words then weigh enough
 # (nDCG@10 en 0.721 against 0.690 for TF-IDF over the same grams, he 0.966 against 0.965).

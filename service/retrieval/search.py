@@ -16,7 +16,7 @@ from service.language.detect import language_of
 from service.ports.calls import CallContext
 from service.ports.index import ChunkStore, IndexState
 from service.ports.models import Embedders, Reranker, Vector
-from service.ports.monolith import NoteSource
+from service.ports.monolith import MAX_IDS, NoteSource
 from service.retrieval.asked_for import NEWEST
 from service.retrieval.crossing import OTHER
 from service.retrieval.dense import DenseIndex
@@ -29,7 +29,6 @@ from service.retrieval.scope import scope_of
 
 DENSE_LIMIT = 100  # Chunks: of some forty notes, and fifty are pulled. 200 cost 2 ms of CPU more and moved no figure.
 LEXICAL_LIMIT = 100  # Notes.
-PULL_LIMIT = 50  # Notes: one call to PazPaz.
 # What of its time a question waits for a provider, retries included, before something else stands in: of 45 s six, and
 # of those left eight, with 10 for PazPaz.
 EMBED_SHARE, RERANK_SHARE = 0.14, 0.2
@@ -197,7 +196,7 @@ class Finder:
             held = best.get(candidate.ref)
             if held is None or candidate.score > held.score:
                 best[candidate.ref] = candidate
-        return sorted(best.values(), key=lambda candidate: -candidate.score)[:PULL_LIMIT]
+        return sorted(best.values(), key=lambda candidate: -candidate.score)[:MAX_IDS]
 
     async def _look(
         self, look: _Look, index: _Index, arms: Arms, vectors: Mapping[str, Vector]
@@ -217,7 +216,7 @@ class Finder:
         )
         models = index.state.models
         share = dense_share(models.active if models else "", language_of(look.text))
-        return fuse(dense, lexical, limit=PULL_LIMIT, dense_share=share)
+        return fuse(dense, lexical, limit=MAX_IDS, dense_share=share)
 
     async def _vectors(self, texts: Collection[str], index: _Index) -> Mapping[str, Vector]:
         """In the space that was active as the question began; none where nothing was indexed or the embedder is away.

@@ -14,11 +14,12 @@ from service.domain.scope import Period, Place, Within
 from service.errors import ModelUnavailable, NoConsent
 from service.language.chunking import LIMIT
 from service.ports.index import IndexedNote, IndexModels, Space
+from service.ports.monolith import MAX_IDS
 from service.retrieval.asked_for import NEWEST
 from service.retrieval.dense import DenseIndex
 from service.retrieval.lexical import LexicalIndex
 from service.retrieval.people import People
-from service.retrieval.search import PULL_LIMIT, Arms, Finder
+from service.retrieval.search import Arms, Finder
 from tests.fakes import (
     CLIENT,
     OTHER_WORKSPACE,
@@ -344,14 +345,14 @@ async def test_who_may_be_named_is_looked_at_beside_all_others(practice):
 async def test_a_follow_up_is_searched_in_its_own_words_too(practice):
     """What only the words as they were asked find is read as well."""
     own = a_note("Ashwagandha since May.")
-    others = (a_note(f"Panic attacks at night. {'Rest. ' * n}") for n in range(PULL_LIMIT))
+    others = (a_note(f"Panic attacks at night. {'Rest. ' * n}") for n in range(MAX_IDS))
     await practice.keep(*others, own)
 
     alone = await practice.find(ASKED)
     beside = await practice.find(replace(ASKED, also=("ashwagandha?",)))
     assert own.ref not in alone.ranked
     assert own.ref in beside.ranked
-    assert len(alone.ranked) == len(beside.ranked) == PULL_LIMIT
+    assert len(alone.ranked) == len(beside.ranked) == MAX_IDS
 
 
 async def test_a_field_that_is_asked_for_comes_first(practice):
