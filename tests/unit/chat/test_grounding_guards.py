@@ -127,3 +127,15 @@ def test_certainty_that_the_note_does_not_have_is_not_told(claim, note):
     """A note's own certainty may be told."""
     assert reason(claim, note) == "time_differs"
     assert reason(claim, claim) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "note"),
+    [
+        ("לאמה של דנה היה דיכאון.", "אמא שלה סבלה מדיכאון."),
+        ("There was depression in her mother.", "Her mother suffered from depression."),
+    ],
+)
+def test_who_is_named_without_leading_may_be_whom_the_note_lets_lead(claim, note):
+    """A claim need not say first who has what."""
+    assert reason(claim, note) is None

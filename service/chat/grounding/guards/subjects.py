@@ -63,7 +63,7 @@ def _is_told_of_another(
     if frozenset() in may_be:
         return False
     others = frozenset[int]().union(*may_be)
-    return not others & named or not (is_mutual(one) or _has_both(part, source))
+    return not others & named or not (is_mutual(one) or _has_nobody_lead(part))
 
 
 def _claimed(part: Part, unit: Unit) -> frozenset[int]:
@@ -75,7 +75,7 @@ def _claimed(part: Part, unit: Unit) -> frozenset[int]:
     return owner(part.whole, unit)
 
 
-def _has_both(part: Part, source: Source) -> bool:
+def _has_nobody_lead(part: Part) -> bool:
     """Whether the claim's subject cannot be told: it names people and nobody leads."""
     return all(subject(part.whole, clause) is None for clause in part.clauses) and bool(
         people(part.units)
