@@ -48,6 +48,7 @@ NUMBERS = {
 
 _VALUES = {normalise(way): value for way, value in NUMBERS.items() if value > 1}
 _ONE = normal_forms("one single אחד אחת once")
+_AND_ONE = normal_forms("one ואחד ואחת")
 _TEEN = normal_forms("עשרה עשר")
 _TWO_OF_TWELVE = normalise("שנים")  # By itself it is "years".
 _SCALES = {
@@ -132,7 +133,7 @@ def _number(said: list[Word], place: int) -> tuple[int, int]:
     if value < 100:
         return value, used
     at = place + used + (_text(said, place + used) == "and")
-    more, further = _number(said, at) if _is_next(said, at) else (0, 0)
+    more, further = _number(said, at) if _goes_on(said, at) else (0, 0)
     if 0 < more < (100 if value % 1000 else 1000):
         return value + more, at + further - place
     return value, used
@@ -146,8 +147,8 @@ def _below_hundred(said: list[Word], place: int) -> tuple[int, int]:
         value = 2
     if 0 < value < 10 and after in _TEEN:
         return value + 10, 2
-    small = _value(after) or int(any(rest in _ONE for rest in _rests(after)))
-    if 20 <= value < 100 and 0 < small < 10 and _is_next(said, place + 1):
+    small = _value(after) or int(after in _AND_ONE)
+    if 20 <= value < 100 and 0 < small < 10 and _goes_on(said, place + 1):
         return value + small, 2
     return value, 1
 
@@ -156,9 +157,12 @@ def _scale(word: str) -> int:
     return _SCALES.get(word, 0)
 
 
-def _is_next(said: list[Word], place: int) -> bool:
-    """Whether only a blank or a hyphen stands before a word: "twenty-one", but not "twenty, one of them"."""
-    return 0 < place < len(said) and said[place].start - said[place - 1].end <= 1
+def _goes_on(said: list[Word], place: int) -> bool:
+    """Whether a word continues the number before it: "twenty-one", "שלושים וחמש"; but neither "twenty, one of them" nor
+    "מעשרים לחמש", which is from one to another."""
+    word = _text(said, place)
+    is_plain = word in _AND_ONE or word in _VALUES or word.removeprefix("ו") in _VALUES
+    return 0 < place < len(said) and is_plain and said[place].start - said[place - 1].end <= 1
 
 
 def _half_more(said: list[Word], place: int) -> int:

@@ -66,6 +66,11 @@ from service.language.text import normalise, tokens
         ("one hundred and fifty steps", {("150", "")}),
         ("three thousand five hundred steps", {("3500", "")}),
         ("two, three hundred", {("2", ""), ("300", "")}),
+        ("was twenty once", {("20", ""), ("1", "times")}),
+        ("ירד ממאה לחמישים צעדים", {("100", ""), ("50", "")}),
+        ("ירד מעשרים לחמש", {("20", ""), ("5", "")}),
+        ("between one hundred and two hundred", {("100-200", "")}),
+        ("מאה ועשרים", {("120", "")}),
     ],
 )
 def test_amounts_are_read_in_figures_and_words(text, stated):
