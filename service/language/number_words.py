@@ -58,6 +58,7 @@ _SCALES = {
         *(("thousand", 1000), ("אלף", 1000), ("אלפים", 1000)),
     )
 }
+_BEHIND_ONE = _TEEN | _SCALES.keys()  # With these it is eleven, or one hundred.
 _DUALS = {
     normalise(word): unit
     for word, unit in (
@@ -99,7 +100,7 @@ def _spelled_at(said: list[Word], place: int) -> tuple[str, str, int]:
     if said[place].text in _HALVES:
         is_hour = "hour" in {unit_of(_text(said, place + further)) for further in (1, 2, 3)}
         return (_HALVES[said[place].text], "minute", 1) if is_hour else ("", "", 1)
-    if said[place].text in _ONE and after not in _TEEN and after not in _SCALES:
+    if said[place].text in _ONE and after not in _BEHIND_ONE:
         return _one(said, place, after)
     return _counted(said, place, after)
 
@@ -128,7 +129,7 @@ def _counted(said: list[Word], place: int, after: str) -> tuple[str, str, int]:
 def _number(said: list[Word], place: int) -> tuple[int, int]:
     """The number that words from here on make, and how many they are: "two hundred and ten", "מאה עשרים ואחת"."""
     value, used = _below_hundred(said, place)
-    while scale := _scale(_text(said, place + used)) if value else 0:
+    while value and (scale := _SCALES.get(_text(said, place + used), 0)):
         value, used = value * scale, used + 1
     if value < 100:
         return value, used
@@ -142,7 +143,7 @@ def _number(said: list[Word], place: int) -> tuple[int, int]:
 def _below_hundred(said: list[Word], place: int) -> tuple[int, int]:
     """The same of what stands before a hundred or a thousand, or by itself; 100 and more where one word says it."""
     word, after = _text(said, place), _text(said, place + 1)
-    value = 1 if word in _ONE and (after in _TEEN or after in _SCALES) else _value(word)
+    value = 1 if word in _ONE and after in _BEHIND_ONE else _value(word)
     if word == _TWO_OF_TWELVE and after in _TEEN:
         value = 2
     if 0 < value < 10 and after in _TEEN:
@@ -151,10 +152,6 @@ def _below_hundred(said: list[Word], place: int) -> tuple[int, int]:
     if 20 <= value < 100 and 0 < small < 10 and _goes_on(said, place + 1):
         return value + small, 2
     return value, 1
-
-
-def _scale(word: str) -> int:
-    return _SCALES.get(word, 0)
 
 
 def _goes_on(said: list[Word], place: int) -> bool:

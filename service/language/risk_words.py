@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 from service.domain.risk import Polarity, RiskKind
 from service.language.literals import Literals, Sieve, required
-from service.language.text import normalise
+from service.language.text import normal_forms, normalise
 
 # "And", "when", "that", then "in", "as", "to" or "from", then "the": "ושבהתעללות". Any of these letters in any order
 # would read "מכירה" (a sale) as "he shot".
@@ -148,7 +148,7 @@ def _sieve() -> Sieve:
 
 
 def _words(section: str) -> frozenset[str]:
-    return frozenset(normalise(word) for line in _SECTIONS[section] for word in line.split())
+    return normal_forms(*_SECTIONS[section])
 
 
 def _nearly(word: str) -> tuple[str, ...]:

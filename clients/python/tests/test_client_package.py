@@ -1,7 +1,6 @@
 """What is published: built by the package's own backend, without a network, and installed into an empty folder."""
 
 import os
-import re
 import subprocess
 import sys
 import tarfile
@@ -119,7 +118,7 @@ def test_the_readme_installs_the_wheel_that_is_built(tmp_path):
 
     wheel = build("wheel", PACKAGE, tmp_path).name
 
-    assert readme.count(wheel) == len(re.findall(r"pazpaz_ai_client-[\d.]+", readme)) > 1
+    assert readme.count(wheel) == 3
     assert f"#subdirectory={PACKAGE.relative_to(root)}" in readme
     assert f"uv build --package {PROJECT['name']} " in readme
 
